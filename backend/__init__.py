@@ -1,0 +1,1 @@
+"""The local process that preprocesses, trains, renders, evaluates and serves. Never imports bpy."""

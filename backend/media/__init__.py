@@ -1,0 +1,1 @@
+"""Reading and writing of video, audio, EXR and colour."""

@@ -1,0 +1,1 @@
+"""Footage to a subject folder: faces, crop, camera, regions, background, sync, quality."""

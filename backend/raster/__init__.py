@@ -1,0 +1,1 @@
+"""Gaussians and a camera to colour, alpha and depth, with gradients."""

@@ -1,0 +1,1 @@
+"""Jobs over ZeroMQ: the process that the add-on talks to."""

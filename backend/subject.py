@@ -1,0 +1,213 @@
+"""The subject folder: everything that is known of one person, as files.
+
+Pictures are display-referred RGB uint8, region maps uint8 with channels `shared.layout.REGION_NAMES`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field, fields
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from shared import layout
+from shared.camera import Crop, Intrinsics
+from shared.errors import InputError
+from shared.timing import fps_text, parse_fps
+
+SCHEMA = 1
+
+
+@dataclass
+class SubjectInfo:
+    """What subject.json holds."""
+
+    source: str
+    """File name of the footage (not its folder)."""
+    source_sha256: str
+    """Hash of the footage file."""
+    fps: str
+    """Frame rate as "num/den"."""
+    frame_count: int
+    """Frames in the folder."""
+    size: int
+    """Width and height of the stored frames, px."""
+    crop: dict
+    """Square cut out of the footage: x, y, width, height in the footage's (upright) px."""
+    footage_width: int
+    footage_height: int
+    audio_offset_s: float = 0.0
+    """How late the footage's sound was against its picture, seconds (positive: late); already taken out of audio.wav
+    when `audio_offset_corrected`."""
+    audio_offset_corrected: bool = False
+    input_colour: str = "srgb"
+    """Transfer curve and primaries the stored frames were read with."""
+    consent: str = ""
+    """The user's note on the consent of the person shown."""
+    stages: dict[str, str] = field(default_factory=dict)
+    """Finished preprocessing stages: name to the content hash of their inputs."""
+    quality: dict = field(default_factory=dict)
+    """Quality report: numbers, and `warnings` in plain words."""
+    schema: int = SCHEMA
+
+
+@dataclass
+class Track:
+    """What track.npz holds. T frames; pixels are those of the stored frames (`SubjectInfo.size`)."""
+
+    focal_px: float
+    principal_px: np.ndarray
+    """(2,) principal point, px; the footage's centre, so it may lie off the crop's centre."""
+    camera_from_head: np.ndarray
+    """(T, 4, 4) float64, head cm to OpenCV camera cm (shared.camera)."""
+    landmarks: np.ndarray
+    """(T, 478, 3) float32 px; z in the scale of x, smaller is nearer."""
+    shape_offsets: np.ndarray
+    """(468, 3) float32 cm, this person's neutral face minus MediaPipe's canonical one."""
+    blendshapes: np.ndarray
+    """(T, 52) float32 in [0, 1], names in `blendshape_names`."""
+    blendshape_names: np.ndarray
+    """(52,) str."""
+    curves: np.ndarray
+    """(T, K) float32, the true performance; names in `curve_names` (performance.curves)."""
+    curve_names: np.ndarray
+    """(K,) str."""
+    confidence: np.ndarray
+    """(T,) float32 in [0, 1]; 0 where the face was not found and the pose is interpolated."""
+    reprojection_px: np.ndarray
+    """(T,) float32, mean error of the rigid landmarks, px."""
+    times_s: np.ndarray
+    """(T,) float64, time of each stored frame by its source timestamp, from the first frame."""
+
+    @property
+    def frame_count(self) -> int:
+        return len(self.camera_from_head)
+
+    def intrinsics(self, stored_size: int, size: int) -> Intrinsics:
+        """The crop's camera for frames resampled from `stored_size` to `size` px."""
+        return Intrinsics(
+            self.focal_px, self.focal_px, *map(float, self.principal_px), stored_size, stored_size
+        ).scaled(size, size)
+
+    def save(self, path: Path) -> None:
+        """Write as .npz without pickles, through a temporary name."""
+        temporary = path.with_suffix(".partial.npz")
+        np.savez(temporary, **{f.name: np.asarray(getattr(self, f.name)) for f in fields(self)})
+        os.replace(temporary, path)
+
+    @classmethod
+    def load(cls, path: Path) -> Track:
+        """Read what `save` wrote. Raises InputError when the file is missing or damaged."""
+        try:
+            with np.load(path, allow_pickle=False) as data:
+                values = {f.name: data[f.name] for f in fields(cls)}
+        except (OSError, KeyError, ValueError) as error:
+            raise InputError(f"The track {path} cannot be read ({error}).", "Preprocess the footage again.") from error
+        values["focal_px"] = float(values["focal_px"])
+        return cls(**values)
+
+
+class Subject:
+    """A finished subject folder, opened for reading. Made by preprocess.pipeline."""
+
+    def __init__(self, root: Path, info: SubjectInfo) -> None:
+        self.root = root
+        self.info = info
+
+    @classmethod
+    def open(cls, root: str | os.PathLike) -> Subject:
+        """Open a subject folder, migrating older schemas.
+
+        Raises InputError if it is no subject, is unfinished, or was written by a newer version.
+        """
+        root = Path(root)
+        path = root / layout.SUBJECT_FILE
+        if not path.is_file():
+            raise InputError(f"{root} is not a subject folder (no {layout.SUBJECT_FILE}).", "Preprocess footage first.")
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise InputError(f"{path} is damaged ({error}).", "Preprocess the footage again.") from error
+        schema = values.get("schema", 0)
+        if schema > SCHEMA:
+            raise InputError(f"{root} was written by a newer version (schema {schema}).", "Update M2DAO-Talker.")
+        known = {f.name for f in fields(SubjectInfo)}
+        try:
+            info = SubjectInfo(**{key: value for key, value in values.items() if key in known})
+        except TypeError as error:
+            raise InputError(f"{path} lacks fields ({error}).", "Preprocess the footage again.") from error
+        info.schema = SCHEMA
+        return cls(root, info)
+
+    def save_info(self) -> None:
+        """Write subject.json, through a temporary name."""
+        path = self.root / layout.SUBJECT_FILE
+        temporary = path.with_suffix(".partial")
+        temporary.write_text(json.dumps(asdict(self.info), indent=2) + "\n", encoding="utf-8")
+        os.replace(temporary, path)
+
+    @property
+    def fps(self) -> Fraction:
+        return parse_fps(self.info.fps)
+
+    @fps.setter
+    def fps(self, fps: Fraction) -> None:
+        self.info.fps = fps_text(fps)
+
+    @property
+    def frame_count(self) -> int:
+        return self.info.frame_count
+
+    @property
+    def crop(self) -> Crop:
+        return Crop(**self.info.crop)
+
+    @property
+    def audio_path(self) -> Path:
+        return self.root / layout.AUDIO_FILE
+
+    def track(self) -> Track:
+        return Track.load(self.root / layout.TRACK_FILE)
+
+    def frames(self, size: int) -> np.ndarray:
+        """(T, size, size, 3) uint8 RGB, memory-mapped from a cache that is made on first use."""
+        return self._cached(layout.FRAMES_FOLDER, size, 3)
+
+    def regions(self, size: int) -> np.ndarray:
+        """(T, size, size, 4) uint8 soft region maps (layout.REGION_NAMES; 255 is one), memory-mapped likewise."""
+        return self._cached(layout.REGIONS_FOLDER, size, 4)
+
+    def background(self, size: int) -> np.ndarray:
+        """(size, size, 3) uint8 RGB, the background plate."""
+        return _read_picture(self.root / layout.BACKGROUND_FILE, size, 3)
+
+    def _cached(self, folder: str, size: int, channels: int) -> np.ndarray:
+        key = self.info.stages.get(folder, "")[:12]
+        cache = self.root / layout.CACHE_FOLDER / f"{folder}_{size}_{key}.npy"
+        shape = (self.frame_count, size, size, channels)
+        if not cache.is_file():
+            cache.parent.mkdir(exist_ok=True)
+            temporary = cache.with_suffix(f".{os.getpid()}.partial")
+            out = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+            for index in range(self.frame_count):
+                out[index] = _read_picture(self.root / folder / layout.frame_name(index + 1), size, channels)
+            out.flush()
+            del out
+            os.replace(temporary, cache)
+        return np.load(cache, mmap_mode="r")
+
+
+def _read_picture(path: Path, size: int, channels: int) -> np.ndarray:
+    """(size, size, channels) uint8, RGB order for colour and stored order for four channels, area-resampled."""
+    picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if picture is None or picture.ndim != 3 or picture.shape[2] != channels:
+        raise InputError(f"{path} is missing or damaged.", "Preprocess the footage again.")
+    if picture.shape[0] != size:
+        method = cv2.INTER_AREA if size < picture.shape[0] else cv2.INTER_CUBIC
+        picture = cv2.resize(picture, (size, size), interpolation=method)
+    code = cv2.COLOR_BGR2RGB if channels == 3 else cv2.COLOR_BGRA2RGBA
+    return cv2.cvtColor(picture, code)

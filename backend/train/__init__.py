@@ -1,0 +1,1 @@
+"""Fits a portrait to a subject: stages, losses, sampling, checkpoints."""

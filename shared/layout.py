@@ -1,0 +1,46 @@
+"""Names of the files and folders that both sides read and write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+SUBJECT_FILE = "subject.json"
+FRAMES_FOLDER = "frames"
+REGIONS_FOLDER = "regions"
+BACKGROUND_FILE = "background.png"
+TRACK_FILE = "track.npz"
+AUDIO_FILE = "audio.wav"
+AUDIO_FEATURES_FILE = "audio_features.npz"
+CONTACT_SHEET_FILE = "contact_sheet.png"
+MODELS_FOLDER = "models"
+CACHE_FOLDER = "cache"
+
+MODEL_CONFIG_FILE = "config.json"
+MODEL_WEIGHTS_FILE = "portrait.safetensors"
+CHECKPOINT_FILE = "checkpoint.safetensors"
+
+EXR_NAME = "head.{frame:06d}.exr"
+PNG_NAME = "head.{frame:06d}.png"
+PREVIEW_FILE = "preview.mp4"
+PERFORMANCE_FILE = "performance.json"
+CAMERA_FILE = "camera.json"
+MANIFEST_FILE = "manifest.json"
+
+REPORT_FILE = "report.json"
+DEMO_BLEND_FILE = "demo.blend"
+
+REGION_NAMES = ("oral", "face", "hair", "torso")
+"""Channels of a region map, in this order; background is what is left to one."""
+
+DEPTH_EMPTY = 1e10
+"""Depth of a delivered pixel with alpha below 1/255, in metres."""
+
+
+def frame_name(frame: int, suffix: str = ".png") -> str:
+    """File name of a frame, counted from 1, six digits."""
+    return f"{frame:06d}{suffix}"
+
+
+def model_folder(subject: Path, name: str) -> Path:
+    """Folder of one trained model of a subject."""
+    return subject / MODELS_FOLDER / name

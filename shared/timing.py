@@ -1,0 +1,65 @@
+"""Frames and seconds as exact rationals. Frame n counts from 1 and shows time (n - 1) / fps."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+
+def parse_fps(text: str | int | float | Fraction) -> Fraction:
+    """Frame rate from "24000/1001", "25", 25 or 29.97 (NTSC decimals are read as n*1000/1001).
+
+    Raises ValueError if it is not a positive rate of at most 1000 frames a second.
+    """
+    try:
+        fps = Fraction(text) if not isinstance(text, float) else Fraction(text).limit_denominator(1001)
+    except (ValueError, ZeroDivisionError) as error:
+        raise ValueError(f"frame rate {text!r} is not a number such as 25 or 24000/1001") from error
+    if fps.denominator != 1 and (not isinstance(text, Fraction)) and "/" not in str(text):
+        ntsc = Fraction(math.ceil(fps) * 1000, 1001)
+        if abs(ntsc - fps) < Fraction(1, 100):
+            fps = ntsc
+    if not 0 < fps <= 1000:
+        raise ValueError(f"frame rate {text!r} is not between 0 and 1000")
+    return fps
+
+
+def fps_text(fps: Fraction) -> str:
+    """Frame rate as "num/den", the form used in every file."""
+    return f"{fps.numerator}/{fps.denominator}"
+
+
+def frame_time(frame: int, fps: Fraction) -> Fraction:
+    """Seconds at which frame `frame` (from 1) is shown."""
+    return (frame - 1) / fps
+
+
+def frame_at(time: Fraction | float, fps: Fraction) -> int:
+    """The frame (from 1) that is on screen at `time` seconds."""
+    return math.floor(Fraction(time) * fps) + 1
+
+
+def frame_count(samples: int, sample_rate: int, fps: Fraction) -> int:
+    """Frames of a line of `samples` audio samples: ceil(seconds x fps)."""
+    return math.ceil(Fraction(samples, sample_rate) * fps)
+
+
+def samples_for_frames(frames: int, sample_rate: int, fps: Fraction) -> int:
+    """Audio samples that last as long as `frames` frames, to the nearest sample."""
+    return round(Fraction(frames * sample_rate) / fps)
+
+
+def parse_frame_range(text: str, count: int) -> tuple[int, int]:
+    """ "A:B" (inclusive, from 1; either side may be empty) as (first, last) within 1..count.
+
+    Raises ValueError when the range is malformed, empty or outside the line.
+    """
+    first_text, colon, last_text = text.partition(":")
+    try:
+        first = int(first_text) if first_text else 1
+        last = int(last_text) if last_text else (count if colon else first)
+    except ValueError as error:
+        raise ValueError(f"frame range {text!r} is not of the form A:B") from error
+    if not 1 <= first <= last <= count:
+        raise ValueError(f"frame range {text!r} does not lie within 1:{count}")
+    return first, last
