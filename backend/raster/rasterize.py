@@ -1,0 +1,116 @@
+"""The one function of this room: 3D Gaussians and a camera in, a picture out, with gradients.
+
+The splatting model is that of Kerbl et al. 2023 ("3D Gaussian Splatting") with gsplat's constants (see `model.py`);
+every engine renders the same model, and the tests hold them against each other.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from shared.camera import Intrinsics
+
+from . import native, reference
+
+log = logging.getLogger(__name__)
+
+MAX_SIDE_PX = 16384
+"""Largest picture side that the engines accept."""
+
+
+@dataclass
+class RasterOutput:
+    """A rendered picture. H, W are the intrinsics' height and width."""
+
+    features: Tensor
+    """(H, W, C) features, premultiplied by coverage."""
+    alpha: Tensor
+    """(H, W) coverage in [0, 1)."""
+    depth: Tensor
+    """(H, W) planar depth (the camera's z), premultiplied: divide by alpha for the expected depth."""
+
+
+def rasterize(
+    means: Tensor,
+    quaternions: Tensor,
+    scales: Tensor,
+    opacities: Tensor,
+    features: Tensor,
+    camera_from_world: Tensor,
+    intrinsics: Intrinsics,
+    *,
+    engine: str = "native",
+    threads: int = 0,
+) -> RasterOutput:
+    """Splat N Gaussians into a picture of `intrinsics.width` x `intrinsics.height`.
+
+    means (N, 3) in world units; quaternions (N, 4) as w, x, y, z of any length above zero; scales (N, 3) linear standard
+    deviations; opacities (N,) in [0, 1]; features (N, C) with any C >= 1: colour, region mattes, anything that blends;
+    camera_from_world (4, 4), OpenCV axes. `engine` is native, cuda or reference; `threads` 0 means all cores.
+
+    Differentiable in every tensor. The gradient of the camera is computed only if `camera_from_world.requires_grad`.
+    Gaussians that are behind the camera or hold a NaN or an infinity are not drawn and get zero gradients.
+    Raises ValueError for a wrong shape, a wrong intrinsics size or an unknown engine.
+    """
+    _check(means, quaternions, scales, opacities, features, camera_from_world, intrinsics)
+    if threads < 0:
+        raise ValueError(f"threads is {threads}, expected 0 (all cores) or more")
+    picture, alpha, depth = _engine(engine)(
+        means, quaternions, scales, opacities, features, camera_from_world, intrinsics, threads
+    )
+    return RasterOutput(picture, alpha, depth)
+
+
+def available_engines() -> dict[str, str]:
+    """Every engine that runs on this machine: its name and one line on what it is."""
+    engines = {"reference": "pure torch on the CPU (slow)"}
+    if native.is_available():
+        engines = {"native": native.describe()} | engines
+    return engines
+
+
+def _engine(name: str) -> Callable[..., tuple[Tensor, Tensor, Tensor]]:
+    if name == "reference":
+        return reference.render
+    if name == "native":
+        # native.is_available says once, in the log, why not: rendering goes on, slowly.
+        return native.render if native.is_available() else reference.render
+    raise ValueError(f"engine is {name!r}, expected native, cuda or reference")
+
+
+def _check(
+    means: Tensor,
+    quaternions: Tensor,
+    scales: Tensor,
+    opacities: Tensor,
+    features: Tensor,
+    camera_from_world: Tensor,
+    intrinsics: Intrinsics,
+) -> None:
+    count = means.shape[0] if means.ndim else 0
+    expected = {
+        "means": (means, (count, 3)),
+        "quaternions": (quaternions, (count, 4)),
+        "scales": (scales, (count, 3)),
+        "opacities": (opacities, (count,)),
+        "camera_from_world": (camera_from_world, (4, 4)),
+    }
+    for name, (tensor, shape) in expected.items():
+        if tuple(tensor.shape) != shape:
+            raise ValueError(f"{name} has shape {tuple(tensor.shape)}, expected {shape}")
+        if not tensor.is_floating_point():
+            raise ValueError(f"{name} has type {tensor.dtype}, expected a floating-point type")
+    if features.ndim != 2 or features.shape[0] != count or features.shape[1] < 1:
+        raise ValueError(f"features has shape {tuple(features.shape)}, expected ({count}, C) with C >= 1")
+    if not features.is_floating_point():
+        raise ValueError(f"features has type {features.dtype}, expected a floating-point type")
+    for name, side in (("width", intrinsics.width), ("height", intrinsics.height)):
+        if not 1 <= side <= MAX_SIDE_PX:
+            raise ValueError(f"intrinsics.{name} is {side}, expected 1 to {MAX_SIDE_PX}")
+    if not (intrinsics.fx > 0 and intrinsics.fy > 0):
+        raise ValueError(f"intrinsics have fx, fy = {intrinsics.fx}, {intrinsics.fy}, expected positive values")
