@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from enum import StrEnum
+from typing import get_args, get_type_hints
 
 from .errors import Cancelled
 
@@ -39,6 +40,63 @@ class Progress:
 
     def to_dict(self) -> dict:
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict) -> Progress:
+        """Read what `to_dict` wrote. Raises ValueError where a field is missing or has the wrong type."""
+        return cls(**_checked(cls, values))
+
+
+@dataclass
+class JobInfo:
+    """All that is known of a job; times in seconds since 1970 (UTC), None where it has not come to that."""
+
+    id: str
+    verb: str
+    arguments: dict = field(default_factory=dict)
+    state: JobState = JobState.PENDING
+    progress: Progress | None = None
+    result: dict | None = None
+    """What the verb returned, when DONE."""
+    error: dict | None = None
+    """`what` went wrong and what to `do`, when FAILED or CANCELLED."""
+    log: str = ""
+    """Path of the job's log."""
+    attempts: int = 0
+    """How often it was started; more than once where the backend was killed meanwhile."""
+    submitted_at: float = 0.0
+    started_at: float | None = None
+    finished_at: float | None = None
+
+    def to_dict(self) -> dict:
+        return {**asdict(self), "state": str(self.state)}
+
+    @classmethod
+    def from_dict(cls, values: dict) -> JobInfo:
+        """Read what `to_dict` wrote. Raises ValueError where a field is missing or has the wrong type."""
+        checked = _checked(cls, {**values, "state": JobState(values.get("state", ""))})
+        if checked.get("progress") is not None:
+            checked["progress"] = Progress.from_dict(checked["progress"])
+        return cls(**checked)
+
+
+def _checked(cls: type, values: dict) -> dict:
+    """`values` if they fit the fields of the dataclass `cls`; a nested Progress is still a dict here."""
+    hints = get_type_hints(cls)
+    for name, value in values.items():
+        allowed = hints.get(name)
+        if allowed is None:
+            raise ValueError(f"there is no field {name!r} in {cls.__name__}")
+        kinds = get_args(allowed) or (allowed,)
+        kinds = tuple(dict if kind is Progress else kind for kind in kinds)
+        if float in kinds:
+            kinds += (int,)
+        if type(value) not in kinds:
+            raise ValueError(f"{cls.__name__}.{name} holds {type(value).__name__}")
+    required = {f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING}
+    if not required <= values.keys():
+        raise ValueError(f"{cls.__name__} lacks {sorted(required - values.keys())}")
+    return dict(values)
 
 
 class Reporter:

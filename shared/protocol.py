@@ -1,0 +1,307 @@
+"""What the add-on and the backend say to each other: one msgpack map a message, checked on arrival.
+
+A message on the wire is {"v": protocol version, "type": name, "request": number, "body": {field: value}}. A reply
+carries the number of the request that it answers; 0 marks what nobody asked for (heartbeats, progress, results).
+Large arrays, pictures and films go by file: a message holds their path.
+"""
+
+from __future__ import annotations
+
+import math
+import types
+import typing
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import msgpack
+
+from .errors import TalkerError
+
+PROTOCOL_VERSION = 1
+MAX_MESSAGE_BYTES = 1 << 20
+"""Larger messages are answered with TOO_LARGE."""
+DROP_MESSAGE_BYTES = 16 << 20
+"""Larger messages are not even read: the connection is closed."""
+MAX_DEPTH = 32
+"""Deepest nesting of maps and lists within a message."""
+
+HEARTBEAT_S = 2.0
+"""How often each side says that it is there."""
+HEARTBEAT_TIMEOUT_S = 10.0
+"""After this long without a word the other side counts as gone."""
+
+
+class ErrorCode(StrEnum):
+    """Why a message was refused."""
+
+    MALFORMED = "MALFORMED"
+    TOO_LARGE = "TOO_LARGE"
+    UNKNOWN_TYPE = "UNKNOWN_TYPE"
+    WRONG_VERSION = "WRONG_VERSION"
+    WRONG_TOKEN = "WRONG_TOKEN"
+    HELLO_FIRST = "HELLO_FIRST"
+    UNKNOWN_JOB = "UNKNOWN_JOB"
+    UNKNOWN_VERB = "UNKNOWN_VERB"
+    REFUSED = "REFUSED"
+    INTERNAL = "INTERNAL"
+
+
+class ProtocolError(TalkerError):
+    """A message that cannot be sent, read or obeyed. `request` is the number of the message, 0 where unreadable."""
+
+    def __init__(self, code: ErrorCode, what: str, do: str = "", request: int = 0) -> None:
+        super().__init__(what, do)
+        self.code = code
+        self.request = request
+
+
+class Message:
+    """Base of every message."""
+
+
+_TYPES: dict[str, type[Message]] = {}
+_NAMES: dict[type[Message], str] = {}
+_MessageClass = TypeVar("_MessageClass", bound=type[Message])
+
+
+def _named(name: str) -> typing.Callable[[_MessageClass], _MessageClass]:
+    def register(cls: _MessageClass) -> _MessageClass:
+        _TYPES[name] = cls
+        _NAMES[cls] = name
+        return cls
+
+    return register
+
+
+# From the client ---------------------------------------------------------------------------------------------------
+
+
+@_named("HELLO")
+@dataclass(frozen=True)
+class Hello(Message):
+    """First message of a client: the ready file's token, and who it is (for the log)."""
+
+    token: str
+    client: str = ""
+
+
+@_named("SUBMIT")
+@dataclass(frozen=True)
+class Submit(Message):
+    """Run `verb` with `arguments`. The client chooses `job_id`, so sending it twice makes one job. Answer: JOB."""
+
+    job_id: str
+    verb: str
+    arguments: dict = field(default_factory=dict)
+
+
+@_named("CANCEL")
+@dataclass(frozen=True)
+class Cancel(Message):
+    """Stop a job. Answer: JOB, at once; RESULT follows when it has stopped."""
+
+    job_id: str
+
+
+@_named("STATUS")
+@dataclass(frozen=True)
+class Status(Message):
+    """Ask for one job. Answer: JOB."""
+
+    job_id: str
+
+
+@_named("LIST")
+@dataclass(frozen=True)
+class ListJobs(Message):
+    """Ask for all jobs that are kept. Answer: JOBS."""
+
+
+@_named("SHUTDOWN")
+@dataclass(frozen=True)
+class Shutdown(Message):
+    """End the backend. Jobs that are not finished go on at its next start. Answer: GOODBYE."""
+
+
+# From either -------------------------------------------------------------------------------------------------------
+
+
+@_named("HEARTBEAT")
+@dataclass(frozen=True)
+class Heartbeat(Message):
+    """I am here."""
+
+
+# From the backend --------------------------------------------------------------------------------------------------
+
+
+@_named("WELCOME")
+@dataclass(frozen=True)
+class Welcome(Message):
+    """Answer to HELLO: the backend's version and process id."""
+
+    version: str
+    pid: int
+
+
+@_named("JOB")
+@dataclass(frozen=True)
+class Job(Message):
+    """A job as it stands (shared.jobs.JobInfo as a dict): an answer, or news of a change of state."""
+
+    job: dict
+
+
+@_named("JOBS")
+@dataclass(frozen=True)
+class Jobs(Message):
+    """All jobs, oldest first, without their arguments and results."""
+
+    jobs: list
+
+
+@_named("PROGRESS")
+@dataclass(frozen=True)
+class ProgressNews(Message):
+    """Where a running job is (shared.jobs.Progress as a dict)."""
+
+    job_id: str
+    progress: dict
+
+
+@_named("RESULT")
+@dataclass(frozen=True)
+class Result(Message):
+    """A job has ended: its final state is in `job` with the result or the error."""
+
+    job: dict
+
+
+@_named("ERROR")
+@dataclass(frozen=True)
+class Error(Message):
+    """A message was refused: an ErrorCode, what is wrong, what to do."""
+
+    code: str
+    what: str
+    do: str = ""
+
+
+@_named("GOODBYE")
+@dataclass(frozen=True)
+class Goodbye(Message):
+    """The backend ends now."""
+
+    reason: str = ""
+
+
+def encode(message: Message, request: int = 0) -> bytes:
+    """The message as bytes.
+
+    Raises ProtocolError TOO_LARGE over MAX_MESSAGE_BYTES, MALFORMED where a field holds what msgpack cannot carry.
+    """
+    body = {f.name: getattr(message, f.name) for f in fields(message)}  # type: ignore[arg-type]
+    envelope = {"v": PROTOCOL_VERSION, "type": _NAMES[type(message)], "request": request, "body": body}
+    try:
+        data = msgpack.packb(envelope, use_bin_type=True)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ProtocolError(
+            ErrorCode.MALFORMED,
+            f"A {_NAMES[type(message)]} message cannot be packed ({error}).",
+            "Send numbers, text, lists and maps only.",
+            request,
+        ) from error
+    _check_size(len(data), request)
+    return data
+
+
+def decode(data: bytes) -> tuple[Message, int]:
+    """(message, request number) from bytes.
+
+    Raises ProtocolError for whatever is too large, is no msgpack, is of another version (an ERROR is read whatever
+    its version, so that both sides can say so), has an unknown type, or has fields that do not fit its type.
+    """
+    _check_size(len(data), 0)
+    try:
+        envelope = msgpack.unpackb(data, raw=False, strict_map_key=True, ext_hook=_refuse_extension)
+    except Exception as error:  # msgpack raises ValueError, UnicodeDecodeError and several classes of its own
+        raise ProtocolError(ErrorCode.MALFORMED, f"The message is no msgpack ({error}).") from error
+    if not isinstance(envelope, dict):
+        raise ProtocolError(ErrorCode.MALFORMED, "The message is not a map.")
+    request = envelope.get("request")
+    if type(request) is not int or not 0 <= request < 1 << 63:
+        raise ProtocolError(ErrorCode.MALFORMED, "The message has no request number.")
+    name, version, body = envelope.get("type"), envelope.get("v"), envelope.get("body")
+    if version != PROTOCOL_VERSION and name != "ERROR":
+        raise ProtocolError(
+            ErrorCode.WRONG_VERSION,
+            f"The message speaks protocol version {version!r}, this side speaks {PROTOCOL_VERSION}.",
+            "Stop the backend, so that the add-on starts its own version.",
+            request,
+        )
+    if not isinstance(name, str) or name not in _TYPES:
+        raise ProtocolError(ErrorCode.UNKNOWN_TYPE, f"There is no message of type {name!r}.", request=request)
+    if not isinstance(body, dict):
+        raise ProtocolError(ErrorCode.MALFORMED, f"The {name} message has no body.", request=request)
+    try:
+        _check_plain(body, 0)
+        return _build(_TYPES[name], body), request
+    except (TypeError, ValueError) as error:
+        raise ProtocolError(ErrorCode.MALFORMED, f"The {name} message is wrong: {error}.", request=request) from error
+
+
+def error_reply(error: ProtocolError) -> Error:
+    """The ERROR message that tells the other side of `error`."""
+    return Error(str(error.code), error.what, error.do)
+
+
+def _check_size(size: int, request: int) -> None:
+    if size > MAX_MESSAGE_BYTES:
+        raise ProtocolError(
+            ErrorCode.TOO_LARGE,
+            f"The message has {size} bytes, more than {MAX_MESSAGE_BYTES}.",
+            "Write large data to a file and send its path.",
+            request,
+        )
+
+
+def _refuse_extension(code: int, data: bytes) -> Any:
+    raise ValueError(f"extension type {code}")
+
+
+def _check_plain(value: Any, depth: int) -> None:
+    """Raise ValueError unless `value` is built of None, bool, int, finite float, str, list and dict with str keys."""
+    if depth > MAX_DEPTH:
+        raise ValueError(f"it is nested deeper than {MAX_DEPTH}")
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise ValueError(f"the key {key!r} is not text")
+            _check_plain(item, depth + 1)
+    elif isinstance(value, list):
+        for item in value:
+            _check_plain(item, depth + 1)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} is not a finite number")
+    elif value is not None and not isinstance(value, (bool, int, float, str)):
+        raise ValueError(f"it holds {type(value).__name__}")
+
+
+def _build(cls: type[Message], body: dict) -> Message:
+    """An instance of `cls` from its fields; TypeError names what is missing, unknown or of the wrong type."""
+    hints = typing.get_type_hints(cls)
+    for key, value in body.items():
+        if key not in hints:
+            raise TypeError(f"unknown field {key!r}")
+        if not _fits(value, hints[key]):
+            raise TypeError(f"field {key!r} holds {type(value).__name__}")
+    return cls(**body)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    if isinstance(hint, types.UnionType):
+        return any(_fits(value, part) for part in hint.__args__)
+    if hint is float:
+        return type(value) in (int, float)
+    return type(value) is hint
