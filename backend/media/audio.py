@@ -1,0 +1,165 @@
+"""Sound in and out: any file to mono float samples, the sound of a movie on its picture's clock, and WAV."""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import soundfile
+import soxr
+
+from shared.errors import InputError
+
+SPEECH_RATE = 16000
+"""Sample rate at which speech is analysed, Hz."""
+_GAP_S = Fraction(1, 25)
+"""A hole between two sound packets longer than this is filled with silence; shorter ones are rounding of timestamps."""
+
+
+def load_audio(path: str | os.PathLike, sample_rate: int = SPEECH_RATE) -> np.ndarray:
+    """Read any sound file, or the sound of any movie, as mono.
+
+    Returns (n,) float32 in [-1, 1] at `sample_rate` Hz; several channels are averaged.
+    Raises InputError when the file is missing, holds no sound or cannot be decoded.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"There is no sound file {path}.", "Check the path.")
+    try:
+        samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
+        samples = samples.mean(axis=1)
+    except soundfile.LibsndfileError:
+        decoded = extract_audio(path)
+        if decoded is None:
+            raise InputError(f"{path} holds no sound.", "Give a WAV, MP3, M4A … or a movie with sound.") from None
+        samples, rate = decoded
+    if not len(samples):
+        raise InputError(f"{path} holds no sound (it is empty).", "Give a file with speech in it.")
+    if not np.isfinite(samples).all():
+        raise InputError(f"{path} holds samples that are not numbers.", "Export the sound again.")
+    return resample(samples, rate, sample_rate)
+
+
+def resample(samples: np.ndarray, rate: int, to_rate: int) -> np.ndarray:
+    """(n,) float32 at `rate` Hz to round(n to_rate / rate) samples at `to_rate` Hz (soxr, high quality)."""
+    samples = np.ascontiguousarray(samples, dtype=np.float32)
+    if rate == to_rate:
+        return samples
+    count = round(len(samples) * to_rate / rate)
+    resampled = soxr.resample(samples, rate, to_rate, quality="HQ").astype(np.float32)
+    return np.pad(resampled, (0, max(0, count - len(resampled))))[:count]
+
+
+def extract_audio(video: str | os.PathLike) -> tuple[np.ndarray, int] | None:
+    """The first sound track of a movie, on the clock of its picture: sample 0 sounds when the first frame shows.
+
+    Silence is put in, or sound cut off, where the two streams start at different times, and holes are filled. A file
+    that is damaged further on gives what can be decoded.
+    Returns ((n,) mono float32 in [-1, 1], rate in Hz), or None if there is no sound track with anything in it.
+    Raises InputError if the file cannot be opened at all.
+    """
+    try:
+        container = av.open(str(video))
+    except (av.FFmpegError, OSError) as error:
+        raise InputError(f"{video} cannot be read as sound or video ({error}).", "Check the file.") from error
+    with container:
+        if not container.streams.audio:
+            return None
+        start = _first_picture_time(container)
+        if start is not None:
+            container.seek(0)
+        chunks, rate, sound_start = _decode_audio(container)
+    if not chunks:
+        return None
+    samples = np.concatenate(chunks)
+    lead = round((sound_start - start) * rate) if start is not None and sound_start is not None else 0
+    samples = np.pad(samples, (lead, 0)) if lead > 0 else samples[-lead:]
+    return (samples, rate) if len(samples) else None
+
+
+def save_wav(path: str | os.PathLike, samples: np.ndarray, rate: int) -> None:
+    """Write (n,) samples in [-1, 1] as 16-bit PCM WAV, through a temporary name.
+
+    Raises InputError when the file cannot be written.
+    """
+    path = Path(path)
+    temporary = path.with_name(path.name + ".partial")
+    try:
+        soundfile.write(str(temporary), np.clip(samples, -1.0, 1.0), rate, subtype="PCM_16", format="WAV")
+        os.replace(temporary, path)
+    except (OSError, soundfile.LibsndfileError) as error:
+        temporary.unlink(missing_ok=True)
+        raise InputError(f"{path} cannot be written ({error}).", "Check the folder and the free space.") from error
+
+
+def fit_length(samples: np.ndarray, count: int) -> np.ndarray:
+    """`samples` cut, or lengthened with silence, to exactly `count`."""
+    return np.pad(samples, (0, max(0, count - len(samples))))[:count]
+
+
+def _first_picture_time(container: av.container.InputContainer) -> Fraction | None:
+    """Timestamp in seconds of the first frame that decodes, None without a picture (cover art does not count)."""
+    streams = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
+    if not streams:
+        return None
+    try:
+        frame = next(container.decode(streams[0]))
+    except (StopIteration, av.FFmpegError):
+        return None
+    return None if frame.pts is None else frame.pts * frame.time_base
+
+
+def _decode_audio(
+    container: av.container.InputContainer,
+) -> tuple[list[np.ndarray], int, Fraction | None]:
+    """Mono chunks without holes, their rate, and the timestamp of the first sample in seconds."""
+    stream = container.streams.audio[0]
+    chunks: list[np.ndarray] = []
+    rate = stream.rate or SPEECH_RATE
+    start: Fraction | None = None
+    count = 0
+    for frame in _audio_frames(container, stream):
+        rate = frame.sample_rate or rate
+        time = None if frame.pts is None else frame.pts * frame.time_base
+        if start is None:
+            start = time
+        elif time is not None:
+            hole = time - start - Fraction(count, rate)
+            if hole > _GAP_S:
+                silence = np.zeros(round(hole * rate), np.float32)
+                chunks.append(silence)
+                count += len(silence)
+        mono = _mono(frame)
+        chunks.append(mono)
+        count += len(mono)
+    return chunks, rate, start
+
+
+def _audio_frames(container: av.container.InputContainer, stream: av.AudioStream):
+    """Decoded frames in order; packets that do not decode are left out, a file cut in half ends early."""
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets)
+        except (StopIteration, av.FFmpegError):
+            return
+        try:
+            frames = packet.decode()
+        except av.FFmpegError:
+            continue
+        yield from frames
+
+
+def _mono(frame: av.AudioFrame) -> np.ndarray:
+    """(n,) float32 in [-1, 1], the mean of the frame's channels."""
+    samples = frame.to_ndarray()
+    if not frame.format.is_planar:
+        samples = samples.reshape(-1, len(frame.layout.channels)).T
+    if samples.dtype == np.uint8:
+        samples = (samples.astype(np.float32) - 128.0) / 128.0
+    elif np.issubdtype(samples.dtype, np.integer):
+        samples = samples.astype(np.float32) / -float(np.iinfo(samples.dtype).min)
+    return samples.mean(axis=0, dtype=np.float32).astype(np.float32)
