@@ -1,0 +1,1 @@
+"""A drawn presenter: footage of nobody, with known ground truth, for the demo and the tests."""

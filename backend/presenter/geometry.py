@@ -1,0 +1,263 @@
+"""The presenter's body: triangle meshes at rest in the head frame (cm), and how they deform.
+
+The face starts from MediaPipe's canonical topology, reshaped into somebody else, so that its landmarks are found and
+its true shape is still not the canonical one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from backend.preprocess.canonical_face import CanonicalFace
+
+# MediaPipe's face mesh indices of the lip rings, outside to inside, without the corners.
+LOWER_LIP = (
+    *(146, 91, 181, 84, 17, 314, 405, 321, 375),
+    *(77, 90, 180, 85, 16, 315, 404, 320, 307),
+    *(96, 89, 179, 86, 15, 316, 403, 319, 325),
+    *(95, 88, 178, 87, 14, 317, 402, 318, 324),
+)
+UPPER_LIP = (
+    *(185, 40, 39, 37, 0, 267, 269, 270, 409),
+    *(184, 74, 73, 72, 11, 302, 303, 304, 408),
+    *(183, 42, 41, 38, 12, 268, 271, 272, 407),
+    *(191, 80, 81, 82, 13, 312, 311, 310, 415),
+)
+LIP_CORNERS = (61, 76, 62, 78, 291, 306, 292, 308)
+INNER_LIPS = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191)
+OUTER_LIPS = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185)
+EYES = (
+    (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246),
+    (263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466),
+)
+UPPER_LIDS = ((246, 161, 160, 159, 158, 157, 173), (466, 388, 387, 386, 385, 384, 398))
+LOWER_LIDS = ((7, 163, 144, 145, 153, 154, 155), (249, 390, 373, 374, 380, 381, 382))
+
+JAW_HINGE = np.array([0.0, 0.5, -2.0])
+JAW_MAX_ANGLE = 0.29
+MOUTH_LINE_Y = -4.27
+
+
+@dataclass
+class Part:
+    """One mesh: vertices (V, 3) cm in the head frame at rest, triangles (F, 3), texture coordinates (V, 2) in [0, 1]
+    and the name of its texture. `jaw` and `body` (V,) say how far each vertex follows the jaw and the torso."""
+
+    vertices: np.ndarray
+    triangles: np.ndarray
+    uv: np.ndarray
+    texture: str
+    jaw: np.ndarray
+    body: np.ndarray
+
+
+def _smoothstep(low: float, high: float, value: np.ndarray) -> np.ndarray:
+    t = np.clip((value - low) / (high - low), 0.0, 1.0)
+    return t * t * (3.0 - 2.0 * t)
+
+
+def _grid_part(surface, columns: int, rows: int, texture: str, keep=None) -> Part:
+    """A part from a parametric surface: `surface(u, v)` with u, v in [0, 1] gives (…, 3); `keep(points)` masks faces."""
+    u, v = np.meshgrid(np.linspace(0, 1, columns), np.linspace(0, 1, rows))
+    points = surface(u, v).reshape(-1, 3)
+    a = (np.arange(rows - 1)[:, None] * columns + np.arange(columns - 1)[None, :]).reshape(-1)
+    triangles = np.concatenate(
+        [np.stack([a, a + 1, a + columns], 1), np.stack([a + 1, a + columns + 1, a + columns], 1)]
+    )
+    if keep is not None:
+        triangles = triangles[keep(points[triangles].mean(axis=1))]
+    zero = np.zeros(len(points))
+    return Part(points, triangles, np.stack([u, v], -1).reshape(-1, 2), texture, zero, zero.copy())
+
+
+def _ellipsoid(centre, radii, texture: str, columns: int = 48, rows: int = 32, keep=None, bump=None) -> Part:
+    """Poles up and down, u runs round from the back, over the picture's left, the front (u = 0.5) and back."""
+
+    def surface(u, v):
+        angle, height = 2 * np.pi * u, np.pi * v
+        unit = np.stack([-np.sin(height) * np.sin(angle), np.cos(height), -np.sin(height) * np.cos(angle)], axis=-1)
+        swell = 1.0 if bump is None else bump(unit)[..., None]
+        return np.asarray(centre) + unit * np.asarray(radii) * swell
+
+    return _grid_part(surface, columns, rows, texture, keep)
+
+
+def reshape_face(vertices: np.ndarray) -> np.ndarray:
+    """The presenter's own face from the canonical one; (V, 3) cm. Smooth, slightly asymmetric, up to 6 mm."""
+    x, y, z = vertices.T
+    jaw = _smoothstep(-2.0, -9.0, y)
+    nose = np.exp(-((x**2 + (y + 0.9) ** 2) / 5.0))
+    brow = np.exp(-(((y - 4.3) / 1.2) ** 2)) * np.exp(-((x / 4.5) ** 2))
+    cheek = np.exp(-(((np.abs(x) - 4.5) / 2.0) ** 2 + ((y + 1.2) / 2.2) ** 2))
+    own = np.stack(
+        [
+            x * (1.03 + 0.05 * jaw) + 0.08 * np.sin(0.35 * y),
+            y * 1.02 - 0.35 * jaw,
+            z + 0.55 * nose + 0.3 * brow + 0.3 * cheek - 0.25 * jaw,
+        ],
+        axis=1,
+    )
+    return _close_lips(own)
+
+
+def _close_lips(vertices: np.ndarray) -> np.ndarray:
+    """Bring the parted canonical lips together: the inner ring wholly, the outer rings less and less."""
+    lower, upper = np.array(LOWER_LIP).reshape(4, 9), np.array(UPPER_LIP).reshape(4, 9)
+    gap = vertices[upper[3], 1] - vertices[lower[3], 1]
+    for ring, share in enumerate((0.1, 0.2, 0.34, 0.46)):
+        vertices[lower[ring], 1] += share * gap
+        vertices[upper[ring], 1] -= share * gap
+    return vertices
+
+
+def _jaw_weights(vertices: np.ndarray) -> np.ndarray:
+    """(V,) how far each face vertex follows the jaw: all of the lower lip's middle, half of the corners, fading out
+    over the cheeks and towards the ears."""
+    x, y, _ = vertices.T
+    side = 1.0 - _smoothstep(2.6, 7.2, np.abs(x))
+    weight = _smoothstep(-3.2, -6.2, y) * (0.25 + 0.75 * side)
+    below = y < MOUTH_LINE_Y - 0.9
+    weight = np.where(below & (np.abs(x) < 3.0), np.maximum(weight, 0.85 * side), weight)
+    lower, upper, corners = np.array(LOWER_LIP), np.array(UPPER_LIP), np.array(LIP_CORNERS)
+    weight[lower] = 0.5 + 0.45 * (1.0 - np.clip(np.abs(x[lower]) / 2.4, 0, 1) ** 2)
+    weight[upper] = 0.03 + 0.2 * np.clip(np.abs(x[upper]) / 2.4, 0, 1) ** 3
+    weight[corners] = 0.38
+    return weight
+
+
+class Presenter:
+    """All parts, and their deformation by the mouth, the lids, the gaze and the torso."""
+
+    def __init__(self, face: CanonicalFace) -> None:
+        holes = [set(INNER_LIPS), set(EYES[0]), set(EYES[1])]
+        triangles = np.array([t for t in face.triangles.tolist() if not any(set(t) <= hole for hole in holes)])
+        canonical = np.asarray(face.vertices, dtype=np.float64)
+        own = reshape_face(canonical)
+        uv = np.stack([(canonical[:, 0] + 8.0) / 16.0, (9.0 - canonical[:, 1]) / 19.0], axis=1)
+        self.face_rest = own
+        skin = Part(own, triangles, uv, "face", _jaw_weights(canonical), np.zeros(len(own)))
+        self.parts: dict[str, Part] = {"face": skin}
+        self.eye_centres = [own[list(eye)].mean(axis=0) - np.array([0.0, 0.0, 1.5]) for eye in EYES]
+        for index, centre in enumerate(self.eye_centres):
+            self.parts[f"eye{index}"] = _ellipsoid(centre, (1.4, 1.4, 1.4), "eye", 40, 32)
+        self._add_mouth()
+        self._add_head()
+        self._add_body()
+
+    def _add_mouth(self) -> None:
+        def teeth(y_top: float, y_bottom: float, radius: float, depth: float):
+            def surface(u, v):
+                angle = (u - 0.5) * 2.6
+                y = y_top + (y_bottom - y_top) * v
+                return np.stack([radius * np.sin(angle), y, depth + 1.9 * np.cos(angle)], axis=-1)
+
+            return surface
+
+        self.parts["upper_teeth"] = _grid_part(teeth(-3.1, -4.25, 2.1, 2.55), 40, 6, "teeth")
+        lower = _grid_part(teeth(-5.2, -4.35, 1.95, 2.4), 40, 6, "teeth")
+        lower.jaw = np.full(len(lower.vertices), 0.95)
+        self.parts["lower_teeth"] = lower
+        tongue = _ellipsoid((0, -5.1, 1.9), (1.5, 0.5, 1.9), "tongue", 24, 16)
+        tongue.jaw = np.full(len(tongue.vertices), 0.8)
+        self.parts["tongue"] = tongue
+        cavity = _ellipsoid((0, -4.6, 1.3), (3.0, 2.2, 2.2), "cavity", 24, 16, keep=lambda p: p[:, 2] < 1.6)
+        self.parts["cavity"] = cavity
+
+    def _add_head(self) -> None:
+        self.parts["skull"] = _ellipsoid((0, 1.5, -3.2), (7.7, 10.0, 8.3), "skin", keep=lambda p: p[:, 2] < -1.4)
+        for index, side in enumerate((-1, 1)):
+            centre = (side * 8.0, 0.4, -3.4)
+            self.parts[f"ear{index}"] = _ellipsoid(centre, (0.75, 2.9, 1.6), "skin", 20, 16)
+
+        def tufts(unit):
+            angle = np.arctan2(unit[..., 0], unit[..., 2])
+            return 1.0 + 0.012 * np.sin(23 * angle + 6 * unit[..., 1]) + 0.01 * np.sin(11 * angle - 9 * unit[..., 1])
+
+        def scalp(points):
+            x, y, z = points.T
+            fringe = y > 7.6 + 0.5 * np.sin(0.9 * x + 0.6) - 0.03 * x**2
+            side = (z < -1.3) & (y > -1.5 + 0.4 * np.sin(2.1 * z)) & ((np.abs(x) < 7.2) | (y > 2.2))
+            back = (z < -5.5) & (y > -6.0)
+            return fringe | side | back
+
+        self.parts["hair"] = _ellipsoid((0, 2.9, -2.9), (8.7, 9.9, 9.2), "hair", 120, 80, keep=scalp, bump=tufts)
+
+    def _add_body(self) -> None:
+        def neck(u, v):
+            angle = 2 * np.pi * u
+            y = -5.5 - 13.5 * v
+            radius = 5.4 + 0.9 * v**2
+            return np.stack([-radius * np.sin(angle), y, -3.0 - 0.92 * radius * np.cos(angle) - 0.6 * v], axis=-1)
+
+        column = _grid_part(neck, 48, 24, "skin")
+        column.body = _smoothstep(-7.5, -16.5, column.vertices[:, 1])
+        self.parts["neck"] = column
+
+        def torso(u, v):
+            angle = 2 * np.pi * u
+            slope = np.sqrt(np.clip(v / 0.32, 0, 1))
+            width = 6.1 + 15.5 * slope + 1.5 * np.clip(v - 0.3, 0, 1)
+            depth = 6.0 + 3.8 * np.clip(v / 0.4, 0, 1)
+            y = -14.6 - 4.5 * slope - 34.0 * v**1.2
+            y = y - 0.9 * (1 - slope) * np.cos(angle)
+            return np.stack([-width * np.sin(angle), y, -4.4 - depth * np.cos(angle)], axis=-1)
+
+        trunk = _grid_part(torso, 96, 56, "shirt")
+        trunk.body = np.ones(len(trunk.vertices))
+        self.parts["torso"] = trunk
+
+    def posed(self, mouth: np.ndarray, blink: float, gaze: np.ndarray) -> dict[str, np.ndarray]:
+        """Vertices of every part, (V, 3) cm in the head frame, for mouth curves (5,), blink in [0, 1] and gaze (2,)."""
+        jaw, press, pucker, wide, tuck = mouth
+        posed = {}
+        for name, part in self.parts.items():
+            vertices = part.vertices.copy()
+            if name == "face":
+                vertices = self._lips(vertices, press, pucker, wide, tuck)
+                vertices = self._lids(vertices, blink)
+            if part.jaw.any():
+                vertices = _open_jaw(vertices, part.jaw, jaw)
+            posed[name] = vertices
+        for index, centre in enumerate(self.eye_centres):
+            posed[f"eye{index}"] = centre + (posed[f"eye{index}"] - centre) @ _turn(gaze[0], gaze[1]).T
+        return posed
+
+    def _lips(self, vertices, press, pucker, wide, tuck):
+        x, y, _ = self.face_rest.T
+        near = np.exp(-((x / 3.3) ** 2) - ((y - MOUTH_LINE_Y) / 1.7) ** 2)
+        vertices[:, 0] += x * near * (0.2 * wide - 0.42 * pucker)
+        vertices[:, 1] += near * np.abs(x) * 0.09 * wide
+        vertices[:, 2] += near * (0.65 * pucker - 0.22 * wide)
+        lower, upper = np.array(LOWER_LIP), np.array(UPPER_LIP)
+        vertices[lower, 1] += (0.16 * press + 0.42 * tuck) * near[lower]
+        vertices[upper, 1] -= 0.12 * press * near[upper]
+        vertices[lower, 2] -= (0.12 * press + 0.55 * tuck) * near[lower]
+        vertices[upper, 2] -= 0.1 * press * near[upper]
+        return vertices
+
+    def _lids(self, vertices, blink):
+        for upper, lower in zip(UPPER_LIDS, LOWER_LIDS, strict=True):
+            meeting = 0.15 * self.face_rest[list(upper)] + 0.85 * self.face_rest[list(lower)]
+            vertices[list(upper)] += blink * (meeting - self.face_rest[list(upper)])
+            vertices[list(lower)] += 0.9 * blink * (meeting - self.face_rest[list(lower)])
+            vertices[list(upper), 2] += 0.12 * np.sin(np.pi * blink)
+        return vertices
+
+
+def _open_jaw(vertices: np.ndarray, weight: np.ndarray, jaw: float) -> np.ndarray:
+    angle = JAW_MAX_ANGLE * jaw * weight
+    relative = vertices - JAW_HINGE
+    cos, sin = np.cos(angle), np.sin(angle)
+    y = cos * relative[:, 1] - sin * relative[:, 2]
+    z = sin * relative[:, 1] + cos * relative[:, 2]
+    return np.stack([vertices[:, 0], y + JAW_HINGE[1], z + JAW_HINGE[2]], axis=1)
+
+
+def _turn(yaw: float, pitch: float) -> np.ndarray:
+    """Rotation that turns +Z towards +X by `yaw` and towards +Y by `pitch` (radians)."""
+    cy, sy, cp, sp = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch)
+    about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+    about_x = np.array([[1, 0, 0], [0, cp, sp], [0, -sp, cp]])
+    return about_y @ about_x
