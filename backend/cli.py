@@ -1,4 +1,4 @@
-"""The command line: `talker VERB …`. Exit status 0 done, 2 what the caller can mend, 130 cancelled, 1 a fault of ours."""
+"""The command line `talker VERB …`. Exit status: 0 done, 2 the caller can mend it, 130 cancelled, 1 a fault of ours."""
 
 from __future__ import annotations
 

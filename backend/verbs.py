@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from backend import settings as s
+from backend.subject import Subject
 from shared import layout
 from shared.errors import InputError
 from shared.jobs import Reporter
@@ -52,10 +53,9 @@ def preprocess(arguments: dict, report: Reporter) -> dict:
 
 def train(arguments: dict, report: Reporter) -> dict:
     """subject, recipe, preset, and the overrides that settings.train_settings takes. Returns model and its folder."""
-    from backend.subject import Subject
+    subject = Subject.open(_required(arguments, "subject"))
     from backend.train.trainer import train as run_train
 
-    subject = Subject.open(_required(arguments, "subject"))
     options = {key: value for key, value in arguments.items() if key != "subject" and value is not None}
     folder = run_train(subject, s.train_settings(**options), report)
     return {"subject": str(subject.root), "model": folder.name, "folder": str(folder)}
@@ -63,20 +63,18 @@ def train(arguments: dict, report: Reporter) -> dict:
 
 def render(arguments: dict, report: Reporter) -> dict:
     """subject, audio, out, and the fields of RenderSettings. Returns out, frames, fps and the preview's path."""
-    from backend.deliver.render import render as run_render
-    from backend.subject import Subject
-
     subject = Subject.open(_required(arguments, "subject"))
+    from backend.deliver.render import render as run_render
+
     audio, out = _required(arguments, "audio"), _required(arguments, "out")
     return run_render(subject, audio, out, _settings(s.RenderSettings, arguments), report).to_dict()
 
 
 def evaluate(arguments: dict, report: Reporter) -> dict:
     """subject, model. Returns the scores of DESIGN's `evaluate --json`."""
-    from backend.evaluate.report import evaluate as run_evaluate
-    from backend.subject import Subject
-
     subject = Subject.open(_required(arguments, "subject"))
+    from backend.evaluate.report import evaluate as run_evaluate
+
     return run_evaluate(subject, arguments.get("model"), report)
 
 
