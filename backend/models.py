@@ -7,6 +7,7 @@ same file. Whatever was fetched lands in the cache, so that the next run needs n
 
 from __future__ import annotations
 
+import argparse
 import errno
 import hashlib
 import http.client
@@ -235,3 +236,22 @@ def _extract(archive: Path, member: str, target: Path) -> None:
     """Copy one member of a zip archive to `target`."""
     with zipfile.ZipFile(archive) as opened, opened.open(member) as source, target.open("wb") as out:
         shutil.copyfileobj(source, out)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """`python -m backend.models`: find or fetch the required files and print where they are; 2 if one is not to be
+    had."""
+    parser = argparse.ArgumentParser(prog="python -m backend.models", description="Find or fetch the model files.")
+    parser.add_argument("--models-dir", help="folder with the model files, for machines without a network")
+    options = parser.parse_args(argv)
+    try:
+        for name in REQUIRED_MODELS:
+            print(find_model(name, options.models_dir))
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return error.exit_status
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,223 @@
+"""A Python environment from pinned requirements: made once, stamped, and used again as long as the stamp fits."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import InputError, InternalError
+from ..locking import FileLock
+from . import pip, torch_build
+from .interpreter import choose_python, probe, supported_text
+from .system_libraries import BACKEND_LIBRARIES, BLENDER_LIBRARIES, require_libraries
+
+STAMP_NAME = "talker-setup.json"
+LOCK_WAIT_S = 1800.0
+GIB = 1024**3
+
+
+@dataclass(frozen=True)
+class EnvironmentPlan:
+    """What an environment should hold."""
+
+    folder: Path
+    """Where it lives."""
+    requirements: tuple[Path, ...]
+    """Requirement files, every package pinned by hash."""
+    torch: Path | None = None
+    """Requirement file of torch alone, whose build is chosen by the machine; None: no torch."""
+    libraries: Mapping[str, str] = field(default_factory=dict)
+    """System libraries to be had, shared object to Debian package."""
+    imports: tuple[str, ...] = ()
+    """Modules that must import in the finished environment."""
+    needed_gib: float = 1.0
+    """Free disk space without which it is not begun, GiB."""
+
+    @property
+    def python(self) -> Path:
+        """The environment's interpreter."""
+        return self.folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+    @property
+    def log_file(self) -> Path:
+        """What pip printed, beside the environment, so that it outlives a failed one."""
+        return self.folder.parent / f"{self.folder.name}-setup.log"
+
+
+def backend_plan(root: Path, folder: Path, with_tests: bool = False) -> EnvironmentPlan:
+    """The backend's environment. `root` is the repository or the staged extension (both hold requirements/)."""
+    lists = ("backend.txt", "test.txt") if with_tests else ("backend.txt",)
+    return EnvironmentPlan(
+        folder=folder,
+        requirements=tuple(root / "requirements" / name for name in lists),
+        torch=root / "requirements" / "torch.txt",
+        libraries=BACKEND_LIBRARIES,
+        imports=("av", "cv2", "mediapipe", "msgpack", "OpenEXR", "safetensors", "scipy", "soundfile", "torch", "zmq"),
+        needed_gib=3.0,
+    )
+
+
+def blender_plan(root: Path, folder: Path) -> EnvironmentPlan:
+    """Blender as a Python module, for the demo and the tests; its version follows the running Python's."""
+    return EnvironmentPlan(
+        folder=folder,
+        requirements=(root / "requirements" / "blender.txt",),
+        libraries=BLENDER_LIBRARIES,
+        imports=("msgpack", "zmq"),
+        needed_gib=2.0,
+    )
+
+
+def wanted_stamp(plan: EnvironmentPlan, version: tuple[int, int]) -> dict:
+    """What the stamp of an environment that follows `plan` says, for a Python of this version."""
+    digest = hashlib.sha256()
+    for path in (*plan.requirements, *([plan.torch] if plan.torch else [])):
+        digest.update(path.read_bytes())
+    build = torch_build.wanted_build() if plan.torch else None
+    return {"python": f"{version[0]}.{version[1]}", "requirements": digest.hexdigest(), "torch": build}
+
+
+def read_stamp(plan: EnvironmentPlan) -> dict | None:
+    """The stamp of a finished environment; None if it is unfinished, damaged or absent."""
+    try:
+        stamp = json.loads((plan.folder / STAMP_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return stamp if plan.python.exists() else None
+
+
+def is_ready(plan: EnvironmentPlan, version: tuple[int, int]) -> bool:
+    """Whether the environment is finished and follows `plan`."""
+    return read_stamp(plan) == wanted_stamp(plan, version)
+
+
+def prepare(plan: EnvironmentPlan, log: Callable[[str], None], python: Path | None = None) -> bool:
+    """Make the environment, or bring it up to date. True if there was something to do.
+
+    `python` is the interpreter to make it with; None: the running one, or another supported one. An unfinished
+    environment (interrupted, damaged) is made anew; what was downloaded lies in pip's cache. Safe against a second
+    call at the same time, which waits. Raises InputError for what the user can mend (wrong Python, missing system
+    libraries, disk, network) and InternalError with the log's path otherwise.
+    """
+    base = choose_python() if python is None else python
+    version = probe(base)
+    if version is None:
+        raise InputError(f"{base} is no Python with venv and pip.", f"Name a Python {supported_text()}.")
+    lock = _lock(plan, log)
+    try:
+        require_libraries(plan.libraries, log)
+        if is_ready(plan, version):
+            return False
+        _require_space(plan)
+        _create(plan, base, version, log)
+        return True
+    except OSError as error:
+        raise InputError(
+            f"{plan.folder} cannot be made: {error.strerror or error}.", "Free some space or choose another folder."
+        ) from error
+    finally:
+        lock.release()
+
+
+def _lock(plan: EnvironmentPlan, log: Callable[[str], None]) -> FileLock:
+    lock = FileLock(plan.folder.parent / f"{plan.folder.name}.lock")
+    try:
+        if lock.acquire():
+            return lock
+        log(f"Another process is setting up {plan.folder}: waiting for it.")
+        if lock.acquire(LOCK_WAIT_S):
+            return lock
+    except OSError as error:
+        raise InputError(
+            f"{plan.folder.parent} cannot be written ({error.strerror}).", "Choose a folder that you may write to."
+        ) from error
+    raise InputError(f"{plan.folder} is still being set up by another process.", "End that process and try again.")
+
+
+def _require_space(plan: EnvironmentPlan) -> None:
+    free = shutil.disk_usage(plan.folder.parent).free / GIB
+    if free < plan.needed_gib:
+        raise InputError(
+            f"The disk that holds {plan.folder.parent} is too full: {free:.1f} GiB free, {plan.needed_gib:.0f} needed.",
+            "Free some space, or choose a folder on another disk.",
+        )
+
+
+def _create(plan: EnvironmentPlan, base: Path, version: tuple[int, int], log: Callable[[str], None]) -> None:
+    """Everything between an empty folder and the stamp."""
+    stamp = read_stamp(plan)
+    plan.log_file.write_text("", encoding="utf-8")
+    if stamp is None or stamp.get("python") != f"{version[0]}.{version[1]}":
+        log(f"Making the environment {plan.folder} with {base}")
+        _make_venv(plan, base)
+    else:
+        log(f"Bringing the environment {plan.folder} up to date")
+    (plan.folder / STAMP_NAME).unlink(missing_ok=True)
+    arguments = ["--require-hashes"]
+    for path in plan.requirements:
+        arguments += ["-r", str(path)]
+    total = sum(len(re.findall(r"^[A-Za-z0-9]", path.read_text(encoding="utf-8"), re.M)) for path in plan.requirements)
+    log(f"Installing about {total} packages")
+    pip.install(plan.python, arguments, total, log, plan.log_file)
+    wanted = wanted_stamp(plan, version)
+    if plan.torch is not None:
+        log(f"Installing torch, {wanted['torch'].upper()} build")
+        index = torch_build.index_arguments(wanted["torch"], log)
+        pip.install(plan.python, [*index, "-r", str(plan.torch)], 1, log, plan.log_file)
+    _check_imports(plan, log)
+    temporary = plan.folder / f"{STAMP_NAME}.partial"
+    temporary.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
+    os.replace(temporary, plan.folder / STAMP_NAME)
+
+
+def _make_venv(plan: EnvironmentPlan, base: Path) -> None:
+    command = [str(base), "-I", "-m", "venv", "--clear", str(plan.folder)]
+    run = subprocess.run(command, capture_output=True, text=True, env=pip.child_environment(), check=False)
+    if run.returncode != 0:
+        output = run.stdout + run.stderr
+        plan.log_file.write_text(output, encoding="utf-8")
+        raise pip.explain(output, plan.folder, plan.log_file)
+
+
+def _check_imports(plan: EnvironmentPlan, log: Callable[[str], None]) -> None:
+    """Import what matters once, so that a missing system library or a broken package is known now."""
+    if not plan.imports:
+        return
+    log(f"Checking that {len(plan.imports)} packages import")
+    command = [str(plan.python), "-c", f"import {', '.join(plan.imports)}"]
+    run = subprocess.run(command, capture_output=True, text=True, env=pip.child_environment(), check=False)
+    if run.returncode != 0:
+        with plan.log_file.open("a", encoding="utf-8") as record:
+            record.write(run.stderr)
+        last = (run.stderr.strip().splitlines() or [f"exit status {run.returncode}"])[-1]
+        library = re.search(r"(lib\S+\.so\S*): cannot open shared object", last)
+        if library:
+            raise InputError(f"A system library is missing: {library[1]}.", "Install your system's package for it.")
+        raise InternalError(f"The environment is made, but does not import: {last}", f"See {plan.log_file}.")
+
+
+def write_launcher(path: Path, python: Path, root: Path) -> None:
+    """A small script at `path` (with .cmd added on Windows) that runs the backend's command line, `talker`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if sys.platform == "win32":
+        text = f'@echo off\r\nset "PYTHONPATH={root}"\r\n"{python}" -m backend %*\r\n'
+        path.with_suffix(".cmd").write_text(text, encoding="utf-8")
+        return
+    text = f'#!/bin/sh\nPYTHONPATH={_quoted(root)} exec {_quoted(python)} -m backend "$@"\n'
+    temporary = path.with_suffix(".partial")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.chmod(0o755)
+    os.replace(temporary, path)
+
+
+def _quoted(path: Path) -> str:
+    """For a POSIX shell."""
+    return "'" + str(path).replace("'", "'\\''") + "'"
