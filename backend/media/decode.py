@@ -1,0 +1,268 @@
+"""Footage to pictures: what a video file is, and its frames by their exact timestamps.
+
+Reads whatever FFmpeg (through PyAV) reads. Pictures come upright (phone rotation applied), as display-referred RGB.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import av.error
+import numpy as np
+from av.video.reformatter import ColorRange, Colorspace, Interpolation
+
+from shared.errors import InputError
+
+RGB_CONVERSION = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+"""swscale's flags for YUV to RGB: exact rounding, chroma interpolated at full width."""
+
+MATRIX_FROM_TAG = {
+    1: Colorspace.ITU709,
+    4: Colorspace.FCC,
+    5: Colorspace.ITU601,
+    6: Colorspace.ITU601,
+    7: Colorspace.SMPTE240M,
+    9: Colorspace.BT2020,
+    10: Colorspace.BT2020,
+}
+"""ITU-T H.273 matrix coefficients to swscale's tables."""
+
+UNSPECIFIED_TAG = 2
+RGB_TAG = 0
+FULL_RANGE_TAG = 2
+HD_HEIGHT = 720
+"""Untagged pictures of this height or more are read as BT.709, smaller ones as BT.601, as players do."""
+
+RATE_TOLERANCE = Fraction(1, 4)
+"""A gap between frames that differs from the average by more than this share of it makes the rate variable."""
+
+
+@dataclass(frozen=True)
+class ColourTags:
+    """ITU-T H.273 code points as the file states them (2: unspecified) and what they were read as."""
+
+    matrix: int
+    transfer: int
+    primaries: int
+    full_range: bool
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a video file is. Sizes are of the upright picture."""
+
+    width: int
+    height: int
+    fps: Fraction
+    """Average frame rate, exact."""
+    frame_count_estimate: int
+    rotation: int
+    """Degrees anticlockwise (0, 90, 180, 270) by which the stored picture is turned to stand upright."""
+    colour: ColourTags
+    has_audio: bool
+    variable_rate: bool
+    duration_s: float
+    start_s: Fraction
+    """Time of the first frame on the file's clock (the sound may start at another)."""
+    codec: str
+    stated_frames: int
+    """Frames that the file's header promises; 0 if it says nothing."""
+
+
+def _open(path: Path):
+    if not path.is_file():
+        raise InputError(f"There is no file {path}.", "Check the path of the footage.")
+    try:
+        container = av.open(os.fspath(path))
+    except (av.error.FFmpegError, OSError) as error:
+        raise InputError(
+            f"{path.name} cannot be read as a video ({getattr(error, 'strerror', None) or error}).",
+            "Give a video file such as .mp4 or .mov; if a download or copy broke off, fetch it again.",
+        ) from error
+    if not container.streams.video:
+        container.close()
+        raise InputError(f"{path.name} has no picture in it.", "Give a video file that shows the speaker.")
+    return container
+
+
+def _packet_times(container, stream) -> tuple[list[Fraction], int]:
+    """Presentation times of the stream's packets in ascending order (those that have one), and the packets' number."""
+    times, packets = [], 0
+    try:
+        for packet in container.demux(stream):
+            if packet.size == 0:
+                continue
+            packets += 1
+            if packet.pts is not None:
+                times.append(packet.pts * packet.time_base)
+    except av.error.FFmpegError:
+        # A file cut short ends in a broken packet; what came before it counts, and read_frames warns.
+        pass
+    return sorted(times), packets
+
+
+def _is_variable(times: list[Fraction], packets: int, fps: Fraction) -> bool:
+    if len(times) < packets or len(times) < 3:
+        return False
+    period = 1 / fps
+    gaps = (later - earlier for earlier, later in zip(times[:-1], times[1:], strict=True))
+    return any(abs(gap - period) > period * RATE_TOLERANCE for gap in gaps)
+
+
+def probe(path: str | os.PathLike) -> VideoInfo:
+    """Describe a video file without decoding more than its first frame.
+
+    Raises InputError if the file is missing, is not a video, or not one frame of it can be decoded.
+    """
+    path = Path(path)
+    with _open(path) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        try:
+            first = next(container.decode(stream), None)
+        except av.error.FFmpegError as error:
+            raise _undecodable(path) from error
+        if first is None:
+            raise _undecodable(path)
+        rotation = round(first.rotation / 90) % 4 * 90
+        width, height = (first.width, first.height) if rotation % 180 == 0 else (first.height, first.width)
+        colour = ColourTags(
+            int(first.colorspace), int(first.color_trc), int(first.color_primaries), _is_full_range(first)
+        )
+        start = _frame_time(first) or Fraction(0)
+        codec, stated, has_audio = stream.codec_context.name, stream.frames, bool(container.streams.audio)
+        stated_rate = stream.average_rate or stream.guessed_rate or stream.base_rate
+    with _open(path) as container:
+        times, packets = _packet_times(container, container.streams.video[0])
+    if not stated_rate:
+        if len(times) < 2 or times[-1] == times[0]:
+            raise InputError(f"{path.name} states no frame rate.", "Give a video, not a still picture.")
+        stated_rate = (len(times) - 1) / (times[-1] - times[0])
+    fps = Fraction(stated_rate)
+    variable = _is_variable(times, packets, fps)
+    frames = round((times[-1] - times[0]) * fps) + 1 if variable else packets
+    return VideoInfo(
+        width=width,
+        height=height,
+        fps=fps,
+        frame_count_estimate=frames,
+        rotation=rotation,
+        colour=colour,
+        has_audio=has_audio,
+        variable_rate=variable,
+        duration_s=float(frames / fps),
+        start_s=start,
+        codec=codec,
+        stated_frames=stated,
+    )
+
+
+def _undecodable(path: Path) -> InputError:
+    return InputError(
+        f"Not one frame of {path.name} can be decoded.",
+        "Convert it to H.264 .mp4 with another program, or give other footage.",
+    )
+
+
+def _frame_time(frame) -> Fraction | None:
+    return None if frame.pts is None else frame.pts * Fraction(frame.time_base)
+
+
+def _is_full_range(frame) -> bool:
+    return int(frame.color_range) == FULL_RANGE_TAG or frame.format.name.startswith("yuvj")
+
+
+def to_rgb(frame) -> np.ndarray:
+    """(H, W, 3) uint8 RGB of a decoded frame as stored (not turned), through the matrix and range of its tags."""
+    tag = int(frame.colorspace)
+    if frame.format.is_rgb or tag == RGB_TAG:
+        return frame.to_ndarray(format="rgb24")
+    untagged = Colorspace.ITU709 if frame.height >= HD_HEIGHT else Colorspace.ITU601
+    return frame.to_ndarray(
+        format="rgb24",
+        src_colorspace=MATRIX_FROM_TAG.get(tag, untagged),
+        src_color_range=ColorRange.JPEG if _is_full_range(frame) else ColorRange.MPEG,
+        dst_color_range=ColorRange.JPEG,
+        interpolation=RGB_CONVERSION,
+    )
+
+
+def _decoded(path: Path, warn: Callable[[str], None]) -> Iterator[tuple[Fraction, object]]:
+    """(time, frame) as decoded; stops with a warning where the file breaks off."""
+    with _open(path) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        stated, period = stream.frames, 1 / Fraction(stream.average_rate or stream.guessed_rate or 25)
+        time, count = None, 0
+        packets = container.demux(stream)
+        broken = 0
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.error.FFmpegError:
+                broken += 1
+                break
+            if packet is None:
+                break
+            try:
+                frames = packet.decode()
+            except av.error.InvalidDataError:
+                broken += 1
+                continue
+            for frame in frames:
+                stamp = _frame_time(frame)
+                # Some MPEG streams stamp only some of their frames; the others follow at the stated rate.
+                time = stamp if stamp is not None else (Fraction(0) if time is None else time + period)
+                count += 1
+                yield time, frame
+        if count == 0:
+            raise _undecodable(path)
+        if stated and count < stated - 1:
+            warn(f"The footage breaks off: {count} of {stated} frames could be decoded; those are used.")
+        elif broken:
+            warn(f"Parts of the footage are damaged; the {count} frames that could be decoded are used.")
+
+
+def read_frames(
+    path: str | os.PathLike, info: VideoInfo | None = None, warn: Callable[[str], None] = lambda text: None
+) -> Iterator[tuple[Fraction, np.ndarray]]:
+    """Frames of a video in the order shown, one at a time.
+
+    Yields (pts_s, rgb): the source timestamp in exact seconds on the file's clock, and (H, W, 3) uint8 RGB, upright.
+    Footage of variable rate is resampled to its stated average rate: picture n is the source frame nearest to
+    n / fps after the first, with that frame's own timestamp, so a source frame may come twice or not at all.
+    `warn` receives sentences about damage. Raises InputError as `probe`, or if nothing can be decoded.
+    """
+    path = Path(path)
+    info = info or probe(path)
+    turns = info.rotation // 90
+    decoded = _decoded(path, warn)
+    if info.variable_rate:
+        decoded = _resampled(decoded, info.fps)
+    for time, frame in decoded:
+        rgb = to_rgb(frame)
+        yield time, np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
+
+
+def _resampled(decoded: Iterator[tuple[Fraction, object]], fps: Fraction) -> Iterator[tuple[Fraction, object]]:
+    """Nearest source frame to every multiple of 1 / fps after the first frame, with its own time."""
+    previous = next(decoded, None)
+    if previous is None:
+        return
+    start, number = previous[0], 0
+    for current in decoded:
+        if current[0] <= previous[0]:
+            continue
+        middle = (previous[0] + current[0]) / 2
+        while start + number / fps < middle:
+            yield previous
+            number += 1
+        previous = current
+    while start + number / fps <= previous[0] + Fraction(1, 2) / fps:
+        yield previous
+        number += 1

@@ -1,0 +1,67 @@
+"""Where the head is in every frame, and through which camera: PnP, bundle adjustment, photometric refinement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from backend.preprocess.bundle import BundleSettings, bundle_adjust, fit_shape
+from backend.preprocess.canonical_face import MESH_POINTS, RIGID_POINTS, CanonicalFace
+from backend.preprocess.pnp import face_pixels_per_cm, focal_prior, initial_poses, project
+
+NEUTRAL_JAW = 0.12
+"""Frames whose jaw is open by more than this (blendshape jawOpen) say nothing about the neutral lips and chin."""
+
+
+@dataclass(frozen=True)
+class CameraSolution:
+    """The clip's camera. Pixels are those of the pictures that the landmarks were given in."""
+
+    focal_px: float
+    principal_px: np.ndarray
+    """(2,)."""
+    poses: np.ndarray
+    """(T, 4, 4) float64 camera from head (shared.camera)."""
+    shape_offsets: np.ndarray
+    """(468, 3) float64 cm, this person's neutral face minus the canonical one."""
+    reprojection_px: np.ndarray
+    """(T,) mean error of the rigid landmarks; NaN in frames without a face."""
+
+
+def solve_camera(
+    landmarks: np.ndarray,
+    jaw_open: np.ndarray,
+    face: CanonicalFace,
+    principal_px: np.ndarray,
+    footage_side_px: tuple[float, float],
+    fps: float,
+    settings: BundleSettings | None = None,
+) -> CameraSolution:
+    """Head poses, focal length and personal shape from landmarks alone.
+
+    landmarks (T, 478, 3) px, NaN in frames without a face; jaw_open (T,) blendshape in [0, 1]; principal_px (2,) and
+    footage_side_px (width, height): centre and sides of the whole footage in the landmarks' px.
+    """
+    settings = settings or BundleSettings()
+    points = landmarks[:, RIGID_POINTS, :2].astype(np.float64)
+    model = face.vertices[RIGID_POINTS]
+    focal, spread = focal_prior(*footage_side_px, face_pixels_per_cm(points, model))
+    poses = initial_poses(points, model, focal, principal_px)
+    bundle = bundle_adjust(points, model, poses, focal, spread, principal_px, fps, settings)
+    neutral = np.where(np.isfinite(points).all(axis=(1, 2)), np.exp(-np.nan_to_num(jaw_open) / NEUTRAL_JAW), 0.0)
+    offsets = fit_shape(
+        landmarks[:, :MESH_POINTS, :2].astype(np.float64),
+        face.vertices,
+        bundle.poses,
+        bundle.focal_px,
+        principal_px,
+        neutral,
+        bundle.noise_px,
+        settings,
+    )
+    offsets[RIGID_POINTS] = bundle.offsets_cm
+    errors = project(model + bundle.offsets_cm, bundle.poses, bundle.focal_px, principal_px) - points
+    return CameraSolution(
+        bundle.focal_px, principal_px, bundle.poses, offsets, np.linalg.norm(errors, axis=-1).mean(axis=1)
+    )
