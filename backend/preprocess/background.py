@@ -1,0 +1,93 @@
+"""The background plate: what the camera saw wherever the person was not in the way, and a smooth guess elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+MAX_SAMPLES = 64
+"""Frames, spread evenly over the clip, that the plate is made of: memory does not grow with the clip."""
+CLEAR_ALPHA = 0.02
+"""Alpha of the person up to which a pixel counts as unoccluded."""
+MIN_SEEN = 3
+"""Times that a pixel must be seen clearly for its median to be trusted."""
+STRIP_ROWS = 64
+"""Rows whose median is taken at once."""
+
+
+def estimate_plate(
+    frames: Sequence[np.ndarray], alphas: Sequence[np.ndarray], *, max_samples: int = MAX_SAMPLES
+) -> np.ndarray:
+    """Background plate (H, W, 3) uint8 of a static camera.
+
+    Every pixel is the temporal median of the frames in which the person leaves it clear; pixels that are never clear
+    are filled smoothly from their surroundings (`fill`). frames: T pictures (H, W, 3) uint8 RGB. alphas: T mattes of
+    the person, (H, W) uint8 (255 is one) or float in [0, 1]. Raises ValueError when there are no frames or the counts
+    differ.
+    """
+    if len(frames) == 0 or len(frames) != len(alphas):
+        raise ValueError(f"{len(frames)} frames and {len(alphas)} mattes; both must be equal and at least 1")
+    chosen = np.unique(np.linspace(0, len(frames) - 1, min(max_samples, len(frames))).round().astype(int))
+    colours = np.stack([np.asarray(frames[index]) for index in chosen])
+    height, width = colours.shape[1:3]
+    clear = np.stack([_is_clear(np.asarray(alphas[index])) for index in chosen])
+    plate = np.zeros((height, width, 3), np.float32)
+    for top in range(0, height, STRIP_ROWS):
+        rows = slice(top, top + STRIP_ROWS)
+        plate[rows] = _masked_median(colours[:, rows], clear[:, rows])
+    seen = clear.sum(axis=0)
+    known = seen >= min(MIN_SEEN, len(chosen))
+    return np.rint(fill(plate, known)).clip(0, 255).astype(np.uint8)
+
+
+def fill(picture: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Smooth completion of (H, W, C) float32 where `known` (H, W) bool is False, (H, W, C) float32.
+
+    Push-pull (Gortler et al. 1996, "The Lumigraph", section 3.4): averages of the known pixels down a pyramid, then
+    back up into the holes. Grey (128) when nothing is known.
+    """
+    if not known.any():
+        return np.full_like(picture, 128.0)
+    weight = known.astype(np.float32)
+    return _push_pull(picture.astype(np.float32) * weight[..., None], weight)
+
+
+def _push_pull(weighted: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """weighted: (H, W, C) colour times weight, weight: (H, W) in [0, 1]; returns colour (H, W, C)."""
+    height, width = weight.shape
+    own = weighted / np.maximum(weight, 1e-6)[..., None]
+    if weight.min() >= 1.0 or max(height, width) == 1:
+        return own
+    half = (max(1, (width + 1) // 2), max(1, (height + 1) // 2))
+    small_weighted = cv2.resize(cv2.GaussianBlur(weighted, (5, 5), 1.0), half, interpolation=cv2.INTER_AREA)
+    small_weight = cv2.resize(cv2.GaussianBlur(weight, (5, 5), 1.0), half, interpolation=cv2.INTER_AREA)
+    # A coarse pixel is trusted as soon as any of its area is known: colour over weight, weight saturating early.
+    trust = np.minimum(small_weight * 4.0, 1.0)
+    scale = trust / np.maximum(small_weight, 1e-6)
+    small_weighted = small_weighted.reshape(*small_weight.shape, -1) * scale[..., None]
+    coarse = _push_pull(small_weighted, trust)
+    coarse = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR).reshape(height, width, -1)
+    return own * weight[..., None] + coarse * (1.0 - weight[..., None])
+
+
+def _is_clear(alpha: np.ndarray) -> np.ndarray:
+    """(H, W) bool: the person and the soft edge around them leave the pixel clear."""
+    limit = CLEAR_ALPHA * (255.0 if alpha.dtype == np.uint8 else 1.0)
+    covered = (alpha > limit).astype(np.uint8)
+    # Shadows and missed hair reach a little beyond the matte.
+    margin = max(1, round(0.01 * max(alpha.shape)))
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1, 2 * margin + 1))
+    return cv2.dilate(covered, kernel) == 0
+
+
+def _masked_median(colours: np.ndarray, clear: np.ndarray) -> np.ndarray:
+    """Median over the first axis of (N, h, W, 3) uint8 where clear (N, h, W); 0 where never clear; float32."""
+    # Occluded samples are sorted to the end, so the median lies in the middle of the clear ones.
+    values = np.where(clear[..., None], colours, np.int16(1000)).astype(np.int16)
+    values.sort(axis=0)
+    count = clear.sum(axis=0)[None, ..., None]
+    low = np.take_along_axis(values, np.maximum(count - 1, 0) // 2, axis=0)[0].astype(np.float32)
+    high = np.take_along_axis(values, np.minimum(count // 2, len(values) - 1), axis=0)[0].astype(np.float32)
+    return np.where(count[0] > 0, 0.5 * (low + high), 0.0)

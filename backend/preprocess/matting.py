@@ -1,0 +1,195 @@
+"""The person's alpha in a frame: a coarse mask from MediaPipe's selfie segmenter, made sharp and soft on the picture.
+
+The coarse mask is right to a few pixels and knows nothing of hair. A guided filter (He, Sun, Tang 2013) explains it,
+in every small window, as a linear function of colour, which is also the model behind closed-form matting (Levin 2006);
+its coefficients are found on a small picture and applied to the full one (He & Sun 2015, "Fast Guided Filter").
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from backend.models import find_model
+
+SELFIE_MODEL = "selfie_segmentation.tflite"
+MULTICLASS_MODEL = "selfie_multiclass_256x256.tflite"
+MULTICLASS_HAIR = 1
+"""Class of hair in the multiclass model; class 0 is background, every other one is the person."""
+
+
+@dataclass(frozen=True)
+class MattingSettings:
+    """How the coarse mask becomes a matte. Lengths are fractions of the face's height, forehead to chin."""
+
+    person: float = 0.9
+    """Confidence of the segmenter above which a pixel is surely the person."""
+    background: float = 0.1
+    """Confidence below which a pixel is surely background."""
+    inner_band: float = 0.05
+    """How far inside the coarse edge the matte may still be soft."""
+    outer_band: float = 0.075
+    """How far outside the coarse edge hair may still reach."""
+    radius: float = 0.04
+    """Half width of the guided filter's window."""
+    smoothness: float = 1e-4
+    """Variance of colour ([0, 1] units, squared) below which a window counts as flat."""
+    black: float = 0.08
+    """Filtered alpha that becomes 0: cleans the haze the filter leaves outside."""
+    white: float = 0.9
+    """Filtered alpha that becomes 1: cleans the holes it leaves inside."""
+    plate_noise: float = 0.03
+    """Difference to a known background plate ([0, 1] units) that is still noise."""
+
+
+class PersonSegmenter:
+    """MediaPipe's image segmenter as a context manager; the multiclass model where its file lies, else the selfie one.
+
+    Raises InputError when the selfie model cannot be found or fetched.
+    """
+
+    def __init__(self, models_dir: str | None = None) -> None:
+        from mediapipe.tasks.python import BaseOptions, vision
+
+        multiclass = _optional_model(MULTICLASS_MODEL, models_dir)
+        self.knows_hair = multiclass is not None
+        path = multiclass or find_model(SELFIE_MODEL, models_dir)
+        self._segmenter = vision.ImageSegmenter.create_from_options(
+            vision.ImageSegmenterOptions(
+                base_options=BaseOptions(model_asset_path=str(path)),
+                output_confidence_masks=True,
+                output_category_mask=False,
+            )
+        )
+
+    def __enter__(self) -> PersonSegmenter:
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self._segmenter.close()
+
+    def confidences(self, rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """(h, w, 3) uint8 RGB to the confidences, (h, w) float32 in [0, 1], of person and of hair (None: not known)."""
+        import mediapipe
+
+        image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(rgb))
+        masks = self._segmenter.segment(image).confidence_masks
+        values = [mask.numpy_view().reshape(rgb.shape[:2]).copy() for mask in masks]
+        if self.knows_hair:
+            return 1.0 - values[0], values[MULTICLASS_HAIR]
+        return values[-1], None
+
+
+def keep_speaker(confidence: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Confidence (h, w) with every patch set to 0 that does not touch `inside` (h, w) bool, the speaker's face."""
+    count, labels = cv2.connectedComponents((confidence > 0.1).astype(np.uint8), connectivity=4)
+    if count <= 2:
+        return confidence
+    keep = np.zeros(count, bool)
+    keep[np.unique(labels[inside])] = True
+    keep[0] = True
+    return np.where(keep[labels], confidence, 0.0).astype(np.float32)
+
+
+def matte(
+    rgb: np.ndarray,
+    confidence: np.ndarray,
+    face_height: float,
+    settings: MattingSettings,
+    plate: np.ndarray | None = None,
+) -> np.ndarray:
+    """Alpha of the person, (H, W) float32 in [0, 1].
+
+    rgb: (H, W, 3) uint8. confidence: (h, w) float32 in [0, 1], of the same picture at matting size. face_height: of the
+    face in px of `confidence`. plate: (H, W, 3) uint8, the background where it is known (static camera), or None.
+    """
+    height, width = rgb.shape[:2]
+    small_size = confidence.shape[1], confidence.shape[0]
+    small = cv2.resize(rgb, small_size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255.0
+    inner = _pixels(settings.inner_band * face_height)
+    outer = _pixels(settings.outer_band * face_height)
+    surely_person = _eroded(confidence > settings.person, inner)
+    surely_background = _eroded(confidence < settings.background, outer)
+    if plate is not None:
+        small_plate = cv2.resize(plate, small_size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255.0
+        confidence = _weigh_by_plate(confidence, small, small_plate, settings)
+    radius = _pixels(settings.radius * face_height)
+    slope, offset = guided_coefficients(small, confidence, radius, settings.smoothness)
+    if (width, height) != small_size:
+        slope, offset = (cv2.resize(c, (width, height), interpolation=cv2.INTER_LINEAR) for c in (slope, offset))
+        surely_person = cv2.resize(surely_person, (width, height), interpolation=cv2.INTER_LINEAR)
+        surely_background = cv2.resize(surely_background, (width, height), interpolation=cv2.INTER_LINEAR)
+        guide = rgb.astype(np.float32) / 255.0
+    else:
+        guide = small
+    alpha = np.einsum("hwc,hwc->hw", slope, guide) + offset
+    alpha = np.clip((alpha - settings.black) / (settings.white - settings.black), 0.0, 1.0)
+    return np.maximum(alpha * (1.0 - surely_background), surely_person)
+
+
+def guided_coefficients(
+    guide: np.ndarray, target: np.ndarray, radius: int, smoothness: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Slope (h, w, 3) and offset (h, w) with slope · guide + offset ≈ target in every window of 2 radius + 1 px.
+
+    guide: (h, w, 3) float32, target: (h, w) float32; colour guided filter, He, Sun, Tang 2013, equations 11 to 13.
+    """
+    mean_guide = _box(guide, radius)
+    mean_target = _box(target, radius)
+    covariance = _box(guide * target[..., None], radius) - mean_guide * mean_target[..., None]
+    red, green, blue = cv2.split(guide)
+    products = _box(np.dstack([red * red, red * green, red * blue]), radius)
+    others = _box(np.dstack([green * green, green * blue, blue * blue]), radius)
+    mean_red, mean_green, mean_blue = cv2.split(mean_guide)
+    rr = products[..., 0] - mean_red * mean_red + smoothness
+    rg = products[..., 1] - mean_red * mean_green
+    rb = products[..., 2] - mean_red * mean_blue
+    gg = others[..., 0] - mean_green * mean_green + smoothness
+    gb = others[..., 1] - mean_green * mean_blue
+    bb = others[..., 2] - mean_blue * mean_blue + smoothness
+    # Inverse of the symmetric 3x3 matrix by cofactors: many times faster than numpy's batched solve.
+    c_rr, c_rg, c_rb = gg * bb - gb * gb, rb * gb - rg * bb, rg * gb - rb * gg
+    c_gg, c_gb, c_bb = rr * bb - rb * rb, rg * rb - rr * gb, rr * gg - rg * rg
+    determinant = np.maximum(rr * c_rr + rg * c_rg + rb * c_rb, smoothness**3)
+    x, y, z = cv2.split(covariance)
+    slope = np.dstack([c_rr * x + c_rg * y + c_rb * z, c_rg * x + c_gg * y + c_gb * z, c_rb * x + c_gb * y + c_bb * z])
+    slope /= determinant[..., None]
+    offset = mean_target - np.einsum("hwc,hwc->hw", slope, mean_guide)
+    return _box(slope, radius), _box(offset, radius)
+
+
+def _weigh_by_plate(
+    confidence: np.ndarray, small: np.ndarray, plate: np.ndarray, settings: MattingSettings
+) -> np.ndarray:
+    """Less confidence where a pixel looks like the plate and the segmenter is in doubt."""
+    difference = np.abs(small - plate).max(axis=2)
+    same = np.exp(-np.square(difference / settings.plate_noise))
+    doubt = 4.0 * confidence * (1.0 - confidence)
+    return (confidence * (1.0 - doubt * same)).astype(np.float32)
+
+
+def _optional_model(name: str, models_dir: str | None) -> Path | None:
+    """A model file that is used where it lies and never fetched."""
+    for folder in (models_dir, os.environ.get("TALKER_MODELS_DIR")):
+        if folder and (Path(folder) / name).is_file():
+            return Path(folder) / name
+    return None
+
+
+def _box(values: np.ndarray, radius: int) -> np.ndarray:
+    size = (2 * radius + 1, 2 * radius + 1)
+    return cv2.boxFilter(values, -1, size, borderType=cv2.BORDER_REFLECT)
+
+
+def _eroded(mask: np.ndarray, radius: int) -> np.ndarray:
+    """(h, w) float32 0 or 1; the picture's border does not erode."""
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    return cv2.erode(mask.astype(np.uint8), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=1).astype(np.float32)
+
+
+def _pixels(length: float) -> int:
+    return max(1, round(length))
