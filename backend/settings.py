@@ -1,8 +1,10 @@
-"""Every number an artist or researcher may want to change: one dataclass a room, a sentence a field, and the presets."""
+"""Every number an artist or researcher may want to change: a dataclass a room, a sentence a field, and the presets."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+
+from shared.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -49,3 +51,227 @@ class RenderSettings:
     """Rasteriser: native, cuda or reference."""
     threads: int = 0
     """Threads; 0: all cores."""
+
+
+@dataclass(frozen=True)
+class ServeSettings:
+    """The backend process and its jobs."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on. Anything but the loopback lets other machines try the token."""
+    idle_timeout_s: float = 600.0
+    """The backend ends itself after this long without a client and without a job; 0: never."""
+    cancel_grace_s: float = 0.7
+    """A cancelled job that has not noticed by then is ended by force, seconds."""
+    settle_s: float = 5.0
+    """A cancelled job that has noticed gets this long to write its checkpoint, seconds."""
+    start_timeout_s: float = 180.0
+    """A job's process must have started its work by then, seconds."""
+    silence_timeout_s: float = 900.0
+    """A job's process that gives no sign of life for this long is ended, seconds."""
+    attempts: int = 5
+    """A job that was started this often and never ended (a crashing backend, a power cut) is given up."""
+    keep_jobs: int = 100
+    """Ended jobs that stay in the list; older ones are forgotten with their logs."""
+
+
+@dataclass(frozen=True)
+class PortraitSettings:
+    """The shape of a portrait: what is in its config.json."""
+
+    recipe: str = "m2dao"
+    """m2dao, or talkinggaussian (the baseline every claim is measured against)."""
+    head_gaussians: int = 5000
+    """Gaussians of the head, its mouth included."""
+    torso_gaussians: int = 2500
+    """Gaussians of neck and shoulders; 0: the torso is not synthesised."""
+    mesh_share: float = 0.60
+    """Share of the head's Gaussians that start on the face mesh."""
+    oral_share: float = 0.08
+    """Share of the head's Gaussians that start behind the lips; the others start over the rest of the head."""
+    drive: str = "curves"
+    """What drives the fields: curves (named performance curves) or audio (a learned code, end to end)."""
+    jaw_link: bool = True
+    """The oral field sees how the facial field moves the lips."""
+    field: str = "modes"
+    """Form of the deformation fields: modes (learned blend shapes) or net (one gated net)."""
+    facial_modes: int = 16
+    """Deformation modes of the facial field."""
+    oral_modes: int = 8
+    """Deformation modes of the oral field."""
+    torso_modes: int = 8
+    """Deformation modes of the torso field."""
+    facial_planes: tuple[int, ...] = (16, 24, 40)
+    """Resolutions of the facial field's tri-planes."""
+    facial_features: int = 4
+    """Features of each of them."""
+    oral_planes: tuple[int, ...] = (24,)
+    """Resolutions of the oral field's tri-planes."""
+    oral_features: int = 12
+    """Features of each of them."""
+    torso_planes: tuple[int, ...] = (8, 16)
+    """Resolutions of the torso field's tri-planes."""
+    torso_features: int = 4
+    """Features of each of them."""
+    hidden: int = 64
+    """Width of the fields' nets."""
+    face_colour_moves: bool = True
+    """The fields also change colour: creases, blushes, teeth that come into the light."""
+    speech_components: int = 10
+    """Principal components of the speech curves that drive the fields, at most."""
+    upper_components: int = 10
+    """Principal components of the upper-face curves, at most."""
+    component_variance: float = 0.99
+    """Variance of the curves that the components must explain."""
+    motion_windows_s: tuple[float, ...] = (0.2, 0.8)
+    """Low-pass windows through which the torso sees the head's motion, seconds (standard deviations)."""
+    audio_windows: int = 8
+    """Audio windows that the baseline's code attends over."""
+    audio_taps: int = 16
+    """Log-mel frames of each of them."""
+    audio_code: int = 32
+    """Width of the baseline's audio code."""
+
+
+@dataclass(frozen=True)
+class LearningRates:
+    """Adam's rates at the start; all fall along a cosine to `final_share` of themselves."""
+
+    position: float = 0.01
+    """Positions of Gaussians, cm."""
+    rotation: float = 2e-3
+    """Rotations of Gaussians."""
+    scale: float = 6e-3
+    """Log scales of Gaussians."""
+    opacity: float = 0.03
+    """Opacity logits."""
+    colour: float = 0.02
+    """Colour logits."""
+    planes: float = 5e-3
+    """Tri-planes."""
+    nets: float = 2e-3
+    """Nets of the fields."""
+    audio: float = 1e-3
+    """The baseline's audio net."""
+    final_share: float = 0.05
+    """Share of every rate that is left at the end."""
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """What training pulls at. Pictures are display-referred RGB in [0, 1]."""
+
+    l1: float = 1.0
+    """Mean absolute difference of the composited portrait."""
+    ssim: float = 0.2
+    """One minus structural similarity of the composited portrait."""
+    mouth: float = 2.0
+    """Extra weight of pixels in the mouth's box."""
+    mattes: float = 0.05
+    """Mean absolute difference of rendered mattes and region maps."""
+    deformation: float = 1e-4
+    """Mean size of the deformations, cm."""
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """Subject folder to model."""
+
+    portrait: PortraitSettings = field(default_factory=PortraitSettings)
+    """What is trained."""
+    preset: str = "draft"
+    """Name of the preset these settings came from."""
+    model: str | None = None
+    """Name of the model's folder; None: the recipe's name."""
+    size: int = 128
+    """Width and height of the training frames, px."""
+    steps: int = 3000
+    """Training steps; ignored where `minutes` is given."""
+    minutes: float | None = None
+    """Training time instead of a number of steps."""
+    holdout: int = 11
+    """The last one of so many parts of the frames is kept out of training; 0: train on everything."""
+    seed: int = 0
+    """Seed of everything random."""
+    resume: bool = False
+    """Go on from the model's checkpoint."""
+    static_share: float = 0.08
+    """Share of the training that fits the still head first."""
+    joint_share: float = 0.10
+    """Share of the training, at its end, that fits colour and opacity alone."""
+    block: int = 25
+    """Steps one field trains while the other is frozen."""
+    alternate: bool = True
+    """Train the two fields in alternating blocks; False: one after the other (the baseline)."""
+    rates: LearningRates = field(default_factory=LearningRates)
+    """Learning rates."""
+    losses: LossWeights = field(default_factory=LossWeights)
+    """Weights of the losses."""
+    predicted_share: float = 0.3
+    """Share of training steps driven by curves that audio predicts instead of the footage's own, so that the fields
+    learn what a prediction looks like."""
+    checkpoint_s: float = 30.0
+    """Seconds between checkpoints."""
+    preview_s: float = 20.0
+    """Seconds between preview pictures."""
+    engine: str = "native"
+    """Rasteriser: native, cuda or reference."""
+    threads: int = 0
+    """Threads; 0: all cores."""
+
+
+PRESETS: dict[str, TrainSettings] = {
+    "draft": TrainSettings(preset="draft"),
+    "standard": TrainSettings(
+        preset="standard",
+        size=256,
+        steps=12000,
+        portrait=PortraitSettings(head_gaussians=10000, torso_gaussians=4000, facial_planes=(16, 32, 64)),
+    ),
+    "film": TrainSettings(
+        preset="film",
+        size=512,
+        steps=30000,
+        holdout=0,
+        portrait=PortraitSettings(head_gaussians=20000, torso_gaussians=8000, facial_planes=(16, 32, 64, 128)),
+    ),
+}
+"""Presets by name: draft to see whether it works, standard for work, film for the final (it trains on all frames)."""
+
+
+def train_settings(
+    preset: str = "draft",
+    recipe: str = "m2dao",
+    steps: int | None = None,
+    minutes: float | None = None,
+    **overrides: object,
+) -> TrainSettings:
+    """A preset with a recipe applied and single fields of TrainSettings replaced.
+
+    Raises InputError for an unknown preset or recipe, or when a number lies outside its range.
+    """
+    if preset not in PRESETS:
+        raise InputError(f"There is no preset {preset!r}.", f"Choose one of {', '.join(PRESETS)}.")
+    settings = PRESETS[preset]
+    if recipe == "talkinggaussian":
+        portrait = replace(
+            settings.portrait, recipe=recipe, drive="audio", field="net", jaw_link=False, torso_gaussians=0,
+            face_colour_moves=False,
+        )  # fmt: skip
+        settings = replace(settings, portrait=portrait, alternate=False, predicted_share=0.0)
+    elif recipe != "m2dao":
+        raise InputError(f"There is no recipe {recipe!r}.", "Choose m2dao or talkinggaussian.")
+    known = {f.name for f in fields(TrainSettings)}
+    unknown = sorted(set(overrides) - known)
+    if unknown:
+        raise InputError(f"Training has no setting {unknown[0]!r}.", f"It has {', '.join(sorted(known))}.")
+    settings = replace(settings, **overrides)
+    if steps is not None:
+        settings = replace(settings, steps=steps, minutes=None)
+    if minutes is not None:
+        settings = replace(settings, minutes=minutes)
+    if settings.steps < 1 or (settings.minutes is not None and not settings.minutes > 0):
+        raise InputError("Training needs at least one step and some time.", "Raise --steps or --minutes.")
+    if settings.holdout < 0 or settings.holdout == 1:
+        raise InputError(f"A holdout of {settings.holdout} leaves nothing to train on.", "Use 11, or 0 for none.")
+    return settings
