@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -116,6 +117,8 @@ def build_parser() -> argparse.ArgumentParser:
     sub = verb("serve", "Serve jobs to the Blender add-on.")
     sub.add_argument("--state-dir", required=True, metavar="DIR", help="where jobs are kept")
     sub.add_argument("--ready-file", required=True, metavar="FILE", help="written when the server listens")
+    sub.add_argument("--idle-timeout", type=float, metavar="S", help="end after S s without use (0: never)")
+    sub.add_argument("--verbs", default="backend.verbs", help=argparse.SUPPRESS)
     return parser
 
 
@@ -137,8 +140,12 @@ def _special_verb(arguments: argparse.Namespace) -> dict | list | None:
     """The two verbs that are no jobs."""
     if arguments.verb == "serve":
         from backend.serve.server import serve
+        from backend.settings import ServeSettings
 
-        serve(Path(arguments.state_dir), Path(arguments.ready_file))
+        settings = ServeSettings()
+        if arguments.idle_timeout is not None:
+            settings = replace(settings, idle_timeout_s=arguments.idle_timeout)
+        serve(Path(arguments.state_dir), Path(arguments.ready_file), settings, arguments.verbs)
         return None
     from backend.bench import bench
 

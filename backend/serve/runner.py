@@ -1,0 +1,263 @@
+"""Runs the jobs: one heavy one at a time, each in its own process; the others wait their turn."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from backend.settings import ServeSettings
+from shared.errors import EXIT_CANCELLED, Cancelled
+from shared.jobs import JobInfo, JobState, Progress
+from shared.protocol import ErrorCode, ProtocolError
+
+from .jobstore import JobStore, is_job_id
+from .worker_process import WorkerProcess
+
+log = logging.getLogger(__name__)
+
+LIGHT_VERBS = frozenset({"doctor"})
+"""Verbs that take seconds and little memory: they need not wait for a training to end."""
+RESUMABLE_VERBS = frozenset({"train"})
+"""Verbs that go on from their checkpoint when told so by the argument `resume`; the others find out by themselves."""
+INLINE_RESULT_BYTES = 256 << 10
+"""Larger results go to a file, and the job's result is {"result_file": its path}."""
+SAVE_PROGRESS_S = 1.0
+"""How often progress goes to the disk."""
+EXIT_S = 3.0
+"""A process that has reported its end gets this long to be gone, seconds."""
+
+
+class _Running:
+    """A job with its process, and the moment at which its patience ends."""
+
+    def __init__(self, job: JobInfo, process: WorkerProcess, deadline: float) -> None:
+        self.job = job
+        self.process = process
+        self.deadline = deadline
+        self.outcome: dict | None = None
+        self.killed_because = ""
+        self.saved = time.monotonic()
+
+
+class JobRunner:
+    """The jobs of one backend. `tick` does all the work and never blocks for long.
+
+    `on_change` hears of every change of state, `on_progress` of every step.
+    """
+
+    def __init__(
+        self,
+        state_dir: Path,
+        verbs: str,
+        verb_names: frozenset[str],
+        settings: ServeSettings,
+        on_change: Callable[[JobInfo], None],
+        on_progress: Callable[[JobInfo, Progress], None],
+    ) -> None:
+        self._state_dir = state_dir
+        self._verbs = verbs
+        self._verb_names = verb_names
+        self._settings = settings
+        self._on_change = on_change
+        self._on_progress = on_progress
+        self.store = JobStore(state_dir, settings.keep_jobs)
+        self._running: dict[str, _Running] = {}
+        self._take_up()
+
+    @property
+    def busy(self) -> bool:
+        """True while a job runs or waits."""
+        return bool(self._running or self.store.pending())
+
+    def submit(self, job_id: str, verb: str, arguments: dict) -> JobInfo:
+        """Put a job in the queue. The same id again is the same job. Raises ProtocolError."""
+        if job_id in self.store.jobs:
+            return self.store.jobs[job_id]
+        if not is_job_id(job_id):
+            raise ProtocolError(ErrorCode.REFUSED, f"{job_id!r} is no job id.", "Use letters, digits, - and _.")
+        if verb not in self._verb_names:
+            do = f"Use one of: {', '.join(sorted(self._verb_names))}."
+            raise ProtocolError(ErrorCode.UNKNOWN_VERB, f"There is no verb {verb!r}.", do)
+        path = str(self.store.log_path(job_id))
+        job = JobInfo(job_id, verb, arguments, log=path, submitted_at=time.time())
+        try:
+            self.store.save(job)
+        except OSError as error:
+            del self.store.jobs[job_id]
+            what = f"The job cannot be written to {self._state_dir} ({error.strerror})."
+            raise ProtocolError(ErrorCode.REFUSED, what, "Make space on that disk, then try again.") from error
+        self._on_change(job)
+        self.store.forget_old()
+        return job
+
+    def find(self, job_id: str) -> JobInfo:
+        """The job, or ProtocolError UNKNOWN_JOB."""
+        if job_id not in self.store.jobs:
+            do = "It may have ended long ago. List the jobs."
+            raise ProtocolError(ErrorCode.UNKNOWN_JOB, f"There is no job {job_id!r}.", do)
+        return self.store.jobs[job_id]
+
+    def cancel(self, job_id: str) -> JobInfo:
+        """Stop a job: by its own hand within the grace, else by force. An ended job stays as it is."""
+        job = self.find(job_id)
+        if job.state is JobState.PENDING:
+            self._end(job, JobState.CANCELLED, error=_cancelled())
+        elif job.state is JobState.RUNNING:
+            running = self._running[job_id]
+            running.process.cancel()
+            running.deadline = time.monotonic() + self._settings.cancel_grace_s
+            self._set(job, JobState.CANCELLING)
+        return job
+
+    def tick(self) -> None:
+        """Hear the running jobs, end what has overstayed, start what can start."""
+        for running in list(self._running.values()):
+            self._hear(running)
+            self._watch(running)
+        for job in self.store.pending():
+            if not any(_is_light(r.job) == _is_light(job) for r in self._running.values()):
+                self._start(job)
+
+    def stop(self) -> None:
+        """End all processes. Their jobs stay as they are on disk, and go on at the backend's next start."""
+        for running in self._running.values():
+            running.process.kill()
+        for running in self._running.values():
+            running.process.join(EXIT_S)
+            running.process.close()
+            self._save(running.job)
+        self._running.clear()
+
+    def _take_up(self) -> None:
+        """What an earlier backend left unfinished."""
+        for job in list(self.store.jobs.values()):
+            if job.state is JobState.CANCELLING:
+                self._end(job, JobState.CANCELLED, error=_cancelled())
+            elif job.state is JobState.RUNNING and job.attempts >= self._settings.attempts:
+                what = f"The backend ended {job.attempts} times while it ran this job."
+                self._end(job, JobState.FAILED, error={"what": what, "do": f"See {job.log}, then start it again."})
+            elif job.state is JobState.RUNNING:
+                log.info("job %s (%s) is taken up again", job.id, job.verb)
+                self._set(job, JobState.PENDING)
+
+    def _start(self, job: JobInfo) -> None:
+        arguments = dict(job.arguments)
+        if job.attempts and job.verb in RESUMABLE_VERBS:
+            arguments["resume"] = True
+        lock = self._state_dir / ("light.lock" if _is_light(job) else "heavy.lock")
+        job.attempts += 1
+        job.started_at = job.started_at or time.time()
+        try:
+            process = WorkerProcess(job, arguments, self._verbs, lock, Path(job.log))
+        except OSError as error:
+            what = f"The job's process could not be started ({error})."
+            self._end(job, JobState.FAILED, error={"what": what, "do": "Free memory or disk space, then try again."})
+            return
+        deadline = time.monotonic() + self._settings.start_timeout_s
+        self._running[job.id] = _Running(job, process, deadline)
+        log.info("job %s: %s in process %d", job.id, job.verb, process.pid)
+        self._set(job, JobState.RUNNING)
+
+    def _hear(self, running: _Running) -> None:
+        job = running.job
+        now = time.monotonic()
+        for event in running.process.events():
+            kind = event.get("event")
+            if kind == "progress":
+                try:
+                    job.progress = Progress.from_dict(event["progress"])
+                except ValueError as error:
+                    log.warning("job %s reports what is no progress: %s", job.id, error)
+                    continue
+                self._on_progress(job, job.progress)
+                if now - running.saved > SAVE_PROGRESS_S:
+                    running.saved = now
+                    self._save(job)
+            elif kind == "stopping":
+                running.deadline = now + self._settings.settle_s
+            elif kind in ("result", "error"):
+                running.outcome = event
+                running.deadline = now + EXIT_S
+
+    def _watch(self, running: _Running) -> None:
+        process, job, now = running.process, running.job, time.monotonic()
+        status = process.exit_status
+        if status is not None:
+            process.close()
+            del self._running[job.id]
+            self._conclude(running, status)
+            return
+        if running.outcome is None and job.state is JobState.RUNNING and process.started:
+            running.deadline = process.last_heard + self._settings.silence_timeout_s
+        if now > running.deadline and not running.killed_because:
+            if running.outcome is not None:
+                running.killed_because = "it did not end after its work"
+            elif job.state is JobState.CANCELLING:
+                running.killed_because = "it was cancelled"
+            elif not process.started:
+                running.killed_because = f"it did not start within {self._settings.start_timeout_s:g} s"
+            else:
+                running.killed_because = f"it gave no sign of life for {self._settings.silence_timeout_s:g} s"
+            log.info("job %s: process %d is ended, for %s", job.id, process.pid, running.killed_because)
+            process.kill()
+
+    def _conclude(self, running: _Running, status: int) -> None:
+        job, outcome = running.job, running.outcome
+        if outcome is not None and outcome["event"] == "result":
+            self._end(job, JobState.DONE, result=self._file_large(job, outcome["result"]))
+        elif job.state is JobState.CANCELLING:
+            self._end(job, JobState.CANCELLED, error=_cancelled())
+        elif outcome is not None:
+            error = {"what": outcome["what"], "do": outcome["do"]}
+            if outcome["status"] == EXIT_CANCELLED:
+                self._end(job, JobState.CANCELLED, error=error)
+            else:
+                error["do"] = error["do"] or f"It is a fault of ours. The log {job.log} tells more."
+                self._end(job, JobState.FAILED, error=error)
+        else:
+            reason = running.killed_because or _describe_exit(status)
+            what = f"The job's process ended before its work was done: {reason}."
+            self._end(job, JobState.FAILED, error={"what": what, "do": f"The log {job.log} tells more."})
+
+    def _file_large(self, job: JobInfo, result: dict) -> dict:
+        text = json.dumps(result)
+        if len(text) <= INLINE_RESULT_BYTES:
+            return result
+        path = self.store.result_path(job.id)
+        path.write_text(text, encoding="utf-8")
+        return {"result_file": str(path)}
+
+    def _end(self, job: JobInfo, state: JobState, result: dict | None = None, error: dict | None = None) -> None:
+        job.result, job.error, job.finished_at = result, error, time.time()
+        self._set(job, state)
+
+    def _set(self, job: JobInfo, state: JobState) -> None:
+        job.state = state
+        self._save(job)
+        self._on_change(job)
+
+    def _save(self, job: JobInfo) -> None:
+        try:
+            self.store.save(job)
+        except OSError:
+            # The job itself goes on, and its clients hear of it; only a restart would find it as it was before.
+            log.exception("job %s cannot be written to %s", job.id, self._state_dir)
+
+
+def _is_light(job: JobInfo) -> bool:
+    return job.verb in LIGHT_VERBS
+
+
+def _cancelled() -> dict[str, str]:
+    error = Cancelled()
+    return {"what": error.what, "do": error.do}
+
+
+def _describe_exit(status: int) -> str:
+    if status < 0:
+        hint = " (the system may have run out of memory)" if status == -9 else ""
+        return f"it was ended by signal {-status}{hint}"
+    return f"exit status {status}"
