@@ -1,0 +1,125 @@
+"""What a scene remembers of its talking head, and what the window shows of the running job."""
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
+
+PRESETS = (
+    ("draft", "Draft", "Minutes: small and quick, to see whether the footage works"),
+    ("standard", "Standard", "The usual choice"),
+    ("film", "Film", "Slow and best: trains on every frame of the footage"),
+)
+RECIPES = (
+    ("m2dao", "M2DAO-Talker", "Decoupled motion, alternating training, torso and background synthesised"),
+    ("talkinggaussian", "TalkingGaussian", "The baseline, to compare with: audio to motion end to end, recorded torso"),
+)
+LINE_SOURCES = (
+    ("STRIP", "Strip", "One sound strip of the timeline, as it is trimmed and placed"),
+    ("RANGE", "Scene Range", "All that is heard between the scene's first and last frame"),
+    ("FILE", "File", "A sound file"),
+)
+POSE_MODES = (
+    ("RECORDED", "Recorded", "The head moves as in the footage; a longer line goes on without a jump"),
+    ("STILL", "Still", "The head keeps the pose of its calmest moment"),
+    ("OBJECT", "Object", "The head follows an object of the scene, seen by the scene's camera"),
+    ("FILE", "File", "Poses from a camera.json"),
+)
+BACKGROUNDS = (
+    ("PLATE", "Clean Plate", "The footage's own background with the person taken out"),
+    ("FOOTAGE", "Footage", "The footage itself; the recorded person stays visible around the head"),
+    ("NONE", "Transparent", "Nothing behind the head"),
+)
+
+
+class TalkerSettings(bpy.types.PropertyGroup):
+    """`Scene.talker`: saved with the file."""
+
+    footage: StringProperty(
+        name="Footage", description="A clip of one person speaking, 5 s or more", subtype="FILE_PATH"
+    )
+    subject: StringProperty(
+        name="Subject",
+        description="Folder for all that is learnt about this person",
+        subtype="DIR_PATH",
+        default="//talker/subject/",
+    )
+    consent: StringProperty(
+        name="Consent", description="How the person shown has agreed to this; kept in the subject and in every render"
+    )
+    preset: EnumProperty(
+        name="Preset", description="How much time to give the training", items=PRESETS, default="standard"
+    )
+    recipe: EnumProperty(name="Recipe", description="Method of training", items=RECIPES, default="m2dao")
+    model: StringProperty(name="Model", description="Name of the trained model; empty for the recipe's name")
+
+    line_source: EnumProperty(name="Line", description="Where the new line of dialogue is", items=LINE_SOURCES)
+    line_strip: StringProperty(name="Strip", description="The sound strip with the new line of dialogue")
+    line_file: StringProperty(name="Sound", description="A sound file with the new line", subtype="FILE_PATH")
+    line_frame: IntProperty(name="Start", description="Frame at which a line from a file begins", default=1)
+    pose_mode: EnumProperty(name="Head", description="How the head moves", items=POSE_MODES)
+    pose_object: PointerProperty(
+        name="Object",
+        description="The object that the head follows: looking along its -Y, up along its Z",
+        type=bpy.types.Object,
+    )
+    pose_file: StringProperty(name="Poses", description="A camera.json", subtype="FILE_PATH")
+    use_performance: BoolProperty(
+        name="Use Edited Curves",
+        description="Render the curves of the performance object instead of what the sound predicts",
+    )
+    output: StringProperty(
+        name="Output",
+        description="Folder in which every line gets its own folder",
+        subtype="DIR_PATH",
+        default="//talker/lines/",
+    )
+
+    take: StringProperty(
+        name="Take", description="The rendered line to bring back: a folder with a camera.json", subtype="DIR_PATH"
+    )
+    take_frame: IntProperty(name="Start", description="Frame at which the take begins", default=1)
+    background: EnumProperty(
+        name="Background", description="What the compositor puts behind the head", items=BACKGROUNDS
+    )
+    moving_head: BoolProperty(
+        name="Still Camera, Moving Head",
+        description="Keep the camera still and move a head object instead of moving the camera about a still head",
+    )
+    match_scene: BoolProperty(
+        name="Match Scene to Take", description="Set the scene's resolution and frame rate to the take's"
+    )
+
+
+class TalkerJob(bpy.types.PropertyGroup):
+    """`WindowManager.talker_job`: the running job as the panel shows it; written by the job operators."""
+
+    backend: StringProperty(description="One of: '', STARTING, READY, LOST, MISSING", options={"SKIP_SAVE"})
+    job_id: StringProperty(options={"SKIP_SAVE"})
+    verb: StringProperty(options={"SKIP_SAVE"})
+    state: StringProperty(description="A shared.jobs.JobState, or ''", options={"SKIP_SAVE"})
+    phase: StringProperty(options={"SKIP_SAVE"})
+    step: IntProperty(options={"SKIP_SAVE"})
+    total: IntProperty(options={"SKIP_SAVE"})
+    eta_s: FloatProperty(
+        description="Seconds to the end of the phase; negative: unknown", default=-1.0, options={"SKIP_SAVE"}
+    )
+    preview: StringProperty(description="Path of a picture of the present state", options={"SKIP_SAVE"})
+    message: StringProperty(description="The last notice in plain words", options={"SKIP_SAVE"})
+    error_what: StringProperty(options={"SKIP_SAVE"})
+    error_do: StringProperty(options={"SKIP_SAVE"})
+
+
+CLASSES = (TalkerSettings, TalkerJob)
+
+
+def register() -> None:
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+    bpy.types.Scene.talker = PointerProperty(type=TalkerSettings)
+    bpy.types.WindowManager.talker_job = PointerProperty(type=TalkerJob)
+
+
+def unregister() -> None:
+    del bpy.types.WindowManager.talker_job
+    del bpy.types.Scene.talker
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)
