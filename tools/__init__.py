@@ -1,0 +1,1 @@
+"""What build_addon.py does, a file a task. Standard library only."""

@@ -1,0 +1,50 @@
+"""Command line of build_addon.py: arguments, and errors as one line and an exit status."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from shared.errors import EXIT_CANCELLED, TalkerError
+
+from .workspace import ROOT
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    """The arguments; argparse itself exits with 2 on bad ones."""
+    parser = argparse.ArgumentParser(prog="build_addon.py", description="Build, demonstrate and test M2DAO-Talker.")
+    commands = parser.add_subparsers(dest="command", metavar="demo | test")
+    demo = commands.add_parser("demo", help="set up, then do the main job end to end in a real Blender module")
+    demo.add_argument("--footage", type=Path, help="a clip of one person speaking (default: a drawn presenter)")
+    demo.add_argument("--audio", type=Path, help="the new line of dialogue (default: made on the spot)")
+    demo.add_argument("--out", type=Path, default=ROOT / "out" / "demo", help="folder for the results")
+    commands.add_parser("test", help="set up, then run the tests; further arguments go to pytest", add_help=False)
+    options, rest = parser.parse_known_args(argv)
+    if rest and options.command != "test":
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    options.rest = rest
+    return options
+
+
+def main(argv: list[str]) -> int:
+    """Exit status: 0 done, 1 failed tests or a fault of ours, 2 what the caller can mend, 130 interrupted."""
+    options = parse(argv)
+    try:
+        if options.command == "demo":
+            from .demo import demo
+
+            return demo(options.footage, options.audio, options.out)
+        if options.command == "test":
+            from .suite import test
+
+            return test(options.rest)
+        from .package import build_all
+
+        return build_all()
+    except TalkerError as error:
+        print(f"build_addon.py: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        print("build_addon.py: interrupted.", file=sys.stderr)
+        return EXIT_CANCELLED

@@ -1,0 +1,103 @@
+"""The tests: those without Blender in the backend's environment, the others in Blender's, and one closing line."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import xml.etree.ElementTree as ElementTree
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import package
+from .stage import stage
+from .workspace import ROOT, prepare_backend, prepare_blender, project_environment, run, say, this_platform
+
+BACKEND_TESTS = ("tests/unit", "tests/footage")
+BLENDER_TESTS = ("tests/bpy", "tests/install")
+NOTHING_COLLECTED = 5
+"""pytest's exit status when a selection matches no test."""
+
+
+@dataclass
+class Tally:
+    """What came of some tests."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: Counter = field(default_factory=Counter)
+    """Reasons, with how often each."""
+
+    def add(self, other: Tally) -> None:
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+
+    def closing_line(self) -> str:
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped.total()} skipped"
+
+
+def read_tally(path: Path) -> Tally:
+    """Count the outcomes in a JUnit file; errors in set-up or collection count as failures."""
+    tally = Tally()
+    for case in ElementTree.parse(path).iter("testcase"):
+        if case.find("failure") is not None or case.find("error") is not None:
+            tally.failed += 1
+        elif (skip := case.find("skipped")) is not None:
+            tally.skipped[skip.get("message") or "no reason given"] += 1
+        else:
+            tally.passed += 1
+    return tally
+
+
+def test(pytest_arguments: list[str]) -> int:
+    """Set up, stage and zip the extension, run every test. 0 only if all that ran passed and something ran.
+
+    Paths among `pytest_arguments` restrict the run to them; other arguments go to every pytest.
+    """
+    backend, blender = prepare_backend(), prepare_blender()
+    platform = this_platform()
+    staged = stage(platform, backend.python)
+    archive = package.build(blender.python, staged, platform)
+    environment = project_environment(
+        TALKER_STAGED=str(staged), TALKER_ZIP=str(archive), TALKER_BACKEND_PYTHON=str(backend.python)
+    )
+    chosen = [argument for argument in pytest_arguments if _is_path(argument)]
+    options = [argument for argument in pytest_arguments if argument not in chosen]
+    total, sound = Tally(), True
+    for title, python, folders in (
+        ("Without Blender", backend.python, BACKEND_TESTS),
+        ("In Blender", blender.python, BLENDER_TESTS),
+    ):
+        for paths in _groups(folders, chosen):
+            say(f"\n{title}: {' '.join(paths)}")
+            tally, status = _run_pytest(python, paths, options, environment)
+            total.add(tally)
+            sound = sound and (status in (0, NOTHING_COLLECTED) or (status == 1 and tally.failed > 0))
+            if status not in (0, 1, NOTHING_COLLECTED):
+                say(f"pytest ended with status {status}: its tests count as failed.")
+                total.failed += 1
+    for reason, count in total.skipped.most_common():
+        say(f"skipped {count}: {reason}")
+    say(f"\n{total.closing_line()}")
+    return 0 if sound and total.failed == 0 and total.passed > 0 else 1
+
+
+def _is_path(argument: str) -> bool:
+    return not argument.startswith("-") and (ROOT / argument.split("::")[0]).exists()
+
+
+def _groups(folders: tuple[str, ...], chosen: list[str]) -> list[list[str]]:
+    """What each pytest of an environment is given: one process a folder, since a process holds one extension."""
+    if chosen:
+        groups = [[path for path in chosen if path.startswith(folder)] for folder in folders]
+        return [group for group in groups if group]
+    return [[folder] for folder in folders if any((ROOT / folder).glob("**/test_*.py"))]
+
+
+def _run_pytest(python: Path, paths: list[str], options: list[str], environment: dict) -> tuple[Tally, int]:
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "junit.xml"
+        command: list[str | os.PathLike] = [python, "-m", "pytest", "-q", f"--junit-xml={report}", *options, *paths]
+        status = run(command, cwd=ROOT, env=environment)
+        return (read_tally(report) if report.is_file() else Tally()), status
