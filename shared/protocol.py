@@ -271,13 +271,13 @@ def _refuse_extension(code: int, data: bytes) -> Any:
 
 
 def _check_plain(value: Any, depth: int) -> None:
-    """Raise ValueError unless `value` is built of None, bool, int, finite float, str, list and dict with str keys."""
+    """Raise ValueError or TypeError unless `value` is None, bool, int, finite float, str, or a list or dict of them."""
     if depth > MAX_DEPTH:
         raise ValueError(f"it is nested deeper than {MAX_DEPTH}")
     if isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str):
-                raise ValueError(f"the key {key!r} is not text")
+                raise TypeError(f"the key {key!r} is not text")
             _check_plain(item, depth + 1)
     elif isinstance(value, list):
         for item in value:

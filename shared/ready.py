@@ -9,6 +9,9 @@ from pathlib import Path
 
 from .errors import TalkerError
 
+BACKEND_LOCK = "backend.lock"
+"""Name of the lock file in the state folder that a living backend holds (shared.locking)."""
+
 
 class NotReady(TalkerError):
     """There is no usable ready file (yet)."""

@@ -22,10 +22,10 @@ from backend.settings import ServeSettings
 from shared import protocol
 from shared.errors import InputError
 from shared.jobs import JobInfo, Progress
+from shared.locking import FileLock
 from shared.protocol import ErrorCode, ProtocolError
-from shared.ready import ReadyFile
+from shared.ready import BACKEND_LOCK, ReadyFile
 
-from .locking import FileLock
 from .runner import JobRunner
 
 log = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ class Server:
 
     def run(self) -> None:
         """Serve. Raises InputError if another backend holds the state folder or the address cannot be bound."""
-        lock = FileLock(self._state_dir / "backend.lock")
+        lock = FileLock(self._state_dir / BACKEND_LOCK)
         try:
             held = lock.acquire()
         except OSError as error:

@@ -25,8 +25,7 @@ from typing import Any
 
 from shared.errors import EXIT_CALLER, EXIT_CANCELLED, EXIT_DONE, EXIT_FAULT, Cancelled, TalkerError
 from shared.jobs import Progress, Reporter
-
-from .locking import FileLock
+from shared.locking import FileLock
 
 ALIVE_S = 2.0
 """How often the worker says that it lives."""

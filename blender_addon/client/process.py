@@ -13,7 +13,8 @@ from pathlib import Path
 
 from ..shared import protocol
 from ..shared.errors import InputError, InternalError
-from ..shared.ready import NotReady, ReadyFile
+from ..shared.locking import FileLock
+from ..shared.ready import BACKEND_LOCK, NotReady, ReadyFile
 from .transport import Connection, ConnectionLost, Refused
 
 START_TIMEOUT_S = 60.0
@@ -159,6 +160,17 @@ def connect(place: BackendPlace, on_wait: Callable[[], None] = lambda: None) -> 
     return running if running is not None else start(place).wait(on_wait)
 
 
+def is_alive(place: BackendPlace) -> bool:
+    """True while a backend's process exists, whether it answers or not."""
+    if not (place.state_dir / BACKEND_LOCK).exists():
+        return False
+    lock = FileLock(place.state_dir / BACKEND_LOCK)
+    if not lock.acquire():
+        return True
+    lock.release()
+    return False
+
+
 def stop(place: BackendPlace, timeout_s: float = STOP_TIMEOUT_S) -> bool:
     """Stop the backend that the ready file names; False if there was none. Unfinished jobs go on at its next start.
 
@@ -168,30 +180,44 @@ def stop(place: BackendPlace, timeout_s: float = STOP_TIMEOUT_S) -> bool:
         ready = ReadyFile.read(place.ready_file)
     except NotReady:
         return False
-    try:
-        connection = Connection.open(ready, timeout_s=2.0)
-    except ConnectionLost:
+    if not is_alive(place):
         place.ready_file.unlink(missing_ok=True)
         return False
-    except Refused as error:
-        if error.code != protocol.ErrorCode.WRONG_VERSION:
-            place.ready_file.unlink(missing_ok=True)
-            return False
-        _terminate(ready.pid)  # it cannot be asked in words that both sides know
-    else:
+    try:
+        connection = Connection.open(ready, timeout_s=2.0)
         connection.send(protocol.Shutdown())
         connection.poll(1.0)
         connection.close()
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        for child in _children:
-            child.poll()
-        if not place.ready_file.exists():
-            return True
-        time.sleep(0.05)
-    _terminate(ready.pid)
+    except (ConnectionLost, Refused):  # it hangs, or speaks another version
+        _end(ready.pid, signal.SIGTERM)
+    if _wait_for_end(place, timeout_s):
+        return True
+    _end(ready.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+    if not _wait_for_end(place, timeout_s):
+        raise InternalError(f"The backend's process {ready.pid} does not end.", "End it in the task manager.")
     place.ready_file.unlink(missing_ok=True)
     return True
+
+
+def _wait_for_end(place: BackendPlace, timeout_s: float) -> bool:
+    deadline = time.monotonic() + timeout_s
+    while is_alive(place):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    for child in _children:
+        child.poll()
+    return True
+
+
+def _end(pid: int, number: int) -> None:
+    """Signal the process that holds the backend's lock; so the id cannot have passed to another program."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return
+    except PermissionError as error:
+        raise InternalError(f"The backend's process {pid} cannot be ended.", "End it in the task manager.") from error
 
 
 def _token(place: BackendPlace) -> str:
@@ -200,15 +226,6 @@ def _token(place: BackendPlace) -> str:
         return ReadyFile.read(place.ready_file).token
     except NotReady:
         return ""
-
-
-def _terminate(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGTERM)
-    except ProcessLookupError:
-        return
-    except PermissionError as error:
-        raise InternalError(f"The backend's process {pid} cannot be ended.", "End it in the task manager.") from error
 
 
 def _options(place: BackendPlace) -> list[str]:

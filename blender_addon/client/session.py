@@ -17,6 +17,10 @@ from .transport import Connection, ConnectionLost, Refused
 ANSWER_TIMEOUT_S = 5.0
 REVIVALS = 3
 """How often a backend that dies under a session is started again; then the session gives up."""
+RETRY_S = 2.0
+"""How often a backend that lives but does not answer is asked again."""
+STALL_TIMEOUT_S = 60.0
+"""A backend that lives but has not answered for this long is given up."""
 
 
 class JobFailed(TalkerError):
@@ -65,6 +69,8 @@ class Session:
         self._requests: dict[int, str] = {}
         """Job asked about, by the number of a request that is not answered yet."""
         self._revivals = 0
+        self._next_try = 0.0
+        self._silent_since = 0.0
         self._stopped = ""
         """Why the backend ended on purpose; "" while it has not."""
 
@@ -235,17 +241,24 @@ class Session:
         """One step towards a living backend; called at every poll while there is none."""
         if not self._handles:
             return
-        if self._starting is None:
-            if self._revivals >= REVIVALS:
-                raise ConnectionLost("The backend keeps ending.", f"See {self.place.log_file}.")
-            self._revivals += 1
-            self._connection = process.find_running(self.place, timeout_s=0.5)
-            if self._connection is None:
-                self._starting = process.start(self.place)
-        else:
+        now = time.monotonic()
+        if self._starting is not None:
             self._connection = self._starting.poll()
+        elif now > self._next_try:
+            self._next_try = now + RETRY_S
+            self._connection = process.find_running(self.place, timeout_s=0.5)
+            if self._connection is None and process.is_alive(self.place):
+                self._silent_since = self._silent_since or now
+                if now - self._silent_since > STALL_TIMEOUT_S:
+                    raise ConnectionLost("The backend does not answer.", "Stop it and start it again; jobs go on.")
+            elif self._connection is None:
+                if self._revivals >= REVIVALS:
+                    raise ConnectionLost("The backend keeps ending.", f"See {self.place.log_file}.")
+                self._revivals += 1
+                self._starting = process.start(self.place)
         if self._connection is not None:
             self._starting = None
+            self._silent_since = 0.0
             self._ask_again()
 
     def _ask_again(self) -> None:
