@@ -17,6 +17,8 @@ from .transport import Connection, ConnectionLost, Refused
 ANSWER_TIMEOUT_S = 5.0
 REVIVALS = 3
 """How often a backend that dies under a session is started again; then the session gives up."""
+SUSPECT_S = 1.5 * protocol.HEARTBEAT_S
+"""A heartbeat that is late by half its interval is reason to look whether the backend's process still exists."""
 RETRY_S = 2.0
 """How often a backend that lives but does not answer is asked again."""
 STALL_TIMEOUT_S = 60.0
@@ -139,7 +141,10 @@ class Session:
             return
         try:
             messages = self._connection.poll(timeout_s)
-            if self._connection.silence_s > protocol.HEARTBEAT_TIMEOUT_S:
+            silence_s = self._connection.silence_s
+            if silence_s > SUSPECT_S and not process.is_alive(self.place):
+                self._lose()
+            elif silence_s > protocol.HEARTBEAT_TIMEOUT_S:
                 # A window that was busy itself (a render, a file dialog) also comes here: ask before giving up.
                 self._greet_again()
         except ConnectionLost:
