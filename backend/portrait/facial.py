@@ -1,0 +1,56 @@
+"""Facial motion: how the performance moves, turns, stretches and tints every Gaussian of the head."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from backend.portrait.field import GatedNetField, ModeField
+from backend.portrait.planes import TriPlane
+from backend.settings import PortraitSettings
+
+
+def make_field(
+    settings: PortraitSettings,
+    planes: tuple[int, ...],
+    features: int,
+    modes: int,
+    drive_widths: tuple[int, ...],
+    outputs: int,
+) -> ModeField | GatedNetField:
+    """A deformation field of the form that the settings name."""
+    encoder = TriPlane(planes, features)
+    if settings.field == "modes":
+        return ModeField(encoder, sum(drive_widths), outputs, modes, settings.hidden)
+    if settings.field == "net":
+        return GatedNetField(encoder, drive_widths, outputs, settings.hidden)
+    raise ValueError(f"field is {settings.field!r}, expected modes or net")
+
+
+class JawMotion(nn.Module):
+    """The lips' vertical motion as a few numbers, so that the oral field follows the face that it sits in.
+
+    After InsTaG (2025), which feeds its mouth net the extremes and the range of the face net's vertical motion.
+    """
+
+    width = 5
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.register_buffer("lips", torch.arange(count))
+        self.register_buffer("is_lower", torch.arange(count) % 2 == 0)
+
+    def watch(self, points: Tensor, lips_cm: Tensor) -> None:
+        """Watch those of the face's points (N, 3) that lie nearest to the lips' outline (L, 3), head cm."""
+        points = points.detach()
+        nearest = torch.cdist(points, lips_cm).amin(dim=1)
+        self.lips.copy_(torch.argsort(nearest)[: len(self.lips)])
+        height = points[self.lips, 1]
+        self.is_lower.copy_(height < height.median())
+
+    def forward(self, change: Tensor) -> Tensor:
+        """(5,) mean of lower and upper lip, lowest, highest, range: cm; detached. `change` (N, >=3) of the face."""
+        vertical = change.detach()[self.lips, 1]
+        lower, upper = vertical[self.is_lower], vertical[~self.is_lower]
+        lowest, highest = torch.quantile(vertical, torch.tensor([0.05, 0.95], dtype=vertical.dtype))
+        return torch.stack((lower.mean(), upper.mean(), lowest, highest, highest - lowest))

@@ -1,0 +1,110 @@
+"""A deformation field: what a performance does to every point of a canonical shape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from backend.portrait.gaussians import GaussianSet
+from backend.portrait.head import quaternion_multiply
+from backend.portrait.planes import TriPlane
+
+
+@dataclass
+class Deformed:
+    """Gaussians of one frame, still in canonical (head, cm) coordinates. N of them."""
+
+    means: Tensor
+    """(N, 3) head cm."""
+    rotations: Tensor
+    """(N, 4) quaternions of any length."""
+    log_scales: Tensor
+    """(N, 3) logarithm of standard deviations in cm."""
+    colour_logits: Tensor
+    """(N, 3) logit of display RGB."""
+
+
+class ModeField(nn.Module):
+    """Deformation as a sum of learned modes, each a smooth field over space, weighted by the drive.
+
+    Tri-plane features of a point go through a small net that gives its share in `modes` deformation modes; another
+    small net (with a linear path beside it) turns the drive into the weights of the modes: blend shapes that are
+    learned, as fields. Modes do not depend on the drive, so a trained model reads them once and poses a frame with
+    one matrix product. The weights' net sees only a few hundred frames; a sum of modes cannot memorise them point by
+    point.
+
+    The modes start at zero: whatever the drive, a new field is the identity.
+    """
+
+    def __init__(self, encoder: TriPlane, drive_width: int, outputs: int, modes: int, hidden: int) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.modes, self.outputs = modes, outputs
+        self.trunk = nn.Sequential(nn.Linear(encoder.width, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU())
+        self.head = nn.Linear(hidden, modes * outputs, bias=False)
+        nn.init.zeros_(self.head.weight)
+        self.weights = nn.Sequential(nn.Linear(drive_width, hidden), nn.Tanh(), nn.Linear(hidden, modes, bias=False))
+        self.linear = nn.Linear(drive_width, modes)
+
+    def read(self, points: Tensor) -> Tensor:
+        """(N, modes, outputs) modes at points (N, 3), head cm: all that depends on the canonical shape."""
+        return self.head(self.trunk(self.encoder(points))).reshape(len(points), self.modes, self.outputs)
+
+    def pose(self, read: Tensor, drive: Tensor) -> Tensor:
+        """(N, outputs) deformation under a drive (D,), from what `read` gave."""
+        return torch.einsum("nmo,m->no", read, self.linear(drive) + self.weights(drive))
+
+    def forward(self, points: Tensor, drive: Tensor) -> Tensor:
+        """(N, outputs) deformation of points (N, 3) under a drive (D,)."""
+        return self.pose(self.read(points), drive)
+
+
+class GatedNetField(nn.Module):
+    """Deformation by one net that sees tri-plane features and drives together, each drive gated point by point.
+
+    The arrangement of TalkingGaussian's fields (Li et al. 2024, section 3.2), used by the baseline recipe. Its last
+    layer starts at zero: whatever the drives, a new field is the identity.
+    """
+
+    def __init__(self, encoder: TriPlane, drive_widths: tuple[int, ...], outputs: int, hidden: int) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.outputs, self.hidden = outputs, hidden
+        self.drive_widths = drive_widths
+        self.spatial = nn.Linear(encoder.width, hidden + len(drive_widths))
+        self.driven = nn.ModuleList(nn.Linear(width, hidden, bias=False) for width in drive_widths)
+        self.trunk = nn.Sequential(nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU())
+        self.head = nn.Linear(hidden, outputs, bias=False)
+        nn.init.zeros_(self.head.weight)
+
+    def read(self, points: Tensor) -> Tensor:
+        """(N, hidden + gates) at points (N, 3), head cm: all that depends on the canonical shape alone."""
+        return self.spatial(self.encoder(points))
+
+    def pose(self, read: Tensor, drive: Tensor) -> Tensor:
+        """(N, outputs) deformation under the joined drives (D,), from what `read` gave."""
+        value, gates = read[:, : self.hidden], torch.sigmoid(read[:, self.hidden :])
+        for index, part in enumerate(drive.split(self.drive_widths)):
+            value = value + gates[:, index, None] * self.driven[index](part)
+        return self.head(self.trunk(value))
+
+    def forward(self, points: Tensor, drive: Tensor) -> Tensor:
+        """(N, outputs) deformation of points (N, 3) under the joined drives (D,)."""
+        return self.pose(self.read(points), drive)
+
+
+def deform(gaussians: GaussianSet, change: Tensor) -> Deformed:
+    """Gaussians moved by a field's output (N, 6, 9 or 12): position cm, rotation (half angles about head axes),
+    log scale, colour logit; what is missing stays."""
+    means = gaussians.means + change[:, :3]
+    rotations, log_scales, colours = gaussians.rotations, gaussians.log_scales, gaussians.colour_logits
+    if change.shape[1] > 3:
+        turn = torch.cat((torch.ones_like(change[:, :1]), change[:, 3:6]), dim=1)
+        rotations = quaternion_multiply(turn, rotations)
+    if change.shape[1] > 6:
+        log_scales = log_scales + change[:, 6:9]
+    if change.shape[1] > 9:
+        colours = colours + change[:, 9:12]
+    return Deformed(means, rotations, log_scales, colours)

@@ -1,0 +1,74 @@
+"""Rigid head motion: SE(3) algebra on torch tensors, and what a head-pose track says about the body below it.
+
+Quaternions are (w, x, y, z). Poses are `camera_from_head` (4, 4), head centimetres to OpenCV camera centimetres.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy.ndimage import gaussian_filter1d
+from scipy.spatial.transform import Rotation
+from torch import Tensor
+
+
+def quaternion_multiply(a: Tensor, b: Tensor) -> Tensor:
+    """Hamilton product of (..., 4) quaternions; the leading shapes broadcast."""
+    aw, ax, ay, az = a.unbind(-1)
+    bw, bx, by, bz = b.unbind(-1)
+    return torch.stack(
+        (
+            aw * bw - ax * bx - ay * by - az * bz,
+            aw * bx + ax * bw + ay * bz - az * by,
+            aw * by - ax * bz + ay * bw + az * bx,
+            aw * bz + ax * by - ay * bx + az * bw,
+        ),
+        -1,
+    )
+
+
+def quaternion_from_matrix(rotation: np.ndarray) -> np.ndarray:
+    """(..., 4) unit quaternions with w >= 0 of (..., 3, 3) rotation matrices."""
+    flat = Rotation.from_matrix(np.asarray(rotation, np.float64).reshape(-1, 3, 3)).as_quat(canonical=True)
+    return flat[:, [3, 0, 1, 2]].reshape(*np.shape(rotation)[:-2], 4)
+
+
+def rotation_from_vector(vector: Tensor) -> Tensor:
+    """(3, 3) rotation matrix of a rotation vector (3,), radians; differentiable, also at zero."""
+    x, y, z = vector.unbind()
+    zero = torch.zeros_like(x)
+    skew = torch.stack((zero, -z, y, z, zero, -x, -y, x, zero)).reshape(3, 3)
+    return torch.linalg.matrix_exp(skew)
+
+
+def quaternion_from_vector(vector: Tensor) -> Tensor:
+    """(4,) unit quaternion of a rotation vector (3,), radians; differentiable, also at zero."""
+    half_squared = (vector * vector).sum() * 0.25
+    half = (half_squared + 1e-12).sqrt()
+    return torch.cat((half.cos()[None], vector * (0.5 * half.sin() / half)))
+
+
+def mean_pose(poses: np.ndarray) -> np.ndarray:
+    """(4, 4) rotation-averaged, translation-averaged pose of a track (T, 4, 4)."""
+    mean = np.eye(4)
+    mean[:3, :3] = Rotation.from_matrix(poses[:, :3, :3]).mean().as_matrix()
+    mean[:3, 3] = poses[:, :3, 3].mean(axis=0)
+    return mean
+
+
+def relative_motion(poses: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    """(T, 6) head motion against the pose `rest`: rotation vector (radians) and translation (cm), camera axes."""
+    turn = Rotation.from_matrix(poses[:, :3, :3] @ rest[:3, :3].T).as_rotvec()
+    return np.concatenate([turn, poses[:, :3, 3] - rest[:3, 3]], axis=1)
+
+
+def motion_features(poses: np.ndarray, rest: np.ndarray, fps: float, windows_s: tuple[float, ...]) -> np.ndarray:
+    """What a head track says about the body: the motion itself and its low-passed versions.
+
+    poses (T, 4, 4); `windows_s` standard deviations of the low-pass windows, seconds. The body is heavier than the
+    head and follows it slowly, so a slow nod reaches the shoulders where a quick one does not.
+    Returns (T, 6 * (1 + len(windows_s))). A still pose gives the same values in every block.
+    """
+    motion = relative_motion(np.asarray(poses, np.float64), rest)
+    blocks = [motion] + [gaussian_filter1d(motion, window * fps, axis=0, mode="nearest") for window in windows_s]
+    return np.concatenate(blocks, axis=1).astype(np.float32)

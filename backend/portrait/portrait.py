@@ -1,0 +1,316 @@
+"""The portrait: head, mouth and torso as Gaussians, posed for a frame and drawn in one depth-sorted pass."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from backend.portrait.audio_code import AudioCode
+from backend.portrait.condition import CurveProjection
+from backend.portrait.facial import JawMotion, make_field
+from backend.portrait.field import Deformed, deform
+from backend.portrait.gaussians import GaussianSet
+from backend.portrait.head import motion_features, quaternion_from_matrix, quaternion_multiply
+from backend.portrait.oral import oral_drive
+from backend.portrait.torso import TorsoMotion
+from backend.raster.rasterize import rasterize
+from backend.settings import PortraitSettings
+from shared import layout
+from shared.camera import Intrinsics
+from shared.errors import InputError
+
+MODEL_SCHEMA = 1
+EMPTY_DEPTH_CM = layout.DEPTH_EMPTY * 100.0
+VISIBLE_ALPHA = 1.0 / 255.0
+HEAD_MOTION_WIDTH = 6
+MEL_BANDS = 80
+
+
+@dataclass(frozen=True)
+class PortraitSizes:
+    """Lengths of a portrait's arrays, so that a saved one can be opened without its subject."""
+
+    face: int
+    oral: int
+    torso: int
+    curves: int
+    speech_components: int
+    upper_components: int
+    lips: int
+
+
+@dataclass
+class Drive:
+    """What moves a portrait through T frames."""
+
+    curves: Tensor
+    """(T, K) performance curves, in the portrait's order of names."""
+    poses: Tensor
+    """(T, 4, 4) camera_from_head, cm."""
+    rotations: Tensor
+    """(T, 4) the poses' rotations as quaternions."""
+    motion: Tensor
+    """(T, M) head motion as the torso sees it."""
+    audio: Tensor | None = None
+    """(T, W, taps, bands) log-mel windows, where the portrait is driven by audio."""
+
+    def __len__(self) -> int:
+        return len(self.poses)
+
+
+@dataclass
+class PortraitFrame:
+    """A drawn frame: tensors while training, numpy arrays from `Portrait.render_frame`. H, W its size."""
+
+    rgb: Tensor | np.ndarray
+    """(H, W, 3) display-referred RGB, premultiplied by alpha."""
+    alpha: Tensor | np.ndarray
+    """(H, W) coverage in [0, 1)."""
+    depth: Tensor | np.ndarray
+    """(H, W) expected planar depth, cm; EMPTY_DEPTH_CM where alpha is below 1/255. While training: premultiplied."""
+    mattes: Tensor | np.ndarray | None
+    """(H, W, 4) coverage by region (layout.REGION_NAMES); they sum to alpha."""
+
+    def over(self, background: Tensor | np.ndarray) -> Tensor | np.ndarray:
+        """(H, W, 3) the frame composited over a background (H, W, 3) in [0, 1]."""
+        return self.rgb + (1 - self.alpha)[..., None] * background
+
+
+class Portrait(nn.Module):
+    """The model of one person."""
+
+    def __init__(self, settings: PortraitSettings, sizes: PortraitSizes, curve_names: tuple[str, ...]) -> None:
+        super().__init__()
+        self.settings, self.sizes, self.curve_names = settings, sizes, tuple(curve_names)
+        self.camera = {"fx": 1.0, "fy": 1.0, "cx": 0.5, "cy": 0.5}
+        """Intrinsics of the crop as fractions of its side."""
+        self.fps = 25.0
+        self.face, self.oral, self.torso = (GaussianSet(n) for n in (sizes.face, sizes.oral, sizes.torso))
+        self.register_buffer("rest_pose", torch.eye(4))
+        self.register_buffer("rest_rotation", torch.tensor([1.0, 0, 0, 0]))
+        self.speech = CurveProjection(sizes.curves, sizes.speech_components)
+        self.upper = CurveProjection(sizes.curves, sizes.upper_components)
+        self.audio = None
+        speech_width = sizes.speech_components
+        if settings.drive == "audio":
+            self.audio = AudioCode(MEL_BANDS, settings.audio_taps, settings.audio_code)
+            speech_width = settings.audio_code
+        outputs = 12 if settings.face_colour_moves else 9
+        self.facial_field = make_field(
+            settings, settings.facial_planes, settings.facial_features, settings.facial_modes,
+            (speech_width, sizes.upper_components), outputs,
+        )  # fmt: skip
+        self.jaw = JawMotion(sizes.lips) if settings.jaw_link else None
+        oral_widths = (speech_width, JawMotion.width) if settings.jaw_link else (speech_width,)
+        self.oral_field = make_field(
+            settings, settings.oral_planes, settings.oral_features, settings.oral_modes, oral_widths,
+            12 if settings.face_colour_moves else 3,
+        )  # fmt: skip
+        motion_width = HEAD_MOTION_WIDTH * (1 + len(settings.motion_windows_s))
+        self.torso_motion = TorsoMotion(settings, motion_width) if sizes.torso else None
+        self._canonical: dict[str, Tensor] = {}
+
+    # What drives it
+
+    @property
+    def needs_audio(self) -> bool:
+        """Whether frames are driven by log-mel windows (the baseline) instead of curves alone."""
+        return self.audio is not None
+
+    @property
+    def has_torso(self) -> bool:
+        """Whether neck and shoulders are synthesised; if not, they must come from recorded frames."""
+        return self.torso_motion is not None
+
+    def intrinsics(self, size: int) -> Intrinsics:
+        """The footage crop's camera for a picture of `size` x `size` px."""
+        c = self.camera
+        return Intrinsics(c["fx"], c["fy"], c["cx"], c["cy"], 1, 1).scaled(size, size)
+
+    def drive(
+        self, curves: np.ndarray, poses: np.ndarray, fps: float | None = None, audio: np.ndarray | None = None
+    ) -> Drive:
+        """Prepare T frames at a constant rate: curves (T, K), poses (T, 4, 4) camera_from_head.
+
+        fps: of the poses, None for the footage's; audio: (T, W, taps, bands) log-mel windows where needed
+        (see audio_code.audio_windows). Raises ValueError when lengths differ or audio is missing.
+        """
+        if len(curves) != len(poses) or (audio is not None and len(audio) != len(poses)):
+            raise ValueError(f"{len(curves)} frames of curves for {len(poses)} poses")
+        if curves.shape[1] != self.sizes.curves:
+            raise ValueError(f"{curves.shape[1]} curves, expected {self.sizes.curves}")
+        if self.needs_audio and audio is None:
+            raise ValueError("this portrait is driven by audio windows, and there are none")
+        poses = np.asarray(poses, np.float64)
+        motion = motion_features(
+            poses, self.rest_pose.double().numpy(), float(fps or self.fps), self.settings.motion_windows_s
+        )
+        return Drive(
+            torch.from_numpy(np.asarray(curves, np.float32)),
+            torch.from_numpy(poses.astype(np.float32)),
+            torch.from_numpy(quaternion_from_matrix(poses[:, :3, :3]).astype(np.float32)),
+            torch.from_numpy(motion),
+            None if audio is None else torch.from_numpy(np.asarray(audio, np.float32)),
+        )
+
+    # Drawing
+
+    def forward(
+        self,
+        drive: Drive,
+        index: int,
+        intrinsics: Intrinsics,
+        *,
+        deformed: bool = True,
+        torso: bool = True,
+        mattes: bool = True,
+        engine: str = "native",
+        threads: int = 0,
+    ) -> tuple[PortraitFrame, Tensor | None]:
+        """Draw frame `index` of a drive. Returns the frame (depth premultiplied) and the facial deformation (N, 9 or
+        12), None when `deformed` is off and the head keeps its canonical shape. `torso` draws neck and shoulders,
+        `mattes` their region coverage."""
+        face, oral, facial = self._head(drive, index, deformed)
+        pose, turn = drive.poses[index], drive.rotations[index]
+        means = [part.means @ pose[:3, :3].T + pose[:3, 3] for part in (face, oral)]
+        rotations = [quaternion_multiply(turn, part.rotations) for part in (face, oral)]
+        scales = [part.log_scales.exp() for part in (face, oral)]
+        colours = [torch.sigmoid(part.colour_logits) for part in (face, oral)]
+        sets = [self.face, self.oral]
+        if torso and self.torso_motion is not None:
+            torso_means, torso_rotations = self.torso_motion(
+                self.torso, self._read("torso", self.torso_motion.field, self.torso), drive.motion[index],
+                self.rest_pose, self.rest_rotation, pose, turn,
+            )  # fmt: skip
+            means.append(torso_means)
+            rotations.append(torso_rotations)
+            scales.append(self.torso.log_scales.exp())
+            colours.append(self.torso.colours)
+            sets.append(self.torso)
+        features = torch.cat(colours)
+        if mattes:
+            features = torch.cat((features, torch.cat([part.matte_features for part in sets])), dim=1)
+        out = rasterize(
+            torch.cat(means), torch.cat(rotations), torch.cat(scales), torch.cat([part.opacities for part in sets]),
+            features, torch.eye(4), intrinsics, engine=engine, threads=threads,
+        )  # fmt: skip
+        frame = PortraitFrame(out.features[..., :3], out.alpha, out.depth, out.features[..., 3:] if mattes else None)
+        return frame, facial
+
+    def _head(self, drive: Drive, index: int, deformed: bool) -> tuple[Deformed, Deformed, Tensor | None]:
+        if not deformed:
+            face, oral = (
+                Deformed(part.means, part.rotations, part.log_scales, part.colour_logits)
+                for part in (self.face, self.oral)
+            )
+            return face, oral, None
+        curves = drive.curves[index]
+        speech = self.speech(curves) if self.audio is None else self.audio(drive.audio[index])
+        facial_drive = torch.cat((speech, self.upper(curves)))
+        facial = self.facial_field.pose(self._read("face", self.facial_field, self.face), facial_drive)
+        moved = self.oral_field.pose(
+            self._read("oral", self.oral_field, self.oral), oral_drive(speech, self.jaw, facial)
+        )
+        return deform(self.face, facial), deform(self.oral, moved), facial
+
+    def _read(self, name: str, field: nn.Module, gaussians: GaussianSet) -> Tensor:
+        """What a field reads at the canonical positions; kept between frames while nothing trains."""
+        if torch.is_grad_enabled() or self.training:
+            return field.read(gaussians.means)
+        if name not in self._canonical:
+            self._canonical[name] = field.read(gaussians.means)
+        return self._canonical[name]
+
+    def train(self, mode: bool = True) -> Portrait:
+        """Switch between training and drawing; forgets what was kept of the canonical shape."""
+        self._canonical = {}
+        return super().train(mode)
+
+    @torch.no_grad()
+    def render(
+        self,
+        drive: Drive,
+        index: int,
+        size: int,
+        *,
+        intrinsics: Intrinsics | None = None,
+        torso: bool = True,
+        engine: str = "native",
+        threads: int = 0,
+    ) -> PortraitFrame:
+        """Draw frame `index` of a drive as numpy float32 arrays, `size` px square unless `intrinsics` say otherwise."""
+        frame, _ = self(drive, index, intrinsics or self.intrinsics(size), torso=torso, engine=engine, threads=threads)
+        alpha, depth = frame.alpha.numpy(), frame.depth.numpy()
+        visible = alpha >= VISIBLE_ALPHA
+        depth = np.where(visible, depth / np.maximum(alpha, VISIBLE_ALPHA), np.float32(EMPTY_DEPTH_CM))
+        return PortraitFrame(frame.rgb.numpy(), alpha, depth, frame.mattes.numpy())
+
+    def render_frame(
+        self, curves: np.ndarray, camera_from_head: np.ndarray, size: int, *, audio: np.ndarray | None = None, **options
+    ) -> PortraitFrame:
+        """Draw one frame by itself: curves (K,), pose (4, 4), audio windows (W, taps, bands) where needed.
+
+        The torso takes the pose as held; for a moving head prepare the whole track with `drive` and use `render`,
+        whose options this takes.
+        """
+        drive = self.drive(curves[None], camera_from_head[None], None, None if audio is None else audio[None])
+        return self.render(drive, 0, size, **options)
+
+    # Files
+
+    def save(self, folder: Path) -> None:
+        """Write weights (safetensors) and config.json into a model folder, each through a temporary name."""
+        folder.mkdir(parents=True, exist_ok=True)
+        config = {
+            "schema": MODEL_SCHEMA,
+            "settings": asdict(self.settings),
+            "sizes": asdict(self.sizes),
+            "curve_names": list(self.curve_names),
+            "camera": self.camera,
+            "fps": self.fps,
+        }
+        weights = folder / (layout.MODEL_WEIGHTS_FILE + ".partial")
+        save_file({name: value.contiguous() for name, value in self.state_dict().items()}, weights)
+        os.replace(weights, folder / layout.MODEL_WEIGHTS_FILE)
+        path = folder / layout.MODEL_CONFIG_FILE
+        if path.is_file():
+            config = json.loads(path.read_text(encoding="utf-8")) | config
+        temporary = path.with_suffix(".partial")
+        temporary.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        os.replace(temporary, path)
+
+    @classmethod
+    def load(cls, subject: str | os.PathLike, name: str) -> Portrait:
+        """Open model `name` of a subject folder, ready to draw. Raises InputError if it is missing or damaged."""
+        return cls.open(layout.model_folder(Path(subject), name))
+
+    @classmethod
+    def open(cls, folder: Path) -> Portrait:
+        """Open a model folder, ready to draw. Raises InputError if it is missing, damaged or too new."""
+        path = folder / layout.MODEL_CONFIG_FILE
+        if not path.is_file():
+            raise InputError(f"{folder} holds no trained model.", "Train one first.")
+        try:
+            config = json.loads(path.read_text(encoding="utf-8"))
+            if config["schema"] > MODEL_SCHEMA:
+                raise InputError(f"{folder} was written by a newer version.", "Update M2DAO-Talker.")
+            known = {f.name for f in fields(PortraitSettings)}
+            values = {
+                key: tuple(value) if isinstance(value, list) else value
+                for key, value in config["settings"].items()
+                if key in known
+            }
+            portrait = cls(PortraitSettings(**values), PortraitSizes(**config["sizes"]), tuple(config["curve_names"]))
+            portrait.camera, portrait.fps = config["camera"], float(config["fps"])
+            portrait.load_state_dict(load_file(folder / layout.MODEL_WEIGHTS_FILE))
+        except (OSError, KeyError, ValueError, TypeError, RuntimeError, SafetensorError) as error:
+            raise InputError(f"The model in {folder} cannot be read ({error}).", "Train it again.") from error
+        return portrait.eval()

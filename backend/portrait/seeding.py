@@ -1,0 +1,149 @@
+"""Where a portrait's Gaussians start, and with which colours: from the face mesh, the poses and some of the frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from backend.portrait.gaussians import FACE, HAIR, ORAL, TORSO, Seeds, back_project, project, read_pixels, sample_mesh
+from shared.camera import Intrinsics
+
+SKULL_RADII_CM = np.array([8.3, 12.0, 10.0])
+SKULL_BELOW_FOREHEAD_CM = 7.0
+SKULL_BEHIND_EARS_CM = 1.0
+TORSO_BEHIND_HEAD_CM = 3.0
+TORSO_OVERHANG = 0.08
+"""The torso is continued beyond the picture by this share of its side: shoulders move."""
+MOUTH_CAVITY_CM = np.array([2.6, 1.8, 3.0])
+"""Half width, height under the upper lip, and depth of the box behind the lips."""
+MOUTH_COLOUR = np.array([0.35, 0.18, 0.16])
+
+
+@dataclass
+class Evidence:
+    """What the seeds are read from: F frames spread over the training part."""
+
+    frames: np.ndarray
+    """(F, S, S, 3) uint8 RGB."""
+    regions: np.ndarray
+    """(F, S, S, 4) uint8 region maps."""
+    poses: np.ndarray
+    """(F, 4, 4) camera_from_head."""
+    rest_pose: np.ndarray
+    """(4, 4) mean pose of the track."""
+    intrinsics: Intrinsics
+    """Camera of the frames."""
+    vertices: np.ndarray
+    """(468, 3) this person's neutral face, head cm."""
+    triangles: np.ndarray
+    """(898, 3) vertex numbers."""
+    lips: np.ndarray
+    """(L,) vertex numbers of the inner lips."""
+    forehead: int
+    """Vertex number of the forehead's top."""
+    chin: int
+    """Vertex number of the chin."""
+    ears: tuple[int, int]
+    """Vertex numbers before the ears."""
+
+
+def seed_face(evidence: Evidence, count: int, rng: np.random.Generator) -> Seeds:
+    """Points on the face mesh, coloured by the frames' average."""
+    points, spacing = sample_mesh(evidence.vertices, evidence.triangles, count, rng)
+    colours = _average_colours(evidence, points, (FACE, HAIR))
+    return Seeds(points, colours, spacing, np.full(count, FACE))
+
+
+def seed_oral(evidence: Evidence, count: int, rng: np.random.Generator) -> Seeds:
+    """Points in a box behind the lips, coloured by what the frames show between them."""
+    lips = evidence.vertices[evidence.lips]
+    unit = rng.random((count, 3))
+    width, height, depth = MOUTH_CAVITY_CM
+    top, front = lips[:, 1].mean() + 0.4, lips[:, 2].max() - 0.7
+    points = np.stack(
+        [lips[:, 0].mean() + (2 * unit[:, 0] - 1) * width, top - unit[:, 1] * height, front - unit[:, 2] * depth],
+        axis=1,
+    )
+    weight = evidence.regions[..., ORAL].astype(np.float64)
+    shown = (evidence.frames / 255.0 * weight[..., None]).sum((0, 1, 2)) / max(weight.sum(), 1e-6)
+    colour = shown if weight.sum() > 255 else MOUTH_COLOUR
+    spacing = (4 * width * height * depth / max(count, 1)) ** (1 / 3)
+    return Seeds(points, np.tile(colour, (count, 1)), np.full(count, spacing), np.full(count, ORAL))
+
+
+def seed_rest_of_head(evidence: Evidence, count: int, rng: np.random.Generator) -> Seeds:
+    """Points over hair, ears and skull: pixels that the hair region shows, cast onto an ellipsoid about the head, or
+    to the ray's nearest point to it where the ray passes beside it."""
+    per_frame = np.full(len(evidence.frames), count // len(evidence.frames))
+    per_frame[: count - per_frame.sum()] += 1
+    points, colours, spacing = [], [], []
+    for frame, region, pose, number in zip(evidence.frames, evidence.regions, evidence.poses, per_frame, strict=True):
+        weight = region[..., HAIR].astype(np.float64)
+        if weight.sum() < 255:
+            weight = region[..., [FACE, HAIR]].sum(-1).astype(np.float64)
+        pixels, area = _draw_pixels(weight, number, rng)
+        depth = _skull_depth(evidence, pixels, pose)
+        points.append(back_project(pixels, depth, pose, evidence.intrinsics))
+        colours.append(read_pixels(frame, pixels) / 255.0)
+        spacing.append(np.sqrt(area / max(count, 1)) * depth / evidence.intrinsics.fx)
+    return Seeds(*map(np.concatenate, (points, colours, spacing)), np.full(count, HAIR))
+
+
+def seed_torso(evidence: Evidence, count: int, rng: np.random.Generator) -> Seeds:
+    """Points on a plane behind the chin, at the mean pose, where the torso is on average, and a little beyond the
+    picture's sides."""
+    weight = evidence.regions[..., TORSO].astype(np.float64) / 255.0
+    share = weight.mean(axis=0)
+    colour = (evidence.frames / 255.0 * weight[..., None]).sum(0) / np.maximum(weight.sum(0), 1e-6)[..., None]
+    side = len(share)
+    margin = max(1, round(TORSO_OVERHANG * side))
+    wide_share = cv2.copyMakeBorder(share, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
+    pixels, area = _draw_pixels(wide_share * (wide_share > 0.02), count, rng)
+    pixels = pixels - margin
+    depth = np.full(count, evidence.rest_pose[2, 3] + TORSO_BEHIND_HEAD_CM) + rng.normal(0, 0.3, count)
+    points = back_project(pixels, depth, evidence.rest_pose, evidence.intrinsics)
+    spacing = np.sqrt(area / max(count, 1)) * depth / evidence.intrinsics.fx
+    return Seeds(points, read_pixels(colour, pixels), spacing, np.full(count, TORSO))
+
+
+def _average_colours(evidence: Evidence, points: np.ndarray, regions: tuple[int, ...]) -> np.ndarray:
+    """(N, 3) average over the frames of what is seen where the points lie, as far as it belongs to the regions."""
+    total, weight = np.zeros((len(points), 3)), np.full((len(points), 1), 1e-6)
+    for frame, region, pose in zip(evidence.frames, evidence.regions, evidence.poses, strict=True):
+        pixels = project(points, pose, evidence.intrinsics)
+        seen = read_pixels(region, pixels)[:, regions].sum(axis=1, keepdims=True) / 255.0
+        total += seen * read_pixels(frame, pixels) / 255.0
+        weight += seen
+    return total / weight
+
+
+def _draw_pixels(weight: np.ndarray, count: int, rng: np.random.Generator) -> tuple[np.ndarray, float]:
+    """(count, 2) positions drawn from a map of weights (H, W), stratified, and the map's area in px."""
+    flat = np.cumsum(weight.ravel())
+    if flat[-1] <= 0:
+        flat = np.cumsum(np.ones(weight.size))
+    targets = (np.arange(count) + rng.random(count)) / max(count, 1) * flat[-1]
+    index = np.minimum(np.searchsorted(flat, targets), weight.size - 1)
+    row, column = np.divmod(index, weight.shape[1])
+    pixels = np.stack([column, row], axis=1) + rng.random((count, 2))
+    return pixels, float(flat[-1] / max(weight.max(), 1e-6))
+
+
+def _skull_depth(evidence: Evidence, pixels: np.ndarray, pose: np.ndarray) -> np.ndarray:
+    """(N,) depth at which the rays through pixels (N, 2) meet the skull, or pass it nearest, cm."""
+    centre = np.array(
+        [
+            evidence.vertices[:, 0].mean(),
+            evidence.vertices[evidence.forehead, 1] - SKULL_BELOW_FOREHEAD_CM,
+            evidence.vertices[list(evidence.ears), 2].mean() - SKULL_BEHIND_EARS_CM,
+        ]
+    )
+    origin = (-pose[:3, 3] @ pose[:3, :3] - centre) / SKULL_RADII_CM
+    i = evidence.intrinsics
+    rays = np.concatenate([(pixels - (i.cx, i.cy)) / (i.fx, i.fy), np.ones((len(pixels), 1))], axis=1)
+    direction = rays @ pose[:3, :3] / SKULL_RADII_CM
+    a, b = (direction**2).sum(axis=1), direction @ origin
+    inside = np.maximum(b**2 - a * (origin @ origin - 1), 0)
+    return (-b - np.sqrt(inside)) / a

@@ -1,0 +1,84 @@
+"""Neck and shoulders: Gaussians that hang between the head and a body which follows the head's motion."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from backend.portrait.field import ModeField
+from backend.portrait.gaussians import GaussianSet
+from backend.portrait.head import quaternion_from_vector, quaternion_multiply, rotation_from_vector
+from backend.portrait.planes import TriPlane
+from backend.settings import PortraitSettings
+
+NECK_TOP_BELOW_CHIN_CM = 2.0
+"""Where head and body have equal say at the start."""
+NECK_SOFTNESS_CM = 1.2
+MOTION_LIMIT = 3.0
+"""Head motion beyond so many standard deviations of the footage's moves the body no further."""
+
+
+class TorsoMotion(nn.Module):
+    """How the torso moves under a head motion.
+
+    Its rest is the footage's mean head pose. A point follows the head by a weight that falls smoothly down the neck
+    (so no gap can open under the chin), and for the rest a body whose own rigid motion, and whose non-rigid
+    deformation, are learned functions of the head's motion and its low-passed past and future.
+    """
+
+    def __init__(self, settings: PortraitSettings, drive_width: int) -> None:
+        super().__init__()
+        self.register_buffer("deviation", torch.ones(drive_width))
+        self.register_buffer("centre", torch.zeros(3))
+        self.neck_y = nn.Parameter(torch.zeros(()))
+        self.neck_log_softness = nn.Parameter(torch.tensor(NECK_SOFTNESS_CM).log())
+        self.body = nn.Linear(drive_width, 6, bias=False)
+        nn.init.zeros_(self.body.weight)
+        encoder = TriPlane(settings.torso_planes, settings.torso_features)
+        self.field = ModeField(encoder, drive_width, 3, settings.torso_modes, settings.hidden // 2)
+
+    @torch.no_grad()
+    def start(self, points: Tensor, chin_y_cm: float, motion: Tensor) -> None:
+        """Fit to the torso's points at rest (N, 3), the chin's height, and the footage's head motion (T, D)."""
+        self.field.encoder.enclose(points, 1.0)
+        self.centre.copy_(points.mean(dim=0))
+        self.neck_y.fill_(chin_y_cm - NECK_TOP_BELOW_CHIN_CM)
+        self.deviation.copy_(motion.square().mean(dim=0).sqrt().clamp_min(1e-3))
+
+    def head_weight(self, points: Tensor) -> Tensor:
+        """(N,) in (0, 1): how far points (N, 3), head cm at rest, move with the head."""
+        return torch.sigmoid((points[:, 1] - self.neck_y) * torch.exp(-self.neck_log_softness))
+
+    def drive(self, motion: Tensor) -> Tensor:
+        """(D,) head motion (head.motion_features) in standard deviations, softly limited."""
+        return MOTION_LIMIT * torch.tanh(motion / self.deviation / MOTION_LIMIT)
+
+    def forward(
+        self,
+        gaussians: GaussianSet,
+        read: Tensor,
+        motion: Tensor,
+        rest_pose: Tensor,
+        rest_rotation: Tensor,
+        pose: Tensor,
+        head_rotation: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """Means (N, 3) cm and rotations (N, 4) in the camera.
+
+        read: the field's modes at the Gaussians; motion (D,); rest_pose and pose (4, 4) camera_from_head with their
+        rotations as quaternions (4,).
+        """
+        drive = self.drive(motion)
+        rest = gaussians.means + self.field.pose(read, drive)
+        weight = self.head_weight(gaussians.means)[:, None]
+        body = self.body(drive)
+        turn, shift = 0.05 * body[:3], body[3:]
+        centre = rest_pose[:3, :3] @ self.centre + rest_pose[:3, 3]
+        resting = rest @ rest_pose[:3, :3].T + rest_pose[:3, 3]
+        with_body = (resting - centre) @ rotation_from_vector(turn).T + centre + shift
+        with_head = rest @ pose[:3, :3].T + pose[:3, 3]
+        means = with_body + weight * (with_head - with_body)
+        body_rotation = quaternion_multiply(quaternion_from_vector(turn), rest_rotation)
+        toward = torch.where((body_rotation * head_rotation).sum() < 0, -head_rotation, head_rotation)
+        blend = body_rotation + weight * (toward - body_rotation)
+        return means, quaternion_multiply(blend, gaussians.rotations)

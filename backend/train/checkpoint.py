@@ -1,0 +1,58 @@
+"""Checkpoints: everything a run needs to go on to the same bits, as safetensors."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from shared.errors import InputError
+
+STATE_KEYS = ("exp_avg", "exp_avg_sq", "step")
+
+
+def save_checkpoint(
+    path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, names: dict[Tensor, str], state: dict
+) -> None:
+    """Write model, Adam's state by parameter name, and `state` (plain values), through a temporary name.
+
+    Sampling has no state of its own (train.sampling), so there is no generator to keep.
+    """
+    tensors = {f"model/{name}": value.contiguous() for name, value in model.state_dict().items()}
+    for parameter, moments in optimizer.state.items():
+        for key in STATE_KEYS:
+            tensors[f"adam/{names[parameter]}/{key}"] = moments[key].clone()
+    temporary = path.with_suffix(".partial")
+    save_file(tensors, temporary, metadata={"state": json.dumps(state)})
+    os.replace(temporary, path)
+
+
+def load_checkpoint(
+    path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, names: dict[Tensor, str], settings_key: str
+) -> dict:
+    """Read what `save_checkpoint` wrote into model and optimizer; returns its `state`.
+
+    Raises InputError if the file is missing, damaged, or of a run with other settings.
+    """
+    if not path.is_file():
+        raise InputError(f"There is no checkpoint {path}.", "Train without --resume.")
+    try:
+        with safe_open(path, "pt") as file:
+            state = json.loads(file.metadata()["state"])
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
+        if state["settings"] != settings_key:
+            raise InputError(
+                "The checkpoint belongs to a training with other settings or other footage.", "Train without --resume."
+            )
+        model.load_state_dict({key[6:]: value for key, value in tensors.items() if key.startswith("model/")})
+        for parameter, name in names.items():
+            if f"adam/{name}/step" in tensors:
+                optimizer.state[parameter] = {key: tensors[f"adam/{name}/{key}"] for key in STATE_KEYS}
+    except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
+        raise InputError(f"The checkpoint {path} cannot be read ({error}).", "Train without --resume.") from error
+    return state

@@ -1,0 +1,105 @@
+"""What training reads of a subject: frames, region maps, plate, poses, curves, and where the mouth is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from backend.portrait.seeding import Evidence
+from backend.preprocess.canonical_face import (
+    CHIN,
+    FACE_OVAL,
+    FOREHEAD_TOP,
+    LIP_RING_INNER,
+    LIP_RING_OUTER,
+    load_canonical_face,
+)
+from backend.subject import Subject, Track
+from backend.train.sampling import training_count
+from shared.camera import Intrinsics
+from shared.errors import InputError
+
+EVIDENCE_FRAMES = 24
+EAR_RIGHT, EAR_LEFT = FACE_OVAL[27], FACE_OVAL[9]
+MOUTH_BOX_GROWTH = 0.35
+"""The mouth's box reaches this share of its width beyond the lips."""
+MIN_FRAMES = 8
+
+
+@dataclass
+class Sample:
+    """One frame to learn from, S x S px, values in [0, 1]."""
+
+    rgb: Tensor
+    """(S, S, 3) display RGB."""
+    regions: Tensor
+    """(S, S, 4) region map."""
+    mouth: tuple[slice, slice]
+    """Rows and columns of the mouth's box."""
+
+
+class TrainingData:
+    """A subject at one size. Pictures stay memory-mapped: memory does not grow with the clip."""
+
+    def __init__(self, subject: Subject, size: int, holdout: int) -> None:
+        self.subject, self.size = subject, size
+        self.track: Track = subject.track()
+        self.pictures = subject.frames(size)
+        self.regions = subject.regions(size)
+        self.plate = torch.from_numpy(subject.background(size)).float() / 255.0
+        self.count = training_count(len(self.pictures), holdout)
+        self.frames = np.flatnonzero(self.track.confidence[: self.count] > 0)
+        if len(self.frames) < MIN_FRAMES:
+            raise InputError(
+                f"Only {len(self.frames)} frames with a face are left to train on.", "Use longer footage of the face."
+            )
+        self.mouth_boxes = mouth_boxes(self.track.landmarks, subject.info.size, size)
+
+    @property
+    def intrinsics(self) -> Intrinsics:
+        """Camera of the training frames."""
+        return self.track.intrinsics(self.subject.info.size, self.size)
+
+    def sample(self, frame: int) -> Sample:
+        """Frame `frame` (from 0)."""
+        rgb = torch.from_numpy(self.pictures[frame].astype(np.float32)) / 255.0
+        regions = torch.from_numpy(self.regions[frame].astype(np.float32)) / 255.0
+        top, bottom, left, right = self.mouth_boxes[frame]
+        return Sample(rgb, regions, (slice(top, bottom), slice(left, right)))
+
+    def curve(self, name: str) -> np.ndarray:
+        """(T,) the true curve of that name."""
+        return self.track.curves[:, [str(n) for n in self.track.curve_names].index(name)]
+
+    def evidence(self, rest_pose: np.ndarray, models_dir: str | None = None) -> Evidence:
+        """Frames spread over the training part, and this person's face mesh, to start Gaussians from."""
+        chosen = self.frames[np.linspace(0, len(self.frames) - 1, EVIDENCE_FRAMES).round().astype(int)]
+        face = load_canonical_face(models_dir)
+        return Evidence(
+            frames=np.asarray(self.pictures[chosen]),
+            regions=np.asarray(self.regions[chosen]),
+            poses=self.track.camera_from_head[chosen],
+            rest_pose=rest_pose,
+            intrinsics=self.intrinsics,
+            vertices=face.vertices + self.track.shape_offsets,
+            triangles=face.triangles,
+            lips=np.array(LIP_RING_INNER),
+            forehead=FOREHEAD_TOP,
+            ears=(EAR_RIGHT, EAR_LEFT),
+            chin=CHIN,
+        )
+
+
+def mouth_boxes(landmarks: np.ndarray, stored_size: int, size: int) -> np.ndarray:
+    """(T, 4) top, bottom, left, right of the mouth in px of `size` frames, from landmarks (T, 478, 3) px of
+    `stored_size` frames; at least 8 px wide and high (or the whole frame), inside the frame."""
+    lips = landmarks[:, LIP_RING_OUTER, :2] * (size / stored_size)
+    low, high = lips.min(axis=1), lips.max(axis=1)
+    grow = MOUTH_BOX_GROWTH * (high - low)[:, :1]
+    least = min(8, size)
+    low = np.clip(np.floor(low - grow), 0, size - least).astype(int)
+    high = np.clip(np.ceil(high + grow), low + least, size).astype(int)
+    return np.stack([low[:, 1], high[:, 1], low[:, 0], high[:, 0]], axis=1)

@@ -1,0 +1,86 @@
+"""The schedule of a training run, as a list of stages: what moves, and which parameters learn, when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from backend.settings import TrainSettings
+
+FACE_SHAPE, FACE_LOOK = "face_shape", "face_look"
+ORAL_SHAPE, ORAL_LOOK = "oral_shape", "oral_look"
+TORSO_SHAPE, TORSO_LOOK = "torso_shape", "torso_look"
+FACIAL_FIELD, ORAL_FIELD, TORSO_FIELD, AUDIO = "facial_field", "oral_field", "torso_field", "audio"
+TORSO = (TORSO_SHAPE, TORSO_LOOK, TORSO_FIELD)
+
+
+@dataclass(frozen=True)
+class Block:
+    """So many steps in which these parameter groups learn and all others are frozen."""
+
+    name: str
+    learns: tuple[str, ...]
+    steps: int = 1
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A share of the training that repeats its blocks in turn."""
+
+    name: str
+    share: float
+    """Share of the whole training, in (0, 1]."""
+    blocks: tuple[Block, ...]
+    deformed: bool = True
+    """Whether the fields move the head; if not, it keeps its canonical shape."""
+
+    def block_at(self, step: int) -> Block:
+        """The block that step `step` of this stage (from 0) belongs to."""
+        step %= sum(block.steps for block in self.blocks)
+        for block in self.blocks:
+            if step < block.steps:
+                return block
+            step -= block.steps
+        raise ValueError(f"stage {self.name} has no blocks")
+
+
+def plan(settings: TrainSettings) -> list[Stage]:
+    """The stages of a training run; their shares sum to one.
+
+    m2dao: a still head first; then the facial and the oral field in alternating blocks, each with its own Gaussians,
+    the other frozen; then colour and opacity of all together. The torso learns throughout. talkinggaussian: the still
+    head, the whole face branch, the whole mouth branch, then the fusing pass over colour and opacity.
+    """
+    static = Block("static", (FACE_SHAPE, FACE_LOOK, ORAL_SHAPE, ORAL_LOOK, *TORSO))
+    facial = Block("facial", (FACE_SHAPE, FACE_LOOK, FACIAL_FIELD, AUDIO, *TORSO), settings.block)
+    oral = Block("oral", (ORAL_SHAPE, ORAL_LOOK, ORAL_FIELD, *TORSO), settings.block)
+    joint = Block("joint", (FACE_LOOK, ORAL_LOOK, TORSO_LOOK))
+    moving = 1.0 - settings.static_share - settings.joint_share
+    if settings.alternate:
+        middle = [Stage("alternating", moving, (facial, oral))]
+    else:
+        oral_alone = Block("oral", (*oral.learns, AUDIO))
+        middle = [Stage("facial", moving / 2, (facial,)), Stage("oral", moving / 2, (oral_alone,))]
+    stages = [
+        Stage("static", settings.static_share, (static,), deformed=False),
+        *middle,
+        Stage("joint", settings.joint_share, (joint,)),
+    ]
+    return [stage for stage in stages if stage.share > 0]
+
+
+@dataclass
+class Position:
+    """Where a run stands in its plan. Moves forward only, so that a resumed run goes on in the same block."""
+
+    stage: int = 0
+    step_in_stage: int = 0
+
+    def advance(self, stages: list[Stage], progress: float) -> tuple[Stage, Block]:
+        """The stage and block of the next step, at `progress` in [0, 1) of the whole run."""
+        end = sum(stage.share for stage in stages[: self.stage + 1])
+        while progress >= end - 1e-9 and self.stage + 1 < len(stages):
+            self.stage, self.step_in_stage = self.stage + 1, 0
+            end += stages[self.stage].share
+        block = stages[self.stage].block_at(self.step_in_stage)
+        self.step_in_stage += 1
+        return stages[self.stage], block

@@ -1,0 +1,206 @@
+"""Training: a subject folder to a model folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from backend.portrait.portrait import Drive, Portrait
+from backend.settings import TrainSettings
+from backend.subject import Subject
+from backend.train import objective
+from backend.train.checkpoint import load_checkpoint, save_checkpoint
+from backend.train.data import TrainingData
+from backend.train.driving import true_drive
+from backend.train.optimiser import freeze_all_but, make_optimiser, parameter_names, set_rates
+from backend.train.sampling import FrameSampler
+from backend.train.stages import Position, plan
+from backend.train.start import start_portrait
+from shared import layout
+from shared.errors import Cancelled
+from shared.jobs import Reporter
+
+log = logging.getLogger(__name__)
+
+PREVIEW_FILE = "preview.png"
+MATTE_EVERY = 4
+"""Mattes are drawn and compared every so many steps: they cost four raster channels and change slowly."""
+RUN_ONLY = ("resume", "checkpoint_s", "preview_s", "threads", "engine")
+"""Settings that a resumed run may change."""
+
+
+@dataclass
+class Run:
+    """A training run between two steps."""
+
+    data: TrainingData
+    settings: TrainSettings
+    portrait: Portrait
+    optimiser: torch.optim.Adam
+    sampler: FrameSampler
+    drive: Drive
+    position: Position
+    step: int = 0
+    elapsed_s: float = 0.0
+    loss: float = float("nan")
+    """Running mean of the loss."""
+
+    @property
+    def progress(self) -> float:
+        """Done share of the run, in [0, 1]."""
+        if self.settings.minutes is None:
+            return self.step / self.settings.steps
+        return min(1.0, self.elapsed_s / (60.0 * self.settings.minutes))
+
+
+def train(subject: Subject, settings: TrainSettings, report: Reporter, models_dir: str | None = None) -> Path:
+    """Train a portrait; returns its model folder.
+
+    Leaves a checkpoint while it runs (also when cancelled), from which `settings.resume` goes on: to the same bits
+    for a given number of steps and threads. Raises InputError where the subject or the checkpoint do not serve,
+    Cancelled when the user asked to stop.
+    """
+    torch.set_num_threads(settings.threads or torch.get_num_threads())
+    folder = layout.model_folder(subject.root, settings.model or settings.portrait.recipe)
+    folder.mkdir(parents=True, exist_ok=True)
+    report.phase("prepare")
+    run = prepare(subject, settings, models_dir)
+    checkpoint = folder / layout.CHECKPOINT_FILE
+    names, key = parameter_names(run.portrait), settings_key(subject, settings)
+    if settings.resume:
+        state = load_checkpoint(checkpoint, run.portrait, run.optimiser, names, key)
+        run.step, run.elapsed_s, run.loss = state["step"], state["elapsed_s"], state["loss"]
+        run.position = Position(**state["position"])
+
+    def keep() -> None:
+        state = {
+            "settings": key, "step": run.step, "elapsed_s": run.elapsed_s, "loss": run.loss,
+            "position": asdict(run.position),
+        }  # fmt: skip
+        save_checkpoint(checkpoint, run.portrait, run.optimiser, names, state)
+
+    kept = shown = time.monotonic()
+    report.phase("train", settings.steps if settings.minutes is None else 1000)
+    reported = 0
+    try:
+        for _ in steps(run):
+            now = time.monotonic()
+            preview = None
+            if now - shown > settings.preview_s:
+                shown, preview = now, str(write_preview(run, folder / PREVIEW_FILE))
+            if now - kept > settings.checkpoint_s:
+                kept = now
+                keep()
+            done = run.step if settings.minutes is None else int(1000 * run.progress)
+            report.step(done - reported, preview)
+            reported = done
+    except Cancelled:
+        keep()
+        raise
+    keep()
+    write_preview(run, folder / PREVIEW_FILE)
+    run.portrait.eval().save(folder)
+    _record(run, folder)
+    log.info("trained %d steps in %.0f s, loss %.4f", run.step, run.elapsed_s, run.loss)
+    return folder
+
+
+def prepare(subject: Subject, settings: TrainSettings, models_dir: str | None = None) -> Run:
+    """A run before its first step."""
+    data = TrainingData(subject, settings.size, settings.holdout)
+    portrait = start_portrait(data, settings.portrait, settings.seed, models_dir)
+    blink = 0.5 * (data.curve("eyeBlinkLeft") + data.curve("eyeBlinkRight"))
+    sampler = FrameSampler(data.frames, data.curve("jawOpen")[data.frames], blink[data.frames], settings.seed)
+    optimiser = make_optimiser(portrait, settings.rates)
+    return Run(data, settings, portrait, optimiser, sampler, true_drive(portrait, data), Position())
+
+
+def steps(run: Run) -> Iterator[int]:
+    """Train to the end of the run, yielding after every step."""
+    stages = plan(run.settings)
+    while run.progress < 1.0:
+        started = time.perf_counter()
+        progress = run.progress
+        stage, block = run.position.advance(stages, progress)
+        freeze_all_but(run.optimiser, block.learns)
+        set_rates(run.optimiser, progress, run.settings.rates)
+        loss = step_loss(run, run.sampler.draw(run.step, progress), stage.deformed)
+        run.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        run.optimiser.step()
+        value = float(loss.detach())
+        run.loss = value if not np.isfinite(run.loss) else run.loss + 0.02 * (value - run.loss)
+        run.step += 1
+        run.elapsed_s += time.perf_counter() - started
+        yield run.step
+
+
+def step_loss(run: Run, frame: int, deformed: bool) -> torch.Tensor:
+    """The loss of one frame of the training part, a scalar."""
+    settings, portrait = run.settings, run.portrait
+    sample = run.data.sample(frame)
+    mattes = bool(settings.losses.mattes) and run.step % MATTE_EVERY == 0
+    drawn, facial = portrait(
+        run.drive, frame, run.data.intrinsics, deformed=deformed, mattes=mattes,
+        engine=settings.engine, threads=settings.threads,
+    )  # fmt: skip
+    picture = objective.composite(drawn, sample, run.data.plate, portrait.has_torso)
+    loss = objective.picture_loss(picture, sample, settings.losses)
+    if mattes:
+        weight = MATTE_EVERY * settings.losses.mattes
+        loss = loss + weight * objective.matte_loss(drawn, sample, portrait.has_torso)
+    return loss + settings.losses.deformation * objective.deformation_loss(facial)
+
+
+def write_preview(run: Run, path: Path) -> Path:
+    """A recorded frame beside its portrait, PNG."""
+    frame = int(run.data.frames[len(run.data.frames) // 2])
+    sample = run.data.sample(frame)
+    run.portrait.eval()
+    with torch.no_grad():
+        drawn, _ = run.portrait(
+            run.drive,
+            frame,
+            run.data.intrinsics,
+            mattes=False,
+            engine=run.settings.engine,
+            threads=run.settings.threads,
+        )
+        picture = objective.composite(drawn, sample, run.data.plate, run.portrait.has_torso)
+    run.portrait.train()
+    both = torch.cat((sample.rgb, picture.clamp(0, 1)), dim=1).numpy()
+    cv2.imwrite(str(path), (both[..., ::-1] * 255 + 0.5).astype(np.uint8))
+    return path
+
+
+def settings_key(subject: Subject, settings: TrainSettings) -> str:
+    """Hash of all that a resumed run must share with the one it goes on from."""
+    values = {name: value for name, value in asdict(settings).items() if name not in RUN_ONLY}
+    values["footage"] = subject.info.source_sha256
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def _record(run: Run, folder: Path) -> None:
+    """Add to config.json how the model came about."""
+    path = folder / layout.MODEL_CONFIG_FILE
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config["training"] = {
+        "recipe": run.settings.portrait.recipe,
+        "preset": run.settings.preset,
+        "settings": asdict(run.settings),
+        "steps": run.step,
+        "minutes": run.elapsed_s / 60.0,
+        "trained_frames": run.data.count,
+        "frames": len(run.data.pictures),
+        "loss": run.loss,
+    }
+    path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
