@@ -78,11 +78,16 @@ def blender_plan(root: Path, folder: Path) -> EnvironmentPlan:
 
 def wanted_stamp(plan: EnvironmentPlan, version: tuple[int, int]) -> dict:
     """What the stamp of an environment that follows `plan` says, for a Python of this version."""
+    build = torch_build.wanted_build() if plan.torch else None
+    return {"python": f"{version[0]}.{version[1]}", "requirements": requirements_digest(plan), "torch": build}
+
+
+def requirements_digest(plan: EnvironmentPlan) -> str:
+    """SHA-256 over the requirement files, in hex."""
     digest = hashlib.sha256()
     for path in (*plan.requirements, *([plan.torch] if plan.torch else [])):
         digest.update(path.read_bytes())
-    build = torch_build.wanted_build() if plan.torch else None
-    return {"python": f"{version[0]}.{version[1]}", "requirements": digest.hexdigest(), "torch": build}
+    return digest.hexdigest()
 
 
 def read_stamp(plan: EnvironmentPlan) -> dict | None:

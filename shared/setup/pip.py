@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import InputError, InternalError, TalkerError
 
-_PROGRESS = re.compile(r"^Collecting ([^\s;]+)")
+_PROGRESS = re.compile(r"^(?:Collecting|Processing) (?:\S*/)?([^\s;]+)")
 _LARGE_DOWNLOAD = re.compile(r"^\s*Downloading (\S+)\s+\((\d+(?:\.\d+)? [GM]B)\)")
 _NETWORK_SIGNS = (
     "NewConnectionError",

@@ -1,0 +1,145 @@
+"""The button "Install Backend": the set-up runs as a child process, its lines show here, and it can be cancelled."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..client.installation import Installation, outcome
+from ..shared.errors import EXIT_DONE, TalkerError
+
+TIMER_S = 0.1
+
+
+class _State:
+    """The one installation of this Blender; plain Python, so that undo and file loading leave it alone."""
+
+    installation: Installation | None = None
+    error = ""
+
+
+def running() -> Installation | None:
+    """The installation on its way, else None."""
+    installation = _State.installation
+    return installation if installation is not None and installation.status is None else None
+
+
+def last_error() -> str:
+    """Why the last installation failed; empty after a good one."""
+    return _State.error
+
+
+def start(context: bpy.types.Context) -> Installation:
+    """Start installing into the extension's own user folder. Raises InputError when that cannot be begun."""
+    from .. import preferences
+
+    _State.error = ""
+    _State.installation = Installation(
+        preferences.EXTENSION_ROOT, preferences.plan().folder, preferences.models_dir(context)
+    )
+    return _State.installation
+
+
+class TALKER_OT_install_backend(bpy.types.Operator):
+    """Download and install the backend into an environment of its own, beside Blender's. Needs no rights"""
+
+    bl_idname = "talker.install_backend"
+    bl_label = "Install Backend"
+
+    _timer: bpy.types.Timer | None = None
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if running() is not None:
+            cls.poll_message_set("It is being installed already")
+            return False
+        if not bpy.app.online_access:
+            cls.poll_message_set("Allow online access in Preferences > System first")
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """In background mode and from scripts: blocks, and prints every line."""
+        try:
+            installation = start(context)
+            installation.wait(print)
+        except TalkerError as error:
+            _State.error = str(error)
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return self._finish()
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        if bpy.app.background or context.window is None:
+            return self.execute(context)
+        try:
+            start(context)
+        except TalkerError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        self._timer = context.window_manager.event_timer_add(TIMER_S, window=context.window)
+        context.window_manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        installation = _State.installation
+        if event.type == "ESC" and event.value == "PRESS" and installation.status is None:
+            installation.cancel()
+            return {"RUNNING_MODAL"}
+        if event.type != "TIMER":
+            return {"PASS_THROUGH"}
+        if installation.poll():
+            context.workspace.status_text_set(
+                f"Installing the talker backend: {installation.last_line}   (ESC: cancel)"
+            )
+            redraw(context)
+        if installation.status is None:
+            return {"PASS_THROUGH"}
+        context.window_manager.event_timer_remove(self._timer)
+        context.workspace.status_text_set(None)
+        redraw(context)
+        return self._finish()
+
+    def _finish(self) -> set[str]:
+        installation = _State.installation
+        level, text = outcome(installation.status, installation.last_line)
+        _State.error = "" if installation.status == EXIT_DONE else text
+        self.report({level}, text)
+        return {"FINISHED"} if installation.status == EXIT_DONE else {"CANCELLED"}
+
+
+class TALKER_OT_cancel_install(bpy.types.Operator):
+    """Stop the installation. What was downloaded is kept for the next time"""
+
+    bl_idname = "talker.cancel_install"
+    bl_label = "Cancel Installation"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return running() is not None
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        running().cancel()
+        return {"FINISHED"}
+
+
+def redraw(context: bpy.types.Context) -> None:
+    """Redraw the areas that show the installation."""
+    for window in context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type in {"PREFERENCES", "VIEW_3D", "SEQUENCE_EDITOR"}:
+                area.tag_redraw()
+
+
+CLASSES = (TALKER_OT_install_backend, TALKER_OT_cancel_install)
+
+
+def register() -> None:
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    if running() is not None:
+        running().cancel()
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)
