@@ -1,18 +1,179 @@
-"""The native engine (C++)."""
+"""The native engine: the C++ rasteriser of `backend/kernels/src`, as a differentiable torch function.
+
+Works in 32-bit floats on the CPU; other tensors are converted on the way in and their gradients on the way back.
+"""
 
 from __future__ import annotations
+
+import ctypes
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from backend.kernels import library
+from shared.camera import Intrinsics
+
+
+class _Scene(ctypes.Structure):
+    """talker_raster_scene of api.h."""
+
+    _fields_ = (
+        ("count", ctypes.c_int64),
+        ("channels", ctypes.c_int64),
+        ("means", ctypes.c_void_p),
+        ("quaternions", ctypes.c_void_p),
+        ("scales", ctypes.c_void_p),
+        ("opacities", ctypes.c_void_p),
+        ("features", ctypes.c_void_p),
+        ("camera_from_world", ctypes.c_void_p),
+        ("fx", ctypes.c_float),
+        ("fy", ctypes.c_float),
+        ("cx", ctypes.c_float),
+        ("cy", ctypes.c_float),
+        ("width", ctypes.c_int32),
+        ("height", ctypes.c_int32),
+        ("threads", ctypes.c_int32),
+    )
+
+
+class _Plane(ctypes.Structure):
+    """talker_plane of api.h."""
+
+    _fields_ = (("data", ctypes.c_void_p), ("row", ctypes.c_int64), ("column", ctypes.c_int64))
+
+
+class _Gradient(ctypes.Structure):
+    """talker_raster_gradient of api.h."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_void_p) for name in ("means", "quaternions", "scales", "opacities", "features", "camera")
+    )
+
+
+class _Frame:
+    """Holds what the library keeps of a forward pass, until nobody can ask for its gradient any more."""
+
+    def __init__(self, lib: ctypes.CDLL) -> None:
+        self.handle = ctypes.c_void_p()
+        self._release = lib.talker_raster_release
+
+    def __del__(self) -> None:
+        if self.handle:
+            self._release(self.handle)
 
 
 def is_available() -> bool:
     """Whether the compiled library can be had on this machine."""
-    return False
+    return library.load() is not None
 
 
 def describe() -> str:
-    """One line on the library."""
-    return "compiled C++"
+    """One line on the library: its instruction set and threads."""
+    lib = library.load()
+    if lib is None:
+        raise RuntimeError("the compiled library is not available")
+    return f"compiled C++, {lib.talker_kernels_name().decode()}, {lib.talker_thread_count(0)} threads"
 
 
-def render(*arguments):
-    """Set when the library is there."""
-    raise RuntimeError("no compiled library")
+def render(
+    means: Tensor,
+    quaternions: Tensor,
+    scales: Tensor,
+    opacities: Tensor,
+    features: Tensor,
+    camera_from_world: Tensor,
+    intrinsics: Intrinsics,
+    threads: int = 0,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Features (H, W, C), alpha (H, W), depth (H, W); arguments as `rasterize`. Raises ValueError or MemoryError.
+
+    The features are a view of planes (C, H, W), so `features.permute(2, 0, 1)` is contiguous.
+    """
+    inputs = (means, quaternions, scales, opacities, features, camera_from_world)
+    device, dtype = means.device, features.dtype
+    inputs = tuple(tensor.to("cpu", torch.float32) for tensor in inputs)
+    planes, alpha, depth = _Rasterize.apply(*inputs, intrinsics, threads)
+    return tuple(tensor.to(device, dtype) for tensor in (planes.permute(1, 2, 0), alpha, depth))
+
+
+class _Rasterize(torch.autograd.Function):
+    """Planes (C, H, W), alpha, depth of float32 CPU tensors."""
+
+    @staticmethod
+    def forward(ctx, means, quaternions, scales, opacities, features, camera_from_world, intrinsics, threads):
+        lib = library.load()
+        inputs = tuple(
+            tensor.contiguous() for tensor in (means, quaternions, scales, opacities, features, camera_from_world)
+        )
+        height, width = intrinsics.height, intrinsics.width
+        planes = torch.empty(features.shape[1], height, width)
+        alpha, depth = torch.empty(height, width), torch.empty(height, width)
+        scene = _scene(inputs, intrinsics, threads)
+        frame = _Frame(lib) if any(ctx.needs_input_grad) else None
+        status = lib.talker_raster_forward(
+            ctypes.byref(scene),
+            _pointer(planes),
+            _pointer(alpha),
+            _pointer(depth),
+            ctypes.byref(frame.handle) if frame else None,
+        )
+        library.check(status)
+        if frame:
+            ctx.set_materialize_grads(False)
+            ctx.save_for_backward(*inputs, planes, alpha, depth)
+            ctx.frame, ctx.intrinsics, ctx.threads = frame, intrinsics, threads
+        return planes, alpha, depth
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, planes_gradient, alpha_gradient, depth_gradient):
+        *inputs, planes, alpha, depth = ctx.saved_tensors
+        channels = planes.shape[0]
+        gradients = (_Plane * (channels + 2))()
+        if planes_gradient is not None:
+            for channel in range(channels):
+                gradients[channel] = _plane(planes_gradient[channel])
+        if alpha_gradient is not None:
+            gradients[channels] = _plane(alpha_gradient)
+        if depth_gradient is not None:
+            gradients[channels + 1] = _plane(depth_gradient)
+        outputs = [torch.empty_like(tensor) for tensor in inputs[:5]]
+        # The library sums the camera's gradient in double precision: it comes from every Gaussian there is.
+        camera = torch.zeros(4, 4, dtype=torch.float64) if ctx.needs_input_grad[5] else None
+        out = _Gradient(*(tensor.data_ptr() for tensor in outputs), None if camera is None else camera.data_ptr())
+        status = library.load().talker_raster_backward(
+            ctx.frame.handle,
+            ctypes.byref(_scene(inputs, ctx.intrinsics, ctx.threads)),
+            _pointer(planes),
+            _pointer(alpha),
+            _pointer(depth),
+            gradients,
+            ctypes.byref(out),
+        )
+        library.check(status)
+        wanted = [tensor if need else None for tensor, need in zip(outputs, ctx.needs_input_grad[:5], strict=True)]
+        return *wanted, None if camera is None else camera.float(), None, None
+
+
+def _scene(inputs: tuple[Tensor, ...] | list[Tensor], intrinsics: Intrinsics, threads: int) -> _Scene:
+    features = inputs[4]
+    return _Scene(
+        *features.shape,
+        *(tensor.data_ptr() for tensor in inputs),
+        intrinsics.fx,
+        intrinsics.fy,
+        intrinsics.cx,
+        intrinsics.cy,
+        intrinsics.width,
+        intrinsics.height,
+        threads,
+    )
+
+
+def _pointer(tensor: Tensor) -> ctypes.c_void_p:
+    return ctypes.c_void_p(tensor.data_ptr())
+
+
+def _plane(gradient: Tensor) -> _Plane:
+    return _Plane(gradient.data_ptr(), *gradient.stride())

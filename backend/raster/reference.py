@@ -169,7 +169,7 @@ def _drawable(
 def _boxes(
     centres: Tensor, xx: Tensor, yy: Tensor, opacities: Tensor, width: int, height: int, alpha_cutoff: float
 ) -> Tensor:
-    """(N, 4) whole px that bound the ellipse on which alpha equals the cut-off; the whole picture for a cut-off of 0."""
+    """(N, 4) px that bound the ellipse on which alpha equals the cut-off; the whole picture for a cut-off of 0."""
     if alpha_cutoff <= 0:
         return torch.tensor([0, width, 0, height], device=centres.device).expand(len(centres), 4)
     squared_radius = 2 * torch.log((opacities / alpha_cutoff).clamp(min=1.0))
@@ -199,7 +199,7 @@ def _bands(boxes: Tensor, height: int, max_pairs: int) -> list[tuple[int, int]]:
 
 @torch.no_grad()
 def _pairs(boxes: Tensor, first_row: int, end_row: int, width: int) -> tuple[Tensor, Tensor]:
-    """Every (splat, pixel of the band) within the boxes, ordered by pixel, then front to back: two (P,) index tensors."""
+    """Every (splat, pixel of the band) within the boxes, by pixel, then front to back: two (P,) index tensors."""
     top, bottom = boxes[:, 2].clamp(min=first_row), boxes[:, 3].clamp(max=end_row)
     inside = (bottom > top).nonzero()[:, 0]
     left, columns = boxes[inside, 0], boxes[inside, 1] - boxes[inside, 0]

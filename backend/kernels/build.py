@@ -1,0 +1,148 @@
+"""Builds the compiled library: `python -m backend.kernels.build [--out DIR]`.
+
+One library holds every kernel. The files that do the arithmetic are compiled once for every instruction set that pays
+(see `src/simd.h`), the rest once. A library's file name carries the hash of its sources and options, so that a new one
+never replaces one that is in use.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+SOURCES = Path(__file__).parent / "src"
+PER_INSTRUCTION_SET = ("project", "project_backward", "blend", "kernel_table")
+ONCE = ("thread_pool", "dispatch", "bins", "frame", "api_raster")
+FLAGS = ("-std=c++17", "-O3", "-fno-math-errno", "-ffp-contract=fast", "-fvisibility=hidden", "-Wall", "-Wextra")
+AVX2_FLAGS = ("-mavx2", "-mfma", "-mbmi2", "-mpopcnt")
+COMPILE_TIMEOUT_S = 300
+
+
+class BuildError(Exception):
+    """No compiler, or it failed; the message says which and with what."""
+
+
+def platform_name() -> str:
+    """This machine's platform, as in the folder names of prebuilt libraries: linux-x86_64, windows-x86_64, …"""
+    machine = {"amd64": "x86_64", "x64": "x86_64", "aarch64": "arm64"}.get(
+        platform.machine().lower(), platform.machine().lower()
+    )
+    system = {"darwin": "macos"}.get(platform.system().lower(), platform.system().lower())
+    return f"{system}-{machine}"
+
+
+def library_suffix(target: str) -> str:
+    """File suffix of a library for the platform `target`."""
+    return {"windows": ".dll", "macos": ".dylib"}.get(target.partition("-")[0], ".so")
+
+
+def library_name(target: str, extra_flags: tuple[str, ...] = ()) -> str:
+    """File name of the library built from the present sources for the platform `target`."""
+    digest = hashlib.sha256()
+    for source in sorted(SOURCES.iterdir()):
+        if source.suffix in (".cpp", ".h"):
+            digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    digest.update(repr((FLAGS, AVX2_FLAGS, extra_flags)).encode())
+    return f"talker-kernels-{digest.hexdigest()[:16]}{library_suffix(target)}"
+
+
+def find_compiler() -> list[str]:
+    """Command of a C++ compiler: $CXX, g++, clang++, or the zig of the Python package `ziglang`. Raises BuildError."""
+    if os.environ.get("CXX"):
+        return os.environ["CXX"].split()
+    for name in ("g++", "clang++"):
+        if shutil.which(name):
+            return [name]
+    if importlib.util.find_spec("ziglang"):
+        return [sys.executable, "-m", "ziglang", "c++"]
+    raise BuildError("no C++ compiler (g++, clang++ or the Python package ziglang) was found")
+
+
+def build(
+    out: Path,
+    *,
+    compiler: list[str] | None = None,
+    target: str | None = None,
+    target_flags: tuple[str, ...] = (),
+    extra_flags: tuple[str, ...] = (),
+) -> Path:
+    """Compile the library into folder `out` and return its path; one of the same name is left as it is.
+
+    `target` is a platform name, by default this machine's; cross-compilers take their triple in `target_flags`.
+    `extra_flags` go to compiler and linker (sanitizers). Raises BuildError.
+    """
+    target = target or platform_name()
+    library = out / library_name(target, extra_flags)
+    if library.exists():
+        return library
+    command = compiler or find_compiler()
+    flags = [*FLAGS, *target_flags, *extra_flags]
+    windows = target.startswith("windows")
+    if not windows:
+        flags += ["-fPIC", "-pthread"]
+    is_x86 = target.endswith("x86_64")
+    instruction_sets: dict[str, tuple[str, ...]] = {"portable": ()}
+    if is_x86:
+        instruction_sets["avx2"] = AVX2_FLAGS
+        flags.append("-DTALKER_HAS_AVX2")
+
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="talker-kernels-") as scratch:
+        jobs = [(f"{name}.o", name, []) for name in ONCE]
+        for isa, isa_flags in instruction_sets.items():
+            # Without AVX there is no fixed way to pass 32-byte vectors between functions: all of ours are inlined.
+            options = [*isa_flags, f"-DTALKER_ISA={isa}", "-Wno-psabi"]
+            jobs += [(f"{name}.{isa}.o", name, options) for name in PER_INSTRUCTION_SET]
+        objects = [str(Path(scratch) / job[0]) for job in jobs]
+
+        def compile_one(job: tuple[str, str, list[str]]) -> None:
+            object_name, name, options = job
+            source = SOURCES / f"{name}.cpp"
+            _run([*command, *flags, *options, "-c", str(source), "-o", str(Path(scratch) / object_name)])
+
+        with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as workers:
+            list(workers.map(compile_one, jobs))
+        # Linked beside its place and then renamed: whoever looks sees all of it or nothing.
+        partial = out / f".{library.name}.{os.getpid()}.part"
+        static = []
+        if target.startswith("linux") and "ziglang" not in command:
+            static = ["-static-libstdc++", "-static-libgcc"]
+        _run([*command, *flags, "-shared", *objects, *static, "-o", str(partial)])
+        os.replace(partial, library)
+    return library
+
+
+def _run(command: list[str]) -> None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=COMPILE_TIMEOUT_S)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise BuildError(f"{command[0]} did not run: {error}") from error
+    if done.returncode != 0:
+        raise BuildError(f"{' '.join(command)} failed:\n{done.stderr.strip()[-2000:]}")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Build for this machine; print the library's path."""
+    parser = argparse.ArgumentParser(prog="python -m backend.kernels.build", description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=None, help="folder of the library (default: the prebuilt place)")
+    options = parser.parse_args(arguments)
+    out = options.out or Path(__file__).parent / "lib" / platform_name()
+    try:
+        print(build(out))
+    except BuildError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+/* The library's plain C interface. All arrays are contiguous 32-bit floats unless said otherwise. */
+#ifndef TALKER_API_H
+#define TALKER_API_H
+
+#include <stdint.h>
+
+#if defined(_WIN32)
+#define TALKER_EXPORT __declspec(dllexport)
+#else
+#define TALKER_EXPORT __attribute__((visibility("default")))
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What the functions below return. */
+enum { TALKER_OK, TALKER_NO_MEMORY, TALKER_TOO_MANY_PAIRS, TALKER_BAD_ARGUMENT, TALKER_NO_THREADS };
+
+typedef struct {
+    int64_t count, channels;
+    const float *means, *quaternions, *scales, *opacities, *features; /* (count, 3 | 4 | 3 | 1 | channels) */
+    const float* camera_from_world;                                   /* 16, row-major */
+    float fx, fy, cx, cy;
+    int32_t width, height;
+    int32_t threads; /* 0: all cores */
+} talker_raster_scene;
+
+/* Pixel (x, y) is at data[y * row + x * column]; data null: all zero. */
+typedef struct {
+    const float* data;
+    int64_t row, column;
+} talker_plane;
+
+typedef struct {
+    float *means, *quaternions, *scales, *opacities, *features;
+    double* camera; /* 12: rows of rotation | translation; null: not wanted */
+} talker_raster_gradient;
+
+/* Renders into planes of height x width: `channels` of features, alpha, depth. With `frame_out`, keeps what the
+   backward pass needs, until talker_raster_release. */
+TALKER_EXPORT int talker_raster_forward(const talker_raster_scene*, float* features, float* alpha, float* depth,
+                                        void** frame_out);
+
+/* `scene`, `features`, `alpha`, `depth`: as in the forward call that made `frame`. `gradients`: channels + 2 planes
+   (features, alpha, depth). Every array of the gradient is overwritten. */
+TALKER_EXPORT int talker_raster_backward(void* frame, const talker_raster_scene*, const float* features,
+                                         const float* alpha, const float* depth, const talker_plane* gradients,
+                                         const talker_raster_gradient*);
+
+TALKER_EXPORT void talker_raster_release(void* frame);
+
+/* The instruction set in use: "avx2" or "portable". */
+TALKER_EXPORT const char* talker_kernels_name(void);
+
+/* Threads that `requested` (0: all cores) means here. */
+TALKER_EXPORT int talker_thread_count(int requested);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,123 @@
+// The rasteriser's C interface; backend/raster/native.py is its other side.
+#include <climits>
+#include <cmath>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <system_error>
+#include <vector>
+
+#include "api.h"
+#include "frame.h"
+#include "thread_pool.h"
+
+namespace talker {
+namespace {
+
+// Frames are handed back here, with their memory, for the next picture.
+class FrameStore {
+  public:
+    std::unique_ptr<Frame> take() {
+        std::lock_guard<std::mutex> lock(mutex_);
+        if (idle_.empty()) return std::make_unique<Frame>();
+        std::unique_ptr<Frame> frame = std::move(idle_.back());
+        idle_.pop_back();
+        return frame;
+    }
+
+    void give_back(std::unique_ptr<Frame> frame) {
+        constexpr size_t kMostIdle = 4;
+        constexpr int64_t kMostBytes = int64_t{256} << 20;
+        std::lock_guard<std::mutex> lock(mutex_);
+        if (idle_.size() < kMostIdle && frame->bytes() <= kMostBytes) idle_.push_back(std::move(frame));
+    }
+
+  private:
+    std::mutex mutex_;
+    std::vector<std::unique_ptr<Frame>> idle_;
+};
+
+FrameStore& store() {
+    static FrameStore* frames = new FrameStore;  // never destroyed: Python may let go of frames late
+    return *frames;
+}
+
+Camera make_camera(const talker_raster_scene& s) {
+    Camera camera{};
+    for (int i = 0; i < 3; i++) {
+        for (int j = 0; j < 3; j++) camera.rotation[i * 3 + j] = s.camera_from_world[i * 4 + j];
+        camera.translation[i] = s.camera_from_world[i * 4 + 3];
+    }
+    camera.fx = s.fx, camera.fy = s.fy, camera.cx = s.cx, camera.cy = s.cy;
+    camera.width = s.width, camera.height = s.height;
+    return camera;
+}
+
+Scene make_scene(const talker_raster_scene& s) {
+    return {s.count, s.channels, s.means, s.quaternions, s.scales, s.opacities, s.features};
+}
+
+bool is_sound(const talker_raster_scene& s) {
+    constexpr int kMostPixels = 16384;  // a side; boxes are 16-bit
+    return s.count >= 0 && s.count <= INT_MAX - kBlock && s.channels >= 1 && s.channels <= 65536 && s.width >= 1 &&
+           s.height >= 1 && s.width <= kMostPixels && s.height <= kMostPixels;
+}
+
+// Nothing may be thrown across the C interface.
+template <class Function>
+int guarded(Function&& function) {
+    try {
+        return function();
+    } catch (const std::bad_alloc&) {
+        return TALKER_NO_MEMORY;
+    } catch (const std::system_error&) {
+        return TALKER_NO_THREADS;
+    }
+}
+
+}  // namespace
+}  // namespace talker
+
+using namespace talker;
+
+int talker_raster_forward(const talker_raster_scene* scene, float* features, float* alpha, float* depth,
+                          void** frame_out) {
+    if (!is_sound(*scene)) return TALKER_BAD_ARGUMENT;
+    return guarded([&] {
+        std::unique_ptr<Frame> frame = store().take();
+        frame->camera = make_camera(*scene);
+        frame->threads = thread_count(scene->threads);
+        if (!render(*frame, make_scene(*scene), features, alpha, depth)) return TALKER_TOO_MANY_PAIRS;
+        if (frame_out)
+            *frame_out = frame.release();
+        else
+            store().give_back(std::move(frame));
+        return TALKER_OK;
+    });
+}
+
+int talker_raster_backward(void* frame_pointer, const talker_raster_scene* scene, const float* features,
+                           const float* alpha, const float* depth, const talker_plane* gradients,
+                           const talker_raster_gradient* out) {
+    if (!is_sound(*scene)) return TALKER_BAD_ARGUMENT;
+    return guarded([&] {
+        Frame& frame = *static_cast<Frame*>(frame_pointer);
+        frame.threads = thread_count(scene->threads);
+        static_assert(sizeof(Plane) == sizeof(talker_plane));
+        std::vector<Plane> planes(scene->channels + 2);
+        for (size_t i = 0; i < planes.size(); i++) planes[i] = {gradients[i].data, gradients[i].row, gradients[i].column};
+        SceneGradient scene_gradient{out->means,     out->quaternions, out->scales,
+                                     out->opacities, out->features,    nullptr};
+        render_backward(frame, make_scene(*scene), features, alpha, depth, planes.data(), planes[scene->channels],
+                        planes[scene->channels + 1], scene_gradient, out->camera);
+        return TALKER_OK;
+    });
+}
+
+void talker_raster_release(void* frame) {
+    if (frame) store().give_back(std::unique_ptr<Frame>(static_cast<Frame*>(frame)));
+}
+
+const char* talker_kernels_name(void) { return kernels().name; }
+
+int talker_thread_count(int requested) { return thread_count(requested); }

@@ -1,0 +1,115 @@
+// The stages in their order, each spread over the threads.
+#include "frame.h"
+
+#include <cstring>
+
+#include "thread_pool.h"
+
+namespace talker {
+namespace {
+
+// Features [first, first + features) and perhaps the depth, as the channels of one pass.
+struct PassPlan {
+    int64_t first, features;
+    bool depth;
+
+    int channels() const { return static_cast<int>(features) + depth; }
+};
+
+// Splits `features` channels and the depth into passes, the depth in the last.
+template <class Visit>
+void for_passes(int64_t features, bool depth, Visit visit) {
+    int64_t first = 0;
+    do {
+        int64_t left = features - first;
+        PassPlan plan{first, left < kMaxPassChannels ? left : kMaxPassChannels, depth && left < kMaxPassChannels};
+        visit(plan);
+        first += plan.features;
+        if (plan.depth) return;
+    } while (first < features || depth);
+}
+
+// The channels of the pass. Features alone are read where they are; the depth is put beside them.
+Pass gather_values(Frame& frame, const Scene& scene, const PassPlan& plan) {
+    if (!plan.depth) return {plan.channels(), scene.features + plan.first, scene.channels};
+    int64_t stride = plan.channels();
+    float* values = frame.values.resize(frame.count * stride);
+    parallel_for(frame.blocks(), frame.threads, [&](int64_t block) {
+        int64_t end = block * kBlock + kBlock < frame.count ? block * kBlock + kBlock : frame.count;
+        for (int64_t i = block * kBlock; i < end; i++) {
+            const float* from = scene.features + i * scene.channels + plan.first;
+            for (int64_t c = 0; c < plan.features; c++) values[i * stride + c] = from[c];
+            values[i * stride + plan.features] = frame.splats[i].depth;
+        }
+    });
+    return {plan.channels(), values, stride};
+}
+
+}  // namespace
+
+int64_t Frame::bytes() const {
+    return splats.bytes() + keys.bytes() + keys2.bytes() + order.bytes() + order2.bytes() + chunk_counts.bytes() +
+           tile_begin.bytes() + entries.bytes() + tile_order.bytes() + values.bytes() + sums.bytes() +
+           camera_blocks.bytes();
+}
+
+bool render(Frame& frame, const Scene& scene, float* features, float* alpha, float* depth) {
+    const Kernels& run = kernels();
+    frame.count = scene.count;
+    Splat* splats = frame.splats.resize(scene.count);
+    uint32_t* keys = frame.keys.resize(scene.count);
+    parallel_for(frame.blocks(), frame.threads,
+                 [&](int64_t block) { run.project_block(scene, frame.camera, block, splats, keys); });
+    if (!bin_splats(frame)) return false;
+
+    int64_t pixels = static_cast<int64_t>(frame.camera.width) * frame.camera.height;
+    for_passes(scene.channels, true, [&](const PassPlan& plan) {
+        Pass pass = gather_values(frame, scene, plan);
+        float* planes[kMaxPassChannels] = {};
+        for (int64_t c = 0; c < plan.features; c++) planes[c] = features + (plan.first + c) * pixels;
+        if (plan.depth) planes[plan.features] = depth;
+        parallel_for(frame.tiles(), frame.threads, [&](int64_t n) {
+            run.blend_tile(frame.camera, splats, frame.lists, frame.tile_order[n], pass, planes,
+                           plan.first == 0 ? alpha : nullptr);
+        });
+    });
+    return true;
+}
+
+void render_backward(Frame& frame, const Scene& scene, const float* features, const float* alpha, const float* depth,
+                     const Plane* feature_gradients, const Plane& alpha_gradient, const Plane& depth_gradient,
+                     const SceneGradient& out, double* camera_gradient) {
+    const Kernels& run = kernels();
+    const Splat* splats = frame.splats.data();
+    SceneGradient gradient = out;
+    gradient.camera_blocks = camera_gradient ? frame.camera_blocks.resize(frame.blocks() * 12) : nullptr;
+    int64_t pixels = static_cast<int64_t>(frame.camera.width) * frame.camera.height;
+    for_passes(scene.channels, depth_gradient.data != nullptr, [&](const PassPlan& plan) {
+        Pass pass = gather_values(frame, scene, plan);
+        const float* planes[kMaxPassChannels] = {};
+        Plane gradients[kMaxPassChannels] = {};
+        for (int64_t c = 0; c < plan.features; c++) {
+            planes[c] = features + (plan.first + c) * pixels;
+            gradients[c] = feature_gradients[plan.first + c];
+        }
+        if (plan.depth) planes[plan.features] = depth, gradients[plan.features] = depth_gradient;
+        // Everything is linear in the pixel's worth, so each pass adds its own part; alpha's goes with the first.
+        Plane pass_alpha_gradient = plan.first == 0 ? alpha_gradient : Plane{};
+        int64_t stride = (kMoments + pass.channels + 3) / 4 * 4;
+        float* sums = frame.sums.resize(frame.slots * stride);
+        parallel_for(frame.tiles(), frame.threads, [&](int64_t n) {
+            run.blend_tile_backward(frame.camera, splats, frame.lists, frame.tile_order[n], pass, planes, alpha,
+                                    gradients, pass_alpha_gradient, sums, stride);
+        });
+        parallel_for(frame.blocks(), frame.threads, [&](int64_t block) {
+            run.project_block_backward(scene, frame.camera, block, splats, sums, stride, plan.first, plan.features,
+                                       plan.depth, plan.first > 0, gradient);
+        });
+    });
+    if (!camera_gradient) return;
+    for (int k = 0; k < 12; k++) camera_gradient[k] = 0.0;
+    for (int64_t block = 0; block < frame.blocks(); block++)
+        for (int k = 0; k < 12; k++) camera_gradient[k] += frame.camera_blocks[block * 12 + k];
+}
+
+}  // namespace talker

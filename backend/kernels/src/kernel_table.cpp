@@ -1,0 +1,19 @@
+// This instruction set's stages, as a table for the dispatcher.
+#include "kernels.h"
+
+#define TALKER_NAME_OF(isa) #isa
+#define TALKER_NAME(isa) TALKER_NAME_OF(isa)
+
+namespace talker::TALKER_ISA {
+
+void project_block(const Scene&, const Camera&, int64_t, Splat*, uint32_t*);
+void blend_tile(const Camera&, const Splat*, const TileLists&, int, const Pass&, float* const*, float*);
+void blend_tile_backward(const Camera&, const Splat*, const TileLists&, int, const Pass&, const float* const*,
+                         const float*, const Plane*, const Plane&, float*, int64_t);
+void project_block_backward(const Scene&, const Camera&, int64_t, const Splat*, const float*, int64_t, int64_t, int64_t,
+                            bool, bool, const SceneGradient&);
+
+extern const Kernels table;
+const Kernels table = {TALKER_NAME(TALKER_ISA), project_block, blend_tile, blend_tile_backward, project_block_backward};
+
+}  // namespace talker::TALKER_ISA
