@@ -1,4 +1,4 @@
-"""The native engine against the float64 reference, and its promises: determinism, safety, the head's and camera's motion."""
+"""The native engine against the float64 reference, and its promises: determinism and safety."""
 
 from __future__ import annotations
 
