@@ -25,6 +25,7 @@ from shared.jobs import JobInfo, Progress
 from shared.locking import FileLock
 from shared.protocol import ErrorCode, ProtocolError
 from shared.ready import BACKEND_LOCK, ReadyFile
+from shared.version import VERSION
 
 from .runner import JobRunner
 
@@ -237,7 +238,7 @@ def serve(
     ready_file: Path,
     settings: ServeSettings | None = None,
     verbs: str = "backend.verbs",
-    version: str = "",
+    version: str = VERSION,
 ) -> None:
     """Run the backend in this process until it is told to stop.
 

@@ -15,6 +15,7 @@ from ..shared import protocol
 from ..shared.errors import InputError, InternalError
 from ..shared.locking import FileLock
 from ..shared.ready import BACKEND_LOCK, NotReady, ReadyFile
+from ..shared.version import VERSION
 from .transport import Connection, ConnectionLost, Refused
 
 START_TIMEOUT_S = 60.0
@@ -108,10 +109,13 @@ _children: list[subprocess.Popen] = []
 def find_running(place: BackendPlace, timeout_s: float = 2.0) -> Connection | None:
     """A connection to the backend that the ready file names, None if there is none or it does not answer.
 
-    Raises Refused if it speaks another protocol version.
+    Raises Refused if it is of another version than this add-on.
     """
     try:
         ready = ReadyFile.read(place.ready_file)
+        if ready.version != VERSION:
+            what = f"The running backend has version {ready.version}, this add-on {VERSION}."
+            raise Refused(str(protocol.ErrorCode.WRONG_VERSION), what, "Stop the backend, then start it again.")
         return Connection.open(ready, timeout_s=timeout_s)
     except (NotReady, ConnectionLost):
         return None
@@ -150,14 +154,20 @@ def start(place: BackendPlace, timeout_s: float = START_TIMEOUT_S) -> Starting:
     return Starting(place, process, timeout_s, stale_token)
 
 
-def connect(place: BackendPlace, on_wait: Callable[[], None] = lambda: None) -> Connection:
-    """A connection to the running backend, or to a fresh one; blocks until it is ready."""
+def find_or_start(place: BackendPlace, timeout_s: float = 2.0) -> Connection | Starting:
+    """A connection to the running backend, or a fresh one on its way; one of another version is replaced."""
     try:
-        running = find_running(place)
-    except Refused:  # of another version: replace it
+        running = find_running(place, timeout_s)
+    except Refused:
         stop(place)
         running = None
-    return running if running is not None else start(place).wait(on_wait)
+    return running if running is not None else start(place)
+
+
+def connect(place: BackendPlace, on_wait: Callable[[], None] = lambda: None) -> Connection:
+    """A connection to the running backend, or to a fresh one; blocks until it is ready."""
+    found = find_or_start(place)
+    return found.wait(on_wait) if isinstance(found, Starting) else found
 
 
 def is_alive(place: BackendPlace) -> bool:

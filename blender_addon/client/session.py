@@ -63,14 +63,15 @@ class JobHandle:
 class Session:
     """A client of one backend. Not for use from several threads."""
 
-    def __init__(self, place: BackendPlace, connection: Connection) -> None:
+    def __init__(self, place: BackendPlace, connection: Connection | None = None) -> None:
+        """Without a `connection`, `poll` finds or starts the backend as soon as there is a job, and never blocks."""
         self.place = place
         self._connection: Connection | None = connection
         self._starting: process.Starting | None = None
         self._handles: dict[str, JobHandle] = {}
         self._requests: dict[int, str] = {}
         """Job asked about, by the number of a request that is not answered yet."""
-        self._revivals = 0
+        self._starts = 0
         self._next_try = 0.0
         self._silent_since = 0.0
         self._stopped = ""
@@ -88,6 +89,11 @@ class Session:
             self._connection = None
 
     @property
+    def starting(self) -> bool:
+        """True while a backend is on its way."""
+        return self._starting is not None
+
+    @property
     def connected(self) -> bool:
         return self._connection is not None
 
@@ -100,13 +106,15 @@ class Session:
         """Ask for a job; returns at once. The handle FAILs if the backend refuses."""
         handle = JobHandle(JobInfo(uuid.uuid4().hex, verb, arguments, submitted_at=time.time()))
         self._handles[handle.id] = handle
-        self._ask(protocol.Submit(handle.id, verb, arguments), handle.id)
+        if self._connection is not None:
+            self._ask(protocol.Submit(handle.id, verb, arguments), handle.id)
         return handle
 
     def attach(self, job_id: str) -> JobHandle:
         """A handle on a job that another session started (see `list_jobs`)."""
         handle = self._handles.setdefault(job_id, JobHandle(JobInfo(job_id, "")))
-        self._ask(protocol.Status(job_id), job_id)
+        if self._connection is not None:
+            self._ask(protocol.Status(job_id), job_id)
         return handle
 
     def cancel(self, handle: JobHandle) -> None:
@@ -251,20 +259,28 @@ class Session:
             self._connection = self._starting.poll()
         elif now > self._next_try:
             self._next_try = now + RETRY_S
-            self._connection = process.find_running(self.place, timeout_s=0.5)
-            if self._connection is None and process.is_alive(self.place):
-                self._silent_since = self._silent_since or now
-                if now - self._silent_since > STALL_TIMEOUT_S:
-                    raise ConnectionLost("The backend does not answer.", "Stop it and start it again; jobs go on.")
-            elif self._connection is None:
-                if self._revivals >= REVIVALS:
-                    raise ConnectionLost("The backend keeps ending.", f"See {self.place.log_file}.")
-                self._revivals += 1
-                self._starting = process.start(self.place)
+            self._look_for_backend(now)
         if self._connection is not None:
             self._starting = None
             self._silent_since = 0.0
             self._ask_again()
+
+    def _look_for_backend(self, now: float) -> None:
+        try:
+            self._connection = process.find_running(self.place, timeout_s=0.5)
+        except Refused:  # of another version: replace it, its jobs go on
+            process.stop(self.place)
+        if self._connection is not None:
+            return
+        if process.is_alive(self.place):
+            self._silent_since = self._silent_since or now
+            if now - self._silent_since > STALL_TIMEOUT_S:
+                raise ConnectionLost("The backend does not answer.", "Stop it and start it again; jobs go on.")
+            return
+        if self._starts > REVIVALS:
+            raise ConnectionLost("The backend keeps ending.", f"See {self.place.log_file}.")
+        self._starts += 1
+        self._starting = process.start(self.place)
 
     def _ask_again(self) -> None:
         """After a new connection: send every open job once more; the backend knows those that it has by their ids."""

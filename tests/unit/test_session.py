@@ -16,6 +16,7 @@ from extension_without_blender.shared import protocol as client_protocol
 from extension_without_blender.shared.errors import Cancelled, InputError, InternalError
 from extension_without_blender.shared.jobs import JobState
 from extension_without_blender.shared.ready import ReadyFile
+from extension_without_blender.shared.version import VERSION
 from serving import LIMIT_S, is_process, place_in, session_in, wait_until
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="uses POSIX signals")
@@ -135,6 +136,30 @@ def test_a_wait_that_is_too_long_cancels_the_job_and_says_so(session, tmp_path):
     handle = session.submit("stubborn", {"file": str(tmp_path / "pid")})
     with pytest.raises(JobFailed, match="longer than 0.5 s"):
         session.wait(handle, 0.5)
+
+
+def test_a_session_without_a_connection_starts_the_backend_by_itself(tmp_path):
+    session = Session(place_in(tmp_path))
+    handle = session.submit("count", {"steps": 2})
+    try:
+        assert not session.connected
+        assert session.wait(handle, LIMIT_S)["counted"] == 2
+        assert session.connected and session.version == VERSION
+    finally:
+        session.shutdown()
+
+
+def test_a_backend_of_another_product_version_is_replaced(tmp_path, monkeypatch):
+    with session_in(tmp_path) as old:
+        monkeypatch.setattr(process, "VERSION", "77")
+        with pytest.raises(Refused, match="version 77|has version"):
+            process.find_running(old.place)
+        old_pid = old._connection.ready.pid
+        starting = process.find_or_start(old.place)
+        monkeypatch.undo()
+        connection = starting.wait()
+        assert connection.ready.pid != old_pid
+        connection.close()
 
 
 def test_another_window_sees_and_takes_over_a_job(session, tmp_path):
