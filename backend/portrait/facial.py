@@ -45,8 +45,8 @@ class JawMotion(nn.Module):
         points = points.detach()
         nearest = torch.cdist(points, lips_cm).amin(dim=1)
         self.lips.copy_(torch.argsort(nearest)[: len(self.lips)])
-        height = points[self.lips, 1]
-        self.is_lower.copy_(height < height.median())
+        rank = torch.argsort(torch.argsort(points[self.lips, 1]))
+        self.is_lower.copy_(rank < len(rank) // 2)
 
     def forward(self, change: Tensor) -> Tensor:
         """(5,) mean of lower and upper lip, lowest, highest, range: cm; detached. `change` (N, >=3) of the face."""
