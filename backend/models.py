@@ -23,9 +23,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.errors import InputError
+from shared.places import CACHE_DIR_VARIABLE, cache_folder
 
 MODELS_DIR_VARIABLE = "TALKER_MODELS_DIR"
-CACHE_DIR_VARIABLE = "TALKER_CACHE_DIR"
 CONNECT_TIMEOUT_S = 8.0
 PIP_TIMEOUT_S = 300.0
 _ASSETS = "https://storage.googleapis.com/mediapipe-assets"
@@ -90,20 +90,6 @@ MODEL_FILES = {
 
 REQUIRED_MODELS = ("face_landmarker.task", "selfie_segmentation.tflite")
 """What preprocessing cannot do without."""
-
-
-def cache_folder() -> Path:
-    """The project's cache for this user: TALKER_CACHE_DIR, else what the operating system sets aside for caches."""
-    override = os.environ.get(CACHE_DIR_VARIABLE)
-    if override:
-        return Path(override).expanduser()
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "m2dao-talker"
 
 
 def find_model(name: str, models_dir: str | os.PathLike | None = None) -> Path:

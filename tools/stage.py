@@ -10,10 +10,11 @@ import tempfile
 import tomllib
 from pathlib import Path
 
-from shared.errors import InputError, InternalError
+from backend.kernels.build import platform_name as kernels_platform
+from shared.errors import InternalError
 from shared.setup.pip import child_environment, explain
 
-from .workspace import BUILD, EXTENSION_ID, ROOT, run, say, this_platform, version
+from .workspace import BUILD, EXTENSION_ID, ROOT, project_environment, say, this_platform, version
 
 WHEEL_PACKAGES = ("pyzmq", "msgpack")
 PYTHON_VERSIONS = ("3.11", "3.13")
@@ -34,7 +35,7 @@ def staged_folder(platform: str) -> Path:
 def stage(platform: str, backend_python: Path | None) -> Path:
     """Lay the extension out for `platform` and return its folder.
 
-    `backend_python` builds the native rasteriser into it where the platform is this machine's; None leaves that to
+    `backend_python` builds the compiled kernels into it where the platform is this machine's; None leaves that to
     the user's machine.
     """
     target = staged_folder(platform)
@@ -109,11 +110,18 @@ def _download(lock: str, platform: str, python_version: str, store: Path) -> Non
 
 
 def build_native(backend_python: Path, target: Path) -> None:
-    """Compile the native rasteriser into the staged tree. Where there is no compiler, the extension goes without:
-    the backend then says which engine it uses instead, and why."""
-    if not (target / "backend" / "raster" / "build.py").is_file():
-        raise InputError(f"{target} holds no rasteriser sources.", "Get the whole repository.")
-    environment = {**child_environment(), "PYTHONPATH": str(target), "PYTHONDONTWRITEBYTECODE": "1"}
-    status = run([backend_python, "-m", "backend.raster.build"], cwd=target, env=environment)
-    if status != 0:
-        say("The native rasteriser was not built; the extension will build or replace it on the user's machine.")
+    """Put the compiled kernels into the staged tree, built into build/kernels where they are not yet.
+
+    Where there is no compiler the extension goes without: the backend then says which engine it uses, and why.
+    """
+    command = [backend_python, "-m", "backend.kernels.build", "--out", BUILD / "kernels"]
+    outcome = subprocess.run(
+        [str(part) for part in command], cwd=ROOT, capture_output=True, text=True, env=project_environment()
+    )
+    if outcome.returncode != 0:
+        say(f"The extension goes without compiled kernels: {outcome.stderr.strip()}")
+        return
+    library = Path(outcome.stdout.strip().splitlines()[-1])
+    folder = target / "backend" / "kernels" / "lib" / kernels_platform()
+    folder.mkdir(parents=True)
+    shutil.copy2(library, folder)
