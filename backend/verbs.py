@@ -10,7 +10,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +52,20 @@ def preprocess(arguments: dict, report: Reporter) -> dict:
 
 
 def train(arguments: dict, report: Reporter) -> dict:
-    """subject, recipe, preset, and the overrides that settings.train_settings takes. Returns model and its folder."""
+    """subject, recipe, preset, and the overrides that settings.train_settings takes. Returns model and its folder.
+
+    `resume` may be "auto": go on from a checkpoint of the same settings where there is one, else begin.
+    """
     subject = Subject.open(_required(arguments, "subject"))
+    from backend.train.trainer import can_resume
     from backend.train.trainer import train as run_train
 
     options = {key: value for key, value in arguments.items() if key != "subject" and value is not None}
-    folder = run_train(subject, s.train_settings(**options), report)
+    auto = options.get("resume") == "auto"
+    settings = s.train_settings(**{**options, "resume": False if auto else bool(options.get("resume"))})
+    if auto:
+        settings = replace(settings, resume=can_resume(subject, settings))
+    folder = run_train(subject, settings, report)
     return {"subject": str(subject.root), "model": folder.name, "folder": str(folder)}
 
 
@@ -123,7 +131,7 @@ _TRAIN_OPTIONS = ("subject", "recipe", "preset", "holdout", "seed", "steps", "mi
 def _train_for_run(arguments: dict, report: Reporter) -> dict:
     """Train within `run`: a model that an earlier, interrupted run left is gone on with."""
     options = {key: arguments[key] for key in _TRAIN_OPTIONS if key in arguments}
-    return train({**options, "resume": True}, report)
+    return train({**options, "resume": "auto"}, report)
 
 
 def doctor(arguments: dict, report: Reporter) -> dict:

@@ -32,6 +32,15 @@ def save_checkpoint(
     os.replace(temporary, path)
 
 
+def is_of(path: Path, settings_key: str) -> bool:
+    """Whether there is a readable checkpoint of a run with these settings; reads its header only."""
+    try:
+        with safe_open(path, "pt") as file:
+            return json.loads(file.metadata()["state"])["settings"] == settings_key
+    except (OSError, KeyError, ValueError, TypeError, SafetensorError):
+        return False
+
+
 def load_checkpoint(
     path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, names: dict[Tensor, str], settings_key: str
 ) -> dict:

@@ -18,7 +18,7 @@ from backend.portrait.portrait import Drive, Portrait
 from backend.settings import TrainSettings
 from backend.subject import Subject
 from backend.train import objective
-from backend.train.checkpoint import load_checkpoint, save_checkpoint
+from backend.train.checkpoint import is_of, load_checkpoint, save_checkpoint
 from backend.train.data import TrainingData
 from backend.train.driving import true_drive
 from backend.train.optimiser import freeze_all_but, make_optimiser, parameter_names, set_rates
@@ -112,6 +112,12 @@ def train(subject: Subject, settings: TrainSettings, report: Reporter, models_di
     _record(run, folder)
     log.info("trained %d steps in %.0f s, loss %.4f", run.step, run.elapsed_s, run.loss)
     return folder
+
+
+def can_resume(subject: Subject, settings: TrainSettings) -> bool:
+    """Whether an earlier run with these settings left a checkpoint to go on from."""
+    folder = layout.model_folder(subject.root, settings.model or settings.portrait.recipe)
+    return is_of(folder / layout.CHECKPOINT_FILE, settings_key(subject, settings))
 
 
 def prepare(subject: Subject, settings: TrainSettings, models_dir: str | None = None) -> Run:
