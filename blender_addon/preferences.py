@@ -1,7 +1,5 @@
 """The add-on's preferences: where the backend lives, and the button that installs it."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 
