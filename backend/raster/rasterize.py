@@ -50,7 +50,8 @@ def rasterize(
 
     means (N, 3) in world units; quaternions (N, 4) as w, x, y, z of any length above zero; scales (N, 3) linear
     standard deviations; opacities (N,) in [0, 1]; features (N, C) with any C >= 1: colour, region mattes, anything
-    that blends; camera_from_world (4, 4), OpenCV axes. `engine` is native, cuda or reference; `threads` 0 means all cores.
+    that blends; camera_from_world (4, 4), OpenCV axes. `engine` is native, cuda or reference; `threads` 0 means all
+    cores.
 
     Differentiable in every tensor. The gradient of the camera is computed only if `camera_from_world.requires_grad`.
     Gaussians that are behind the camera or hold a NaN or an infinity are not drawn and get zero gradients.
