@@ -1,0 +1,15 @@
+"""M2DAO Talker: a talking head from footage and a line of dialogue, in Blender's timeline."""
+
+from . import headless, operators, properties, ui
+
+_MODULES = (properties, operators, ui, headless)
+
+
+def register() -> None:
+    for module in _MODULES:
+        module.register()
+
+
+def unregister() -> None:
+    for module in reversed(_MODULES):
+        module.unregister()

@@ -1,0 +1,166 @@
+"""A rendered line into a scene: timeline, camera, performance and compositor at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import bpy
+
+from .. import compat
+from ..shared import layout
+from ..shared.errors import InputError
+from ..take import Take
+from . import camera, colour, compositor, curves, keys, owned, strips
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """What to bring back, and how."""
+
+    subject: Path | None = None
+    """Subject folder, for its clean plate; None: the one the take was rendered from, where it can be found."""
+    footage: Path | None = None
+    """The footage, to lie behind the head."""
+    background: str = "PLATE"
+    """PLATE, FOOTAGE or NONE (properties.BACKGROUNDS)."""
+    moving_head: bool = False
+    """Keep the camera still and move the head."""
+    match_scene: bool = False
+    """Set the scene's resolution, frame rate and range to the take's."""
+    timeline: bool = True
+    """Add strips."""
+    compositor: bool = True
+    """Add compositor nodes."""
+
+
+@dataclass
+class BroughtBack:
+    """What an import did, by name (never by reference: undo would leave it dangling)."""
+
+    take: str
+    frame_start: int
+    frame_end: int
+    """Last frame of the line on the timeline."""
+    camera: str
+    head: str
+    performance: str
+    strips: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def bring_back(
+    scene: bpy.types.Scene, folder: str | Path, frame_start: int, options: ImportOptions | None = None
+) -> BroughtBack:
+    """Import a render folder at `frame_start`. A second time it brings the first import up to date.
+
+    Raises InputError where the folder is no finished render.
+    """
+    options = options or ImportOptions()
+    take = Take.open(folder)
+    take_id = str(take.folder)
+    if options.match_scene:
+        match_scene(scene, take, frame_start)
+    warnings = _mismatches(scene, take)
+    group = owned.collection(scene, take_id, f"Talker {take.name}")
+    camera_object, head = camera.bring(scene, take, group, frame_start, moving_head=options.moving_head)
+    camera.show_take_behind(camera_object, take, frame_start)
+    if scene.camera is None:
+        scene.camera = camera_object
+    controller = curves.bring(scene, take, group, frame_start)
+    plate = find_plate(take, options.subject) if options.background == "PLATE" else None
+    if options.background == "PLATE" and plate is None:
+        warnings.append("No clean plate was found: choose the subject's folder and bring the take back again.")
+    if options.compositor:
+        footage = _existing(options.footage, warnings) if options.background != "NONE" else None
+        behind = compositor.Background(footage, plate)
+        warnings += compositor.bring(scene, take, frame_start, behind)[1]
+    names: list[str] = []
+    if options.timeline:
+        names = _bring_strips(scene, take, frame_start, plate, warnings)
+    if warning := colour.warning(scene):
+        warnings.append(warning)
+    end = frame_start + strips.timeline_length(take, keys.scene_fps(scene)) - 1
+    return BroughtBack(take.name, frame_start, end, camera_object.name, head.name, controller.name, names, warnings)
+
+
+def match_scene(scene: bpy.types.Scene, take: Take, frame_start: int) -> None:
+    """Give a scene the footage's resolution, the take's frame rate, and a range that ends no sooner than the line."""
+    scene.render.resolution_x, scene.render.resolution_y = take.footage_size
+    scene.render.resolution_percentage = 100
+    keys.set_scene_fps(scene, take.fps)
+    scene.frame_start = min(scene.frame_start, frame_start)
+    scene.frame_end = frame_start + take.frame_count - 1
+
+
+def find_plate(take: Take, subject: Path | None) -> Path | None:
+    """The clean plate of the take's subject: of the folder given, named in its manifest, or beside the take."""
+    named = take.manifest.get("subject")
+    candidates = [subject, Path(named) if isinstance(named, str) else None, take.folder.parent / "subject"]
+    for folder in candidates:
+        if folder is not None and (folder / layout.BACKGROUND_FILE).is_file():
+            return (folder / layout.BACKGROUND_FILE).resolve()
+    return None
+
+
+def _existing(path: Path | None, warnings: list[str]) -> Path | None:
+    if path is not None and not path.is_file():
+        warnings.append(f"There is no footage {path}; it is left out of the background.")
+        return None
+    return path
+
+
+def _mismatches(scene: bpy.types.Scene, take: Take) -> list[str]:
+    found = []
+    fps = keys.scene_fps(scene)
+    if fps != take.fps:
+        found.append(
+            f"The take has {float(take.fps):.6g} frames a second, the scene {float(fps):.6g}: frames are held or "
+            "dropped to keep time. Render the line at the scene's rate, or match the scene to the take."
+        )
+    width, height = take.footage_size
+    if scene.render.resolution_x * height != scene.render.resolution_y * width:
+        found.append(
+            f"The footage is {width} x {height}, the scene {scene.render.resolution_x} x "
+            f"{scene.render.resolution_y}: another shape, so it is fitted in."
+        )
+    if abs(take.picture.fx * take.crop.width / take.picture.width - take.footage_camera.fy) > 1e-3 * take.picture.fx:
+        found.append("The footage's pixels are not square; the camera takes them as square.")
+    return found
+
+
+def _bring_strips(
+    scene: bpy.types.Scene, take: Take, frame_start: int, plate: Path | None, warnings: list[str]
+) -> list[str]:
+    scene.sequence_editor_create()
+    take_id = str(take.folder)
+    length = strips.timeline_length(take, keys.scene_fps(scene))
+    channel = strips.free_channels(scene, take_id, frame_start, length, 3)
+    made = []
+    if take.audio is not None and compat.has_sound():
+        line = strips.heard_at(scene, take_id, frame_start)
+        sound = strips.bring_sound(scene, take, frame_start, channel)
+        if line is not None:
+            sound.mute = True
+            warnings.append(f"The line itself is heard from strip {line.name}, so the take's sound is muted.")
+        made.append(sound.name)
+    elif take.audio is not None:
+        warnings.append("This Blender has no sound: the take's sound strip is left out.")
+    if plate is not None:
+        size = _image_size(take, plate)
+        made.append(strips.bring_plate(scene, take, plate, size, frame_start, channel + 1).name)
+    if take.frame_files:
+        pictures, warning = strips.bring_pictures(scene, take, frame_start, channel + 2)
+        made.append(pictures.name)
+        if warning:
+            warnings.append(warning)
+    elif take.preview is not None:
+        made.append(strips.bring_movie(scene, take, frame_start, channel + 2).name)
+    return made
+
+
+def _image_size(take: Take, path: Path) -> tuple[int, int]:
+    size = tuple(owned.image(str(path), str(take.folder), "plate").size)
+    if not size[0]:
+        raise InputError(f"{path} cannot be read as a picture.", "Preprocess the footage again.")
+    return size

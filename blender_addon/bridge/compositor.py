@@ -1,0 +1,269 @@
+"""A take in the compositor: one node group that places the head over its background, with depth and mattes.
+
+The group works in the footage's frame and hands out pictures in the scene's render size:
+
+    canvas ← footage ← clean plate (at the crop) ← head (at the crop) → fit to render size → over Background while the
+    line lasts → Image
+    head, alpha, depth, mattes (at the crop) → canvas → fit to render size → outputs of their names
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+
+from .. import compat
+from ..shared import layout
+from ..take import Take
+from . import keys, owned, strips
+
+OUTPUTS = ("Image", "Head", "Alpha", "Depth", "Oral", "Face", "Hair", "Torso")
+_COLOURS = ("Image", "Head")
+_COLUMN_PX, _ROW_PX = 220, 160
+
+
+@dataclass(frozen=True)
+class Background:
+    """What lies behind the head."""
+
+    footage: Path | None = None
+    """The footage, shown from the line's first frame."""
+    plate: Path | None = None
+    """The clean plate of the crop."""
+
+
+def bring(
+    scene: bpy.types.Scene, take: Take, frame_start: int, background: Background
+) -> tuple[bpy.types.Node, list[str]]:
+    """The take's group node in the scene's compositor. Returns (node, warnings).
+
+    It becomes the compositor's picture where there was none or another take's; an artist's own nodes stay as they are.
+    """
+    take_id = str(take.folder)
+    warnings: list[str] = []
+    group = _build(scene, take, frame_start, background, warnings)
+    tree = compat.compositor_tree(scene)
+    fresh = tree is None or not any(n.bl_idname not in _DEFAULT_NODES for n in tree.nodes)
+    if tree is None or (fresh and not compat.is_shared_group(tree)):
+        tree = compat.new_compositor_tree(scene, "Talker Compositor")
+    node = owned.find(tree.nodes, take_id, "group")
+    if node is None:
+        node = owned.mark(tree.nodes.new("CompositorNodeGroup"), take_id, "group")
+        node.node_tree = group
+        node.width = 240
+        node.label = f"Talker {take.name}"
+        _connect(tree, node, fresh, warnings)
+    else:
+        node.node_tree = group
+    return node, warnings
+
+
+_DEFAULT_NODES = ("CompositorNodeRLayers", "CompositorNodeComposite", "CompositorNodeViewer", "NodeGroupOutput")
+
+
+def _connect(tree: bpy.types.NodeTree, node: bpy.types.Node, fresh: bool, warnings: list[str]) -> None:
+    output = compat.compositor_output(tree, create=fresh)
+    before = output.links[0].from_socket if output is not None and output.is_linked else None
+    if before is not None and before.node.get(owned.ROLE_KEY) == "group":
+        node.location = (before.node.location.x + 300, before.node.location.y)
+        tree.links.new(before, node.inputs["Background"])
+        output.node.location.x = node.location.x + 300
+    elif not fresh:
+        node.location = (0, -400)
+        warnings.append("The scene has its own compositor nodes: connect the take's Image output where you want it.")
+        return
+    else:
+        output.node.location = (300, 0)
+    tree.links.new(node.outputs["Image"], output)
+
+
+def _build(
+    scene: bpy.types.Scene, take: Take, frame_start: int, background: Background, warnings: list[str]
+) -> bpy.types.NodeTree:
+    """The take's node group, its inside made anew."""
+    take_id = str(take.folder)
+    group = owned.find(bpy.data.node_groups, take_id, "group")
+    if group is None:
+        group = owned.mark(bpy.data.node_groups.new(f"Talker {take.name}", "CompositorNodeTree"), take_id, "group")
+        group.interface.new_socket("Background", in_out="INPUT", socket_type="NodeSocketColor")
+        for name in OUTPUTS:
+            kind = "NodeSocketColor" if name in _COLOURS else "NodeSocketFloat"
+            group.interface.new_socket(name, in_out="OUTPUT", socket_type=kind)
+    group.nodes.clear()
+    _GroupMaker(scene, take, frame_start, group).make(background, warnings)
+    return group
+
+
+class _GroupMaker:
+    """Builds the inside of one group."""
+
+    def __init__(self, scene: bpy.types.Scene, take: Take, frame_start: int, group: bpy.types.NodeTree) -> None:
+        self.scene, self.take, self.frame_start, self.group = scene, take, frame_start, group
+        self.take_id = str(take.folder)
+        self.inputs = group.nodes.new("NodeGroupInput")
+        self.outputs = group.nodes.new("NodeGroupOutput")
+        self._at(self.inputs, 5, -1)
+        self._at(self.outputs, 7, 0)
+
+    def make(self, background: Background, warnings: list[str]) -> None:
+        canvas = self._canvas()
+        head = self._head(warnings)
+        behind = canvas.outputs["Image"]
+        if background.footage is not None:
+            footage = self._footage(background.footage, warnings)
+            if footage is not None:
+                behind = self._over(behind, footage, 1, -2)
+        if background.plate is not None:
+            image = owned.image(str(background.plate), self.take_id, "plate")
+            plate = self._image_node(image, "Clean Plate", 0, -3)
+            size = tuple(image.size) if image.size[0] else (self.take.picture.width, self.take.picture.height)
+            behind = self._over(behind, self._placed(plate.outputs["Image"], size, 1, -3), 3, -2)
+        if head is not None:
+            self._passes(canvas, head)
+            size = (self.take.picture.width, self.take.picture.height)
+            picture = head.outputs["Combined"] if "Combined" in head.outputs else head.outputs["Image"]
+            placed = self._placed(picture, size, 1, -1)
+            self._emit("Head", self._over(canvas.outputs["Image"], placed, 3, 1), 1)
+            behind = self._over(behind, placed, 4, -1)
+        last = self._over(self.inputs.outputs["Background"], self._fitted(behind, "BILINEAR", 5, -2), 6, -1)
+        self._show_while_the_line_lasts(last.node)
+        self.group.links.new(last, self.outputs.inputs["Image"])
+
+    def _passes(self, canvas: bpy.types.Node, head: bpy.types.Node) -> None:
+        size = (self.take.picture.width, self.take.picture.height)
+        for row, name in enumerate(("Alpha", "Depth", *(region.title() for region in layout.REGION_NAMES)), start=2):
+            if name not in head.outputs:
+                continue
+            placed = self._placed(head.outputs[name], size, 1, row, "NEAREST" if name == "Depth" else "BILINEAR")
+            whole = self._math("ADD", canvas.outputs["Alpha"], placed, 3, row)
+            if name == "Depth":
+                whole = self._empty_is_far(whole, row)
+            self._emit(name, whole, row, "NEAREST" if name == "Depth" else "BILINEAR")
+
+    def _empty_is_far(self, depth: bpy.types.NodeSocket, row: int) -> bpy.types.NodeSocket:
+        """Outside of the crop there is nothing, as far away as the delivered frames say."""
+        nothing = self._math("LESS_THAN", depth, 1e-6, 4, row)
+        return self._math("MULTIPLY_ADD", nothing, layout.DEPTH_EMPTY, 5, row, depth)
+
+    def _emit(self, name: str, socket: bpy.types.NodeSocket, row: int, interpolation: str = "BILINEAR") -> None:
+        self.group.links.new(self._fitted(socket, interpolation, 6, row), self.outputs.inputs[name])
+
+    def _canvas(self) -> bpy.types.Node:
+        """An empty picture of the footage's size, on which all others are placed."""
+        image = owned.find(bpy.data.images, self.take_id, "canvas")
+        width, height = self.take.footage_size
+        if image is None:
+            image = bpy.data.images.new(f"Talker Canvas {self.take.name}", width, height, alpha=True)
+            owned.mark(image, self.take_id, "canvas")
+        image.generated_width, image.generated_height = width, height
+        image.generated_color = (0.0, 0.0, 0.0, 0.0)
+        return self._image_node(image, "Canvas", 0, -1)
+
+    def _head(self, warnings: list[str]) -> bpy.types.Node | None:
+        take = self.take
+        if not take.frame_files:
+            warnings.append("The take has no frames, only a movie: the compositor shows the background alone.")
+            return None
+        path = take.folder / take.frame_files[take.first_frame]
+        image = owned.image(str(path), self.take_id, "frames", "SEQUENCE")
+        node = self._image_node(image, "Head", 0, 1)
+        lead, shown = strips.shown_frames(take, keys.scene_fps(self.scene))
+        node.frame_start = self.frame_start + lead
+        node.frame_duration = len(take.frame_files)
+        node.frame_offset = take.first_frame - 1
+        if len(shown) != len(take.frame_files):
+            self._retime(node, lead, shown)
+        return node
+
+    def _retime(self, node: bpy.types.Node, lead: int, shown: list[int]) -> None:
+        """Where the timeline runs at another rate, keys say which frame of the take is shown when."""
+        first = self.take.first_frame
+        node.frame_duration = max(len(shown), len(self.take.frame_files))
+        action = owned.action(self.group, self.take_id, "compositor", f"Talker Compositor {self.take.name}")
+        path = f'nodes["{bpy.utils.escape_identifier(node.name)}"].frame_offset'
+        start = self.frame_start + lead
+        offsets = [first - 1 + frame - first - index for index, frame in enumerate(shown)]
+        keys.write(self.group, action, path, 0, [start + i for i in range(len(shown))], offsets, "CONSTANT")
+
+    def _footage(self, path: Path, warnings: list[str]) -> bpy.types.NodeSocket | None:
+        image = owned.image(str(path), self.take_id, "footage", "MOVIE")
+        if tuple(image.size) not in ((0, 0), self.take.footage_size):
+            warnings.append(f"Blender shows {path.name} turned or resized; it is left out of the background.")
+            return None
+        node = self._image_node(image, "Footage", 0, -2)
+        node.frame_start = self.frame_start
+        node.frame_duration = max(1, image.frame_duration)
+        node.use_cyclic = True
+        return node.outputs["Image"]
+
+    def _image_node(self, image: bpy.types.Image, label: str, column: int, row: int) -> bpy.types.Node:
+        node = self.group.nodes.new("CompositorNodeImage")
+        node.image = image
+        node.label = label
+        self._at(node, column, row)
+        return node
+
+    def _placed(
+        self, socket: bpy.types.NodeSocket, size: tuple[int, int], column: int, row: int, interpolation="BILINEAR"
+    ) -> bpy.types.NodeSocket:
+        """A picture of the crop, `size` px, scaled to footage px and moved to where the crop lies."""
+        crop, (width, height) = self.take.crop, self.take.footage_size
+        if size != (crop.width, crop.height):
+            scale = self.group.nodes.new("CompositorNodeScale")
+            compat.set_node_option(scale, "space", "RELATIVE")
+            compat.set_node_option(scale, "interpolation", interpolation)
+            scale.inputs["X"].default_value = crop.width / size[0]
+            scale.inputs["Y"].default_value = crop.height / size[1]
+            self._at(scale, column, row)
+            self.group.links.new(socket, scale.inputs["Image"])
+            socket = scale.outputs["Image"]
+        move = self.group.nodes.new("CompositorNodeTranslate")
+        compat.set_node_option(move, "interpolation", interpolation)
+        move.inputs["X"].default_value = crop.x + crop.width / 2 - width / 2
+        move.inputs["Y"].default_value = height / 2 - crop.y - crop.height / 2
+        self._at(move, column + 1, row)
+        self.group.links.new(socket, move.inputs["Image"])
+        return move.outputs["Image"]
+
+    def _fitted(self, socket: bpy.types.NodeSocket, interpolation: str, column: int, row: int) -> bpy.types.NodeSocket:
+        """The footage's frame fitted into the scene's render size."""
+        node = self.group.nodes.new("CompositorNodeScale")
+        compat.set_node_option(node, "space", "RENDER_SIZE")
+        compat.set_node_option(node, "frame_method", "FIT")
+        compat.set_node_option(node, "interpolation", interpolation)
+        self._at(node, column, row)
+        self.group.links.new(socket, node.inputs["Image"])
+        return node.outputs["Image"]
+
+    def _over(self, behind: bpy.types.NodeSocket, front: bpy.types.NodeSocket, column: int, row: int):
+        node = self.group.nodes.new("CompositorNodeAlphaOver")
+        background, foreground = compat.alpha_over_sockets(node)
+        self.group.links.new(behind, background)
+        self.group.links.new(front, foreground)
+        self._at(node, column, row)
+        return node.outputs["Image"]
+
+    def _math(self, operation: str, a, b, column: int, row: int, c=None) -> bpy.types.NodeSocket:
+        node = compat.new_math_node(self.group, operation)
+        for index, value in enumerate(v for v in (a, b, c) if v is not None):
+            if isinstance(value, float):
+                node.inputs[index].default_value = value
+            else:
+                self.group.links.new(value, node.inputs[index])
+        self._at(node, column, row)
+        return node.outputs[0]
+
+    def _show_while_the_line_lasts(self, over: bpy.types.Node) -> None:
+        """The head is there during its line only, so that several lines share a timeline."""
+        action = owned.action(self.group, self.take_id, "compositor", f"Talker Compositor {self.take.name}")
+        index = compat.alpha_over_factor_index(over)
+        path = f'nodes["{bpy.utils.escape_identifier(over.name)}"].inputs[{index}].default_value'
+        end = self.frame_start + strips.timeline_length(self.take, keys.scene_fps(self.scene))
+        frames = [self.frame_start - 1, self.frame_start, end]
+        keys.write(self.group, action, path, 0, frames, [0.0, 1.0, 0.0], "CONSTANT")
+
+    @staticmethod
+    def _at(node: bpy.types.Node, column: int, row: int) -> None:
+        node.location = (column * _COLUMN_PX, -row * _ROW_PX)

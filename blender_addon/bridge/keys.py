@@ -1,0 +1,61 @@
+"""Many keys at once, and the frames they lie on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import chain
+
+import bpy
+
+from .. import compat
+
+_INTERPOLATION = {"CONSTANT": 0, "LINEAR": 1, "BEZIER": 2}
+_NTSC_TOLERANCE = Fraction(1, 20000)
+
+
+def scene_fps(scene: bpy.types.Scene) -> Fraction:
+    """Frames a second of a scene's timeline, exactly: `fps_base` is a rounded number that stands for 1.001 or 1."""
+    rate = Fraction(scene.render.fps) / Fraction(round(scene.render.fps_base * 10**6), 10**6)
+    ntsc = Fraction(round(rate * Fraction(1001, 1000)) * 1000, 1001)
+    return ntsc if abs(rate / ntsc - 1) < _NTSC_TOLERANCE else rate.limit_denominator(1001)
+
+
+def set_scene_fps(scene: bpy.types.Scene, fps: Fraction) -> None:
+    """Let a scene's timeline run at this rate."""
+    whole = -(-fps.numerator // fps.denominator)
+    scene.render.fps = whole
+    scene.render.fps_base = float(whole / fps)
+
+
+def take_frames(count: int, fps: Fraction, frame_start: int, timeline_fps: Fraction) -> list[float]:
+    """Timeline frames at which the `count` frames of a take are shown: whole ones where both rates agree."""
+    return [float(frame_start + n * timeline_fps / fps) for n in range(count)]
+
+
+def write(
+    datablock: bpy.types.ID,
+    action: bpy.types.Action,
+    data_path: str,
+    index: int,
+    frames: Sequence[float],
+    values: Sequence[float],
+    interpolation: str = "LINEAR",
+) -> bpy.types.FCurve:
+    """Replace all keys of one F-curve by these."""
+    curve = next((c for c in compat.fcurves(datablock) if c.data_path == data_path and c.array_index == index), None)
+    if curve is None:
+        curve = compat.new_fcurve(datablock, action, data_path, index)
+    points = curve.keyframe_points
+    points.clear()
+    points.add(len(frames))
+    points.foreach_set("co", list(chain.from_iterable(zip(frames, values, strict=True))))
+    points.foreach_set("interpolation", [_INTERPOLATION[interpolation]] * len(frames))
+    curve.update()
+    return curve
+
+
+def erase(datablock: bpy.types.ID, data_paths: Sequence[str]) -> None:
+    """Remove all keys of these properties."""
+    for curve in [c for c in compat.fcurves(datablock) if c.data_path in data_paths]:
+        compat.remove_fcurve(datablock, curve)

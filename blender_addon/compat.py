@@ -1,0 +1,246 @@
+"""Every difference between Blender 4.2, 4.5, 5.0 and 5.2 that this add-on meets, decided by what is there.
+
+The rest of the add-on calls these functions and never asks for a version.
+
+| topic                | 4.2                    | 4.5                | 5.0 and later                        |
+| -------------------- | ---------------------- | ------------------ | ------------------------------------ |
+| strips of a timeline | `sequences`            | both               | `strips`                             |
+| ends of a strip      | `frame_final_start …`  | same               | 5.2: `left_handle`, `right_handle`   |
+| sequencer's scene    | `context.scene`        | same               | `context.sequencer_scene`            |
+| F-curves of an action| `fcurves`              | both               | channelbags of layers                |
+| compositor           | `scene.node_tree`      | same               | `scene.compositing_node_group`       |
+| its output           | Composite node         | same               | group output                         |
+| node options         | properties             | properties         | input sockets                        |
+| animated file output | `file_format`          | same               | `media_type`, then `file_format`     |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import bpy
+
+# Timeline ----------------------------------------------------------------------------------------------------------
+
+
+def strips(editor: bpy.types.SequenceEditor):
+    """The collection of top-level strips, to read, add to and remove from."""
+    return editor.strips if hasattr(editor, "strips") else editor.sequences
+
+
+def all_strips(editor: bpy.types.SequenceEditor):
+    """Every strip, those inside meta strips too."""
+    return editor.strips_all if hasattr(editor, "strips_all") else editor.sequences_all
+
+
+def sequencer_scene(context: bpy.types.Context) -> bpy.types.Scene:
+    """The scene whose timeline the user works on."""
+    return getattr(context, "sequencer_scene", None) or context.scene
+
+
+def strip_range(strip) -> tuple[int, int]:
+    """First frame of a strip as it is trimmed, and the frame after its last."""
+    if hasattr(strip, "left_handle"):
+        return round(strip.left_handle), round(strip.right_handle)
+    return round(strip.frame_final_start), round(strip.frame_final_end)
+
+
+def strip_content_start(strip) -> float:
+    """Frame at which the first frame of the strip's file lies, trimmed away or not."""
+    return strip.content_start if hasattr(strip, "content_start") else strip.frame_start
+
+
+def strip_content_trim_start(strip) -> float:
+    """Frames cut off the file's start for good (a strip that was split "hard")."""
+    if hasattr(strip, "content_trim_start"):
+        return strip.content_trim_start
+    return strip.animation_offset_start
+
+
+def set_strip_content_start(strip, frame: int) -> None:
+    """Move a strip so that the first frame of its file lies at `frame`."""
+    if hasattr(strip, "content_start"):
+        strip.content_start = frame
+    else:
+        strip.frame_start = frame
+
+
+def set_strip_length(strip, frames: int) -> None:
+    """Let a strip last `frames` frames from its first one."""
+    if hasattr(strip, "duration"):
+        strip.duration = frames
+    else:
+        strip.frame_final_duration = frames
+
+
+def strip_is_retimed(strip) -> bool:
+    """Whether a strip plays at another speed than its file's."""
+    if getattr(strip, "speed_factor", 1.0) != 1.0 or getattr(strip, "pitch", 1.0) != 1.0:
+        return True
+    return len(getattr(strip, "retiming_keys", ())) > 0
+
+
+def has_sound() -> bool:
+    """Whether this Blender can read and mix sound (the 4.2 module from PyPI cannot)."""
+    return bool(getattr(bpy.app.build_options, "audaspace", False))
+
+
+# Animation ---------------------------------------------------------------------------------------------------------
+
+
+def _fcurve_collections(datablock: bpy.types.ID) -> Iterator:
+    animation = datablock.animation_data
+    action = animation.action if animation else None
+    if action is None:
+        return
+    slot = getattr(animation, "action_slot", None)
+    if hasattr(action, "layers"):
+        bags = [strip.channelbag(slot) for layer in action.layers for strip in layer.strips] if slot else []
+        yield from (bag.fcurves for bag in bags if bag is not None)
+    else:
+        yield action.fcurves
+
+
+def fcurves(datablock: bpy.types.ID) -> Iterator[bpy.types.FCurve]:
+    """The F-curves that move this datablock, without its drivers."""
+    for collection in _fcurve_collections(datablock):
+        yield from collection
+
+
+def remove_fcurve(datablock: bpy.types.ID, curve: bpy.types.FCurve) -> None:
+    """Take one of `fcurves(datablock)` away."""
+    for collection in _fcurve_collections(datablock):
+        if curve in collection.values():
+            collection.remove(curve)
+            return
+
+
+def new_fcurve(datablock: bpy.types.ID, action: bpy.types.Action, data_path: str, index: int = 0) -> bpy.types.FCurve:
+    """An empty F-curve in `action`, which becomes (or is) the datablock's own action."""
+    animation = datablock.animation_data_create()
+    if animation.action != action:
+        animation.action = action
+    if hasattr(action, "fcurve_ensure_for_datablock"):
+        return action.fcurve_ensure_for_datablock(datablock, data_path, index=index)
+    return action.fcurves.new(data_path, index=index)
+
+
+# Compositor --------------------------------------------------------------------------------------------------------
+
+
+def compositor_tree(scene: bpy.types.Scene) -> bpy.types.NodeTree | None:
+    """The scene's compositor nodes, None where it has none or does not use them."""
+    if hasattr(scene, "compositing_node_group"):
+        return scene.compositing_node_group
+    return scene.node_tree if scene.use_nodes else None
+
+
+def new_compositor_tree(scene: bpy.types.Scene, name: str) -> bpy.types.NodeTree:
+    """An empty compositor for a scene that has none."""
+    if hasattr(scene, "compositing_node_group"):
+        scene.compositing_node_group = bpy.data.node_groups.new(name, "CompositorNodeTree")
+        return scene.compositing_node_group
+    scene.use_nodes = True
+    scene.node_tree.nodes.clear()
+    return scene.node_tree
+
+
+def drop_compositor_tree(scene: bpy.types.Scene) -> None:
+    """Take the compositor off a scene."""
+    if hasattr(scene, "compositing_node_group"):
+        tree = scene.compositing_node_group
+        scene.compositing_node_group = None
+        if tree is not None and not tree.users:
+            bpy.data.node_groups.remove(tree)
+    else:
+        scene.node_tree.nodes.clear()
+        scene.use_nodes = False
+
+
+def compositor_output(tree: bpy.types.NodeTree, create: bool = True) -> bpy.types.NodeSocket | None:
+    """The socket that takes the finished picture; its node is made where it is missing and `create` is set."""
+    if hasattr(bpy.types, "CompositorNodeComposite"):
+        node = next((n for n in tree.nodes if n.bl_idname == "CompositorNodeComposite"), None)
+        if node is None and create:
+            node = tree.nodes.new("CompositorNodeComposite")
+        return node.inputs["Image"] if node else None
+    node = next((n for n in tree.nodes if n.bl_idname == "NodeGroupOutput" and n.is_active_output), None)
+    if create:
+        if not any(item.item_type == "SOCKET" and item.in_out == "OUTPUT" for item in tree.interface.items_tree):
+            tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
+        node = node or tree.nodes.new("NodeGroupOutput")
+    return node.inputs[0] if node and len(node.inputs) else None
+
+
+def alpha_over_sockets(node: bpy.types.Node) -> tuple[bpy.types.NodeSocket, bpy.types.NodeSocket]:
+    """(background, foreground) of an Alpha Over node."""
+    if "Background" in node.inputs:
+        return node.inputs["Background"], node.inputs["Foreground"]
+    return node.inputs[1], node.inputs[2]
+
+
+def alpha_over_factor_index(node: bpy.types.Node) -> int:
+    """Place of an Alpha Over node's factor among its inputs."""
+    return node.inputs.keys().index("Factor" if "Factor" in node.inputs else "Fac")
+
+
+def is_shared_group(tree: bpy.types.NodeTree) -> bool:
+    """Whether this compositor may serve other scenes too, so that it must not be emptied."""
+    return not tree.is_embedded_data and tree.users > 1
+
+
+_NODE_OPTIONS = {
+    # (node type, option): (property of 4.x, input socket of 5.x, value of 4.x to value of 5.x)
+    ("CompositorNodeScale", "space"): ("space", "Type", {"RELATIVE": "Relative", "RENDER_SIZE": "Render Size"}),
+    ("CompositorNodeScale", "frame_method"): ("frame_method", "Frame Type", {"FIT": "Fit", "STRETCH": "Stretch"}),
+    ("CompositorNodeScale", "interpolation"): (
+        "interpolation",
+        "Interpolation",
+        {"NEAREST": "Nearest", "BILINEAR": "Bilinear", "BICUBIC": "Bicubic"},
+    ),
+    ("CompositorNodeTranslate", "interpolation"): (
+        "interpolation",
+        "Interpolation",
+        {"NEAREST": "Nearest", "BILINEAR": "Bilinear", "BICUBIC": "Bicubic"},
+    ),
+}
+
+
+def set_node_option(node: bpy.types.Node, option: str, value: str) -> bool:
+    """Set a node's option: a property in 4.x, an input socket in 5.x. False where this Blender has no such option."""
+    property_name, socket_name, values = _NODE_OPTIONS[node.bl_idname, option]
+    if socket_name in node.inputs:
+        node.inputs[socket_name].default_value = values[value]
+    elif hasattr(node, property_name):
+        setattr(node, property_name, value)
+    else:
+        return False
+    return True
+
+
+def new_math_node(tree: bpy.types.NodeTree, operation: str) -> bpy.types.Node:
+    """A node that computes with numbers."""
+    node = tree.nodes.new("CompositorNodeMath" if hasattr(bpy.types, "CompositorNodeMath") else "ShaderNodeMath")
+    node.operation = operation
+    return node
+
+
+# Rendering ---------------------------------------------------------------------------------------------------------
+
+
+def set_file_format(image_settings: bpy.types.ImageFormatSettings, file_format: str) -> None:
+    """Choose the format of rendered files; before it the kind of media, where there is such a choice."""
+    if hasattr(image_settings, "media_type"):
+        if file_format == "FFMPEG":
+            image_settings.media_type = "VIDEO"
+        elif file_format == "OPEN_EXR_MULTILAYER":
+            image_settings.media_type = "MULTI_LAYER_IMAGE"
+        else:
+            image_settings.media_type = "IMAGE"
+    image_settings.file_format = file_format
+
+
+def eevee_engine() -> str:
+    """EEVEE's name in `scene.render.engine`."""
+    engines = bpy.types.RenderSettings.bl_rna.properties["engine"].enum_items.keys()
+    return "BLENDER_EEVEE_NEXT" if "BLENDER_EEVEE_NEXT" in engines else "BLENDER_EEVEE"

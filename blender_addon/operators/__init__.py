@@ -1,0 +1,15 @@
+"""Operators: each reads the context, calls a function, reports."""
+
+from . import import_take, look, performance
+
+_MODULES = (import_take, performance, look)
+
+
+def register() -> None:
+    for module in _MODULES:
+        module.register()
+
+
+def unregister() -> None:
+    for module in reversed(_MODULES):
+        module.unregister()

@@ -1,0 +1,72 @@
+"""Bring Back: a rendered line into the scene, in one step that can be undone."""
+
+from pathlib import Path
+
+import bpy
+from bpy.props import IntProperty, StringProperty
+
+from .. import compat
+from ..bridge.bring_back import ImportOptions, bring_back
+from ..shared.errors import TalkerError
+
+
+class TALKER_OT_bring_back(bpy.types.Operator):
+    """Import a rendered line: strips, camera, performance curves and compositor nodes"""
+
+    bl_idname = "talker.bring_back"
+    bl_label = "Bring Back"
+    bl_options = {"REGISTER", "UNDO"}
+
+    folder: StringProperty(
+        name="Take",
+        description="Folder of the rendered line; empty: the scene's",
+        subtype="DIR_PATH",
+        options={"SKIP_SAVE"},
+    )
+    frame: IntProperty(
+        name="Start",
+        description="Frame at which the line begins; the scene's where it is not given",
+        options={"SKIP_SAVE"},
+    )
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        scene = compat.sequencer_scene(context)
+        settings = scene.talker
+        folder = self.folder or settings.take
+        if not folder:
+            self.report({"ERROR"}, "Choose a rendered line's folder, or render a line first.")
+            return {"CANCELLED"}
+        frame = self.frame if self.properties.is_property_set("frame") else settings.take_frame
+        try:
+            done = bring_back(scene, bpy.path.abspath(folder), frame, options_of(settings))
+        except TalkerError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        for warning in done.warnings:
+            self.report({"WARNING"}, warning)
+        settings.take, settings.take_frame = folder, frame
+        self.report({"INFO"}, f"{done.take} is on frames {done.frame_start} to {done.frame_end}.")
+        return {"FINISHED"}
+
+
+def options_of(settings) -> ImportOptions:
+    """What the scene's settings say about importing."""
+    return ImportOptions(
+        subject=_path(settings.subject),
+        footage=_path(settings.footage),
+        background=settings.background,
+        moving_head=settings.moving_head,
+        match_scene=settings.match_scene,
+    )
+
+
+def _path(text: str) -> Path | None:
+    return Path(bpy.path.abspath(text)) if text else None
+
+
+def register() -> None:
+    bpy.utils.register_class(TALKER_OT_bring_back)
+
+
+def unregister() -> None:
+    bpy.utils.unregister_class(TALKER_OT_bring_back)

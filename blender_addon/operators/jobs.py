@@ -1,0 +1,282 @@
+"""Operators that do jobs: in a window they go on beside the artist's work, in background mode they block.
+
+Both ways share one body: a list of steps, each a verb with the arguments that the scene gives it, and what its result
+changes in the scene.
+"""
+
+from __future__ import annotations
+
+import bpy
+
+from .. import link, requests
+from ..client.session import JobHandle, Session
+from ..requests import Step
+from ..shared.errors import Cancelled, TalkerError
+from . import job_state
+
+TIMER_S = 0.1
+BUSY = "A job is running: wait for it, or cancel it"
+
+
+class FollowsJob:
+    """Mixin: an event timer that follows the link's job until `advance` says that nothing is left to do."""
+
+    _timer: bpy.types.Timer | None = None
+    _session: Session
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if link.is_busy():
+            cls.poll_message_set(BUSY)
+            return False
+        return True
+
+    def begin(self, context: bpy.types.Context) -> None:
+        """Start the first piece of work. Raises TalkerError."""
+        raise NotImplementedError
+
+    def advance(self, context: bpy.types.Context) -> bool:
+        """Look at the work, start the next piece; True when all is done. Raises TalkerError. Never blocks."""
+        raise NotImplementedError
+
+    def block(self, context: bpy.types.Context) -> None:
+        """All of the work at once, for background mode. Raises TalkerError."""
+        raise NotImplementedError
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        return self.execute(context)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        job_state.clear(context)
+        try:
+            if bpy.app.background or context.window is None:
+                self.block(context)
+                return {"FINISHED"}
+            self._session = link.session()
+            self.begin(context)
+        except TalkerError as error:
+            return self._fail(context, error)
+        self._timer = context.window_manager.event_timer_add(TIMER_S, window=context.window)
+        context.window_manager.modal_handler_add(self)
+        job_state.show(context, link.handle())
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        if event.type == "ESC" and event.value == "PRESS" and link.is_busy():
+            link.cancel()
+            return {"RUNNING_MODAL"}
+        if event.type != "TIMER":
+            return {"PASS_THROUGH"}
+        try:
+            if link.session() is not self._session:
+                raise Cancelled("The backend was stopped.", "Start it again: an unfinished job goes on by itself.")
+            self._session.poll()
+            job_state.show(context, link.handle())
+            done = self.advance(context)
+        except TalkerError as error:
+            self._remove_timer(context)
+            return self._fail(context, error)
+        if done:
+            self._remove_timer(context)
+            return {"FINISHED"}
+        if context.workspace is not None:
+            context.workspace.status_text_set(f"Talker   {job_state.describe(context)}   (ESC: cancel)")
+        return {"PASS_THROUGH"}
+
+    def cancel(self, context: bpy.types.Context) -> None:
+        """Blender ends the operator (another file is opened, the window is closed): the job goes on, watched."""
+        self._remove_timer(context)
+        job_state.watch()
+
+    def _remove_timer(self, context: bpy.types.Context) -> None:
+        if self._timer is not None:
+            context.window_manager.event_timer_remove(self._timer)
+            self._timer = None
+        if context.workspace is not None:
+            context.workspace.status_text_set(None)
+        job_state.redraw(context)
+
+    def _fail(self, context: bpy.types.Context, error: TalkerError) -> set[str]:
+        if link.is_busy():
+            link.drop()
+        if isinstance(error, Cancelled):
+            job_state.show(context, link.handle())
+            self.report({"WARNING"}, str(error))
+        else:
+            job_state.show_error(context, error)
+            self.report({"ERROR"}, str(error))
+        return {"CANCELLED"}
+
+
+class RunsSteps(FollowsJob):
+    """Mixin: does the steps that `steps` names, one after the other."""
+
+    _waiting: list[Step]
+    _step: Step
+    _job: JobHandle
+
+    def steps(self) -> list[Step]:
+        raise NotImplementedError
+
+    def begin(self, context: bpy.types.Context) -> None:
+        self._waiting = self.steps()
+        self._next(context)
+
+    def advance(self, context: bpy.types.Context) -> bool:
+        if not self._job.ended:
+            return False
+        self._finish(context, self._step, self._job.result())
+        if not self._waiting:
+            return True
+        self._next(context)
+        return False
+
+    def block(self, context: bpy.types.Context) -> None:
+        lines = job_state.TerminalLines()
+
+        def on_poll(job: JobHandle) -> None:
+            job_state.show(context, job)
+            lines.show(context)
+
+        for step in self.steps():
+            result = link.run(step.verb, step.arguments(context), on_poll=on_poll)
+            job_state.show(context, link.handle())
+            self._finish(context, step, result)
+
+    def _next(self, context: bpy.types.Context) -> None:
+        self._step = self._waiting.pop(0)
+        self._job = link.submit(self._step.verb, self._step.arguments(context))
+
+    def _finish(self, context: bpy.types.Context, step: Step, result: dict) -> None:
+        for level, text in step.finish(context, result):
+            self.report({level}, text)
+
+
+class TALKER_OT_preprocess(RunsSteps, bpy.types.Operator):
+    """Read the footage: find the face, track head and expression, cut out the person, measure the sound"""
+
+    bl_idname = "talker.preprocess"
+    bl_label = "Preprocess Footage"
+
+    def steps(self) -> list[Step]:
+        return [requests.PREPROCESS]
+
+
+class TALKER_OT_train(RunsSteps, bpy.types.Operator):
+    """Train the talking head on the footage. Once cancelled, it goes on from there the next time"""
+
+    bl_idname = "talker.train"
+    bl_label = "Train"
+
+    def steps(self) -> list[Step]:
+        return [requests.TRAIN]
+
+
+class TALKER_OT_render_line(RunsSteps, bpy.types.Operator):
+    """Render the head saying the new line of dialogue"""
+
+    bl_idname = "talker.render_line"
+    bl_label = "Render Line"
+
+    def steps(self) -> list[Step]:
+        return [requests.RENDER]
+
+
+class TALKER_OT_run_all(RunsSteps, bpy.types.Operator):
+    """The whole way: preprocess, train, render the line, and bring it back"""
+
+    bl_idname = "talker.run_all"
+    bl_label = "Do It All"
+
+    def steps(self) -> list[Step]:
+        return [requests.PREPROCESS, requests.TRAIN, requests.RENDER_AND_BRING_BACK]
+
+
+class TALKER_OT_cancel_job(bpy.types.Operator):
+    """Stop the running job. What it has finished is kept"""
+
+    bl_idname = "talker.cancel_job"
+    bl_label = "Cancel"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not link.is_busy():
+            cls.poll_message_set("No job is running")
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            link.cancel()
+        except TalkerError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class TALKER_OT_start_backend(FollowsJob, bpy.types.Operator):
+    """Start the backend, or find the running one, and follow the job that it is doing"""
+
+    bl_idname = "talker.start_backend"
+    bl_label = "Start Backend"
+
+    def begin(self, context: bpy.types.Context) -> None:
+        link.session().begin()
+
+    def advance(self, context: bpy.types.Context) -> bool:
+        if not link.session().connected:
+            return False
+        if link.handle() is None:
+            unfinished = link.open_jobs()
+            if not unfinished:
+                return True
+            link.attach(unfinished[0])
+        if not link.handle().ended:
+            return False
+        link.handle().result()
+        return True
+
+    def block(self, context: bpy.types.Context) -> None:
+        link.connect()
+        job_state.show(context, link.handle())
+
+
+class TALKER_OT_stop_backend(bpy.types.Operator):
+    """Stop the backend and free its memory. Unfinished jobs go on when it is started again"""
+
+    bl_idname = "talker.stop_backend"
+    bl_label = "Stop Backend"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            ran = link.stop_backend()
+        except TalkerError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        job_state.clear(context)
+        job_state.redraw(context)
+        self.report({"INFO"}, "The backend has stopped." if ran else "No backend was running.")
+        return {"FINISHED"}
+
+
+CLASSES = (
+    TALKER_OT_start_backend,
+    TALKER_OT_stop_backend,
+    TALKER_OT_preprocess,
+    TALKER_OT_train,
+    TALKER_OT_render_line,
+    TALKER_OT_run_all,
+    TALKER_OT_cancel_job,
+)
+
+
+def register() -> None:
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    job_state.unwatch()
+    link.close()
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

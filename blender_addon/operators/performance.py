@@ -1,0 +1,59 @@
+"""The performance object's F-curves out to a file."""
+
+from pathlib import Path
+
+import bpy
+from bpy.props import StringProperty
+
+from ..bridge import curves
+from ..shared import layout
+from ..shared.errors import TalkerError
+
+
+class TALKER_OT_export_performance(bpy.types.Operator):
+    """Save the performance curves, as they are edited now, to a file that a line can be rendered with"""
+
+    bl_idname = "talker.export_performance"
+    bl_label = "Export Performance"
+
+    filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filter_glob: StringProperty(default="*.json", options={"HIDDEN"})
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if controller_of(context) is not None:
+            return True
+        cls.poll_message_set("Bring a take back first: its performance object is what is exported")
+        return False
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        if not self.filepath:
+            self.filepath = bpy.path.abspath(f"//{layout.PERFORMANCE_FILE}")
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            path = curves.write(context.scene, controller_of(context), Path(bpy.path.abspath(self.filepath)))
+        except (TalkerError, OSError) as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        self.report({"INFO"}, f"Saved {path}.")
+        return {"FINISHED"}
+
+
+def controller_of(context: bpy.types.Context) -> bpy.types.Object | None:
+    """The performance object meant: the active one, or else that of the scene's take."""
+    active = context.object
+    if active is not None and curves.CURVES_KEY in active:
+        return active
+    folder = context.scene.talker.take
+    return curves.find_controller(Path(bpy.path.abspath(folder))) if folder else None
+
+
+def register() -> None:
+    bpy.utils.register_class(TALKER_OT_export_performance)
+
+
+def unregister() -> None:
+    bpy.utils.unregister_class(TALKER_OT_export_performance)

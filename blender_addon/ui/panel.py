@@ -1,0 +1,9 @@
+"""The Talker tab."""
+
+
+def register() -> None:
+    pass
+
+
+def unregister() -> None:
+    pass
