@@ -156,10 +156,7 @@ def adjust_poses(
 
 def acceleration_per_frame(fps: float, settings: BundleSettings) -> np.ndarray:
     """(6,) standard deviation of the second difference of rotation (radians) and shift (cm) at this frame rate."""
-    return (
-        np.repeat([math.radians(settings.rotation_acceleration), settings.shift_acceleration], 3)
-        / fps ** 2
-    )
+    return np.repeat([math.radians(settings.rotation_acceleration), settings.shift_acceleration], 3) / fps**2
 
 
 def bundle_adjust(

@@ -30,7 +30,36 @@ MOUTH_CORNERS = (61, 291)
 EYE_CORNERS = (33, 133, 362, 263)
 
 RIGID_POINTS = np.unique(
-    [10, 338, 297, 109, 67, 151, 9, 8, 168, 6, 197, 195, 5, 4, 1, 19, 94, 2, 98, 327, 97, 326, 45, 275, 48, 278, 115, 344]
+    [
+        10,
+        338,
+        297,
+        109,
+        67,
+        151,
+        9,
+        8,
+        168,
+        6,
+        197,
+        195,
+        5,
+        4,
+        1,
+        19,
+        94,
+        2,
+        98,
+        327,
+        97,
+        326,
+        45,
+        275,
+        48,
+        278,
+        115,
+        344,
+    ]
     + [131, 360, 49, 279, 198, 420, 122, 351, 193, 417, 245, 465, 188, 412, 196, 419, 174, 399, 3, 248, 51, 281]
     + [33, 133, 362, 263, 130, 359, 243, 463, 127, 356, 234, 454, 93, 323, 162, 389, 21, 251, 54, 284, 103, 332]
     + [143, 372, 34, 264, 227, 447, 116, 345, 117, 346, 118, 347, 50, 280, 123, 352, 137, 366, 108, 337, 69, 299]
@@ -106,7 +135,9 @@ def parse_mesh(metadata: bytes) -> CanonicalFace:
                 indices.append(index)
     buffer = np.array(struct.unpack(f"<{len(floats) // 4}f", floats), dtype=np.float64)
     if buffer.size != MESH_POINTS * 5 or len(indices) % 3:
-        raise ValueError(f"mesh of {buffer.size / 5:g} points and {len(indices)} indices, expected {MESH_POINTS} points")
+        raise ValueError(
+            f"mesh of {buffer.size / 5:g} points and {len(indices)} indices, expected {MESH_POINTS} points"
+        )
     buffer = buffer.reshape(MESH_POINTS, 5)
     return CanonicalFace(buffer[:, :3].copy(), buffer[:, 3:].copy(), np.array(indices, dtype=np.int64).reshape(-1, 3))
 
@@ -119,4 +150,6 @@ def load_canonical_face(models_dir: str | None = None) -> CanonicalFace:
         with zipfile.ZipFile(path) as bundle:
             return parse_mesh(bundle.read(GEOMETRY_MEMBER))
     except (zipfile.BadZipFile, KeyError, ValueError, IndexError) as error:
-        raise InputError(f"The model file {path} holds no face mesh ({error}).", "Delete it and start again.") from error
+        raise InputError(
+            f"The model file {path} holds no face mesh ({error}).", "Delete it and start again."
+        ) from error

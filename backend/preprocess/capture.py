@@ -1,0 +1,203 @@
+"""Footage to stored frames and landmarks: one look at a few frames a second, then one pass over all of them."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from backend.media.decode import VideoInfo, read_frames
+from backend.preprocess import crop as cropping
+from backend.preprocess.face import (
+    LANDMARK_POINTS,
+    MAX_FACES,
+    FaceObservation,
+    FacePath,
+    FaceTracker,
+    Landmarker,
+    choose_speaker,
+    find_all_faces,
+    scan_step,
+)
+from shared.camera import Crop
+from shared.jobs import Reporter
+from shared.layout import frame_name
+
+SCANS_PER_S = 5.0
+"""Frames a second that are searched for every face."""
+PNG_COMPRESSION = 1
+"""zlib level of stored frames: the size hardly gains from more, the time does."""
+WORKERS = 2
+BLENDSHAPES = 52
+
+
+@dataclass(frozen=True)
+class Scan:
+    """The speaker's face in the scanned frames, and warnings in words."""
+
+    speaker: FacePath
+    warnings: list[str]
+
+
+@dataclass
+class Capture:
+    """Landmarks of every stored frame, px of the stored frames; frames without a face are interpolated."""
+
+    landmarks: np.ndarray
+    """(T, 478, 3) float32 px."""
+    blendshapes: np.ndarray
+    """(T, 52) float32."""
+    blendshape_names: np.ndarray
+    """(52,) str."""
+    found: np.ndarray
+    """(T,) bool: whether the face was seen."""
+    times_s: np.ndarray
+    """(T,) float64 seconds from the first frame, by source timestamps."""
+
+    def save(self, path: Path) -> None:
+        with open(path, "wb") as file:
+            np.savez(file, **vars(self))
+
+    @classmethod
+    def load(cls, path: Path) -> Capture:
+        with np.load(path, allow_pickle=False) as data:
+            return cls(**{name: data[name] for name in data.files})
+
+
+def read_png(path: Path) -> np.ndarray:
+    """(H, W, 3) RGB or (H, W, 4) uint8, as `write_png` wrote it. Raises FileNotFoundError if it is not there."""
+    picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if picture is None:
+        raise FileNotFoundError(path)
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB if picture.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
+
+
+class StoredPictures(Sequence):
+    """Pictures 000001.png, 000002.png, … of a folder, read when asked for."""
+
+    def __init__(self, folder: Path, count: int) -> None:
+        self._folder, self._count = folder, count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        if not 0 <= index < self._count:
+            raise IndexError(index)
+        return read_png(self._folder / frame_name(index + 1))
+
+
+def write_png(path: Path, picture: np.ndarray) -> None:
+    """Write (H, W, 3) RGB or (H, W, 4) uint8. Raises OSError as any writing does (cv2.imwrite would only say False)."""
+    code = cv2.COLOR_RGB2BGR if picture.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
+    done, data = cv2.imencode(".png", cv2.cvtColor(picture, code), [cv2.IMWRITE_PNG_COMPRESSION, PNG_COMPRESSION])
+    if not done:
+        raise ValueError(f"{path.name} of shape {picture.shape} cannot be coded as PNG")
+    path.write_bytes(data.tobytes())
+
+
+def scan_faces(footage: Path, info: VideoInfo, models_dir: str | None, report: Reporter) -> Scan:
+    """Look for faces in a few frames a second and choose the speaker's. Raises InputError if there is none."""
+    stride = max(1, round(float(info.fps) / SCANS_PER_S))
+    report.phase("face", info.frame_count_estimate)
+    paths: list[FacePath] = []
+    scanned = 0
+    with Landmarker(models_dir, MAX_FACES) as landmarker:
+        for number, (_, rgb) in enumerate(read_frames(footage, info)):
+            if number % stride == 0:
+                scan_step(paths, number, find_all_faces(landmarker, rgb))
+                scanned += 1
+            report.step()
+    return Scan(*choose_speaker(paths, scanned))
+
+
+def store_frames(
+    footage: Path,
+    info: VideoInfo,
+    speaker: FacePath,
+    crop: Crop,
+    size: int,
+    folder: Path,
+    models_dir: str | None,
+    report: Reporter,
+    warn: Callable[[str], None],
+) -> Capture:
+    """Write every frame's crop into `folder` and measure its landmarks. Memory does not grow with the clip."""
+    folder.mkdir(parents=True, exist_ok=True)
+    report.phase("landmarks", info.frame_count_estimate)
+    scale = size / crop.width
+    local = threading.local()
+    landmarkers: list[Landmarker] = []
+    observations: list[FaceObservation | None] = []
+    times: list[Fraction] = []
+
+    def numbered() -> Iterator[tuple[int, np.ndarray]]:
+        for number, (time, rgb) in enumerate(read_frames(footage, info, warn)):
+            times.append(time)
+            yield number, rgb
+
+    def work(number: int, rgb: np.ndarray) -> FaceObservation | None:
+        if not hasattr(local, "tracker"):
+            landmarkers.append(Landmarker(models_dir, 2))
+            local.tracker = FaceTracker(landmarkers[-1], speaker)
+        write_png(folder / frame_name(number + 1), cropping.cut(rgb, crop, size))
+        return local.tracker.measure(number, rgb)
+
+    try:
+        with ThreadPoolExecutor(WORKERS) as pool:
+            for observation in _in_order(pool, work, numbered()):
+                observations.append(observation)
+                report.step()
+        names = next(item.blendshape_names for item in landmarkers if item.blendshape_names)
+    finally:
+        for landmarker in landmarkers:
+            landmarker.close()
+    found = np.array([observation is not None for observation in observations])
+    landmarks = np.full((len(found), LANDMARK_POINTS, 3), np.nan)
+    blendshapes = np.full((len(found), BLENDSHAPES), np.nan)
+    for index, observation in enumerate(observations):
+        if observation is not None:
+            landmarks[index] = (observation.landmarks - [crop.x, crop.y, 0.0]) * scale
+            blendshapes[index] = observation.blendshapes
+    return Capture(
+        interpolated(landmarks, found).astype(np.float32),
+        interpolated(blendshapes, found).astype(np.float32),
+        np.array(names),
+        found,
+        np.array([float(time - times[0]) for time in times]),
+    )
+
+
+def _in_order(pool: ThreadPoolExecutor, work: Callable, items: Iterator) -> Iterator:
+    """Results of `work(*item)` in the order of the items, a few of them ahead."""
+    ahead: deque[Future] = deque()
+    try:
+        for item in items:
+            ahead.append(pool.submit(work, *item))
+            if len(ahead) > 2 * WORKERS:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+    finally:
+        for future in ahead:
+            future.cancel()
+
+
+def interpolated(values: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """(T, ...) with the frames not `found` (T,) interpolated linearly, held before the first and after the last."""
+    numbers = np.flatnonzero(found)
+    if len(numbers) in (0, len(found)):
+        return values
+    wanted = np.arange(len(found))
+    after = np.clip(np.searchsorted(numbers, wanted), 0, len(numbers) - 1)
+    before = np.clip(np.searchsorted(numbers, wanted, side="right") - 1, 0, len(numbers) - 1)
+    gap = np.maximum(numbers[after] - numbers[before], 1)
+    share = np.clip((wanted - numbers[before]) / gap, 0.0, 1.0).reshape(-1, *[1] * (values.ndim - 1))
+    return values[numbers[before]] * (1 - share) + values[numbers[after]] * share

@@ -1,0 +1,312 @@
+"""Footage to a finished subject folder, stage by stage. A cancelled run goes on where it stopped."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from backend.media.audio import extract_audio, fit_length, load_audio, resample, save_wav
+from backend.media.audio_features import log_mel
+from backend.media.decode import VideoInfo, probe
+from backend.performance import curves
+from backend.preprocess import background, quality, regions, sync
+from backend.preprocess.camera import solve_camera
+from backend.preprocess.canonical_face import load_canonical_face
+from backend.preprocess.capture import Capture, StoredPictures, read_png, scan_faces, store_frames, write_png
+from backend.preprocess.crop import head_and_shoulders, stored_size
+from backend.preprocess.face import FacePath
+from backend.preprocess.working_folder import WorkingFolder, file_hash, stage_key, writing_errors
+from backend.settings import PreprocessSettings
+from backend.subject import Subject, SubjectInfo, Track
+from shared import layout
+from shared.camera import Crop
+from shared.errors import InputError
+from shared.jobs import Reporter
+from shared.timing import fps_text, samples_for_frames
+
+MIN_USABLE_S, FEW_USABLE_S = 2.5, 5.0
+"""Seconds of frames with a face below which a clip is refused, and below which the user is warned."""
+SPEECH_RATE = 16000
+PLATE_SAMPLES = 48
+"""Frames, spread over the clip, that are matted to find the background plate."""
+VERSIONS = {"face": 1, "frames": 1, "camera": 1, "background": 1, "regions": 1, "audio": 1, "sync": 1}
+"""Raised when a stage's code changes what it writes, so that older folders do it again."""
+
+REC709_TRANSFERS, HDR_TRANSFERS = (1, 6, 14, 15), (16, 18)
+"""ITU-T H.273 transfer characteristics: the Rec.709 family, and PQ and HLG."""
+
+LANDMARKS_FILE = "landmarks.npz"
+CAMERA_FILE = "camera.npz"
+SCAN_FILE = "scan.json"
+SOUND_FILE = "sound.wav"
+SYNC_FILE = "sync.json"
+
+
+@dataclass
+class _Run:
+    """What the stages of one run hand on."""
+
+    footage: Path
+    settings: PreprocessSettings
+    report: Reporter
+    folder: WorkingFolder
+    info: VideoInfo
+    keys: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    crop: Crop = Crop(0, 0, 0, 0)
+    size: int = 0
+
+    def key(self, stage: str, *inputs: object) -> str:
+        self.keys[stage] = stage_key(stage, VERSIONS[stage], *inputs)
+        return self.keys[stage]
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+        self.report.message(text)
+
+    def intermediate(self, name: str) -> Path:
+        return self.folder.intermediate / name
+
+
+def preprocess(footage: Path, subject_dir: Path, settings: PreprocessSettings, report: Reporter) -> Subject:
+    """Make the subject folder of a clip of one speaker; returns it opened.
+
+    Work happens in a folder beside it, which gets the final name when everything is done; a second call goes on where
+    the first was cancelled, and does again only what other settings change.
+
+    Raises InputError: not a video, no face, too few frames with a face, no sound, an unwritable folder or a full disk,
+    a folder that holds something else. Raises Cancelled when the user asked to stop.
+    """
+    footage, subject_dir = Path(footage), Path(subject_dir)
+    report.phase("decode")
+    info = probe(footage)
+    sound = Path(settings.audio) if settings.audio else None
+    if sound is not None and not sound.is_file():
+        raise InputError(f"There is no sound file {sound}.", "Check the path.")
+    if sound is None and not info.has_audio:
+        raise _no_sound(footage)
+    folder = WorkingFolder(subject_dir, file_hash(footage))
+    run = _Run(footage, settings, report, folder, info)
+    with writing_errors(subject_dir):
+        _audio_stage(run, sound)
+        speaker = _face_stage(run)
+        capture = _frames_stage(run, speaker)
+        _check_length(run, capture)
+        track = _camera_stage(run, capture)
+        _background_and_regions_stages(run, capture)
+        offset = _sync_stage(run, capture)
+        subject_info = _quality_stage(run, capture, track, offset)
+        folder.publish()
+    subject = Subject.open(subject_dir)
+    for text in subject_info.quality["warnings"]:
+        if text not in run.warnings:
+            report.message(text)
+    return subject
+
+
+def _input_colour(run: _Run) -> str:
+    """How the stored frames are to be read: what the user says, or by the transfer curve the file is tagged with."""
+    if run.settings.input_colour != "auto":
+        return run.settings.input_colour
+    transfer = run.info.colour.transfer
+    if transfer in HDR_TRANSFERS:
+        run.warn("The footage is HDR; it is read as it lies, without tone mapping. Convert it to Rec.709 first.")
+    return "rec709" if transfer in REC709_TRANSFERS else "srgb"
+
+
+def _no_sound(footage: Path) -> InputError:
+    return InputError(f"{footage.name} has no sound.", "Give its sound as a file with --audio WAV.")
+
+
+def _audio_stage(run: _Run, sound: Path | None) -> None:
+    """Mono speech at 16 kHz on the picture's clock; done first, since a clip without sound should fail at once."""
+    key = run.key("audio", run.folder.stages["source"], file_hash(sound) if sound else "")
+    if run.folder.is_done("audio", key):
+        return
+    run.report.phase("audio")
+    run.folder.begin("audio", [])
+    if sound is not None:
+        samples = load_audio(sound, SPEECH_RATE)
+    else:
+        extracted = extract_audio(run.footage)
+        if extracted is None:
+            raise _no_sound(run.footage)
+        samples = resample(extracted[0], extracted[1], SPEECH_RATE)
+    save_wav(run.intermediate(SOUND_FILE), samples, SPEECH_RATE)
+    run.folder.finish("audio", key)
+
+
+def _face_stage(run: _Run) -> FacePath:
+    """Find the speaker and fix the crop."""
+    key = run.key("face", run.folder.stages["source"])
+    path = run.intermediate(SCAN_FILE)
+    if not run.folder.is_done("face", key):
+        run.folder.begin("face", [])
+        scan = scan_faces(run.footage, run.info, run.settings.models_dir, run.report)
+        boxes = [box.tolist() for box in scan.speaker.boxes]
+        path.write_text(json.dumps({"numbers": scan.speaker.numbers, "boxes": boxes, "warnings": scan.warnings}))
+        run.folder.finish("face", key)
+    stored = json.loads(path.read_text())
+    for text in stored["warnings"]:
+        run.warn(text)
+    speaker = FacePath(stored["numbers"], [np.array(box) for box in stored["boxes"]])
+    run.crop = head_and_shoulders(np.array(speaker.boxes), run.info.width, run.info.height)
+    run.size = stored_size(run.crop, run.settings.size)
+    return speaker
+
+
+def _frames_stage(run: _Run, speaker: FacePath) -> Capture:
+    """Store the cropped frames and measure their landmarks."""
+    key = run.key("frames", run.keys["face"], run.crop, run.size)
+    path, damage_path = run.intermediate(LANDMARKS_FILE), run.intermediate("damage.json")
+    if not run.folder.is_done("frames", key):
+        run.folder.begin("frames", [layout.FRAMES_FOLDER])
+        damage: list[str] = []
+        store_frames(
+            run.footage,
+            run.info,
+            speaker,
+            run.crop,
+            run.size,
+            run.folder.path / layout.FRAMES_FOLDER,
+            run.settings.models_dir,
+            run.report,
+            damage.append,
+        ).save(path)
+        damage_path.write_text(json.dumps(damage))
+        run.folder.finish("frames", key)
+    for text in json.loads(damage_path.read_text()):
+        run.warn(text)
+    return Capture.load(path)
+
+
+def _check_length(run: _Run, capture: Capture) -> None:
+    seconds = float(capture.found.sum() / run.info.fps)
+    if seconds < MIN_USABLE_S:
+        raise InputError(
+            f"The face is to be seen for {seconds:.1f} s only; at least {MIN_USABLE_S} s are needed.",
+            "Give a longer clip of the speaker; 20 s or more is good.",
+        )
+    if seconds < FEW_USABLE_S:
+        run.warn(
+            f"The clip shows the face for {seconds:.1f} s only: the mouth will not know every sound. Use 20 s or more."
+        )
+
+
+def _camera_stage(run: _Run, capture: Capture) -> Track:
+    """Head poses, focal length, personal shape; writes track.npz."""
+    key = run.key("camera", run.keys["frames"], run.settings.photometric)
+    path = run.folder.path / layout.TRACK_FILE
+    if not run.folder.is_done("camera", key):
+        run.folder.begin("camera", [layout.TRACK_FILE])
+        run.report.phase("camera")
+        scale = run.size / run.crop.width
+        face = load_canonical_face(run.settings.models_dir)
+        seen = np.where(capture.found[:, None, None], capture.landmarks, np.nan)
+        names = [str(name) for name in capture.blendshape_names]
+        solution = solve_camera(
+            seen,
+            capture.blendshapes[:, names.index("jawOpen")],
+            face,
+            (np.array([run.info.width, run.info.height]) / 2 - [run.crop.x, run.crop.y]) * scale,
+            (run.info.width * scale, run.info.height * scale),
+            float(run.info.fps),
+        )
+        Track(
+            focal_px=solution.focal_px,
+            principal_px=solution.principal_px,
+            camera_from_head=solution.poses,
+            landmarks=capture.landmarks,
+            shape_offsets=solution.shape_offsets.astype(np.float32),
+            blendshapes=capture.blendshapes,
+            blendshape_names=capture.blendshape_names,
+            curves=curves.from_track(capture.blendshapes, names, capture.found),
+            curve_names=np.array(curves.CURVE_NAMES),
+            confidence=capture.found.astype(np.float32),
+            reprojection_px=np.nan_to_num(solution.reprojection_px).astype(np.float32),
+            times_s=capture.times_s,
+        ).save(path)
+        run.folder.finish("camera", key)
+    return Track.load(path)
+
+
+def _background_and_regions_stages(run: _Run, capture: Capture) -> None:
+    """The plate from the mattes of some frames, then every frame's region map with the plate's help."""
+    frames = StoredPictures(run.folder.path / layout.FRAMES_FOLDER, len(capture.found))
+    options = {"matting_size": run.settings.matting_size, "models_dir": run.settings.models_dir}
+    plate_path = run.folder.path / layout.BACKGROUND_FILE
+    key = run.key("background", run.keys["frames"], run.settings.matting_size)
+    if not run.folder.is_done("background", key):
+        run.folder.begin("background", [layout.BACKGROUND_FILE])
+        chosen = np.unique(np.linspace(0, len(frames) - 1, min(PLATE_SAMPLES, len(frames))).round().astype(int))
+        sampled = [frames[t] for t in chosen]
+        maps = regions.segment(sampled, capture.landmarks[chosen], report=run.report, **options)
+        alphas = [np.minimum(one.astype(np.uint16).sum(-1), 255).astype(np.uint8) for one in maps]
+        write_png(plate_path, background.estimate_plate(sampled, alphas))
+        run.folder.finish("background", key)
+    key = run.key("regions", run.keys["background"])
+    if not run.folder.is_done("regions", key):
+        run.folder.begin("regions", [layout.REGIONS_FOLDER])
+        folder = run.folder.path / layout.REGIONS_FOLDER
+        folder.mkdir()
+        plate = read_png(plate_path)
+        maps = regions.segment(frames, capture.landmarks, report=run.report, background=plate, **options)
+        for index, region in enumerate(maps):
+            write_png(folder / layout.frame_name(index + 1), region)
+        run.folder.finish("regions", key)
+
+
+def _sync_stage(run: _Run, capture: Capture) -> float:
+    """Measure how late the sound is, take it out, store sound and features. Returns the offset in seconds."""
+    key = run.key("sync", run.keys["audio"], run.keys["frames"], run.settings.correct_audio_offset)
+    result = run.intermediate(SYNC_FILE)
+    if not run.folder.is_done("sync", key):
+        run.report.phase("sync")
+        run.folder.begin("sync", [layout.AUDIO_FILE, layout.AUDIO_FEATURES_FILE])
+        samples = load_audio(run.intermediate(SOUND_FILE), SPEECH_RATE)
+        opening = quality.lip_opening(capture.landmarks)
+        estimate = sync.estimate_offset(samples, SPEECH_RATE, opening, capture.times_s)
+        if run.settings.correct_audio_offset:
+            shift = round(estimate.offset_s * SPEECH_RATE)
+            samples = samples[shift:] if shift >= 0 else np.pad(samples, (-shift, 0))
+        samples = fit_length(samples, samples_for_frames(len(capture.found), SPEECH_RATE, Fraction(run.info.fps)))
+        save_wav(run.folder.path / layout.AUDIO_FILE, samples, SPEECH_RATE)
+        log_mel(samples, SPEECH_RATE).save(run.folder.path / layout.AUDIO_FEATURES_FILE)
+        result.write_text(json.dumps({"offset_s": float(estimate.offset_s), "confidence": float(estimate.confidence)}))
+        run.folder.finish("sync", key)
+    return float(json.loads(result.read_text())["offset_s"])
+
+
+def _quality_stage(run: _Run, capture: Capture, track: Track, offset_s: float) -> SubjectInfo:
+    """Quality report, contact sheet and subject.json."""
+    run.report.phase("quality")
+    count = len(capture.found)
+    frames = StoredPictures(run.folder.path / layout.FRAMES_FOLDER, count)
+    info = SubjectInfo(
+        source=run.footage.name,
+        source_sha256=run.folder.stages["source"],
+        fps=fps_text(run.info.fps),
+        frame_count=count,
+        size=run.size,
+        crop=asdict(run.crop),
+        footage_width=run.info.width,
+        footage_height=run.info.height,
+        audio_offset_s=offset_s,
+        audio_offset_corrected=run.settings.correct_audio_offset,
+        input_colour=_input_colour(run),
+        consent=run.settings.consent,
+        stages=dict(run.folder.stages),
+        quality=quality.quality_report(track, frames, run.size, offset_s, run.warnings),
+    )
+    subject = Subject(run.folder.path, info)
+    maps = StoredPictures(run.folder.path / layout.REGIONS_FOLDER, count)
+    sheet = quality.contact_sheet(track, frames, maps, load_canonical_face(run.settings.models_dir))
+    sheet_path = run.folder.path / layout.CONTACT_SHEET_FILE
+    sheet_path.unlink(missing_ok=True)
+    write_png(sheet_path, sheet)
+    subject.save_info()
+    return info

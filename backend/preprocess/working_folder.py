@@ -1,0 +1,160 @@
+"""The folder a subject is made in: under another name until it is finished, and resumable stage by stage."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from backend.subject import Subject
+from shared import layout
+from shared.errors import InputError
+
+PARTIAL_SUFFIX = ".partial"
+REPLACED_SUFFIX = ".replaced"
+STAGES_FILE = "stages.json"
+INTERMEDIATE_FOLDER = "cache/preprocess"
+HASH_BLOCK = 1 << 20
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal. Raises InputError if it cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        with open(path, "rb") as file:
+            while block := file.read(HASH_BLOCK):
+                digest.update(block)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}).", "Check the path and its permissions.") from error
+    return digest.hexdigest()
+
+
+def stage_key(*inputs: object) -> str:
+    """Content hash of a stage's inputs (anything whose text says what it is)."""
+    return hashlib.sha256(json.dumps([str(value) for value in inputs]).encode()).hexdigest()
+
+
+@contextmanager
+def writing_errors(folder: Path) -> Iterator[None]:
+    """Turns a full disk or a folder that cannot be written into an InputError that says so."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise InputError(
+                f"The disk of {folder} is full.", "Make room and run it again: it goes on from here."
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOENT, errno.EEXIST):
+            raise InputError(f"{folder} cannot be written ({error.strerror}).", "Give another folder.") from error
+        raise
+
+
+class WorkingFolder:
+    """DIR.partial: filled stage by stage, then renamed to DIR.
+
+    A finished stage leaves its key in stages.json; a stage with the same key is not done again, neither after a
+    cancelled run nor when a finished subject of the same footage is preprocessed with other settings.
+    """
+
+    def __init__(self, target: Path, source_sha256: str) -> None:
+        self.target = target
+        self.path = target.with_name(target.name + PARTIAL_SUFFIX)
+        self._check_target(source_sha256)
+        with writing_errors(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            if not (self.path / STAGES_FILE).is_file():
+                self._start(source_sha256)
+            self.stages: dict[str, str] = self._read_stages()
+            if self.stages.get("source") != source_sha256:
+                shutil.rmtree(self.path)
+                self.path.mkdir(parents=True)
+                self._start(source_sha256)
+                self.stages = self._read_stages()
+            self.intermediate.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def intermediate(self) -> Path:
+        """Folder of what later stages need but the finished subject does not show."""
+        return self.path / INTERMEDIATE_FOLDER
+
+    def _check_target(self, source_sha256: str) -> None:
+        """Raises InputError if the target is something else than a subject of this footage."""
+        if not self.target.exists():
+            return
+        if not self.target.is_dir():
+            raise InputError(f"{self.target} is a file.", "Give a folder for the subject.")
+        if not any(self.target.iterdir()):
+            return
+        if not (self.target / layout.SUBJECT_FILE).is_file():
+            raise InputError(f"{self.target} holds other files.", "Give a new or an empty folder for the subject.")
+        if Subject.open(self.target).info.source_sha256 != source_sha256:
+            raise InputError(
+                f"{self.target} holds the subject of other footage.", "Give another folder, or delete that one."
+            )
+
+    def _start(self, source_sha256: str) -> None:
+        """Begin with what a finished subject of the same footage already has, as hard links."""
+        stages = {"source": source_sha256}
+        if (self.target / layout.SUBJECT_FILE).is_file():
+            stages |= Subject.open(self.target).info.stages
+            for path in self.target.rglob("*"):
+                relative = path.relative_to(self.target)
+                if not path.is_file() or relative.parts[0] == layout.MODELS_FOLDER or path.suffix == ".npy":
+                    continue
+                (self.path / relative).parent.mkdir(parents=True, exist_ok=True)
+                _link(path, self.path / relative)
+            (self.path / layout.SUBJECT_FILE).unlink()
+        self._write_stages(stages)
+
+    def _read_stages(self) -> dict[str, str]:
+        try:
+            return dict(json.loads((self.path / STAGES_FILE).read_text(encoding="utf-8")))
+        except ValueError:
+            return {}
+
+    def _write_stages(self, stages: dict[str, str]) -> None:
+        temporary = self.path / (STAGES_FILE + PARTIAL_SUFFIX)
+        temporary.write_text(json.dumps(stages, indent=2), encoding="utf-8")
+        os.replace(temporary, self.path / STAGES_FILE)
+
+    def is_done(self, stage: str, key: str) -> bool:
+        return self.stages.get(stage) == key
+
+    def begin(self, stage: str, outputs: list[str]) -> None:
+        """Forget the stage, delete its outputs (names in the folder): some may be links to a finished subject."""
+        self.stages.pop(stage, None)
+        self._write_stages(self.stages)
+        for name in outputs:
+            path = self.path / name
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+    def finish(self, stage: str, key: str) -> None:
+        self.stages[stage] = key
+        self._write_stages(self.stages)
+
+    def publish(self) -> None:
+        """Give the folder its final name; models that were trained on the same footage move along."""
+        (self.path / STAGES_FILE).unlink()
+        replaced = self.target.with_name(self.target.name + REPLACED_SUFFIX)
+        if self.target.exists():
+            shutil.rmtree(replaced, ignore_errors=True)
+            os.rename(self.target, replaced)
+        os.rename(self.path, self.target)
+        if (replaced / layout.MODELS_FOLDER).is_dir():
+            os.rename(replaced / layout.MODELS_FOLDER, self.target / layout.MODELS_FOLDER)
+        shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
