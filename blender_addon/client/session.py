@@ -71,6 +71,9 @@ class Session:
         self._handles: dict[str, JobHandle] = {}
         self._requests: dict[int, str] = {}
         """Job asked about, by the number of a request that is not answered yet."""
+        self.was_connected = connection is not None
+        """Whether there has been a connection."""
+        self._wanted = False
         self._starts = 0
         self._next_try = 0.0
         self._silent_since = 0.0
@@ -80,7 +83,21 @@ class Session:
     @classmethod
     def open(cls, place: BackendPlace, on_wait: Callable[[], None] = lambda: None) -> Session:
         """Connect to the place's backend, starting it if need be; blocks until it is ready."""
-        return cls(place, process.connect(place, on_wait))
+        session = cls(place)
+        session.connect(on_wait)
+        return session
+
+    def begin(self) -> None:
+        """Let `poll` connect, or start the backend, though there is no job yet."""
+        self._wanted = True
+        self._stopped = ""
+
+    def connect(self, on_wait: Callable[[], None] = lambda: None) -> None:
+        """Connect to the backend, starting it if need be; blocks until it is ready."""
+        self._connection = process.connect(self.place, on_wait)
+        self._stopped = ""
+        self.was_connected = True
+        self._ask_again()
 
     def close(self) -> None:
         """Leave. Jobs go on without us."""
@@ -252,7 +269,7 @@ class Session:
 
     def _revive(self) -> None:
         """One step towards a living backend; called at every poll while there is none."""
-        if not self._handles:
+        if not self._handles and not self._wanted:
             return
         now = time.monotonic()
         if self._starting is not None:
@@ -262,7 +279,9 @@ class Session:
             self._look_for_backend(now)
         if self._connection is not None:
             self._starting = None
+            self._wanted = False
             self._silent_since = 0.0
+            self.was_connected = True
             self._ask_again()
 
     def _look_for_backend(self, now: float) -> None:

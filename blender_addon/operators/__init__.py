@@ -1,8 +1,8 @@
 """Operators: each reads the context, calls a function, reports."""
 
-from . import import_take, look, performance
+from . import import_take, jobs, look, performance
 
-_MODULES = (import_take, performance, look)
+_MODULES = (jobs, import_take, performance, look)
 
 
 def register() -> None:

@@ -1,0 +1,151 @@
+"""What a scene's settings ask of the backend: each step's verb and arguments, and what its result changes here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+
+from . import compat
+from .bridge import camera, curves, keys
+from .shared.errors import InputError
+from .shared.timing import fps_text
+
+Notice = tuple[str, str]
+"""(level of Operator.report, text)."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One job of the way from footage to a line on the timeline."""
+
+    verb: str
+    arguments: Callable[[bpy.types.Context], dict]
+    """What to ask, read from the scene when the step begins. Raises InputError."""
+    finish: Callable[[bpy.types.Context, dict], list[Notice]]
+    """Takes the result into the scene; returns what to tell the user."""
+
+
+def absolute(text: str, name: str) -> Path:
+    """A path of the settings as an absolute one. Raises InputError where it is empty or hangs in the air."""
+    if not text.strip():
+        raise InputError(f"{name} is not chosen.", f"Choose the {name.lower()} in the Talker panel.")
+    if text.startswith("//") and not bpy.data.is_saved:
+        raise InputError(f"{name} lies beside the .blend file, which is not saved.", "Save the file first.")
+    return Path(bpy.path.abspath(text)).resolve()
+
+
+def existing_file(text: str, name: str) -> Path:
+    """Likewise, of a file that must be there."""
+    path = absolute(text, name)
+    if not path.is_file():
+        raise InputError(f"There is no file {path}.", f"Choose the {name.lower()} again.")
+    return path
+
+
+def preprocess(context: bpy.types.Context) -> dict:
+    settings = _scene(context).talker
+    return {
+        "footage": str(existing_file(settings.footage, "Footage")),
+        "subject": str(absolute(settings.subject, "Subject")),
+        "consent": settings.consent,
+    }
+
+
+def _preprocessed(context: bpy.types.Context, result: dict) -> list[Notice]:
+    warnings = (result.get("quality") or {}).get("warnings") or []
+    done = f"The footage is ready: {result['frames']} frames."
+    return [("WARNING", text) for text in warnings] + [("INFO", done)]
+
+
+def train(context: bpy.types.Context) -> dict:
+    settings = _scene(context).talker
+    subject = absolute(settings.subject, "Subject")
+    return {
+        "subject": str(subject),
+        "recipe": settings.recipe,
+        "preset": settings.preset,
+        "model": model_name(settings),
+        "resume": "auto",
+    }
+
+
+def _trained(context: bpy.types.Context, result: dict) -> list[Notice]:
+    return [("INFO", f"The head is trained: model {result['model']}.")]
+
+
+def model_name(settings) -> str:
+    """The model that the scene means: the one named, else the recipe's."""
+    return settings.model or settings.recipe
+
+
+def render(context: bpy.types.Context) -> dict:
+    from .bridge import audio
+
+    scene = _scene(context)
+    settings = scene.talker
+    subject = absolute(settings.subject, "Subject")
+    line = audio.line(scene)
+    out = absolute(settings.output, "Output") / folder_name(line.name)
+    fps = keys.scene_fps(scene)
+    sound = line.write(out.parent / f"{out.name}.line.wav")
+    arguments = {
+        "subject": str(subject),
+        "audio": str(sound),
+        "out": str(out),
+        "model": model_name(settings),
+        "fps": fps_text(fps),
+        "pose": _pose(scene, settings, line, out),
+    }
+    if settings.use_performance:
+        controller = curves.find_controller(out)
+        if controller is None:
+            raise InputError(
+                f"This line, {out.name}, has no curves in the scene yet.", "Render it without, bring it back."
+            )
+        arguments["performance"] = str(curves.write(scene, controller, out.parent / f"{out.name}.performance.json"))
+    return arguments
+
+
+def _pose(scene: bpy.types.Scene, settings, line, out: Path) -> str:
+    """What `--pose` takes."""
+    if settings.pose_mode == "FILE":
+        return str(existing_file(settings.pose_file, "Poses"))
+    if settings.pose_mode != "OBJECT":
+        return settings.pose_mode.lower()
+    if settings.pose_object is None:
+        raise InputError("No object is chosen for the head to follow.", "Choose one, or let the head move as recorded.")
+    if scene.camera is None:
+        raise InputError("The scene has no camera to see the head with.", "Add a camera and make it the active one.")
+    path = out.parent / f"{out.name}.poses.json"
+    return str(camera.write_poses(scene, settings.pose_object, scene.camera, line.frame_start, line.frame_count, path))
+
+
+def _rendered(context: bpy.types.Context, result: dict) -> list[Notice]:
+    settings = _scene(context).talker
+    settings.take = result["out"]
+    return [("INFO", f"The line is rendered: {result['frames']} frames in {result['out']}.")]
+
+
+def _rendered_and_brought_back(context: bpy.types.Context, result: dict) -> list[Notice]:
+    notices = _rendered(context, result)
+    bpy.ops.talker.bring_back()
+    return notices
+
+
+def folder_name(line_name: str) -> str:
+    """A line's name as a folder's, on every system."""
+    return re.sub(r"[^\w.-]+", "_", line_name).strip("._") or "line"
+
+
+def _scene(context: bpy.types.Context) -> bpy.types.Scene:
+    return compat.sequencer_scene(context)
+
+
+PREPROCESS = Step("preprocess", preprocess, _preprocessed)
+TRAIN = Step("train", train, _trained)
+RENDER = Step("render", render, _rendered)
+RENDER_AND_BRING_BACK = Step("render", render, _rendered_and_brought_back)

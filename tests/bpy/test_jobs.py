@@ -1,0 +1,219 @@
+"""Job operators in a real Blender with a real backend process."""
+
+import dataclasses
+import importlib
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+LIMIT_S = 60.0
+
+
+@pytest.fixture
+def modules(addon):
+    """The add-on's modules by short names."""
+    names = ("link", "preferences", "requests", "client.process", "operators.job_state", "operators.jobs")
+    return {name.split(".")[-1]: importlib.import_module(f"{addon.__name__}.{name}") for name in names}
+
+
+@pytest.fixture
+def link(modules, backend_python, tmp_path, monkeypatch):
+    """The add-on's link to a backend of its own with verbs that pretend; stopped at the end."""
+    monkeypatch.setenv(modules["preferences"].PYTHON_VARIABLE, str(backend_python))
+    real = modules["preferences"].backend_place
+
+    def place(context):
+        found = real(context)
+        path = os.pathsep.join((str(found.source), str(Path(__file__).parent)))
+        return dataclasses.replace(
+            found,
+            state_dir=tmp_path / "state",
+            options=("--verbs", "pretend_verbs"),
+            environment={"PYTHONPATH": path},
+        )
+
+    monkeypatch.setattr(modules["preferences"], "backend_place", place)
+    yield modules["link"]
+    modules["link"].stop_backend()
+
+
+@pytest.fixture
+def talker(scene, tmp_path):
+    """The scene's settings, filled in."""
+    (tmp_path / "clip.mp4").write_bytes(b"film")
+    settings = scene.talker
+    settings.footage = str(tmp_path / "clip.mp4")
+    settings.subject = str(tmp_path / "subject")
+    settings.output = str(tmp_path / "lines")
+    return settings
+
+
+def wait_until(condition, link):
+    deadline = time.monotonic() + LIMIT_S
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        link.session().poll(0.05)
+
+
+class Body:
+    """An operator's body outside Blender's event loop, which does not run in background mode."""
+
+    def __init__(self, base, *names):
+        self.base = base
+        self.names = names
+        self.reports = []
+
+    def make(self, requests):
+        body = type("Plain", (self.base,), {})()
+        body.steps = lambda: [getattr(requests, name) for name in self.names]
+        body.report = lambda level, text: self.reports.append((*level, text))
+        return body
+
+
+def test_the_backend_starts_and_stops(bpy, link):
+    assert bpy.ops.talker.start_backend() == {"FINISHED"}
+    assert bpy.context.window_manager.talker_job.backend == "READY"
+    assert bpy.ops.talker.stop_backend() == {"FINISHED"}
+    assert bpy.context.window_manager.talker_job.backend == ""
+    assert link.stop_backend() is False
+
+
+def test_a_backend_that_is_not_installed_is_named_with_the_remedy(bpy, link, monkeypatch, tmp_path):
+    monkeypatch.setenv("TALKER_BACKEND_PYTHON", str(tmp_path / "no-python"))
+    with pytest.raises(RuntimeError, match="not installed. Press Install Backend"):
+        bpy.ops.talker.start_backend()
+    assert bpy.context.window_manager.talker_job.error_what == "The backend is not installed."
+
+
+def test_preprocessing_runs_and_leaves_its_progress_where_the_panel_reads_it(bpy, link, talker):
+    assert bpy.ops.talker.preprocess() == {"FINISHED"}
+    job = bpy.context.window_manager.talker_job
+    assert (job.verb, job.state, job.phase) == ("preprocess", "DONE", "looking for the face")
+    assert (job.step, job.total, job.error_what) == (4, 4, "")
+    assert Path(talker.subject).is_dir()
+
+
+def test_training_asks_for_what_the_scene_says(bpy, link, talker):
+    talker.preset, talker.recipe = "film", "talkinggaussian"
+    assert bpy.ops.talker.train() == {"FINISHED"}
+    assert link.handle().info.arguments == {
+        "subject": talker.subject,
+        "preset": "film",
+        "recipe": "talkinggaussian",
+        "model": "talkinggaussian",
+        "resume": "auto",
+    }
+    assert bpy.context.window_manager.talker_job.preview == str(Path(talker.subject) / "preview.png")
+
+
+def test_a_job_that_fails_says_what_and_what_to_do(bpy, link, talker):
+    Path(talker.footage).write_bytes(b"")
+    with pytest.raises(RuntimeError, match="The footage is empty. Use another clip."):
+        bpy.ops.talker.preprocess()
+    job = bpy.context.window_manager.talker_job
+    assert (job.state, job.error_what, job.error_do) == ("FAILED", "The footage is empty.", "Use another clip.")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("footage", "", "Footage is not chosen"),
+        ("footage", "/no/such/clip.mp4", "There is no file"),
+        ("subject", "//beside", "not saved"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused_before_anything_starts(bpy, link, talker, field, value, message):
+    setattr(talker, field, value)
+    with pytest.raises(RuntimeError, match=message):
+        bpy.ops.talker.preprocess()
+    assert link.handle() is None
+
+
+def test_the_window_body_does_its_steps_without_blocking(bpy, link, talker, modules):
+    body = Body(modules["jobs"].RunsSteps, "PREPROCESS", "TRAIN")
+    operator = body.make(modules["requests"])
+    modules["job_state"].clear(bpy.context)
+    operator.begin(bpy.context)
+    phases, longest = set(), 0.0
+
+    def step():
+        started = time.monotonic()
+        link.session().poll()
+        modules["job_state"].show(bpy.context, link.handle())
+        done = operator.advance(bpy.context)
+        phases.add(modules["job_state"].describe(bpy.context).split(" ")[0])
+        nonlocal longest
+        longest = max(longest, time.monotonic() - started)
+        time.sleep(0.02)
+        return done
+
+    deadline = time.monotonic() + LIMIT_S
+    while not step():
+        assert time.monotonic() < deadline
+    assert phases >= {"preprocess:", "train:"}
+    assert [text for _, text in body.reports] == [
+        "It is dark.",
+        "The footage is ready: 4 frames.",
+        "The head is trained: model m2dao.",
+    ]
+    assert longest < LIMIT_S / 4  # no turn waits for a job
+
+
+def test_cancelling_ends_a_running_job_long_before_its_time(bpy, link, talker, modules):
+    Path(talker.subject).mkdir()
+    (Path(talker.subject) / "slow").touch()
+    body = Body(modules["jobs"].RunsSteps, "TRAIN")
+    operator = body.make(modules["requests"])
+    operator.begin(bpy.context)
+    assert not bpy.ops.talker.train.poll()
+    job = link.handle()
+    wait_until(lambda: job.info.progress and job.info.progress.step > 2, link)
+    asked = time.monotonic()
+    assert bpy.ops.talker.cancel_job() == {"FINISHED"}
+    wait_until(lambda: job.ended, link)
+    assert time.monotonic() - asked < 600 * 0.05 / 2
+    modules["job_state"].show(bpy.context, job)
+    assert bpy.context.window_manager.talker_job.state == "CANCELLED"
+    with pytest.raises(Exception, match="Cancelled"):
+        operator.advance(bpy.context)
+    assert not bpy.ops.talker.cancel_job.poll()
+
+
+def test_a_job_goes_on_when_this_blender_leaves_and_is_found_again(bpy, link, talker):
+    Path(talker.subject).mkdir()
+    (Path(talker.subject) / "slow").touch()
+    first = link.submit("train", {"subject": talker.subject, "model": "m"})
+    wait_until(lambda: first.info.progress, link)
+    link.close()
+    assert link.handle() is None
+    link.connect()
+    assert link.open_jobs() == [first.id]
+    again = link.attach(first.id)
+    wait_until(lambda: again.info.progress and again.info.progress.step > 2, link)
+    link.cancel()
+    wait_until(lambda: again.ended, link)
+    assert str(again.info.state) == "CANCELLED"
+
+
+def test_the_real_backend_runs_its_doctor(bpy, modules, backend_python, tmp_path, monkeypatch):
+    monkeypatch.setenv(modules["preferences"].PYTHON_VARIABLE, str(backend_python))
+    real = modules["preferences"].backend_place
+    monkeypatch.setattr(
+        modules["preferences"], "backend_place", lambda c: dataclasses.replace(real(c), state_dir=tmp_path / "state")
+    )
+    try:
+        found = modules["link"].run("doctor", {}, timeout_s=LIMIT_S)
+    finally:
+        modules["link"].stop_backend()
+    assert found
+    written = {
+        path.name for path in modules["preferences"].EXTENSION_ROOT.rglob("__pycache__") if "client" not in str(path)
+    }
+    assert "backend" not in written
+
+
+def test_line_names_become_folder_names(modules):
+    name = modules["requests"].folder_name
+    assert [name("Line 3: hello?.wav"), name("..."), name("Zeile_é")] == ["Line_3_hello_.wav", "line", "Zeile_é"]
