@@ -6,16 +6,17 @@ import subprocess
 from pathlib import Path
 
 from shared.errors import InternalError, TalkerError
+from shared.version import VERSION
 
 from .stage import PLATFORM_TAGS, stage
-from .workspace import DIST, EXTENSION_ID, prepare_backend, prepare_blender, say, this_platform, version
+from .workspace import DIST, EXTENSION_ID, prepare_backend, prepare_blender, say, this_platform
 
 _FIND_TOOL = "import importlib.util as u; print(u.find_spec('bpy').submodule_search_locations[0])"
 
 
 def zip_path(platform: str) -> Path:
     """Where the zip for `platform` goes."""
-    return DIST / f"{EXTENSION_ID}-{version()}-{platform}.zip"
+    return DIST / f"{EXTENSION_ID}-{VERSION}-{platform}.zip"
 
 
 def build(blender_python: Path, staged: Path, platform: str) -> Path:

@@ -13,8 +13,9 @@ from pathlib import Path
 from backend.kernels.build import platform_name as kernels_platform
 from shared.errors import InternalError
 from shared.setup.pip import child_environment, explain
+from shared.version import VERSION
 
-from .workspace import BUILD, EXTENSION_ID, ROOT, project_environment, say, this_platform, version
+from .workspace import BUILD, EXTENSION_ID, ROOT, project_environment, say, this_platform
 
 WHEEL_PACKAGES = ("pyzmq", "msgpack")
 PYTHON_VERSIONS = ("3.11", "3.13")
@@ -63,9 +64,9 @@ def write_manifest(path: Path, platform: str, wheels: list[Path]) -> None:
     position = first_table.start() if first_table else len(text)
     text = text[:position] + insertion + text[position:]
     manifest = tomllib.loads(text)
-    if manifest["version"] != version() or manifest["id"] != EXTENSION_ID:
+    if manifest["version"] != VERSION or manifest["id"] != EXTENSION_ID:
         raise InternalError(
-            f"The manifest says {manifest['id']} {manifest['version']}, pyproject.toml {version()}.", "Make them agree."
+            f"The manifest says {manifest['id']} {manifest['version']}, the code {VERSION}.", "Make them agree."
         )
     path.write_text(text, encoding="utf-8")
 

@@ -6,7 +6,6 @@ import os
 import platform
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 from shared.errors import InputError
@@ -27,11 +26,6 @@ _MACHINES = {"x86_64": "x64", "amd64": "x64", "arm64": "arm64", "aarch64": "arm6
 def say(line: str) -> None:
     """One line for the user, at once."""
     print(line, flush=True)
-
-
-def version() -> str:
-    """The project's version, from pyproject.toml."""
-    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 
 
 def this_platform() -> str:
