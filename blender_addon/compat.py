@@ -20,6 +20,13 @@ from collections.abc import Iterator
 
 import bpy
 
+
+def blend_relative_path_options() -> set[str]:
+    """Options of a path property that may begin with "//"; newer Blenders want to be told."""
+    option = "PATH_SUPPORTS_BLEND_RELATIVE"
+    return {option} if option in (bpy.props.StringProperty.__doc__ or "") else set()
+
+
 # Timeline ----------------------------------------------------------------------------------------------------------
 
 
@@ -83,6 +90,20 @@ def strip_is_retimed(strip) -> bool:
 def has_sound() -> bool:
     """Whether this Blender can read and mix sound (the 4.2 module from PyPI cannot)."""
     return bool(getattr(bpy.app.build_options, "audaspace", False))
+
+
+def mix_sound(scene: bpy.types.Scene, path: str, rate: int) -> set[str]:
+    """Mix what is heard in a scene's range to a mono 16-bit WAV; the operator's answer. It may write a tail."""
+    with bpy.context.temp_override(scene=scene):
+        return bpy.ops.sound.mixdown(
+            filepath=path,
+            container="WAV",
+            codec="PCM",
+            format="S16",
+            channels="MONO",
+            mixrate=rate,
+            check_existing=False,
+        )
 
 
 # Animation ---------------------------------------------------------------------------------------------------------

@@ -3,6 +3,10 @@
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
+from . import compat
+
+_PATH = compat.blend_relative_path_options()
+
 PRESETS = (
     ("draft", "Draft", "Minutes: small and quick, to see whether the footage works"),
     ("standard", "Standard", "The usual choice"),
@@ -34,12 +38,13 @@ class TalkerSettings(bpy.types.PropertyGroup):
     """`Scene.talker`: saved with the file."""
 
     footage: StringProperty(
-        name="Footage", description="A clip of one person speaking, 5 s or more", subtype="FILE_PATH"
+        name="Footage", description="A clip of one person speaking, 5 s or more", subtype="FILE_PATH", options=_PATH
     )
     subject: StringProperty(
         name="Subject",
         description="Folder for all that is learnt about this person",
         subtype="DIR_PATH",
+        options=_PATH,
         default="//talker/subject/",
     )
     consent: StringProperty(
@@ -53,7 +58,9 @@ class TalkerSettings(bpy.types.PropertyGroup):
 
     line_source: EnumProperty(name="Line", description="Where the new line of dialogue is", items=LINE_SOURCES)
     line_strip: StringProperty(name="Strip", description="The sound strip with the new line of dialogue")
-    line_file: StringProperty(name="Sound", description="A sound file with the new line", subtype="FILE_PATH")
+    line_file: StringProperty(
+        name="Sound", description="A sound file with the new line", subtype="FILE_PATH", options=_PATH
+    )
     line_frame: IntProperty(name="Start", description="Frame at which a line from a file begins", default=1)
     pose_mode: EnumProperty(name="Head", description="How the head moves", items=POSE_MODES)
     pose_object: PointerProperty(
@@ -61,7 +68,7 @@ class TalkerSettings(bpy.types.PropertyGroup):
         description="The object that the head follows: looking along its -Y, up along its Z",
         type=bpy.types.Object,
     )
-    pose_file: StringProperty(name="Poses", description="A camera.json", subtype="FILE_PATH")
+    pose_file: StringProperty(name="Poses", description="A camera.json", subtype="FILE_PATH", options=_PATH)
     use_performance: BoolProperty(
         name="Use Edited Curves",
         description="Render the curves of the performance object instead of what the sound predicts",
@@ -70,11 +77,15 @@ class TalkerSettings(bpy.types.PropertyGroup):
         name="Output",
         description="Folder in which every line gets its own folder",
         subtype="DIR_PATH",
+        options=_PATH,
         default="//talker/lines/",
     )
 
     take: StringProperty(
-        name="Take", description="The rendered line to bring back: a folder with a camera.json", subtype="DIR_PATH"
+        name="Take",
+        description="The rendered line to bring back: a folder with a camera.json",
+        subtype="DIR_PATH",
+        options=_PATH,
     )
     take_frame: IntProperty(name="Start", description="Frame at which the take begins", default=1)
     background: EnumProperty(

@@ -39,8 +39,7 @@ def bpy():
     extension = _home / "extensions" / "user_default" / EXTENSION_ID
     extension.parent.mkdir(parents=True)
     _stage(extension)
-    import bpy  # makes addon_utils known
-
+    import bpy  # isort: skip; makes addon_utils known
     import addon_utils
 
     bpy.ops.wm.read_factory_settings(use_empty=True)

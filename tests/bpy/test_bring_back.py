@@ -1,7 +1,5 @@
 """A render folder comes back into a scene: strips, camera, performance."""
 
-import json
-
 import pytest
 
 

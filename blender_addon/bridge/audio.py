@@ -1,0 +1,232 @@
+"""A line of dialogue out of the timeline: a sound strip, the scene's range or a file, as sound exactly that long."""
+
+from __future__ import annotations
+
+import math
+import wave
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import bpy
+
+from .. import compat
+from ..shared.errors import InputError
+from . import keys
+
+MIX_RATE = 48000
+_HEARD = ("SOUND", "SCENE", "META")
+
+
+@dataclass(frozen=True)
+class Line:
+    """Where a line of dialogue is, by name: nothing here points into Blender's data."""
+
+    scene: str
+    name: str
+    """What to call it."""
+    frame_start: int
+    frame_count: int
+    source: str
+    """STRIP, RANGE or FILE (properties.LINE_SOURCES)."""
+    file: Path | None = None
+    """The sound file of a FILE line."""
+
+    def write(self, path: Path) -> Path:
+        """The line's sound as a file: a WAV at `path`, or the FILE line's own. It lasts `frame_count` frames, never
+        a sample more.
+
+        Raises InputError where there is no such strip or its sound cannot be read or mixed.
+        """
+        if self.file is not None:
+            return self.file
+        scene = bpy.data.scenes[self.scene]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(".partial.wav")
+        try:
+            if self.source == "STRIP":
+                write_strip(scene, _strip(scene, self.name), temporary)
+            else:
+                mix(scene, self.frame_start, self.frame_count, temporary)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        return path
+
+
+def line(scene: bpy.types.Scene) -> Line:
+    """The line that a scene's settings name. Raises InputError where they name none."""
+    settings = scene.talker
+    if settings.line_source == "FILE":
+        if not settings.line_file:
+            raise InputError("No sound file is chosen for the line.", "Choose one in the Talker panel.")
+        path = Path(bpy.path.abspath(settings.line_file)).resolve()
+        if not path.is_file():
+            raise InputError(f"There is no sound file {path}.", "Choose the line's sound again.")
+        count = math.ceil(_seconds(path) * keys.scene_fps(scene))
+        return Line(scene.name, path.stem, settings.line_frame, count, "FILE", path)
+    if settings.line_source == "RANGE":
+        count = scene.frame_end - scene.frame_start + 1
+        return Line(
+            scene.name, f"{scene.name}_{scene.frame_start}-{scene.frame_end}", scene.frame_start, count, "RANGE"
+        )
+    strip = _strip(scene, settings.line_strip) if settings.line_strip else _active_sound(scene)
+    start, end = compat.strip_range(strip)
+    return Line(scene.name, strip.name, start, end - start, "STRIP")
+
+
+def write_strip(scene: bpy.types.Scene, strip, path: Path) -> None:
+    """One sound strip as it is trimmed and placed, to a WAV.
+
+    A strip that plays a PCM WAV as it is, is cut out of that file without loss; any other is mixed by Blender.
+    """
+    start, end = compat.strip_range(strip)
+    if _is_plain(scene, strip) and _cut(scene, strip, start, end - start, path):
+        return
+    with _only_heard(scene, strip):
+        mix(scene, start, end - start, path)
+
+
+def mix(scene: bpy.types.Scene, start: int, count: int, path: Path) -> None:
+    """All that is heard in `count` frames from `start`, mono, mixed by Blender and trimmed to these frames."""
+    if not compat.has_sound():
+        raise InputError(
+            "This Blender is built without sound, so it cannot mix the timeline.", "Choose a WAV file as the line."
+        )
+    if scene.sequence_editor is None:
+        raise InputError("The scene has no timeline to hear.", "Add a sound strip, or choose a sound file.")
+    with _range(scene, start, count):
+        result = compat.mix_sound(scene, str(path), MIX_RATE)
+    if "FINISHED" not in result or not path.is_file():
+        raise InputError(
+            "Blender could not mix the timeline's sound.", "Check the strip's file, or choose a sound file."
+        )
+    with wave.open(str(path), "rb") as mixed:
+        data = mixed.readframes(mixed.getnframes())
+        channels, width, rate = mixed.getnchannels(), mixed.getsampwidth(), mixed.getframerate()
+    _write(path, data, channels, width, rate, 0, _samples(count, rate, keys.scene_fps(scene)))
+
+
+def _samples(frames: int, rate: int, fps: Fraction) -> int:
+    """Whole samples in these frames; rounded down, since one more would begin another frame."""
+    return math.floor(frames * rate / fps)
+
+
+def _strip(scene: bpy.types.Scene, name: str):
+    editor = scene.sequence_editor
+    strip = compat.all_strips(editor).get(name) if editor else None
+    if strip is None or strip.type != "SOUND":
+        raise InputError(f"The timeline has no sound strip {name}.", "Choose the line's strip again.")
+    return strip
+
+
+def _active_sound(scene: bpy.types.Scene):
+    strip = scene.sequence_editor.active_strip if scene.sequence_editor else None
+    if strip is None or strip.type != "SOUND":
+        raise InputError("No line is chosen.", "Choose a sound strip in the Talker panel, or make one active.")
+    return strip
+
+
+def _is_plain(scene: bpy.types.Scene, strip) -> bool:
+    """Whether a strip plays its file as it is."""
+    if compat.strip_is_retimed(strip) or strip.volume != 1.0 or strip.sound.packed_file or len(strip.modifiers):
+        return False
+    return not any(curve.data_path == strip.path_from_id("volume") for curve in compat.fcurves(scene))
+
+
+def _cut(scene: bpy.types.Scene, strip, start: int, count: int, path: Path) -> bool:
+    """Cut a plain strip's part out of its file; False where that is no PCM WAV."""
+    fps = keys.scene_fps(scene)
+    frames_in = Fraction(start) - Fraction(compat.strip_content_start(strip)).limit_denominator(10**4)
+    begin_s = (frames_in + Fraction(compat.strip_content_trim_start(strip))) / fps - Fraction(
+        getattr(strip, "sound_offset", 0.0)
+    )
+    source = bpy.path.abspath(strip.sound.filepath, library=strip.sound.library)
+    try:
+        with wave.open(source, "rb") as sound:
+            channels, width, rate = sound.getnchannels(), sound.getsampwidth(), sound.getframerate()
+            begin, wanted = round(begin_s * rate), _samples(count, rate, fps)
+            skip = max(0, min(begin, sound.getnframes()))
+            sound.setpos(skip)
+            data = sound.readframes(max(0, begin + wanted - skip))
+    except (wave.Error, EOFError):
+        return False
+    except OSError as error:
+        raise InputError(
+            f"The strip's sound {source} cannot be read ({error.strerror}).", "Find the missing file."
+        ) from error
+    _write(path, data, channels, width, rate, max(0, -begin), wanted)
+    return True
+
+
+def _write(path: Path, data: bytes, channels: int, width: int, rate: int, lead: int, samples: int) -> None:
+    """A PCM WAV of `samples` samples: `lead` silent ones, `data`, and silence to the end."""
+    size = channels * width
+    silence = b"\x80" if width == 1 else b"\0"
+    data = (silence * (lead * size) + data)[: samples * size]
+    with wave.open(str(path), "wb") as sound:
+        sound.setnchannels(channels)
+        sound.setsampwidth(width)
+        sound.setframerate(rate)
+        sound.writeframes(data + silence * (samples * size - len(data)))
+
+
+def _seconds(path: Path) -> Fraction:
+    """Length of a sound file."""
+    try:
+        with wave.open(str(path), "rb") as sound:
+            return Fraction(sound.getnframes(), sound.getframerate())
+    except (wave.Error, EOFError):
+        return _seconds_of_any_format(path)
+
+
+def _seconds_of_any_format(path: Path) -> Fraction:
+    if not compat.has_sound():
+        raise InputError(f"This Blender is built without sound and cannot read {path.name}.", "Choose a WAV file.")
+    import aud
+
+    sound = aud.Sound(str(path))
+    try:
+        samples, rate = sound.length, sound.specs[0]
+    except aud.error as error:
+        raise InputError(f"{path.name} cannot be read as sound ({error}).", "Choose another file.") from error
+    return Fraction(samples) / Fraction(rate)
+
+
+@contextmanager
+def _range(scene: bpy.types.Scene, start: int, count: int) -> Iterator[None]:
+    """The scene's range set to these frames for a while."""
+    kept = scene.frame_start, scene.frame_end, scene.use_preview_range
+    scene.use_preview_range = False
+    scene.frame_end = max(scene.frame_end, start + count)
+    scene.frame_start, scene.frame_end = start, start + count - 1
+    try:
+        yield
+    finally:
+        scene.frame_end = max(kept[1], scene.frame_end)
+        scene.frame_start, scene.frame_end, scene.use_preview_range = kept
+
+
+@contextmanager
+def _only_heard(scene: bpy.types.Scene, strip) -> Iterator[None]:
+    """Every strip but this one (and the meta strips that it is in) muted for a while."""
+    kept = []
+    for other in compat.all_strips(scene.sequence_editor):
+        if other.type in _HEARD:
+            kept.append((other.name, other.mute))
+            inside = other.type == "META" and any(s.name == strip.name for s in _all_inside(other))
+            other.mute = not (other.name == strip.name or inside)
+    try:
+        yield
+    finally:
+        for name, mute in kept:
+            compat.all_strips(scene.sequence_editor)[name].mute = mute
+
+
+def _all_inside(meta) -> Iterator:
+    for strip in compat.strips(meta):
+        yield strip
+        if strip.type == "META":
+            yield from _all_inside(strip)
