@@ -33,7 +33,7 @@ MIN_USABLE_S, FEW_USABLE_S = 2.5, 5.0
 SPEECH_RATE = 16000
 PLATE_SAMPLES = 48
 """Frames, spread over the clip, that are matted to find the background plate."""
-VERSIONS = {"face": 1, "frames": 1, "camera": 1, "background": 1, "regions": 1, "audio": 1, "sync": 1}
+VERSIONS = {"face": 1, "frames": 1, "camera": 1, "background": 1, "regions": 1, "audio": 1, "sync": 2}
 """Raised when a stage's code changes what it writes, so that older folders do it again."""
 
 REC709_TRANSFERS, HDR_TRANSFERS = (1, 6, 14, 15), (16, 18)
@@ -98,8 +98,8 @@ def preprocess(footage: Path, subject_dir: Path, settings: PreprocessSettings, r
         _check_length(run, capture)
         track = _camera_stage(run, capture)
         _background_and_regions_stages(run, capture)
-        offset = _sync_stage(run, capture)
-        subject_info = _quality_stage(run, capture, track, offset)
+        offset, corrected = _sync_stage(run, capture)
+        subject_info = _quality_stage(run, capture, track, offset, corrected)
         folder.publish()
     subject = Subject.open(subject_dir)
     for text in subject_info.quality["warnings"]:
@@ -260,8 +260,11 @@ def _background_and_regions_stages(run: _Run, capture: Capture) -> None:
         run.folder.finish("regions", key)
 
 
-def _sync_stage(run: _Run, capture: Capture) -> float:
-    """Measure how late the sound is, take it out, store sound and features. Returns the offset in seconds."""
+def _sync_stage(run: _Run, capture: Capture) -> tuple[float, bool]:
+    """Measure how late the sound is, take it out where that is sure, store sound and features.
+
+    Returns the offset in seconds and whether it was taken out.
+    """
     key = run.key("sync", run.keys["audio"], run.keys["frames"], run.settings.correct_audio_offset)
     result = run.intermediate(SYNC_FILE)
     if not run.folder.is_done("sync", key):
@@ -270,18 +273,21 @@ def _sync_stage(run: _Run, capture: Capture) -> float:
         samples = load_audio(run.intermediate(SOUND_FILE), SPEECH_RATE)
         opening = quality.lip_opening(capture.landmarks)
         estimate = sync.estimate_offset(samples, SPEECH_RATE, opening, capture.times_s)
-        if run.settings.correct_audio_offset:
+        corrected = run.settings.correct_audio_offset and estimate.calls_for_correction
+        if corrected:
             shift = round(estimate.offset_s * SPEECH_RATE)
             samples = samples[shift:] if shift >= 0 else np.pad(samples, (-shift, 0))
         samples = fit_length(samples, samples_for_frames(len(capture.found), SPEECH_RATE, Fraction(run.info.fps)))
         save_wav(run.folder.path / layout.AUDIO_FILE, samples, SPEECH_RATE)
         log_mel(samples, SPEECH_RATE).save(run.folder.path / layout.AUDIO_FEATURES_FILE)
-        result.write_text(json.dumps({"offset_s": float(estimate.offset_s), "confidence": float(estimate.confidence)}))
+        found = {"offset_s": estimate.offset_s, "confidence": estimate.confidence, "corrected": corrected}
+        result.write_text(json.dumps(found))
         run.folder.finish("sync", key)
-    return float(json.loads(result.read_text())["offset_s"])
+    found = json.loads(result.read_text())
+    return float(found["offset_s"]), bool(found["corrected"])
 
 
-def _quality_stage(run: _Run, capture: Capture, track: Track, offset_s: float) -> SubjectInfo:
+def _quality_stage(run: _Run, capture: Capture, track: Track, offset_s: float, corrected: bool) -> SubjectInfo:
     """Quality report, contact sheet and subject.json."""
     run.report.phase("quality")
     count = len(capture.found)
@@ -296,7 +302,7 @@ def _quality_stage(run: _Run, capture: Capture, track: Track, offset_s: float) -
         footage_width=run.info.width,
         footage_height=run.info.height,
         audio_offset_s=offset_s,
-        audio_offset_corrected=run.settings.correct_audio_offset,
+        audio_offset_corrected=corrected,
         input_colour=_input_colour(run),
         consent=run.settings.consent,
         stages=dict(run.folder.stages),
