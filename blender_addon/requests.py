@@ -9,8 +9,8 @@ from pathlib import Path
 
 import bpy
 
-from . import compat
-from .bridge import camera, curves, keys
+from .bridge import audio, camera, curves, keys
+from .bridge.bring_back import bring_back
 from .shared.errors import InputError
 from .shared.timing import fps_text
 
@@ -23,9 +23,9 @@ class Step:
     """One job of the way from footage to a line on the timeline."""
 
     verb: str
-    arguments: Callable[[bpy.types.Context], dict]
+    arguments: Callable[[bpy.types.Scene], dict]
     """What to ask, read from the scene when the step begins. Raises InputError."""
-    finish: Callable[[bpy.types.Context, dict], list[Notice]]
+    finish: Callable[[bpy.types.Scene, dict], list[Notice]]
     """Takes the result into the scene; returns what to tell the user."""
 
 
@@ -46,8 +46,8 @@ def existing_file(text: str, name: str) -> Path:
     return path
 
 
-def preprocess(context: bpy.types.Context) -> dict:
-    settings = _scene(context).talker
+def preprocess(scene: bpy.types.Scene) -> dict:
+    settings = scene.talker
     return {
         "footage": str(existing_file(settings.footage, "Footage")),
         "subject": str(absolute(settings.subject, "Subject")),
@@ -55,14 +55,14 @@ def preprocess(context: bpy.types.Context) -> dict:
     }
 
 
-def _preprocessed(context: bpy.types.Context, result: dict) -> list[Notice]:
+def _preprocessed(scene: bpy.types.Scene, result: dict) -> list[Notice]:
     warnings = (result.get("quality") or {}).get("warnings") or []
     done = f"The footage is ready: {result['frames']} frames."
     return [("WARNING", text) for text in warnings] + [("INFO", done)]
 
 
-def train(context: bpy.types.Context) -> dict:
-    settings = _scene(context).talker
+def train(scene: bpy.types.Scene) -> dict:
+    settings = scene.talker
     subject = absolute(settings.subject, "Subject")
     return {
         "subject": str(subject),
@@ -73,7 +73,7 @@ def train(context: bpy.types.Context) -> dict:
     }
 
 
-def _trained(context: bpy.types.Context, result: dict) -> list[Notice]:
+def _trained(scene: bpy.types.Scene, result: dict) -> list[Notice]:
     return [("INFO", f"The head is trained: model {result['model']}.")]
 
 
@@ -82,15 +82,13 @@ def model_name(settings) -> str:
     return settings.model or settings.recipe
 
 
-def render(context: bpy.types.Context) -> dict:
-    from .bridge import audio
-
-    scene = _scene(context)
+def render(scene: bpy.types.Scene) -> dict:
     settings = scene.talker
     subject = absolute(settings.subject, "Subject")
     line = audio.line(scene)
     out = absolute(settings.output, "Output") / folder_name(line.name)
     fps = keys.scene_fps(scene)
+    settings.take_frame = line.frame_start
     sound = line.write(out.parent / f"{out.name}.line.wav")
     arguments = {
         "subject": str(subject),
@@ -110,7 +108,7 @@ def render(context: bpy.types.Context) -> dict:
     return arguments
 
 
-def _pose(scene: bpy.types.Scene, settings, line, out: Path) -> str:
+def _pose(scene: bpy.types.Scene, settings, line: audio.Line, out: Path) -> str:
     """What `--pose` takes."""
     if settings.pose_mode == "FILE":
         return str(existing_file(settings.pose_file, "Poses"))
@@ -124,25 +122,24 @@ def _pose(scene: bpy.types.Scene, settings, line, out: Path) -> str:
     return str(camera.write_poses(scene, settings.pose_object, scene.camera, line.frame_start, line.frame_count, path))
 
 
-def _rendered(context: bpy.types.Context, result: dict) -> list[Notice]:
-    settings = _scene(context).talker
-    settings.take = result["out"]
+def _rendered(scene: bpy.types.Scene, result: dict) -> list[Notice]:
+    scene.talker.take = result["out"]
     return [("INFO", f"The line is rendered: {result['frames']} frames in {result['out']}.")]
 
 
-def _rendered_and_brought_back(context: bpy.types.Context, result: dict) -> list[Notice]:
-    notices = _rendered(context, result)
-    bpy.ops.talker.bring_back()
-    return notices
+def _rendered_and_brought_back(scene: bpy.types.Scene, result: dict) -> list[Notice]:
+    from .operators.import_take import options_of  # late: the operators import this module
+
+    notices = _rendered(scene, result)
+    settings = scene.talker
+    done = bring_back(scene, settings.take, settings.take_frame, options_of(settings))
+    where = f"{done.take} is on frames {done.frame_start} to {done.frame_end}."
+    return notices + [("WARNING", text) for text in done.warnings] + [("INFO", where)]
 
 
 def folder_name(line_name: str) -> str:
     """A line's name as a folder's, on every system."""
     return re.sub(r"[^\w.-]+", "_", line_name).strip("._") or "line"
-
-
-def _scene(context: bpy.types.Context) -> bpy.types.Scene:
-    return compat.sequencer_scene(context)
 
 
 PREPROCESS = Step("preprocess", preprocess, _preprocessed)

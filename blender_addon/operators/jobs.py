@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import bpy
 
-from .. import link, requests
+from .. import compat, headless, job_state, link, requests
 from ..client.session import JobHandle, Session
-from ..requests import Step
-from ..shared.errors import Cancelled, TalkerError
-from . import job_state
+from ..requests import Notice, Step
+from ..shared.errors import Cancelled, InputError, TalkerError
 
 TIMER_S = 0.1
 BUSY = "A job is running: wait for it, or cancel it"
@@ -109,8 +108,9 @@ class FollowsJob:
 
 
 class RunsSteps(FollowsJob):
-    """Mixin: does the steps that `steps` names, one after the other."""
+    """Mixin: does the steps that `steps` names, one after the other, for the scene in which it was called."""
 
+    _scene_name: str
     _waiting: list[Step]
     _step: Step
     _job: JobHandle
@@ -119,36 +119,35 @@ class RunsSteps(FollowsJob):
         raise NotImplementedError
 
     def begin(self, context: bpy.types.Context) -> None:
+        self._scene_name = compat.sequencer_scene(context).name
         self._waiting = self.steps()
-        self._next(context)
+        self._next()
 
     def advance(self, context: bpy.types.Context) -> bool:
         if not self._job.ended:
             return False
-        self._finish(context, self._step, self._job.result())
+        self._tell(self._step.finish(self._scene(), self._job.result()))
         if not self._waiting:
             return True
-        self._next(context)
+        self._next()
         return False
 
     def block(self, context: bpy.types.Context) -> None:
-        lines = job_state.TerminalLines()
+        headless.do(compat.sequencer_scene(context), self.steps(), self._tell)
 
-        def on_poll(job: JobHandle) -> None:
-            job_state.show(context, job)
-            lines.show(context)
-
-        for step in self.steps():
-            result = link.run(step.verb, step.arguments(context), on_poll=on_poll)
-            job_state.show(context, link.handle())
-            self._finish(context, step, result)
-
-    def _next(self, context: bpy.types.Context) -> None:
+    def _next(self) -> None:
         self._step = self._waiting.pop(0)
-        self._job = link.submit(self._step.verb, self._step.arguments(context))
+        self._job = link.submit(self._step.verb, self._step.arguments(self._scene()))
 
-    def _finish(self, context: bpy.types.Context, step: Step, result: dict) -> None:
-        for level, text in step.finish(context, result):
+    def _scene(self) -> bpy.types.Scene:
+        """By its name, for undo and file loading leave references to it dangling."""
+        scene = bpy.data.scenes.get(self._scene_name)
+        if scene is None:
+            raise InputError(f"The scene {self._scene_name} is gone.", "The result stays in its folder.")
+        return scene
+
+    def _tell(self, notices: list[Notice]) -> None:
+        for level, text in notices:
             self.report({level}, text)
 
 
@@ -177,6 +176,7 @@ class TALKER_OT_render_line(RunsSteps, bpy.types.Operator):
 
     bl_idname = "talker.render_line"
     bl_label = "Render Line"
+    bl_options = {"UNDO"}  # it changes the scene when it ends
 
     def steps(self) -> list[Step]:
         return [requests.RENDER]
@@ -187,6 +187,7 @@ class TALKER_OT_run_all(RunsSteps, bpy.types.Operator):
 
     bl_idname = "talker.run_all"
     bl_label = "Do It All"
+    bl_options = {"UNDO"}  # it changes the scene when it ends
 
     def steps(self) -> list[Step]:
         return [requests.PREPROCESS, requests.TRAIN, requests.RENDER_AND_BRING_BACK]

@@ -4,6 +4,7 @@ import dataclasses
 import importlib
 import os
 import time
+import wave
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ LIMIT_S = 60.0
 @pytest.fixture
 def modules(addon):
     """The add-on's modules by short names."""
-    names = ("link", "preferences", "requests", "client.process", "operators.job_state", "operators.jobs")
+    names = ("link", "preferences", "requests", "client.process", "job_state", "operators.jobs")
     return {name.split(".")[-1]: importlib.import_module(f"{addon.__name__}.{name}") for name in names}
 
 
@@ -106,6 +107,41 @@ def test_training_asks_for_what_the_scene_says(bpy, link, talker):
         "resume": "auto",
     }
     assert bpy.context.window_manager.talker_job.preview == str(Path(talker.subject) / "preview.png")
+
+
+def test_a_line_is_rendered_from_a_sound_file_at_the_scenes_rate(bpy, link, talker, tmp_path):
+    with wave.open(str(tmp_path / "hello there.wav"), "wb") as sound:
+        sound.setparams((1, 2, 16000, 0, "NONE", ""))
+        sound.writeframes(bytes(2 * 16000))
+    talker.line_source, talker.line_file, talker.line_frame = "FILE", str(tmp_path / "hello there.wav"), 101
+    talker.pose_mode = "STILL"
+    bpy.context.scene.render.fps, bpy.context.scene.render.fps_base = 24, 1.001
+    assert bpy.ops.talker.render_line() == {"FINISHED"}
+    out = str(tmp_path / "lines" / "hello_there")
+    assert link.handle().info.arguments == {
+        "subject": talker.subject,
+        "audio": str(tmp_path / "hello there.wav"),
+        "out": out,
+        "model": "m2dao",
+        "fps": "24000/1001",
+        "pose": "still",
+    }
+    assert (talker.take, talker.take_frame) == (out, 101)
+
+
+def test_a_line_cannot_use_edited_curves_before_it_has_any(bpy, link, talker, tmp_path):
+    with wave.open(str(tmp_path / "a.wav"), "wb") as sound:
+        sound.setparams((1, 2, 16000, 0, "NONE", ""))
+        sound.writeframes(bytes(3200))
+    talker.line_source, talker.line_file, talker.use_performance = "FILE", str(tmp_path / "a.wav"), True
+    with pytest.raises(RuntimeError, match="no curves in the scene yet"):
+        bpy.ops.talker.render_line()
+
+
+def test_scripts_call_the_same_functions_without_operators(addon, link, talker):
+    headless = importlib.import_module(f"{addon.__name__}.headless")
+    assert headless.preprocess()["frames"] == 4
+    assert headless.train()["model"] == "m2dao"
 
 
 def test_a_job_that_fails_says_what_and_what_to_do(bpy, link, talker):
@@ -208,10 +244,9 @@ def test_the_real_backend_runs_its_doctor(bpy, modules, backend_python, tmp_path
     finally:
         modules["link"].stop_backend()
     assert found
-    written = {
-        path.name for path in modules["preferences"].EXTENSION_ROOT.rglob("__pycache__") if "client" not in str(path)
-    }
-    assert "backend" not in written
+    assert not list(
+        (modules["preferences"].EXTENSION_ROOT / "backend").rglob("__pycache__")
+    )  # nothing is written there
 
 
 def test_line_names_become_folder_names(modules):

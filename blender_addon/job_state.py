@@ -6,9 +6,9 @@ import time
 
 import bpy
 
-from .. import link
-from ..client.session import JobHandle
-from ..shared.errors import TalkerError
+from . import link
+from .client.session import JobHandle
+from .shared.errors import TalkerError
 
 _AREAS = {"VIEW_3D", "SEQUENCE_EDITOR", "PREFERENCES"}
 WATCH_S = 0.5
