@@ -8,7 +8,6 @@ from pathlib import Path
 
 from backend.media.audio import save_wav
 from backend.media.encode import MovieWriter
-from backend.models import find_model
 from backend.presenter.footage import GroundTruth, draw_footage
 from backend.presenter.speech import speak
 from backend.preprocess.canonical_face import load_canonical_face
@@ -37,7 +36,7 @@ def draw_clip(
 ) -> GroundTruth:  # fmt: skip
     """Draw the presenter saying `text` into a movie with sound at `path`. Returns the ground truth."""
     spoken = speak(text)
-    face = load_canonical_face(find_model("face_landmarker.task", models_dir))
+    face = load_canonical_face(models_dir)
     frames = int(Fraction(len(spoken.samples), spoken.sample_rate) * fps)
     sound = spoken.samples[: samples_for_frames(frames, spoken.sample_rate, fps)]
     with MovieWriter(path, width, height, fps, audio=(sound, spoken.sample_rate)) as movie:
