@@ -170,8 +170,9 @@ def _create(plan: EnvironmentPlan, base: Path, version: tuple[int, int], log: Ca
     for path in plan.requirements:
         arguments += ["-r", str(path)]
     total = sum(len(re.findall(r"^[A-Za-z0-9]", path.read_text(encoding="utf-8"), re.M)) for path in plan.requirements)
-    log(f"Installing about {total} packages")
-    pip.install(plan.python, arguments, total, log, plan.log_file)
+    if total:
+        log(f"Installing about {total} packages")
+        pip.install(plan.python, arguments, total, log, plan.log_file)
     wanted = wanted_stamp(plan, version)
     if plan.torch is not None:
         log(f"Installing torch, {wanted['torch'].upper()} build")
@@ -210,13 +211,16 @@ def _check_imports(plan: EnvironmentPlan, log: Callable[[str], None]) -> None:
 
 
 def write_launcher(path: Path, python: Path, root: Path) -> None:
-    """A small script at `path` (with .cmd added on Windows) that runs the backend's command line, `talker`."""
+    """A small script at `path` (with .cmd added on Windows) that runs the backend's command line, `talker`.
+
+    -P keeps a folder called backend in the user's working folder from being taken for ours.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     if sys.platform == "win32":
-        text = f'@echo off\r\nset "PYTHONPATH={root}"\r\n"{python}" -m backend %*\r\n'
+        text = f'@echo off\r\nset "PYTHONPATH={root}"\r\n"{python}" -P -m backend %*\r\n'
         path.with_suffix(".cmd").write_text(text, encoding="utf-8")
         return
-    text = f'#!/bin/sh\nPYTHONPATH={_quoted(root)} exec {_quoted(python)} -m backend "$@"\n'
+    text = f'#!/bin/sh\nPYTHONPATH={_quoted(root)} exec {_quoted(python)} -P -m backend "$@"\n'
     temporary = path.with_suffix(".partial")
     temporary.write_text(text, encoding="utf-8")
     temporary.chmod(0o755)

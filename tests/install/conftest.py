@@ -3,6 +3,7 @@
 TALKER_ZIP names the zip (build_addon.py test sets it), TALKER_BACKEND_PYTHON the backend's Python.
 """
 
+import importlib
 import os
 import shutil
 import sys
@@ -34,9 +35,9 @@ def home() -> Path:
 @pytest.fixture(scope="session")
 def installed(zip_file, home):
     """bpy, after the zip was installed and enabled; removed again at the end, or the process would not exit cleanly."""
-    import addon_utils
     import bpy
 
+    addon_utils = importlib.import_module("addon_utils")  # to be found only once bpy is there
     bpy.ops.wm.read_factory_settings(use_empty=True)
     outcome = bpy.ops.extensions.package_install_files(
         filepath=str(zip_file), repo="user_default", enable_on_install=True
