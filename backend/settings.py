@@ -54,6 +54,54 @@ class RenderSettings:
 
 
 @dataclass(frozen=True)
+class SpeechSettings:
+    """Sound to speech curves."""
+
+    half_width_s: float = 0.2
+    """Sound from this long before a frame to this long after it is heard, seconds."""
+    taps: int = 17
+    """Feature vectors in that window."""
+    components: int = 8
+    """Principal components of the speech curves that are predicted; six hold 97 % of them."""
+    members: int = 5
+    """Nets whose mean is taken; each is stopped by its own held-out blocks."""
+    block_s: float = 2.0
+    """Length of those blocks, seconds."""
+    hidden: int = 48
+    """Width of the nets."""
+    dropout: float = 0.35
+    """Share of activations dropped while learning."""
+    steps: int = 400
+    """Learning steps for 18 s of footage; more for longer footage."""
+    check_every: int = 20
+    """Steps between looks at the held-out blocks."""
+    batch: int = 64
+    """Windows in a step."""
+    rate: float = 3e-3
+    """Highest learning rate (AdamW, one cycle)."""
+    weight_decay: float = 1e-2
+    """AdamW's weight decay."""
+    time_jitter_s: float = 0.02
+    """Windows are drawn this far off the frames' times, with the curves interpolated, seconds."""
+    noise: float = 0.25
+    """Noise on every feature, in deviations."""
+    loudness_noise: float = 0.3
+    """Random loudness of a window, in deviations."""
+    tone_noise: float = 0.2
+    """Random tone colour of a window, in deviations."""
+    silence_share: float = 0.04
+    """Share of windows that are silence, in which the mouth is taught to rest."""
+    voice_prior_s: float = 3.0
+    """A line's own loudness and tone count as much as the training voice's after this many seconds of voice."""
+    ridge: float = 0.1
+    """Caution of the map from the nets' outputs to curves, as a share of the outputs' variance."""
+    expressiveness: float = 0.6
+    """0: the likeliest curves, which move too little; 1: curves that move as much as the footage's."""
+    seed: int = 0
+    """Seed of everything random."""
+
+
+@dataclass(frozen=True)
 class ServeSettings:
     """The backend process and its jobs."""
 
@@ -123,8 +171,9 @@ class PortraitSettings:
     """Principal components of the upper-face curves, at most."""
     component_variance: float = 0.99
     """Variance of the curves that the components must explain."""
-    motion_windows_s: tuple[float, ...] = (0.2, 0.8)
-    """Low-pass windows through which the torso sees the head's motion, seconds (standard deviations)."""
+    motion_windows_s: tuple[float, ...] = (0.1,)
+    """Low-pass windows through which the torso sees the head's motion, seconds (standard deviations;
+    0: as it is)."""
     audio_windows: int = 8
     """Audio windows that the baseline's code attends over."""
     audio_taps: int = 16

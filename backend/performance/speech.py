@@ -1,0 +1,236 @@
+"""Audio to speech curves: what the voice says about jaw and lips; the rest is held as the speaker's style."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from backend.media.audio_features import FLOOR, MELS, AudioFeatures
+from backend.performance.curves import SPEECH_CURVES, Performance
+from backend.performance.speech_net import SpeechNet, train_net
+from backend.settings import SpeechSettings
+from shared.errors import InputError
+from shared.jobs import Reporter
+
+SPEECH_FILE = "speech.safetensors"
+"""Name of a saved speech model in a model's folder."""
+_NAMED = ("jawOpen", "mouthClose", "mouthLowerDownLeft", "mouthUpperUpLeft")
+_SPREAD_FLOOR = 0.02
+"""Curves that move less than this are not blown up to unit deviation."""
+_ACTIVE_NATS = 5.0
+"""Sound within so many nats of the loud parts counts as voice."""
+_MIN_FRAMES = 25
+
+
+class VoiceNormaliser:
+    """Log-mel to a voice-independent scale: zero mean, unit deviation of every band while the line's voice sounds.
+
+    A short line says little about its voice, so its statistics are mixed with the training voice's.
+    """
+
+    def __init__(self, mean: np.ndarray, deviation: np.ndarray, prior_s: float) -> None:
+        self.mean, self.deviation, self.prior_s = mean, deviation, prior_s
+
+    @classmethod
+    def fit(cls, features: AudioFeatures, prior_s: float) -> VoiceNormaliser:
+        """From the training line. Raises InputError if it is silent."""
+        statistics = _voice_statistics(features)
+        if statistics is None:
+            raise InputError("The footage's sound is silent.", "Give its sound as a file with --audio WAV.")
+        return cls(statistics[0], statistics[1], prior_s)
+
+    def apply(self, features: AudioFeatures) -> AudioFeatures:
+        """The line on that scale."""
+        mean, deviation = self.mean, self.deviation
+        statistics = _voice_statistics(features)
+        if statistics is not None:
+            weight = statistics[2] / (statistics[2] + self.prior_s)
+            mean = mean + weight * (statistics[0] - mean)
+            deviation = deviation + weight * (statistics[1] - deviation)
+        scaled = np.clip((features.log_mel - mean) / deviation, -4.0, 4.0).astype(np.float32)
+        return AudioFeatures(scaled, features.rate_hz, features.start_s)
+
+
+def _voice_statistics(features: AudioFeatures) -> tuple[np.ndarray, np.ndarray, float] | None:
+    """Mean and deviation (80,) of the bands while voice sounds, and for how many seconds it does; None in silence."""
+    loudness = features.log_mel.mean(axis=1)
+    loud = np.percentile(loudness, 95)
+    if loud < np.log(FLOOR) + 0.5:
+        return None
+    active = features.log_mel[loudness > loud - _ACTIVE_NATS]
+    return active.mean(axis=0), active.std(axis=0) + 0.3, len(active) / features.rate_hz
+
+
+class SpeechModel:
+    """Audio to speech curves of one speaker. Make it with `fit` or `from_state`."""
+
+    def __init__(self, settings: SpeechSettings, net: SpeechNet, state: dict[str, np.ndarray]) -> None:
+        self.settings, self.net, self._state = settings, net, state
+
+    @classmethod
+    def fit(
+        cls,
+        features: AudioFeatures,
+        curves: np.ndarray,
+        times_s: np.ndarray,
+        settings: SpeechSettings | None = None,
+        report: Reporter | None = None,
+    ) -> SpeechModel:
+        """Learn from footage.
+
+        features: of the footage's sound in sync with its picture; curves: (T, K) with the speech curves first
+        (performance.curves) at `times_s` (T,) seconds. Hand in training frames only: what is held out must not be seen.
+        Components of the curves are trusted as far as sound predicts them on blocks that were not learned from; the
+        rest stays at its mean. Same seed, same model. Raises InputError for less than a second of footage or silence.
+        """
+        settings = settings or SpeechSettings()
+        if len(curves) < _MIN_FRAMES:
+            raise InputError(f"{len(curves)} frames are too few to learn speech from.", "Use longer footage.")
+        settings = replace(settings, steps=_steps_for(len(curves), settings))
+        speech = np.asarray(curves, np.float64)[:, : len(SPEECH_CURVES)]
+        style = speech.mean(axis=0)
+        targets = _targets(speech, settings.components)
+        rest = _rest_target(speech, targets)
+
+        voice = VoiceNormaliser.fit(features, settings.voice_prior_s)
+        normal = voice.apply(features)
+        silence = np.clip((np.log(FLOOR) - voice.mean) / voice.deviation, -4.0, 4.0).astype(np.float32)
+        trained = train_net(
+            lambda at: normal.windows(at, settings.half_width_s, settings.taps).astype(np.float32),
+            np.asarray(times_s, np.float64), targets, rest, silence, settings, report or Reporter(),
+        )  # fmt: skip
+        readout, offset, correlation = _read_out(trained.out_of_fold, speech, settings)
+        state = {
+            "style": style,
+            "readout": readout,
+            "offset": offset,
+            "correlation": correlation,
+            "low": np.minimum(speech.min(axis=0), style),
+            "high": np.maximum(speech.max(axis=0), style),
+            "voice_mean": voice.mean,
+            "voice_deviation": voice.deviation,
+            "voice_prior_s": np.array([voice.prior_s]),
+            "window": np.array([settings.half_width_s, settings.taps]),
+        }
+        return cls(settings, trained.net, {name: value.astype(np.float32) for name, value in state.items()})
+
+    @property
+    def correlation(self) -> np.ndarray:
+        """(27,) correlation of each curve with its prediction, on blocks that were not learned from."""
+        return self._state["correlation"]
+
+    def predict_array(self, features: AudioFeatures, times_s: np.ndarray) -> np.ndarray:
+        """(T, 27) float32 speech curves in [0, 1] at the exact times (T,) of a line, any voice."""
+        s = self._state
+        half_width_s, taps = float(s["window"][0]), int(s["window"][1])
+        voice = VoiceNormaliser(s["voice_mean"], s["voice_deviation"], float(s["voice_prior_s"][0]))
+        normal = voice.apply(features)
+        parts = []
+        for first in range(0, len(times_s), 2048):
+            x = torch.from_numpy(normal.windows(times_s[first : first + 2048], half_width_s, taps).astype(np.float32))
+            members = self.net.first.weight.shape[0]
+            with torch.no_grad():
+                parts.append(self.net(x.expand(members, *x.shape)).mean(dim=0).numpy())
+        curves = s["style"] + (np.concatenate(parts) - s["offset"]) @ s["readout"]
+        margin = 0.1 * (s["high"] - s["low"])
+        return np.clip(np.clip(curves, s["low"] - margin, s["high"] + margin), 0.0, 1.0).astype(np.float32)
+
+    def predict(self, features: AudioFeatures, times_s: np.ndarray, fps: Fraction | None = None) -> Performance:
+        """The same as named curves. fps: of the times, by default that of their median distance."""
+        if fps is None:
+            step = float(np.median(np.diff(times_s))) if len(times_s) > 1 else 1.0
+            fps = Fraction(1.0 / step).limit_denominator(1001)
+        return Performance.from_array(fps, self.predict_array(features, times_s), SPEECH_CURVES)
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """Everything as tensors, for a safetensors file."""
+        net = {f"net.{name}": value.clone() for name, value in self.net.state_dict().items()}
+        return net | {name: torch.from_numpy(value.copy()) for name, value in self._state.items()}
+
+    @classmethod
+    def from_state(cls, state: dict[str, torch.Tensor]) -> SpeechModel:
+        """The model that `state` came from. Raises InputError if parts are missing or do not fit."""
+        try:
+            weights = {name[4:]: value for name, value in state.items() if name.startswith("net.")}
+            values = {name: np.asarray(value) for name, value in state.items() if not name.startswith("net.")}
+            members, _, hidden = weights["first.weight"].shape
+            taps = int(values["window"][1])
+            settings = SpeechSettings(
+                half_width_s=float(values["window"][0]), taps=taps, hidden=hidden, members=members
+            )
+            net = SpeechNet(members, taps, MELS, hidden, weights["last.weight"].shape[2], 0.0, 0)
+            net.load_state_dict(weights)
+        except (KeyError, ValueError, RuntimeError) as error:
+            raise InputError(f"The speech model is damaged ({error}).", "Train the model again.") from error
+        return cls(settings, net.eval(), values)
+
+    def save(self, folder: Path) -> None:
+        """Write SPEECH_FILE into a model's folder, through a temporary name."""
+        path = folder / SPEECH_FILE
+        temporary = path.with_suffix(".partial")
+        save_file({name: np.ascontiguousarray(value.numpy()) for name, value in self.state().items()}, temporary)
+        os.replace(temporary, path)
+
+    @classmethod
+    def load(cls, folder: Path) -> SpeechModel:
+        """Read what `save` wrote. Raises InputError if it is missing or damaged."""
+        path = folder / SPEECH_FILE
+        try:
+            state = load_file(path)
+        except (OSError, SafetensorError) as error:
+            raise InputError(f"{path} cannot be read ({error}).", "Train the model again.") from error
+        return cls.from_state({name: torch.from_numpy(value) for name, value in state.items()})
+
+
+def _steps_for(frames: int, settings: SpeechSettings) -> int:
+    """Longer footage bears more steps before it is learned by heart."""
+    return int(settings.steps * np.clip((frames / 450) ** 0.5, 1.0, 3.0))
+
+
+def _opening(speech: np.ndarray) -> np.ndarray:
+    """(T,) how far the lips are apart: the jaw's opening less what the lips close of it."""
+    return speech[:, SPEECH_CURVES.index("jawOpen")] - speech[:, SPEECH_CURVES.index("mouthClose")]
+
+
+def _targets(speech: np.ndarray, components: int) -> np.ndarray:
+    """(T, D) float32 what the net learns, each of mean 0 and deviation 1: the opening and the curves it is made of by
+    name, since they are what the voice tells and what the eye sees, and the principal components of all curves."""
+    named = np.stack([_opening(speech), *(speech[:, SPEECH_CURVES.index(name)] for name in _NAMED)], axis=1)
+    centred = speech - speech.mean(axis=0)
+    left, sizes, _ = np.linalg.svd(centred, full_matrices=False)
+    kept = max(1, min(components, int((sizes > 1e-3 * sizes[0]).sum())))
+    named = (named - named.mean(axis=0)) / np.maximum(named.std(axis=0), _SPREAD_FLOOR)
+    return np.concatenate([named, left[:, :kept] * np.sqrt(len(speech))], axis=1).astype(np.float32)
+
+
+def _rest_target(speech: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """(D,) the mouth at rest: the mean of the tenth of frames in which it is most closed."""
+    opening = _opening(speech)
+    return targets[opening <= np.percentile(opening, 10)].mean(axis=0).astype(np.float32)
+
+
+def _read_out(
+    predicted: np.ndarray, speech: np.ndarray, settings: SpeechSettings
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Matrix (D, 27), offset (D,) and correlations (27,) that turn the net's outputs into curves.
+
+    Fitted by ridge regression on predictions (T, D) that never saw what they predict, so that what sound does not tell
+    stays at the speaker's style. Least squares alone answers doubt with half-open lips: where sound does predict a
+    curve, a share of its lost deviation is given back (`expressiveness`), so that closures close.
+    """
+    offset = predicted.mean(axis=0)
+    p, t = predicted - offset, speech - speech.mean(axis=0)
+    gram = p.T @ p
+    readout = np.linalg.solve(gram + settings.ridge * np.trace(gram) / len(gram) * np.eye(len(gram)), p.T @ t)
+    fitted = p @ readout
+    norms = np.sqrt((fitted**2).mean(axis=0) * (t**2).mean(axis=0)) + 1e-8
+    correlation = (fitted * t).mean(axis=0) / norms
+    trust = np.clip((correlation - 0.1) / 0.2, 0.0, 1.0)
+    return readout * trust * np.maximum(correlation, 0.3) ** (-settings.expressiveness * trust), offset, correlation
