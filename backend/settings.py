@@ -102,6 +102,22 @@ class SpeechSettings:
 
 
 @dataclass(frozen=True)
+class EvaluateSettings:
+    """A model's scores on frames it has not seen."""
+
+    driven_by: str = "audio"
+    """audio: speech curves as the sound predicts them; track: the footage's own, the ceiling for audio."""
+    size: int | None = None
+    """Width and height of the pictures compared, px; None: those of the training."""
+    engine: str = "native"
+    """Rasteriser: native, cuda or reference."""
+    threads: int = 0
+    """Threads; 0: all cores."""
+    models_dir: str | None = None
+    """Folder with the model files, for machines without a network."""
+
+
+@dataclass(frozen=True)
 class ServeSettings:
     """The backend process and its jobs."""
 

@@ -1,0 +1,105 @@
+"""Scores of faces as MediaPipe's landmarker sees them: lip landmarks, expression, jitter, opening of the lips."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from backend.performance.curves import SPEECH_CURVES
+from backend.preprocess.canonical_face import (
+    CHIN,
+    FOREHEAD_TOP,
+    LIP_RING_INNER,
+    LIP_RING_OUTER,
+    LOWER_LIP_INNER,
+    RIGID_POINTS,
+    UPPER_LIP_INNER,
+)
+from backend.preprocess.face import Landmarker, square_around
+
+SCORE_SIZE = 256
+"""Landmark distances are given in px of a picture of this size."""
+LIPS = tuple(LIP_RING_OUTER) + tuple(LIP_RING_INNER)
+LOOK_SIZE = 512
+"""Pictures are enlarged to this size first: the landmarker is poor on small ones."""
+
+
+@dataclass
+class FaceTrack:
+    """A face measured in T pictures; NaN where it was not found."""
+
+    landmarks: np.ndarray
+    """(T, 478, 3) px of a picture of SCORE_SIZE."""
+    expression: np.ndarray
+    """(T, 27) blendshapes of jaw and lips, in the order of SPEECH_CURVES."""
+
+    @property
+    def found(self) -> np.ndarray:
+        """(T,) bool."""
+        return np.isfinite(self.landmarks[:, 0, 0])
+
+    @property
+    def opening(self) -> np.ndarray:
+        """(T,) gap between the inner lips in face heights."""
+        gap = np.linalg.norm(self.landmarks[:, UPPER_LIP_INNER] - self.landmarks[:, LOWER_LIP_INNER], axis=1)
+        return gap / np.linalg.norm(self.landmarks[:, FOREHEAD_TOP] - self.landmarks[:, CHIN], axis=1)
+
+
+class FaceMeter:
+    """Measures faces picture by picture. Close it after use, or use it as a context manager."""
+
+    def __init__(self, models_dir: str | None = None) -> None:
+        self._landmarker = Landmarker(models_dir, max_faces=1)
+
+    def __enter__(self) -> FaceMeter:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._landmarker.close()
+
+    def measure(self, picture: np.ndarray, around: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Landmarks (478, 3) px of SCORE_SIZE and expression (27,), both NaN if there is no face.
+
+        picture: (S, S, 3) uint8 RGB. around: (4,) left, top, right, bottom of the recorded face, px of the picture; the
+        rendered and the recorded picture are cut alike, so that the landmarker errs alike.
+        """
+        size = picture.shape[0]
+        large = cv2.resize(picture, (LOOK_SIZE, LOOK_SIZE), interpolation=cv2.INTER_CUBIC)
+        faces = self._landmarker.find(large, square_around(around * (LOOK_SIZE / size)))
+        if not faces:
+            return np.full((478, 3), np.nan), np.full(len(SPEECH_CURVES), np.nan)
+        names = self._landmarker.blendshape_names
+        order = [names.index(name) for name in SPEECH_CURVES]
+        return faces[0].landmarks * (SCORE_SIZE / LOOK_SIZE), faces[0].blendshapes[order]
+
+
+def landmark_distance(rendered: FaceTrack, recorded: FaceTrack) -> tuple[float, float]:
+    """Mean distance of the lips' landmarks in px at 256 px: as they lie, and with the lips' centroid removed.
+
+    The measure of Chen et al. 2018 ("Lip Movements Generation at a Glance"), on MediaPipe's lips. NaN without a frame
+    in which both faces were found.
+    """
+    both = rendered.found & recorded.found
+    if not both.any():
+        return float("nan"), float("nan")
+    a, b = (track.landmarks[both][:, LIPS, :2] for track in (rendered, recorded))
+    centred = (a - a.mean(axis=1, keepdims=True)) - (b - b.mean(axis=1, keepdims=True))
+    return float(np.linalg.norm(a - b, axis=2).mean()), float(np.linalg.norm(centred, axis=2).mean())
+
+
+def expression_error(rendered: FaceTrack, recorded: FaceTrack) -> float:
+    """Mean absolute difference of the blendshapes of jaw and lips, in [0, 1]; NaN without a common frame."""
+    both = rendered.found & recorded.found
+    return float(np.abs(rendered.expression[both] - recorded.expression[both]).mean()) if both.any() else float("nan")
+
+
+def jitter(rendered: FaceTrack, recorded: FaceTrack) -> float:
+    """Shaking that the recorded head has not: RMS second difference in time of the difference of the upper face's
+    landmarks, px at 256 px. NaN without three frames in a row."""
+    both = rendered.found & recorded.found
+    difference = (rendered.landmarks - recorded.landmarks)[:, RIGID_POINTS, :2]
+    second = difference[2:] - 2 * difference[1:-1] + difference[:-2]
+    second = second[both[2:] & both[1:-1] & both[:-2]]
+    return float(np.sqrt(np.square(second).sum(axis=2).mean())) if len(second) else float("nan")

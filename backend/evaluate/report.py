@@ -1,0 +1,267 @@
+"""The harness: a model drawn on frames it has never seen, and what it is worth in figures and pictures."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from backend.evaluate import closure, metrics
+from backend.evaluate.compose import behind_head, over
+from backend.evaluate.faces import LIPS, FaceMeter, FaceTrack, expression_error, jitter, landmark_distance
+from backend.evaluate.lip_sync import lips_follow
+from backend.evaluate.sheet import ComparisonSheet
+from backend.media.audio import SPEECH_RATE, load_audio
+from backend.media.audio_features import AudioFeatures
+from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES
+from backend.performance.speech import SpeechModel
+from backend.portrait.audio_code import audio_windows
+from backend.portrait.portrait import Drive, Portrait
+from backend.settings import EvaluateSettings
+from backend.subject import Subject, Track
+from shared import layout
+from shared.errors import InputError
+from shared.jobs import Reporter
+
+SHEET_FILE = "evaluation.png"
+SHEET_FRAMES = 5
+PHONE_CONTEXT_S = 15.0
+"""Sound before the held-out frames that is given to the recogniser: it needs whole sentences."""
+VARIANTS = ("recorded", "synthesised", "static")
+TABLE_COLUMNS = (
+    *("psnr", "psnr_head", "psnr_mouth", "ssim", "gmsd"),
+    *("lmd", "lmd_shape", "expression_error", "seam", "jitter", "closure"),
+)
+
+
+def evaluate(
+    subject: Subject, model_name: str | None, report: Reporter, settings: EvaluateSettings | None = None
+) -> dict:
+    """Score a model on the frames kept out of its training, driven by their own sound.
+
+    What audio does not tell (blinks, brows, gaze, head pose) comes from the footage, for every recipe alike, as in the
+    papers of this field. Returns {model, recipe, preset, minutes, size, frames, driven_by, scores: {recorded: S,
+    synthesised: S or None}, static: S, phones, sheet}. recorded: the drawn head over the recorded torso and background;
+    synthesised: everything drawn, over the plate (None for a recipe without a torso); static: as recorded, with the
+    performance held at its mean. S = {psnr, psnr_head, psnr_mouth (dB), ssim, gmsd, lmd, lmd_shape (px at 256 px),
+    expression_error, seam, jitter, closure, lip_correlation, lip_lag (frames), frames_with_face}; None where a figure
+    cannot be had. Writes a contact sheet into the model's folder.
+
+    Raises InputError when there is no such model, or it was trained on every frame.
+    """
+    settings = settings or EvaluateSettings()
+    name = model_name or newest_model(subject)
+    folder = layout.model_folder(subject.root, name)
+    portrait = Portrait.open(folder)
+    training = _training_record(folder)
+    track = subject.track()
+    frames = held_out_frames(training, subject.frame_count, name)
+    frames = frames[track.confidence[frames] > 0]
+    if not len(frames):
+        raise InputError(f"No held-out frame of {name!r} shows the face.", "Train with another --holdout.")
+    size = settings.size or int(training["settings"]["size"])
+    drives = _drives(portrait, subject, track, folder, frames[0], settings.driven_by)
+    scorer = _Scorer(subject, track, portrait, size, settings)
+    report.phase("evaluate", len(frames))
+    with FaceMeter(settings.models_dir) as meter:
+        for frame in frames:
+            scorer.add(int(frame), drives, meter)
+            report.step()
+    report.phase("closure")
+    phones, times_s = _phones(subject, track.times_s[frames])
+    scores = scorer.scores(phones, times_s)
+    sheet = folder / SHEET_FILE
+    scorer.sheet.save(sheet)
+    return {
+        "model": name,
+        "recipe": training["recipe"],
+        "preset": training["preset"],
+        "minutes": round(float(training["minutes"]), 3),
+        "steps": training.get("steps"),
+        "size": size,
+        "frames": len(frames),
+        "driven_by": settings.driven_by,
+        "scores": {"recorded": scores["recorded"], "synthesised": scores.get("synthesised")},
+        "static": scores["static"],
+        "phones": "pocketsphinx" if closure.is_available() else "pocketsphinx is not installed: no closure score",
+        "sheet": str(sheet),
+    }
+
+
+def markdown_table(results: Sequence[dict]) -> str:
+    """Results of `evaluate` as one Markdown table, each beside its static head."""
+    head = ["model", "size", "minutes", "frames", "shown", *TABLE_COLUMNS]
+    rows = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    for result in results:
+        shown = {"recorded torso": result["scores"]["recorded"], "all synthesised": result["scores"]["synthesised"]}
+        for label, scores in {**shown, "static head": result["static"]}.items():
+            if scores is None:
+                continue
+            about = [result["model"], result["size"], f"{result['minutes']:.1f}", result["frames"], label]
+            values = [_cell(column, scores[column]) for column in TABLE_COLUMNS]
+            rows.append("| " + " | ".join([*map(str, about), *values]) + " |")
+    return "\n".join(rows) + "\n"
+
+
+def newest_model(subject: Subject) -> str:
+    """Name of the model that was trained last. Raises InputError if there is none."""
+    configs = list((subject.root / layout.MODELS_FOLDER).glob(f"*/{layout.MODEL_CONFIG_FILE}"))
+    if not configs:
+        raise InputError(f"{subject.root} holds no trained model.", "Train one first.")
+    return max(configs, key=lambda path: path.stat().st_mtime).parent.name
+
+
+def held_out_frames(training: dict, frame_count: int, name: str) -> np.ndarray:
+    """Indices (from 0) of the frames that a model's training never saw. Raises InputError if it saw them all."""
+    trained = int(training["trained_frames"])
+    if trained >= frame_count:
+        raise InputError(
+            f"The model {name!r} was trained on every frame: nothing is left to score it on.",
+            "Train one with --holdout 11.",
+        )
+    return np.arange(trained, frame_count)
+
+
+def _training_record(folder: Path) -> dict:
+    """What config.json says of the training. Raises InputError if it says nothing."""
+    config = json.loads((folder / layout.MODEL_CONFIG_FILE).read_text(encoding="utf-8"))
+    if "training" not in config:
+        raise InputError(f"The model in {folder} is not trained to the end.", "Train it with --resume.")
+    return config["training"]
+
+
+def _drives(
+    portrait: Portrait, subject: Subject, track: Track, folder: Path, trained: int, driven_by: str
+) -> dict[str, Drive]:
+    """What moves the portrait through the whole clip: "driven" by sound or track, "static" at the mean performance."""
+    names = [str(name) for name in track.curve_names]
+    curves = track.curves[:, [names.index(name) for name in CURVE_NAMES]].astype(np.float32)
+    features = AudioFeatures.load(subject.root / layout.AUDIO_FEATURES_FILE)
+    still = np.broadcast_to(curves[:trained].mean(axis=0), curves.shape)
+    windows = still_windows = None
+    if portrait.needs_audio:
+        windows = audio_windows(features, track.times_s, portrait.settings)
+        still_windows = np.broadcast_to(windows[:trained].mean(axis=0), windows.shape)
+    elif driven_by == "audio":
+        curves = curves.copy()
+        curves[:, : len(SPEECH_CURVES)] = SpeechModel.load(folder).predict_array(features, track.times_s)
+    fps = float(subject.fps)
+    return {
+        "driven": portrait.drive(curves, track.camera_from_head, fps, windows),
+        "static": portrait.drive(still, track.camera_from_head, fps, still_windows),
+    }
+
+
+def _phones(subject: Subject, times_s: np.ndarray) -> tuple[list[closure.Phone], np.ndarray]:
+    """Phones about the held-out frames, and the frames' times (T,) on the phones' clock, seconds."""
+    if not closure.is_available():
+        return [], times_s
+    start = max(0.0, float(times_s[0]) - PHONE_CONTEXT_S)
+    first, last = round(start * SPEECH_RATE), round((float(times_s[-1]) + 1.0) * SPEECH_RATE)
+    samples = load_audio(subject.audio_path, SPEECH_RATE)[first:last]
+    return closure.find_phones(samples), times_s - start
+
+
+@dataclass
+class _Sums:
+    """Scores of one variant, frame by frame."""
+
+    values: dict[str, list[float]] = field(default_factory=dict)
+    landmarks: list[np.ndarray] = field(default_factory=list)
+    expression: list[np.ndarray] = field(default_factory=list)
+
+    def add(self, **values: float) -> None:
+        for key, value in values.items():
+            self.values.setdefault(key, []).append(value)
+
+    def see(self, landmarks: np.ndarray, expression: np.ndarray) -> None:
+        self.landmarks.append(landmarks)
+        self.expression.append(expression)
+
+    def face_track(self) -> FaceTrack:
+        return FaceTrack(np.stack(self.landmarks), np.stack(self.expression))
+
+
+class _Scorer:
+    """Draws frames, compares them with the recorded ones, and forgets them again: memory stays flat."""
+
+    def __init__(
+        self, subject: Subject, track: Track, portrait: Portrait, size: int, settings: EvaluateSettings
+    ) -> None:
+        self.portrait, self.size, self.settings = portrait, size, settings
+        self.pictures, self.maps = subject.frames(size), subject.regions(size)
+        self.plate = subject.background(size).astype(np.float32) / 255.0
+        self.points = track.landmarks[..., :2] * (size / subject.info.size)
+        self.sums = {name: _Sums() for name in (*VARIANTS, "truth")}
+        if not portrait.has_torso:
+            del self.sums["synthesised"]
+        self.sheet = ComparisonSheet(SHEET_FRAMES)
+
+    def draw(self, frame: int, drives: dict[str, Drive]) -> dict[str, np.ndarray]:
+        """Every variant of a frame, (S, S, 3) uint8."""
+        options = {"engine": self.settings.engine, "threads": self.settings.threads}
+        backdrop = behind_head(self.pictures[frame], self.maps[frame])
+        head = self.portrait.render(drives["driven"], frame, self.size, torso=False, **options)
+        still = self.portrait.render(drives["static"], frame, self.size, torso=False, **options)
+        drawn = {"recorded": over(head, backdrop), "static": over(still, backdrop)}
+        if self.portrait.has_torso:
+            whole = self.portrait.render(drives["driven"], frame, self.size, **options)
+            drawn["synthesised"] = over(whole, self.plate)
+        return drawn
+
+    def add(self, frame: int, drives: dict[str, Drive], meter: FaceMeter) -> None:
+        """Draw and score one frame (index from 0)."""
+        truth, regions, points = np.asarray(self.pictures[frame]), np.asarray(self.maps[frame]), self.points[frame]
+        head = metrics.head_weight(regions)
+        mouth = metrics.mouth_weight(points[list(LIPS)], *truth.shape[:2])
+        around = np.concatenate([points.min(axis=0), points.max(axis=0)])
+        self.sums["truth"].see(*meter.measure(truth, around))
+        drawn = self.draw(frame, drives)
+        for name, picture in drawn.items():
+            self.sums[name].add(
+                psnr=metrics.psnr(picture, truth),
+                psnr_head=metrics.psnr(picture, truth, head),
+                psnr_mouth=metrics.psnr(picture, truth, mouth),
+                ssim=metrics.ssim(picture, truth),
+                gmsd=metrics.gmsd(picture, truth, head),
+                seam=metrics.seam(picture, truth, regions),
+            )
+            self.sums[name].see(*meter.measure(picture, around))
+        self.sheet.add(truth, drawn["recorded"], drawn.get("synthesised"))
+
+    def scores(self, phones: Sequence[closure.Phone], times_s: np.ndarray) -> dict[str, dict]:
+        """S of every variant drawn."""
+        truth, still = self.sums["truth"].face_track(), self.sums["static"].face_track()
+        result = {}
+        for name, sums in self.sums.items():
+            if name == "truth":
+                continue
+            track = sums.face_track()
+            score = {key: float(np.nanmean(values)) for key, values in sums.values.items() if np.isfinite(values).any()}
+            score["lmd"], score["lmd_shape"] = landmark_distance(track, truth)
+            score["expression_error"] = expression_error(track, truth)
+            score["jitter"] = jitter(track, truth)
+            score["closure"], score["closures"] = closure.closure(phones, times_s, track.opening, truth.opening)
+            if name != "static":
+                following = lips_follow(track.opening, truth.opening, still.opening)
+                score["lip_correlation"], score["lip_lag"] = following.at_zero, following.best_lag
+            score["frames_with_face"] = int(track.found.sum())
+            result[name] = {key: _plain(score.get(key)) for key in (*sums.values, *score)}
+        return result
+
+
+def _plain(value: float | int | None) -> float | int | None:
+    """A figure for JSON: rounded, None where it is no number."""
+    if value is None or isinstance(value, int):
+        return value
+    return round(value, 4) if math.isfinite(value) else None
+
+
+def _cell(column: str, value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.1f}" if column.startswith("psnr") else f"{value:.3f}"
