@@ -11,6 +11,8 @@ from backend.presenter.speech import SpokenLine
 
 MOUTH_CURVES = ("jaw", "press", "pucker", "wide", "tuck")
 _GRID_HZ = 200
+_ANTICIPATION_S = 0.1
+"""How far jaw and lip shapes run ahead of the sound that they prepare; closures are on time, or p would be no p."""
 
 # Mouth targets by phoneme mnemonic without stress and length marks: jaw, press, pucker, wide, tuck, each in [0, 1].
 _SILENT = (0.02, 0.1, 0.0, 0.0, 0.0)
@@ -53,7 +55,8 @@ def mouth_curves(line: SpokenLine, times_s: np.ndarray) -> np.ndarray:
     for (start, name), end in zip(line.phonemes, ends, strict=True):
         key = name.strip("',:;*")
         targets[(grid >= start) & (grid < end)] = _TARGETS.get(key, _TARGETS.get(key[:1], _CONSONANT))
-    smooth = gaussian_filter1d(targets, 0.038 * _GRID_HZ, axis=0, mode="nearest")
+    ahead = np.roll(targets, -round(_ANTICIPATION_S * _GRID_HZ), axis=0)
+    smooth = gaussian_filter1d(ahead, 0.038 * _GRID_HZ, axis=0, mode="nearest")
     closed = gaussian_filter1d(targets[:, 1], 0.018 * _GRID_HZ, mode="nearest")
     smooth[:, 1] = closed
     smooth[:, 0] *= 1.0 - 0.95 * np.clip(closed * 1.3, 0.0, 1.0)
