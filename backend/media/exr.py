@@ -1,0 +1,86 @@
+"""Multilayer OpenEXR frames with the layer names for which Blender shows sockets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import OpenEXR
+
+from shared.errors import InputError
+
+LAYER = "head"
+"""Name of the view layer that all passes belong to."""
+_FLOAT_PASSES = ("Depth",)
+"""Passes stored as 32-bit floats; the others are HALF."""
+REC709_CHROMATICITIES = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)
+
+
+def channel_names(name: str, channels: int) -> list[str]:
+    """Full channel names of a pass: Combined is RGB(A), Depth is Z, one channel is X."""
+    if name == "Depth":
+        return [f"{LAYER}.Depth.Z"]
+    return [f"{LAYER}.{name}.{letter}" for letter in ("RGBA" if channels > 2 else "XY")[:channels]]
+
+
+def write_layers(
+    path: str | os.PathLike, passes: Mapping[str, np.ndarray], attributes: Mapping[str, str] | None = None
+) -> None:
+    """Write one frame, through a temporary name.
+
+    passes: name to (H, W) or (H, W, C) floats, all of one size: "Combined" (scene-linear premultiplied RGBA), "Depth"
+    (kept in 32 bits), mattes. attributes: text that goes into the header. Data and display window are the picture.
+    Raises ValueError when sizes differ, InputError when the file cannot be written.
+    """
+    path = Path(path)
+    sizes = {values.shape[:2] for values in passes.values()}
+    if len(sizes) != 1:
+        raise ValueError(f"passes of different sizes: {sorted(sizes)}")
+    channels = {}
+    for name, values in passes.items():
+        planes = values[..., None] if values.ndim == 2 else values
+        kind = np.float32 if name in _FLOAT_PASSES else np.float16
+        for index, channel in enumerate(channel_names(name, planes.shape[2])):
+            channels[channel] = np.ascontiguousarray(planes[..., index], dtype=kind)
+    header = {
+        "compression": OpenEXR.ZIP_COMPRESSION,
+        "type": OpenEXR.scanlineimage,
+        "chromaticities": REC709_CHROMATICITIES,
+        **(attributes or {}),
+    }
+    temporary = path.with_name(path.name + ".partial")
+    try:
+        OpenEXR.File(header, channels).write(str(temporary))
+        os.replace(temporary, path)
+    except (OSError, RuntimeError) as error:
+        temporary.unlink(missing_ok=True)
+        raise InputError(f"{path} cannot be written ({error}).", "Check the folder and the free space.") from error
+
+
+def read_layers(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict]:
+    """Read what `write_layers` wrote: pass name to (H, W) or (H, W, C), and the header's attributes.
+
+    Raises InputError when it is missing, damaged, or holds no such passes.
+    """
+    try:
+        with OpenEXR.File(str(path), separate_channels=True) as file:
+            header = dict(file.header())
+            planes = {name: np.array(channel.pixels) for name, channel in file.channels().items()}
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"{path} cannot be read ({error}).", "Render it again.") from error
+    order = "RGBAXYZ"
+    grouped: dict[str, list[tuple[int, np.ndarray]]] = {}
+    for name, pixels in planes.items():
+        layer, _, rest = name.partition(".")
+        group, _, letter = rest.partition(".")
+        if layer == LAYER and letter in order:
+            grouped.setdefault(group, []).append((order.index(letter), pixels))
+    if not grouped:
+        raise InputError(f"{path} holds no {LAYER} passes.", "Render it again.")
+    passes = {}
+    for name, group in grouped.items():
+        pixels = [plane for _, plane in sorted(group, key=lambda item: item[0])]
+        passes[name] = pixels[0] if len(pixels) == 1 else np.stack(pixels, axis=-1)
+    return passes, header

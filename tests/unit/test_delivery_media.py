@@ -1,0 +1,99 @@
+"""Colour, EXR and movies as they are delivered."""
+
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from backend.media import colour
+from backend.media.encode import MovieWriter
+from backend.media.exr import channel_names, read_layers, write_layers
+from shared.errors import InputError
+
+
+@pytest.mark.parametrize("name", list(colour.TRANSFERS))
+def test_every_transfer_curve_goes_there_and_back(name):
+    to_linear, from_linear = colour.transfer(name)
+    display = np.linspace(0, 1, 1001)
+    assert np.abs(from_linear(to_linear(display)) - display).max() < 1e-5
+    assert np.all(np.diff(to_linear(display)) >= 0)
+    assert np.allclose(to_linear(np.array([0.0, 1.0])), [0.0, 1.0])
+
+
+def test_curves_have_the_values_of_their_standards():
+    assert abs(colour.srgb_to_linear(np.array(0.5)) - 0.214041) < 1e-5
+    assert abs(colour.rec709_to_linear(np.array(0.5)) - 0.259589) < 1e-5
+    assert abs(colour.linear_to_srgb(np.array(0.18)) - 0.461356) < 1e-5
+    with pytest.raises(InputError, match="unknown"):
+        colour.transfer("acescg")
+
+
+def test_premultiplied_colour_is_linearised_without_its_alpha():
+    rgb, alpha = np.array([[0.25, 0.125, 0.0], [0.0, 0.0, 0.0]]), np.array([0.5, 0.0])
+    linear = colour.premultiplied_to_linear(rgb, alpha, "srgb")
+    assert np.allclose(linear[0], [0.5 * 0.214041, 0.5 * 0.050876, 0.0], atol=1e-5)
+    assert np.array_equal(linear[1], np.zeros(3))
+
+
+def test_an_exr_comes_back_with_its_names_types_and_attributes(tmp_path):
+    rng = np.random.default_rng(0)
+    passes = {
+        "Combined": rng.random((7, 5, 4)).astype(np.float32),
+        "Depth": np.full((7, 5), 0.654321, np.float32),
+        "Oral": rng.random((7, 5)).astype(np.float32),
+    }
+    passes["Depth"][0, 0] = 1e10
+    write_layers(tmp_path / "head.000001.exr", passes, {"comments": "synthetic"})
+    again, header = read_layers(tmp_path / "head.000001.exr")
+    names = [channel.name for channel in header["channels"]]
+    assert sorted(names) == sorted([*(f"head.Combined.{c}" for c in "RGBA"), "head.Depth.Z", "head.Oral.X"])
+    assert again["Combined"].dtype == np.float16 and again["Depth"].dtype == np.float32
+    assert np.abs(again["Combined"] - passes["Combined"]).max() < 5e-4
+    assert np.array_equal(again["Depth"], passes["Depth"])
+    assert header["comments"] == "synthetic"
+    assert [p.name for p in tmp_path.iterdir()] == ["head.000001.exr"]
+
+
+def test_passes_of_different_sizes_and_folders_that_are_not_there_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="sizes"):
+        write_layers(tmp_path / "a.exr", {"Oral": np.zeros((2, 2)), "Face": np.zeros((3, 2))})
+    with pytest.raises(InputError, match="cannot be written"):
+        write_layers(tmp_path / "no" / "a.exr", {"Oral": np.zeros((2, 2))})
+    assert channel_names("Flow", 2) == ["head.Flow.X", "head.Flow.Y"]
+
+
+def written_movie(path, fps, frames, sound_s, size=(48, 64)):
+    rate = 16000
+    sound = (0.5 * np.sin(2 * np.pi * 440 * np.arange(round(sound_s * rate)) / rate)).astype(np.float32)
+    with MovieWriter(path, size[1], size[0], fps, (sound, rate), {"comment": "synthetic media"}) as movie:
+        for index in range(frames):
+            movie.write(np.full((*size, 3), (200, 40, index % 256), np.uint8))
+
+
+@pytest.mark.parametrize("fps", [Fraction(24000, 1001), Fraction(25), Fraction(30), Fraction(60000, 1001)])
+def test_a_movie_has_its_exact_rate_frames_colour_and_sound(tmp_path, fps):
+    written_movie(tmp_path / "p.mp4", fps, 31, 5.0)
+    with av.open(str(tmp_path / "p.mp4")) as container:
+        video = container.streams.video[0]
+        assert video.average_rate == fps
+        assert container.metadata["comment"] == "synthetic media"
+        assert video.codec_context.color_primaries == 1 and video.codec_context.pix_fmt == "yuv420p"
+        frames = list(container.decode(video))
+    assert len(frames) == 31
+    assert [f.pts * f.time_base for f in frames] == [n / fps for n in range(31)]
+    rgb = frames[7].to_ndarray(format="rgb24").reshape(-1, 3).mean(axis=0)
+    assert np.abs(rgb - [200, 40, 7]).max() < 4
+    with av.open(str(tmp_path / "p.mp4")) as container:
+        samples = sum(frame.samples for frame in container.decode(audio=0))
+    assert abs(samples / 48000 - float(31 / fps)) < 1024 / 48000 + 1e-3
+
+
+def test_odd_sizes_are_widened_and_a_broken_off_movie_leaves_nothing(tmp_path):
+    written_movie(tmp_path / "odd.mp4", Fraction(25), 2, 0.1, size=(45, 63))
+    with av.open(str(tmp_path / "odd.mp4")) as container:
+        assert (container.streams.video[0].width, container.streams.video[0].height) == (64, 46)
+    with pytest.raises(RuntimeError, match="stopped"), MovieWriter(tmp_path / "x.mp4", 64, 48, Fraction(25)) as movie:
+        movie.write(np.zeros((48, 64, 3), np.uint8))
+        raise RuntimeError("stopped")
+    assert [p.name for p in tmp_path.iterdir()] == ["odd.mp4"]
