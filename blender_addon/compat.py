@@ -24,7 +24,7 @@ import bpy
 def blend_relative_path_options() -> set[str]:
     """Options of a path property that may begin with "//"; newer Blenders want to be told."""
     option = "PATH_SUPPORTS_BLEND_RELATIVE"
-    return {option} if option in (bpy.props.StringProperty.__doc__ or "") else set()
+    return {option} if "is_path_supports_blend_relative" in bpy.types.Property.bl_rna.properties else set()
 
 
 # Timeline ----------------------------------------------------------------------------------------------------------
@@ -210,6 +210,21 @@ def is_shared_group(tree: bpy.types.NodeTree) -> bool:
     return not tree.is_embedded_data and tree.users > 1
 
 
+def drift_of_scaled(
+    canvas: tuple[int, int], picture: tuple[int, int], scale: tuple[float, float]
+) -> tuple[float, float]:
+    """How far (right, up; canvas px) the compositor misses with a scaled, smoothly sampled picture in a canvas.
+
+    Where the difference of their sizes is odd, 4.5 and later move the picture by half of its own pixels. Unscaled ones,
+    moved by whole pixels and sampled by the nearest, lie the same in every Blender.
+    """
+    scale_node = bpy.types.CompositorNodeScale.bl_rna.properties
+    if "space" in scale_node and "interpolation" not in scale_node:
+        return 0.0, 0.0
+    odd_x, odd_y = ((c - p) % 2 for c, p in zip(canvas, picture, strict=True))
+    return -0.5 * scale[0] * odd_x, -0.5 * scale[1] * odd_y
+
+
 _NODE_OPTIONS = {
     # (node type, option): (property of 4.x, input socket of 5.x, value of 4.x to value of 5.x)
     ("CompositorNodeScale", "space"): ("space", "Type", {"RELATIVE": "Relative", "RENDER_SIZE": "Render Size"}),
@@ -233,7 +248,8 @@ def set_node_option(node: bpy.types.Node, option: str, value: str) -> bool:
     if socket_name in node.inputs:
         node.inputs[socket_name].default_value = values[value]
     elif hasattr(node, property_name):
-        setattr(node, property_name, value)
+        known = node.bl_rna.properties[property_name].enum_items.keys()  # 4.2 says "Nearest", 4.5 "NEAREST"
+        setattr(node, property_name, next(item for item in known if item.upper() == value))
     else:
         return False
     return True

@@ -9,6 +9,7 @@ The group works in the footage's frame and hands out pictures in the scene's ren
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from . import keys, owned, strips
 OUTPUTS = ("Image", "Head", "Alpha", "Depth", "Oral", "Face", "Hair", "Torso")
 _COLOURS = ("Image", "Head")
 _COLUMN_PX, _ROW_PX = 220, 160
+_NO_DEPTH_M, _FARTHEST_M = 1e-6, 1e4
+"""Depths outside of these are no head's, metres."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ class _GroupMaker:
         self.inputs = group.nodes.new("NodeGroupInput")
         self.outputs = group.nodes.new("NodeGroupOutput")
         self._at(self.inputs, 5, -1)
-        self._at(self.outputs, 7, 0)
+        self._at(self.outputs, 8, 0)
 
     def make(self, background: Background, warnings: list[str]) -> None:
         canvas = self._canvas()
@@ -139,16 +142,22 @@ class _GroupMaker:
             placed = self._placed(head.outputs[name], size, 1, row, "NEAREST" if name == "Depth" else "BILINEAR")
             whole = self._math("ADD", canvas.outputs["Alpha"], placed, 3, row)
             if name == "Depth":
-                whole = self._empty_is_far(whole, row)
-            self._emit(name, whole, row, "NEAREST" if name == "Depth" else "BILINEAR")
+                fitted = self._fitted(whole, "NEAREST", 4, row)
+                self.group.links.new(self._empty_is_far(fitted, row), self.outputs.inputs[name])
+            else:
+                self._emit(name, whole, row)
 
     def _empty_is_far(self, depth: bpy.types.NodeSocket, row: int) -> bpy.types.NodeSocket:
-        """Outside of the crop there is nothing, as far away as the delivered frames say."""
-        nothing = self._math("LESS_THAN", depth, 1e-6, 4, row)
-        return self._math("MULTIPLY_ADD", nothing, layout.DEPTH_EMPTY, 5, row, depth)
+        """Outside of the crop, and where scaling mixed the head's depth with none, there is nothing: as far away as
+        the delivered frames say."""
+        outside = self._math("LESS_THAN", depth, _NO_DEPTH_M, 5, row)
+        beyond = self._math("GREATER_THAN", depth, _FARTHEST_M, 5, row + 0.5)
+        nothing = self._math("ADD", outside, beyond, 6, row)
+        far = self._math("MULTIPLY_ADD", nothing, layout.DEPTH_EMPTY, 6, row + 0.5, depth)
+        return self._math("MINIMUM", far, layout.DEPTH_EMPTY, 7, row)
 
-    def _emit(self, name: str, socket: bpy.types.NodeSocket, row: int, interpolation: str = "BILINEAR") -> None:
-        self.group.links.new(self._fitted(socket, interpolation, 6, row), self.outputs.inputs[name])
+    def _emit(self, name: str, socket: bpy.types.NodeSocket, row: int) -> None:
+        self.group.links.new(self._fitted(socket, "BILINEAR", 6, row), self.outputs.inputs[name])
 
     def _canvas(self) -> bpy.types.Node:
         """An empty picture of the footage's size, on which all others are placed."""
@@ -206,23 +215,36 @@ class _GroupMaker:
         return node
 
     def _placed(
-        self, socket: bpy.types.NodeSocket, size: tuple[int, int], column: int, row: int, interpolation="BILINEAR"
+        self,
+        socket: bpy.types.NodeSocket,
+        size: tuple[int, int],
+        column: int,
+        row: int,
+        interpolation: str = "BILINEAR",
     ) -> bpy.types.NodeSocket:
         """A picture of the crop, `size` px, scaled to footage px and moved to where the crop lies."""
         crop, (width, height) = self.take.crop, self.take.footage_size
-        if size != (crop.width, crop.height):
+        right = crop.x + crop.width / 2 - width / 2
+        up = height / 2 - crop.y - crop.height / 2
+        if size == (crop.width, crop.height):
+            # Pixel for pixel: Blender centres a picture half a pixel right and up where it cannot halve the rest.
+            interpolation = "NEAREST"
+            right, up = math.floor(right), math.floor(up)
+        else:
+            factors = crop.width / size[0], crop.height / size[1]
             scale = self.group.nodes.new("CompositorNodeScale")
             compat.set_node_option(scale, "space", "RELATIVE")
             compat.set_node_option(scale, "interpolation", interpolation)
-            scale.inputs["X"].default_value = crop.width / size[0]
-            scale.inputs["Y"].default_value = crop.height / size[1]
+            scale.inputs["X"].default_value, scale.inputs["Y"].default_value = factors
             self._at(scale, column, row)
             self.group.links.new(socket, scale.inputs["Image"])
             socket = scale.outputs["Image"]
+            if interpolation != "NEAREST":
+                drift_right, drift_up = compat.drift_of_scaled((width, height), size, factors)
+                right, up = right - drift_right, up - drift_up
         move = self.group.nodes.new("CompositorNodeTranslate")
         compat.set_node_option(move, "interpolation", interpolation)
-        move.inputs["X"].default_value = crop.x + crop.width / 2 - width / 2
-        move.inputs["Y"].default_value = height / 2 - crop.y - crop.height / 2
+        move.inputs["X"].default_value, move.inputs["Y"].default_value = right, up
         self._at(move, column + 1, row)
         self.group.links.new(socket, move.inputs["Image"])
         return move.outputs["Image"]
@@ -245,7 +267,7 @@ class _GroupMaker:
         self._at(node, column, row)
         return node.outputs["Image"]
 
-    def _math(self, operation: str, a, b, column: int, row: int, c=None) -> bpy.types.NodeSocket:
+    def _math(self, operation: str, a, b, column: int, row: float, c=None) -> bpy.types.NodeSocket:
         node = compat.new_math_node(self.group, operation)
         for index, value in enumerate(v for v in (a, b, c) if v is not None):
             if isinstance(value, float):
@@ -265,5 +287,5 @@ class _GroupMaker:
         keys.write(self.group, action, path, 0, frames, [0.0, 1.0, 0.0], "CONSTANT")
 
     @staticmethod
-    def _at(node: bpy.types.Node, column: int, row: int) -> None:
+    def _at(node: bpy.types.Node, column: float, row: float) -> None:
         node.location = (column * _COLUMN_PX, -row * _ROW_PX)

@@ -1,0 +1,27 @@
+"""Renders a frame and hands its pixels back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+
+def render(scene, addon, path: Path, *, sequencer: bool, file_format: str = "PNG") -> np.ndarray:
+    """(height, width, 4) values as stored in the file, first row on top."""
+    settings = scene.render.image_settings
+    addon.compat.set_file_format(settings, file_format)
+    settings.color_mode = "RGBA"
+    settings.color_depth = "32" if file_format == "OPEN_EXR" else "16"
+    scene.render.engine = "BLENDER_WORKBENCH"
+    scene.render.use_sequencer = sequencer
+    scene.render.filepath = str(path)
+    scene.render.use_file_extension = False
+    bpy.ops.render.render(write_still=True, scene=scene.name)
+    image = bpy.data.images.load(str(path), check_existing=False)
+    image.colorspace_settings.name = "Non-Color"
+    width, height = image.size
+    pixels = np.array(image.pixels[:], np.float32).reshape(height, width, 4)[::-1]
+    bpy.data.images.remove(image)
+    return pixels
