@@ -1,0 +1,164 @@
+"""Head pose tracks: resampled to any frame rate, and extended beyond their end without a jump.
+
+A track is camera_from_head (T, 4, 4) in cm. For arithmetic it becomes vectors (T, 6): the rotation's logarithm about a
+reference (rad) and the position of the head's origin (cm).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+from scipy.spatial.transform import Rotation
+
+_RADIAN_CM = 10.0
+"""A radian weighs as much as so many cm: the distance from the head's centre to its skin."""
+_BLENDS_S = (0.5, 0.8, 1.2, 1.8, 2.5)
+"""Lengths over which a difference at a joint is let go, tried in turn, seconds."""
+_RANKS = 6
+"""Choices of joints that are tried."""
+_VELOCITY_S = 0.4
+"""Weight of a difference in velocity at a joint, seconds: what it would add up to while it is let go."""
+
+
+def to_vectors(poses: np.ndarray) -> tuple[np.ndarray, Rotation]:
+    """(T, 6) vectors of poses (T, 4, 4), and their reference rotation, the mean."""
+    rotations = Rotation.from_matrix(poses[:, :3, :3])
+    reference = rotations.mean()
+    return np.concatenate([(reference.inv() * rotations).as_rotvec(), poses[:, :3, 3]], axis=1), reference
+
+
+def from_vectors(vectors: np.ndarray, reference: Rotation) -> np.ndarray:
+    """Inverse of `to_vectors`: (T, 4, 4) float64."""
+    poses = np.tile(np.eye(4), (len(vectors), 1, 1))
+    poses[:, :3, :3] = (reference * Rotation.from_rotvec(vectors[:, :3])).as_matrix()
+    poses[:, :3, 3] = vectors[:, 3:]
+    return poses
+
+
+def resample_poses(poses: np.ndarray, fps: Fraction, to_fps: Fraction, frame_count: int) -> np.ndarray:
+    """A track (T, 4, 4) at `fps` shown at the frame times of `to_fps`, by cubic interpolation of rotation and position.
+
+    Frames that fall on frames are kept exactly; the last pose is held beyond the end. Returns (frame_count, 4, 4).
+    """
+    places = np.array([float(n * fps / to_fps) for n in range(frame_count)]).clip(0, len(poses) - 1)
+    if fps == to_fps:
+        return poses[places.astype(np.int64)]
+    if len(poses) < 2:
+        return np.repeat(poses[:1], frame_count, axis=0)
+    vectors, reference = to_vectors(poses)
+    return from_vectors(CubicSpline(np.arange(len(poses)), vectors)(places), reference)
+
+
+def still_pose(poses: np.ndarray, frame_count: int) -> np.ndarray:
+    """(frame_count, 4, 4): the recorded pose nearest to the track's mean, held."""
+    vectors, _ = to_vectors(poses)
+    weights = np.array([_RADIAN_CM] * 3 + [1.0] * 3)
+    nearest = np.linalg.norm((vectors - vectors.mean(axis=0)) * weights, axis=1).argmin()
+    return np.repeat(poses[nearest : nearest + 1], frame_count, axis=0)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """`length` frames of a replay from frame `start` on that show recorded frames from `source` on."""
+
+    start: int
+    source: int
+    length: int
+
+
+@dataclass(frozen=True)
+class Replay:
+    """How a recording is played for longer than it lasts: to its end, then on from a moment much like it, and so on.
+
+    At a joint the difference in value and velocity is let go smoothly within `blend` frames, so nothing jumps, and
+    time always runs forward (played to and fro, a head visibly retraces its path).
+    """
+
+    pieces: tuple[Piece, ...]
+    blend: int
+
+    def apply(self, values: np.ndarray) -> np.ndarray:
+        """(N, D) of recorded values (T, D): the recording itself as far as it goes, then its replay."""
+        count = self.pieces[-1].start + self.pieces[-1].length
+        out = np.empty((count, values.shape[1]))
+        for number, piece in enumerate(self.pieces):
+            shown = values[piece.source : piece.source + piece.length]
+            out[piece.start : piece.start + piece.length] = shown
+            if number:
+                self._let_go(out, values, piece)
+        return out
+
+    def _let_go(self, out: np.ndarray, values: np.ndarray, piece: Piece) -> None:
+        """Add the difference at a joint, falling to zero as a quintic that keeps value and velocity continuous."""
+        at = piece.start
+        velocity = _velocity(out[:at], at - 1)
+        offset = out[at - 1] + velocity - values[piece.source]
+        drift = velocity - _velocity(values, piece.source)
+        length = min(self.blend, piece.length)
+        s = (np.arange(length) / self.blend)[:, None]
+        value_part = 1 - 10 * s**3 + 15 * s**4 - 6 * s**5
+        velocity_part = s - 6 * s**3 + 8 * s**4 - 3 * s**5
+        out[at : at + length] += offset * value_part + drift * self.blend * velocity_part
+
+
+def _velocity(values: np.ndarray, index: int) -> np.ndarray:
+    """Change a frame at `index`, over up to two frames to each side."""
+    first, last = max(index - 2, 0), min(index + 2, len(values) - 1)
+    return (values[last] - values[first]) / max(last - first, 1)
+
+
+def plan_replay(poses: np.ndarray, fps: Fraction, frame_count: int, extra: np.ndarray | None = None) -> Replay:
+    """Plan how T recorded poses (T, 4, 4) serve `frame_count` frames at the same rate.
+
+    extra: (T, E) other values that should not jump either (lids), weighted as cm. Of the blend lengths the shortest is
+    taken whose joints move the head no faster and no more abruptly than the recording does.
+    """
+    recorded, _ = to_vectors(poses)
+    features = recorded * np.array([_RADIAN_CM] * 3 + [1.0] * 3)
+    if extra is not None:
+        features = np.concatenate([features, extra], axis=1)
+    fallback = None
+    for rank in range(_RANKS):
+        pieces = _pieces(features, float(fps), frame_count, rank)
+        for seconds in _BLENDS_S:
+            replay = Replay(pieces, max(2, round(seconds * float(fps))))
+            if _is_as_calm(replay.apply(recorded), recorded):
+                return replay
+        fallback = fallback or replay
+    return fallback
+
+
+def _is_as_calm(played: np.ndarray, recorded: np.ndarray) -> bool:
+    """Whether no step and no change of step is larger than the recording's largest, for turning and for moving."""
+    for part in (slice(0, 3), slice(3, 6)):
+        for order in (1, 2):
+            if len(recorded) <= order:
+                return True
+            largest = [np.linalg.norm(np.diff(v[:, part], order, axis=0), axis=1).max() for v in (played, recorded)]
+            if largest[0] > largest[1] * (1 + 1e-9):
+                return False
+    return True
+
+
+def _pieces(features: np.ndarray, fps: float, frame_count: int, rank: int) -> tuple[Piece, ...]:
+    """The recording, then pieces that start where it is most (at `rank` 0, else next most) like the moment before."""
+    total = len(features)
+    pieces = [Piece(0, 0, min(total, frame_count))]
+    shortest = max(1, min(round(2 * fps), total // 3))
+    velocities = np.stack([_velocity(features, index) for index in range(total)]) * fps
+    used = np.zeros(total)
+    while (start := pieces[-1].start + pieces[-1].length) < frame_count:
+        last = pieces[-1].source + pieces[-1].length - 1
+        starts = np.arange(0, max(total - shortest, 1))
+        ahead = np.minimum(last + 1, total - 1)
+        cost = np.linalg.norm(features[starts] - features[ahead], axis=1)
+        cost = cost + _VELOCITY_S * np.linalg.norm(velocities[starts] - velocities[last], axis=1)
+        cost = cost + used[starts] * (np.median(cost) + 1e-9)
+        source = int(starts[np.argsort(cost, kind="stable")[min(rank * max(1, round(fps / 8)), len(starts) - 1)]])
+        near = np.abs(np.arange(total) - source) < fps
+        used[near] += 1.0
+        pieces.append(Piece(start, source, min(total - source, frame_count - start)))
+    return tuple(pieces)
