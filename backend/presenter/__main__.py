@@ -1,16 +1,21 @@
-"""`python -m backend.presenter FOLDER`: draw the demo's footage and line of dialogue; prints where they are as JSON."""
+"""`python -m backend.presenter --out FOLDER`: draw the demo's footage and speak its line; prints where, as JSON."""
 
+import argparse
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from backend.presenter.make import make_demo_material
+from backend.presenter.make import make_demo_material, make_line
 from backend.terminal import ProgressBar
 from shared.jobs import Reporter
 
-if len(sys.argv) != 2:
-    sys.exit("usage: python -m backend.presenter FOLDER")
-with ProgressBar() as bar:
-    material = make_demo_material(Path(sys.argv[1]), Reporter(bar.show))
-print(json.dumps({name: str(path) for name, path in asdict(material).items()}))
+parser = argparse.ArgumentParser(prog="backend.presenter")
+parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+parser.add_argument("--line-only", action="store_true", help="only speak the line of dialogue")
+arguments = parser.parse_args()
+if arguments.line_only:
+    made = {"line": make_line(arguments.out)}
+else:
+    with ProgressBar() as bar:
+        made = asdict(make_demo_material(arguments.out, Reporter(bar.show)))
+print(json.dumps({name: str(path) for name, path in made.items()}))
