@@ -14,8 +14,9 @@ import cv2
 import numpy as np
 import torch
 
+from backend.performance.speech import SPEECH_FILE
 from backend.portrait.portrait import Drive, Portrait
-from backend.settings import TrainSettings
+from backend.settings import SpeechSettings, TrainSettings
 from backend.subject import Subject
 from backend.train import objective
 from backend.train.checkpoint import is_of, load_checkpoint, save_checkpoint
@@ -23,6 +24,7 @@ from backend.train.data import TrainingData
 from backend.train.driving import true_drive
 from backend.train.optimiser import freeze_all_but, make_optimiser, parameter_names, set_rates
 from backend.train.sampling import FrameSampler
+from backend.train.speech import learn_speech
 from backend.train.stages import Position, plan
 from backend.train.start import start_portrait
 from shared import layout
@@ -80,6 +82,8 @@ def train(subject: Subject, settings: TrainSettings, report: Reporter, models_di
         state = load_checkpoint(checkpoint, run.portrait, run.optimiser, names, key)
         run.step, run.elapsed_s, run.loss = state["step"], state["elapsed_s"], state["loss"]
         run.position = Position(**state["position"])
+    if not (settings.resume and (folder / SPEECH_FILE).is_file()):
+        learn_speech(subject, folder, run.data.count, report, SpeechSettings(seed=settings.seed))
 
     def keep() -> None:
         state = {
