@@ -1,21 +1,40 @@
 """`python -m backend.presenter --out FOLDER`: draw the demo's footage and speak its line; prints where, as JSON."""
 
+from __future__ import annotations
+
 import argparse
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
 from backend.presenter.make import make_demo_material, make_line
 from backend.terminal import ProgressBar
+from shared.errors import EXIT_DONE, InputError, TalkerError
 from shared.jobs import Reporter
 
-parser = argparse.ArgumentParser(prog="backend.presenter")
-parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
-parser.add_argument("--line-only", action="store_true", help="only speak the line of dialogue")
-arguments = parser.parse_args()
-if arguments.line_only:
-    made = {"line": make_line(arguments.out)}
-else:
-    with ProgressBar() as bar:
-        made = asdict(make_demo_material(arguments.out, Reporter(bar.show)))
-print(json.dumps({name: str(path) for name, path in made.items()}))
+
+def main(argv: list[str] | None = None) -> int:
+    """Exit status, as the command line's: 2 with one line when the caller can mend it."""
+    parser = argparse.ArgumentParser(prog="backend.presenter")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument("--line-only", action="store_true", help="only speak the line of dialogue")
+    arguments = parser.parse_args(argv)
+    try:
+        if arguments.line_only:
+            made = {"line": make_line(arguments.out)}
+        else:
+            with ProgressBar() as bar:
+                made = asdict(make_demo_material(arguments.out, Reporter(bar.show)))
+    except TalkerError as error:
+        print(error, file=sys.stderr)
+        return error.exit_status
+    except OSError as error:
+        print(f"{arguments.out} cannot be written: {error.strerror or error}.", file=sys.stderr)
+        return InputError.exit_status
+    print(json.dumps({name: str(path) for name, path in made.items()}))
+    return EXIT_DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())
