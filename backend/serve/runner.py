@@ -211,7 +211,7 @@ class JobRunner:
         elif job.state is JobState.CANCELLING:
             self._end(job, JobState.CANCELLED, error=_cancelled())
         elif outcome is not None:
-            error = {"what": outcome["what"], "do": outcome["do"]}
+            error = {"what": outcome["what"], "do": outcome["do"], "status": outcome["status"]}
             if outcome["status"] == EXIT_CANCELLED:
                 self._end(job, JobState.CANCELLED, error=error)
             else:

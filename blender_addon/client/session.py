@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable
 
 from ..shared import protocol
-from ..shared.errors import Cancelled, InputError, TalkerError
+from ..shared.errors import EXIT_FAULT, Cancelled, InputError, TalkerError
 from ..shared.jobs import JobInfo, JobState, Progress
 from ..shared.protocol import ErrorCode
 from . import process
@@ -26,7 +26,11 @@ STALL_TIMEOUT_S = 60.0
 
 
 class JobFailed(TalkerError):
-    """A job ended as FAILED: `what` and `do` as the backend says."""
+    """A job ended as FAILED: `what`, `do` and the exit status as the backend says."""
+
+    def __init__(self, what: str, do: str = "", exit_status: int = EXIT_FAULT) -> None:
+        super().__init__(what, do)
+        self.exit_status = exit_status
 
 
 class JobHandle:
@@ -54,7 +58,8 @@ class JobHandle:
         if self.info.state is JobState.DONE:
             return self.info.result or {}
         if self.info.state is JobState.FAILED:
-            raise JobFailed(error.get("what", "The job failed."), error.get("do", ""))
+            status = error.get("status", EXIT_FAULT)
+            raise JobFailed(error.get("what", "The job failed."), error.get("do", ""), status)
         if self.info.state is JobState.CANCELLED:
             raise Cancelled()
         raise InputError(f"The {self.info.verb} job has not ended.", "Wait for it.")
