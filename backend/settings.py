@@ -51,6 +51,8 @@ class RenderSettings:
     """Rasteriser: native, cuda or reference."""
     threads: int = 0
     """Threads; 0: all cores."""
+    seed: int = 0
+    """Seed of what is made up: the blinks of a still head."""
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,18 @@ _GAP_S = Fraction(1, 25)
 
 
 def load_audio(path: str | os.PathLike, sample_rate: int = SPEECH_RATE) -> np.ndarray:
-    """Read any sound file, or the sound of any movie, as mono.
+    """Read any sound file, or the sound of any movie, as (n,) mono float32 in [-1, 1] at `sample_rate` Hz.
 
-    Returns (n,) float32 in [-1, 1] at `sample_rate` Hz; several channels are averaged.
+    Raises InputError as `read_audio` does.
+    """
+    samples, rate = read_audio(path)
+    return resample(samples, rate, sample_rate)
+
+
+def read_audio(path: str | os.PathLike) -> tuple[np.ndarray, int]:
+    """Read any sound file, or the sound of any movie, as mono at its own rate.
+
+    Returns ((n,) float32 in [-1, 1], rate in Hz); several channels are averaged.
     Raises InputError when the file is missing, holds no sound or cannot be decoded.
     """
     path = Path(path)
@@ -40,7 +49,7 @@ def load_audio(path: str | os.PathLike, sample_rate: int = SPEECH_RATE) -> np.nd
         raise InputError(f"{path} holds no sound (it is empty).", "Give a file with speech in it.")
     if not np.isfinite(samples).all():
         raise InputError(f"{path} holds samples that are not numbers.", "Export the sound again.")
-    return resample(samples, rate, sample_rate)
+    return samples, rate
 
 
 def resample(samples: np.ndarray, rate: int, to_rate: int) -> np.ndarray:
