@@ -45,20 +45,14 @@ void sort_by_depth(Frame& frame) {
     if (order != frame.order.data()) std::memcpy(frame.order.data(), order, n * sizeof(int32_t));
 }
 
-struct TileRange {
-    int left, right, top, bottom;  // inclusive
-
-    explicit TileRange(const Splat& s)
-        : left(s.left / kTile), right((s.right - 1) / kTile), top(s.top / kTile), bottom((s.bottom - 1) / kTile) {}
-};
-
 // Gives every splat its slots, in the order of the Gaussians. False if there are too many.
 bool number_slots(Frame& frame) {
+    int32_t* first_slot = frame.first_slot.resize(frame.count);
     int64_t slots = 0;
     for (int64_t i = 0; i < frame.count; i++) {
-        int touched = tiles_touched(frame.splats[i]);
+        int touched = frame.boxes[i].count();
         if (slots + touched > kMostSlots) return false;
-        frame.splats[i].first_slot = static_cast<int32_t>(slots);
+        first_slot[i] = static_cast<int32_t>(slots);
         slots += touched;
     }
     frame.slots = slots;
@@ -86,9 +80,9 @@ bool bin_splats(Frame& frame) {
     parallel_for(chunks, frame.threads, [&](int64_t chunk) {
         int32_t* mine = counts + chunk * tiles;
         for (int64_t n = chunk_begin(chunk); n < chunk_begin(chunk + 1); n++) {
-            TileRange range(frame.splats[order[n]]);
-            for (int y = range.top; y <= range.bottom; y++)
-                for (int x = range.left; x <= range.right; x++) mine[y * lists.tiles_x + x]++;
+            TileBox box = frame.boxes[order[n]];
+            for (int y = box.top; y < box.bottom; y++)
+                for (int x = box.left; x < box.right; x++) mine[y * lists.tiles_x + x]++;
         }
     });
     int32_t next = 0;
@@ -100,11 +94,10 @@ bool bin_splats(Frame& frame) {
     parallel_for(chunks, frame.threads, [&](int64_t chunk) {
         int32_t* mine = counts + chunk * tiles;
         for (int64_t n = chunk_begin(chunk); n < chunk_begin(chunk + 1); n++) {
-            const Splat& s = frame.splats[order[n]];
-            int32_t slot = s.first_slot;
-            TileRange range(s);
-            for (int y = range.top; y <= range.bottom; y++)
-                for (int x = range.left; x <= range.right; x++)
+            TileBox box = frame.boxes[order[n]];
+            int32_t slot = frame.first_slot[order[n]];
+            for (int y = box.top; y < box.bottom; y++)
+                for (int x = box.left; x < box.right; x++)
                     entries[mine[y * lists.tiles_x + x]++] = {order[n], slot++};
         }
     });

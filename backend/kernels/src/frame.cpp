@@ -29,27 +29,15 @@ void for_passes(int64_t features, bool depth, Visit visit) {
     } while (first < features || depth);
 }
 
-// The channels of the pass. Features alone are read where they are; the depth is put beside them.
-Pass gather_values(Frame& frame, const Scene& scene, const PassPlan& plan) {
-    if (!plan.depth) return {plan.channels(), scene.features + plan.first, scene.channels};
-    int64_t stride = plan.channels();
-    float* values = frame.values.resize(frame.count * stride);
-    parallel_for(frame.blocks(), frame.threads, [&](int64_t block) {
-        int64_t end = block * kBlock + kBlock < frame.count ? block * kBlock + kBlock : frame.count;
-        for (int64_t i = block * kBlock; i < end; i++) {
-            const float* from = scene.features + i * scene.channels + plan.first;
-            for (int64_t c = 0; c < plan.features; c++) values[i * stride + c] = from[c];
-            values[i * stride + plan.features] = frame.splats[i].depth;
-        }
-    });
-    return {plan.channels(), values, stride};
+Pass make_pass(const Scene& scene, const PassPlan& plan) {
+    return {plan.channels(), scene.features + plan.first, scene.channels, plan.depth};
 }
 
 }  // namespace
 
 int64_t Frame::bytes() const {
-    return splats.bytes() + keys.bytes() + keys2.bytes() + order.bytes() + order2.bytes() + chunk_counts.bytes() +
-           tile_begin.bytes() + entries.bytes() + tile_order.bytes() + values.bytes() + sums.bytes() +
+    return splats.bytes() + boxes.bytes() + first_slot.bytes() + keys.bytes() + keys2.bytes() + order.bytes() + order2.bytes() + chunk_counts.bytes() +
+           tile_begin.bytes() + entries.bytes() + tile_order.bytes() + sums.bytes() +
            camera_blocks.bytes();
 }
 
@@ -57,14 +45,15 @@ bool render(Frame& frame, const Scene& scene, float* features, float* alpha, flo
     const Kernels& run = kernels();
     frame.count = scene.count;
     Splat* splats = frame.splats.resize(scene.count);
+    TileBox* boxes = frame.boxes.resize(scene.count);
     uint32_t* keys = frame.keys.resize(scene.count);
     parallel_for(frame.blocks(), frame.threads,
-                 [&](int64_t block) { run.project_block(scene, frame.camera, block, splats, keys); });
+                 [&](int64_t block) { run.project_block(scene, frame.camera, block, splats, boxes, keys); });
     if (!bin_splats(frame)) return false;
 
     int64_t pixels = static_cast<int64_t>(frame.camera.width) * frame.camera.height;
     for_passes(scene.channels, true, [&](const PassPlan& plan) {
-        Pass pass = gather_values(frame, scene, plan);
+        Pass pass = make_pass(scene, plan);
         float* planes[kMaxPassChannels] = {};
         for (int64_t c = 0; c < plan.features; c++) planes[c] = features + (plan.first + c) * pixels;
         if (plan.depth) planes[plan.features] = depth;
@@ -85,7 +74,7 @@ void render_backward(Frame& frame, const Scene& scene, const float* features, co
     gradient.camera_blocks = camera_gradient ? frame.camera_blocks.resize(frame.blocks() * 12) : nullptr;
     int64_t pixels = static_cast<int64_t>(frame.camera.width) * frame.camera.height;
     for_passes(scene.channels, depth_gradient.data != nullptr, [&](const PassPlan& plan) {
-        Pass pass = gather_values(frame, scene, plan);
+        Pass pass = make_pass(scene, plan);
         const float* planes[kMaxPassChannels] = {};
         Plane gradients[kMaxPassChannels] = {};
         for (int64_t c = 0; c < plan.features; c++) {
@@ -102,8 +91,8 @@ void render_backward(Frame& frame, const Scene& scene, const float* features, co
                                     gradients, pass_alpha_gradient, sums, stride);
         });
         parallel_for(frame.blocks(), frame.threads, [&](int64_t block) {
-            run.project_block_backward(scene, frame.camera, block, splats, sums, stride, plan.first, plan.features,
-                                       plan.depth, plan.first > 0, gradient);
+            run.project_block_backward(scene, frame.camera, block, frame.boxes.data(), frame.first_slot.data(), sums, stride,
+                                       plan.first, plan.features, plan.depth, plan.first > 0, gradient);
         });
     });
     if (!camera_gradient) return;

@@ -13,6 +13,8 @@ struct Frame {
     int64_t visible;   // of which splats on screen
     int64_t slots;     // (tile, splat) pairs
     Buffer<Splat> splats;       // by Gaussian
+    Buffer<TileBox> boxes;      // by Gaussian
+    Buffer<int32_t> first_slot; // by Gaussian: its first gradient sum; it has one for every tile of its box
     Buffer<uint32_t> keys;      // sort keys, by Gaussian; then scratch of the sort
     Buffer<uint32_t> keys2;
     Buffer<int32_t> order;      // visible Gaussians, nearest first
@@ -21,7 +23,6 @@ struct Frame {
     Buffer<int32_t> tile_begin;
     Buffer<Entry> entries;
     Buffer<int32_t> tile_order;    // tiles, fullest first
-    Buffer<float> values;          // channels of a pass by Gaussian: features and depth side by side
     Buffer<float> sums;            // backward: gradient sums by slot
     Buffer<double> camera_blocks;  // backward
     TileLists lists;

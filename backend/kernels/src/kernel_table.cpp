@@ -6,12 +6,12 @@
 
 namespace talker::TALKER_ISA {
 
-void project_block(const Scene&, const Camera&, int64_t, Splat*, uint32_t*);
+void project_block(const Scene&, const Camera&, int64_t, Splat*, TileBox*, uint32_t*);
 void blend_tile(const Camera&, const Splat*, const TileLists&, int, const Pass&, float* const*, float*);
 void blend_tile_backward(const Camera&, const Splat*, const TileLists&, int, const Pass&, const float* const*,
                          const float*, const Plane*, const Plane&, float*, int64_t);
-void project_block_backward(const Scene&, const Camera&, int64_t, const Splat*, const float*, int64_t, int64_t, int64_t,
-                            bool, bool, const SceneGradient&);
+void project_block_backward(const Scene&, const Camera&, int64_t, const TileBox*, const int32_t*, const float*, int64_t,
+                            int64_t, int64_t, bool, bool, const SceneGradient&);
 
 extern const Kernels table;
 const Kernels table = {TALKER_NAME(TALKER_ISA), project_block, blend_tile, blend_tile_backward, project_block_backward};

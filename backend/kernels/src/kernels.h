@@ -14,17 +14,18 @@ struct TileLists {
 
 // One pass of the blend: some channels of every splat.
 struct Pass {
-    int channels;                // 0 .. kMaxPassChannels
-    const float* values;         // channel c of Gaussian i is at values[i * value_stride + c]
-    int64_t value_stride;
+    int channels;           // 0 .. kMaxPassChannels
+    const float* features;  // channel c of Gaussian i is at features[i * stride + c],
+    int64_t stride;
+    bool ends_with_depth;  // except that the last channel may be the depth
 };
 
 struct Kernels {
     const char* name;
 
-    // Stage 1. Projects block `block` of the scene: its splats and sort keys (the depth's bits; ~0 for what is not
-    // drawn).
-    void (*project_block)(const Scene&, const Camera&, int64_t block, Splat* splats, uint32_t* keys);
+    // Stage 1. Projects block `block` of the scene: its splats, the tiles they touch, and sort keys (the depth's bits;
+    // ~0 for what is not drawn).
+    void (*project_block)(const Scene&, const Camera&, int64_t block, Splat* splats, TileBox* boxes, uint32_t* keys);
 
     // Stage 3. Blends one tile. `planes` are the pass's channels, row-major pictures of the camera's size; `alpha` may
     // be null.
@@ -37,21 +38,15 @@ struct Kernels {
                                 const float* const* planes, const float* alpha, const Plane* plane_gradients,
                                 const Plane& alpha_gradient, float* sums, int64_t sum_stride);
 
-    // Stage 5. Gradients of block `block` of the scene from its splats' sums. `slots[i]` sums belong to Gaussian i from
-    // splats[i].first_slot on. Channel gradients cover the features [first_feature, first_feature + features), and the
+    // Stage 5. Gradients of block `block` of the scene from its splats' sums: Gaussian i has one for every tile of its box,
+    // from first_slot[i] on. Channel gradients cover the features [first_feature, first_feature + features), and the
     // depth where it is among the channels (then it is the last one). With `accumulate`, adds to what is there.
-    void (*project_block_backward)(const Scene&, const Camera&, int64_t block, const Splat*, const float* sums,
-                                   int64_t sum_stride, int64_t first_feature, int64_t features, bool has_depth,
+    void (*project_block_backward)(const Scene&, const Camera&, int64_t block, const TileBox*, const int32_t* first_slot,
+                                   const float* sums, int64_t sum_stride, int64_t first_feature, int64_t features, bool has_depth,
                                    bool accumulate, const SceneGradient&);
 };
 
 // The best for this machine; TALKER_KERNELS=portable in the environment forces the portable one.
 const Kernels& kernels();
-
-// Slots of a splat: the number of tiles that its box touches.
-inline int tiles_touched(const Splat& s) {
-    if (s.right <= s.left || s.bottom <= s.top) return 0;
-    return ((s.right - 1) / kTile - s.left / kTile + 1) * ((s.bottom - 1) / kTile - s.top / kTile + 1);
-}
 
 }  // namespace talker

@@ -22,9 +22,13 @@ bool finite_features(const Scene& scene, int64_t gaussian) {
     return zero == 0.0f;
 }
 
+uint16_t first_tile(float pixel) { return static_cast<uint16_t>(static_cast<int>(pixel) / kTile); }
+uint16_t end_tile(float pixel) { return static_cast<uint16_t>((static_cast<int>(pixel) + kTile - 1) / kTile); }
+
 }  // namespace
 
-void project_block(const Scene& scene, const Camera& camera, int64_t block, Splat* splats, uint32_t* keys) {
+void project_block(const Scene& scene, const Camera& camera, int64_t block, Splat* splats, TileBox* boxes,
+                   uint32_t* keys) {
     int64_t begin = block * kBlock, end = begin + kBlock < scene.count ? begin + kBlock : scene.count;
     float width = static_cast<float>(camera.width), height = static_cast<float>(camera.height);
     for (int64_t first = begin; first < end; first += kLanes) {
@@ -55,7 +59,7 @@ void project_block(const Scene& scene, const Camera& camera, int64_t block, Spla
         for (int i = 0; i < lanes; i++) {
             Splat& s = splats[first + i];
             if (!drawn[i] || !finite_features(scene, first + i)) {
-                s.left = s.right = s.top = s.bottom = 0;
+                boxes[first + i] = {};
                 keys[first + i] = ~0u;
                 continue;
             }
@@ -65,8 +69,8 @@ void project_block(const Scene& scene, const Camera& camera, int64_t block, Spla
             s.row_shift = row_shift[i], s.row_scale = row_scale[i], s.inverse_yy = inverse_yy[i];
             s.radius2 = radius2[i];
             s.depth = p.in_camera[2][i];
-            s.left = static_cast<uint16_t>(left[i]), s.right = static_cast<uint16_t>(right[i]);
             s.top = static_cast<uint16_t>(top[i]), s.bottom = static_cast<uint16_t>(bottom[i]);
+            boxes[first + i] = {first_tile(left[i]), end_tile(right[i]), first_tile(top[i]), end_tile(bottom[i])};
             std::memcpy(&keys[first + i], &s.depth, sizeof(float));
         }
     }

@@ -17,19 +17,18 @@ struct Accumulate {
     float operator()(float old, float value) const { return on ? old + value : value; }
 };
 
-SplatSums gather_sums(const Scene& scene, int64_t first, int lanes, const Splat* splats, const float* sums,
-                      int64_t sum_stride, int64_t first_feature, int64_t features, bool has_depth,
+SplatSums gather_sums(const Scene& scene, int64_t first, int lanes, const TileBox* boxes, const int32_t* first_slot,
+                      const float* sums, int64_t sum_stride, int64_t first_feature, int64_t features, bool has_depth,
                       float* feature_gradients) {
     constexpr int kRows = kMoments + 1;
     float lane_sums[kRows][kLanes] = {};
     bool any = false;
     for (int i = 0; i < lanes; i++) {
-        const Splat& s = splats[first + i];
         float total[kMoments + kMaxPassChannels + 2] = {};
-        int tiles = tiles_touched(s);
+        int tiles = boxes[first + i].count();
         any |= tiles > 0;
         for (int t = 0; t < tiles; t++) {
-            const float* slot = sums + (s.first_slot + t) * sum_stride;
+            const float* slot = sums + (int64_t{first_slot[first + i]} + t) * sum_stride;
             for (int64_t k = 0; k < sum_stride; k++) total[k] += slot[k];
         }
         for (int k = 0; k < kMoments; k++) lane_sums[k][i] = total[k];
@@ -67,8 +66,8 @@ void rotation_backward(const Projection& p, const f8 g[9], f8 quaternion[4]) {
 
 }  // namespace
 
-void project_block_backward(const Scene& scene, const Camera& camera, int64_t block, const Splat* splats,
-                            const float* sums, int64_t sum_stride, int64_t first_feature, int64_t features,
+void project_block_backward(const Scene& scene, const Camera& camera, int64_t block, const TileBox* boxes,
+                            const int32_t* first_slot, const float* sums, int64_t sum_stride, int64_t first_feature, int64_t features,
                             bool has_depth, bool accumulate, const SceneGradient& out) {
     int64_t begin = block * kBlock, end = begin + kBlock < scene.count ? begin + kBlock : scene.count;
     Accumulate into{accumulate};
@@ -77,7 +76,7 @@ void project_block_backward(const Scene& scene, const Camera& camera, int64_t bl
 
     for (int64_t first = begin; first < end; first += kLanes) {
         int lanes = end - first < kLanes ? static_cast<int>(end - first) : kLanes;
-        SplatSums s = gather_sums(scene, first, lanes, splats, sums, sum_stride, first_feature, features, has_depth,
+        SplatSums s = gather_sums(scene, first, lanes, boxes, first_slot, sums, sum_stride, first_feature, features, has_depth,
                                   out.features);
         float *means = out.means + first * 3, *quaternions = out.quaternions + first * 4;
         float *scales = out.scales + first * 3, *opacities = out.opacities + first;
@@ -90,7 +89,7 @@ void project_block_backward(const Scene& scene, const Camera& camera, int64_t bl
             continue;
         }
         i8 drawn = {};
-        for (int i = 0; i < lanes; i++) drawn[i] = tiles_touched(splats[first + i]) > 0 ? -1 : 0;
+        for (int i = 0; i < lanes; i++) drawn[i] = boxes[first + i].count() > 0 ? -1 : 0;
         Gaussians g = load_gaussians(scene, first);
         Projection p = project(g, camera);
         const f8 *a = p.screen_x, *b = p.screen_y, *m = p.axes;

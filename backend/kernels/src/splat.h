@@ -18,9 +18,7 @@ constexpr float kLog2E = 1.44269504f;
 // Tiles of 32 x 32 px: big enough that few splats lie in several of them, small enough that a tile's transmittance,
 // channels and gradients stay in the first-level cache.
 constexpr int kTile = 32;
-// A row of a tile's buffers has room for a vector that starts at its last pixel.
-constexpr int kTileStride = kTile + 8;
-constexpr int kTilePixels = kTile * kTileStride;
+constexpr int kTilePixels = kTile * kTile;
 
 // Channels that one pass over a tile blends; wider features take several passes.
 constexpr int kMaxPassChannels = 8;
@@ -44,8 +42,14 @@ struct alignas(64) Splat {
     // x - row_shift dy -+ sqrt(row_scale (radius2 - dy^2 inverse_yy)).
     float row_shift, row_scale, inverse_yy, radius2;
     float depth;
-    uint16_t left, right, top, bottom;  // pixels [left, right) x [top, bottom) may be covered; empty: not drawn
-    int32_t first_slot;                 // of its gradient sums; one slot for every tile that the box touches
+    uint16_t top, bottom;  // rows [top, bottom) of the picture may be covered
+};
+
+// Tiles [left, right) x [top, bottom) that a splat touches; none: it is not drawn.
+struct TileBox {
+    uint16_t left, right, top, bottom;
+
+    int count() const { return (right - left) * (bottom - top); }
 };
 
 // A splat in a tile's list.

@@ -15,7 +15,7 @@ namespace {
 
 // Looks at the shared state this often before it goes to sleep. The stages of a frame follow each other within
 // microseconds, much faster than the system wakes a thread.
-constexpr int kSpins = 4000;
+constexpr int kSpins = 2000;
 
 inline void pause() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -31,22 +31,28 @@ class Pool {
         std::lock_guard<std::mutex> one_at_a_time(callers_);
         while (static_cast<int>(workers_.size()) < threads - 1) {
             int number = static_cast<int>(workers_.size());
-            uint64_t generation = generation_.load();
-            workers_.emplace_back([this, number, generation] { work(number, generation); });
+            workers_.emplace_back([this, number, seen = generation_.load()] { work(number, seen); });
         }
+        bool wake;
         {
             std::lock_guard<std::mutex> lock(mutex_);
             task_ = task, context_ = context, count_ = count;
             helpers_ = threads - 1;
             next_.store(0);
-            busy_.store(threads - 1);
+            open_ = true;
             generation_.fetch_add(1);
+            wake = sleepers_ > 0;
         }
-        wake_.notify_all();
+        if (wake) wake_.notify_all();
         take_pieces();
-        for (int spin = 0; spin < kSpins && busy_.load(); spin++) pause();
+        // Everything is taken. Whoever has not begun by now need not: on a busy machine a helper may wake up late.
         std::unique_lock<std::mutex> lock(mutex_);
-        done_.wait(lock, [this] { return busy_.load() == 0; });
+        open_ = false;
+        if (active_.load() == 0) return;
+        lock.unlock();
+        for (int spin = 0; spin < kSpins && active_.load(); spin++) pause();
+        lock.lock();
+        done_.wait(lock, [this] { return active_.load() == 0; });
     }
 
   private:
@@ -57,30 +63,33 @@ class Pool {
     void work(int number, uint64_t seen) {
         for (;;) {
             for (int spin = 0; spin < kSpins && generation_.load() == seen; spin++) pause();
-            bool mine;
             {
                 std::unique_lock<std::mutex> lock(mutex_);
+                sleepers_++;
                 wake_.wait(lock, [&] { return generation_.load() != seen; });
+                sleepers_--;
                 seen = generation_.load();
-                mine = number < helpers_;
+                if (!open_ || number >= helpers_) continue;
+                active_.fetch_add(1);
             }
-            if (!mine) continue;
             take_pieces();
             std::lock_guard<std::mutex> lock(mutex_);
-            if (busy_.fetch_sub(1) == 1) done_.notify_one();
+            if (active_.fetch_sub(1) == 1) done_.notify_one();
         }
     }
 
     std::mutex callers_;
-    std::mutex mutex_;
+    std::mutex mutex_;  // guards what follows, except where it is atomic
     std::condition_variable wake_, done_;
     std::vector<std::thread> workers_;
     Task task_ = nullptr;
     void* context_ = nullptr;
     int64_t count_ = 0;
-    int helpers_ = 0;
+    int helpers_ = 0;    // workers that this job may have
+    int sleepers_ = 0;   // workers that need a wake-up call
+    bool open_ = false;  // whether a worker may still begin with this job
+    std::atomic<int> active_{0};
     std::atomic<int64_t> next_{0};
-    std::atomic<int> busy_{0};
     std::atomic<uint64_t> generation_{0};
 };
 
