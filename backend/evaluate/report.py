@@ -141,11 +141,11 @@ def _drives(
     names = [str(name) for name in track.curve_names]
     curves = track.curves[:, [names.index(name) for name in CURVE_NAMES]].astype(np.float32)
     features = AudioFeatures.load(subject.root / layout.AUDIO_FEATURES_FILE)
-    still = np.broadcast_to(curves[:trained].mean(axis=0), curves.shape)
+    still = np.tile(curves[:trained].mean(axis=0), (len(curves), 1))
     windows = still_windows = None
     if portrait.needs_audio:
         windows = audio_windows(features, track.times_s, portrait.settings)
-        still_windows = np.broadcast_to(windows[:trained].mean(axis=0), windows.shape)
+        still_windows = np.tile(windows[:trained].mean(axis=0), (len(windows), 1, 1, 1))
     elif driven_by == "audio":
         curves = curves.copy()
         curves[:, : len(SPEECH_CURVES)] = SpeechModel.load(folder).predict_array(features, track.times_s)

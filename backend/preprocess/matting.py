@@ -34,8 +34,10 @@ class MattingSettings:
     """How far inside the coarse edge the matte may still be soft."""
     outer_band: float = 0.075
     """How far outside the coarse edge hair may still reach."""
-    radius: float = 0.04
+    radius: float = 0.05
     """Half width of the guided filter's window."""
+    passes: int = 2
+    """Times the filter runs, each on the last one's matte: a second pass finds edges that the mask missed by pixels."""
     smoothness: float = 1e-4
     """Variance of colour ([0, 1] units, squared) below which a window counts as flat."""
     black: float = 0.08
@@ -118,6 +120,9 @@ def matte(
         small_plate = cv2.resize(plate, small_size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255.0
         confidence = _weigh_by_plate(confidence, small, small_plate, settings)
     radius = _pixels(settings.radius * face_height)
+    for _ in range(settings.passes - 1):
+        slope, offset = guided_coefficients(small, confidence, radius, settings.smoothness)
+        confidence = _explained(slope, offset, small, settings)
     slope, offset = guided_coefficients(small, confidence, radius, settings.smoothness)
     if (width, height) != small_size:
         slope, offset = (cv2.resize(c, (width, height), interpolation=cv2.INTER_LINEAR) for c in (slope, offset))
@@ -126,8 +131,7 @@ def matte(
         guide = rgb.astype(np.float32) / 255.0
     else:
         guide = small
-    alpha = np.einsum("hwc,hwc->hw", slope, guide) + offset
-    alpha = np.clip((alpha - settings.black) / (settings.white - settings.black), 0.0, 1.0)
+    alpha = _explained(slope, offset, guide, settings)
     return np.maximum(alpha * (1.0 - surely_background), surely_person)
 
 
@@ -160,6 +164,12 @@ def guided_coefficients(
     slope /= determinant[..., None]
     offset = mean_target - np.einsum("hwc,hwc->hw", slope, mean_guide)
     return _box(slope, radius), _box(offset, radius)
+
+
+def _explained(slope: np.ndarray, offset: np.ndarray, guide: np.ndarray, settings: MattingSettings) -> np.ndarray:
+    """(h, w) float32 in [0, 1]: the matte that coefficients make of a guide (h, w, 3), haze and holes cleaned."""
+    alpha = np.einsum("hwc,hwc->hw", slope, guide) + offset
+    return np.clip((alpha - settings.black) / (settings.white - settings.black), 0.0, 1.0)
 
 
 def _weigh_by_plate(

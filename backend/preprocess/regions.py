@@ -135,7 +135,10 @@ def head_weights(height: int, width: int, landmarks: np.ndarray, settings: Regio
     share = np.clip((oval @ down - jaw_line) / max(lowest - jaw_line, 1e-6), 0.0, 1.0) ** 2
     oval += share[:, None] * down * (drop + 3.0 * neck_sigma)
     face = polygon(height, width, oval, face_sigma)
-    oral = polygon(height, width, points[list(INNER_LIPS)], settings.lip_softness * size_px)
+    lips = points[list(INNER_LIPS)]
+    # A polygon is drawn at least a pixel thick, closed lips are not: fade the opening in over its first pixel.
+    thickness = cv2.contourArea(lips) / max(float(np.ptp(lips @ np.array([down[1], -down[0]]))), 1.0)
+    oral = polygon(height, width, lips, settings.lip_softness * size_px) * np.float32(min(1.0, thickness))
     centre = points[list(FACE_OVAL)].mean(axis=0)
     shrunk = centre + (points[list(FACE_OVAL)] - centre) * (1.0 - 4.0 * settings.face_softness)
     return HeadWeights(head, face, oral, polygon(height, width, shrunk, face_sigma))
