@@ -1,8 +1,8 @@
 """M2DAO Talker: a talking head from footage and a line of dialogue, in Blender's timeline."""
 
-from . import headless, operators, preferences, properties, ui
+from . import command, operators, preferences, properties, ui
 
-_MODULES = (properties, preferences, operators, ui, headless)
+_MODULES = (properties, preferences, operators, ui, command)
 
 
 def register() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import bpy
 
 from .bridge import audio, camera, curves, keys
-from .bridge.bring_back import bring_back
+from .bridge.bring_back import bring_back, options_of
 from .shared.errors import InputError
 from .shared.timing import fps_text
 
@@ -128,8 +128,6 @@ def _rendered(scene: bpy.types.Scene, result: dict) -> list[Notice]:
 
 
 def _rendered_and_brought_back(scene: bpy.types.Scene, result: dict) -> list[Notice]:
-    from .operators.import_take import options_of  # late: the operators import this module
-
     notices = _rendered(scene, result)
     settings = scene.talker
     done = bring_back(scene, settings.take, settings.take_frame, options_of(settings))

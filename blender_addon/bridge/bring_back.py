@@ -84,6 +84,21 @@ def bring_back(
     return BroughtBack(take.name, frame_start, end, camera_object.name, head.name, controller.name, names, warnings)
 
 
+def options_of(settings) -> ImportOptions:
+    """What the scene's settings say about importing."""
+    return ImportOptions(
+        subject=_path(settings.subject),
+        footage=_path(settings.footage),
+        background=settings.background,
+        moving_head=settings.moving_head,
+        match_scene=settings.match_scene,
+    )
+
+
+def _path(text: str) -> Path | None:
+    return Path(bpy.path.abspath(text)) if text else None
+
+
 def match_scene(scene: bpy.types.Scene, take: Take, frame_start: int) -> None:
     """Give a scene the footage's resolution, the take's frame rate, and a range that ends no sooner than the line."""
     scene.render.resolution_x, scene.render.resolution_y = take.footage_size

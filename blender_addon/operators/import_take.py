@@ -1,12 +1,10 @@
 """Bring Back: a rendered line into the scene, in one step that can be undone."""
 
-from pathlib import Path
-
 import bpy
 from bpy.props import IntProperty, StringProperty
 
 from .. import compat
-from ..bridge.bring_back import ImportOptions, bring_back
+from ..bridge.bring_back import bring_back, options_of
 from ..shared.errors import TalkerError
 
 
@@ -47,21 +45,6 @@ class TALKER_OT_bring_back(bpy.types.Operator):
         settings.take, settings.take_frame = folder, frame
         self.report({"INFO"}, f"{done.take} is on frames {done.frame_start} to {done.frame_end}.")
         return {"FINISHED"}
-
-
-def options_of(settings) -> ImportOptions:
-    """What the scene's settings say about importing."""
-    return ImportOptions(
-        subject=_path(settings.subject),
-        footage=_path(settings.footage),
-        background=settings.background,
-        moving_head=settings.moving_head,
-        match_scene=settings.match_scene,
-    )
-
-
-def _path(text: str) -> Path | None:
-    return Path(bpy.path.abspath(text)) if text else None
 
 
 def register() -> None:
