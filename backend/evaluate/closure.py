@@ -57,7 +57,11 @@ def find_phones(samples: np.ndarray) -> list[Phone]:
         return []
     decoder.set_align_text(words.hypstr)
     listen()
-    decoder.set_alignment()
+    try:
+        decoder.set_alignment()
+    except RuntimeError:
+        # The words do not fit the sound after all (noise, a foreign language): there are no phones to be had.
+        return []
     listen()
     rate = decoder.config["frate"]
     return [

@@ -45,9 +45,11 @@ def lips_follow(rendered: np.ndarray, recorded: np.ndarray, static: np.ndarray, 
     own, truth = rendered - static, recorded - static
     lags = np.arange(-max_lag, max_lag + 1)
     count = len(own)
-    correlations = [
-        _correlation(own[max(lag, 0) : count + min(lag, 0)], truth[max(-lag, 0) : count + min(-lag, 0)]) for lag in lags
-    ]
+    correlations = []
+    for lag in lags:
+        overlap = max(count - abs(int(lag)), 0)
+        late, early = max(int(lag), 0), max(-int(lag), 0)
+        correlations.append(_correlation(own[late : late + overlap], truth[early : early + overlap]))
     return LipFollowing(lags, np.array(correlations))
 
 
