@@ -76,7 +76,8 @@ def _tell(line: str, collecting: re.Match[str] | None, counted: str, log: Callab
     """The few lines of pip's output that a user waits for."""
     large = _LARGE_DOWNLOAD.match(line)
     if collecting:
-        log(f"  package {counted}: {collecting[1]}")
+        name = collecting[1]  # a requirement, or the file name of a wheel that lies on this machine
+        log(f"  package {counted}: {'=='.join(name.split('-')[:2]) if name.endswith('.whl') else name}")
     elif large:
         log(f"  downloading {large[1].rsplit('/', 1)[-1]} ({large[2]})")
     elif line.startswith("Installing collected packages"):
