@@ -152,6 +152,10 @@ def to_map(alpha: np.ndarray, weights: HeadWeights) -> np.ndarray:
     oral = cv2.multiply(face, weights.oral)
     # Differences of rounded running sums, so that rounding never adds up to more than the alpha.
     oral, face, head, person = (np.rint(layer).astype(np.uint8) for layer in (oral, face, head, person))
+    # Blurred weights may exceed one by a rounding error, which must not wrap a difference around.
+    head = np.minimum(head, person)
+    face = np.minimum(face, head)
+    oral = np.minimum(oral, face)
     return cv2.merge([oral, face - oral, head - face, person - head])
 
 

@@ -156,3 +156,11 @@ def test_segmenting_tells_its_progress_and_can_be_cancelled(monkeypatch):
     with pytest.raises(Cancelled):
         list(regions.segment([picture()] * 5, np.stack([face_points()] * 5), report=report))
     assert (seen[0].phase, seen[0].total) == ("regions", 5)
+
+
+def test_weights_above_one_by_a_rounding_error_do_not_wrap_around():
+    over = np.full((3, 3), 1.0 + 1e-6, np.float32)
+    weights = regions.HeadWeights(over, over, over, over)
+    for alpha in np.linspace(0, 1, 511, dtype=np.float32):
+        shown = regions.to_map(np.full((3, 3), alpha), weights)
+        assert shown[0, 0].astype(int).sum() == np.rint(alpha * np.float32(255))

@@ -1,0 +1,110 @@
+"""Region maps, background plate and sound offset on real footage, where there is some."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backend.media.audio import extract_audio, load_audio
+from backend.media.decode import read_frames
+from backend.preprocess import background, quality, regions, sync
+from backend.preprocess.face import Landmarker
+
+FOLDER = Path(os.environ.get("TALKER_FOOTAGE") or Path(__file__).resolve().parents[3] / "shared" / "footage")
+OFFICE, SYNCED_SOUND = FOLDER / "office_20s_450.mp4", FOLDER / "office_20s_audio_synced_16k.wav"
+CLIPS = ("office_20s_450.mp4", "podium_5s_512.mp4", "flag_8s_512.mp4")
+
+pytestmark = pytest.mark.skipif(
+    not FOLDER.is_dir(), reason="no footage: neither TALKER_FOOTAGE nor ../shared/footage is there"
+)
+
+
+def _clip(name: str, count: int | None) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+    """`count` frames spread over a clip (None: all, pictures forgotten), their landmarks and times."""
+    path = FOLDER / name
+    if not path.is_file():
+        pytest.skip(f"{name} is not in {FOLDER}")
+    every = 1 if count is None else max(1, sum(1 for _ in read_frames(path)) // count)
+    frames, landmarks, times = [], [], []
+    with Landmarker(None, max_faces=1) as landmarker:
+        for number, (time, rgb) in enumerate(read_frames(path)):
+            if number % every:
+                continue
+            found = landmarker.find(np.ascontiguousarray(rgb))
+            landmarks.append(found[0].landmarks if found else np.full((478, 3), np.nan))
+            times.append(float(time))
+            if count is not None:
+                frames.append(np.ascontiguousarray(rgb))
+    return frames, np.array(landmarks), np.array(times) - times[0]
+
+
+@pytest.fixture(scope="module", params=CLIPS)
+def segmented(request):
+    frames, landmarks, _ = _clip(request.param, 16)
+    assert np.isfinite(landmarks).all()
+    return frames, landmarks, list(regions.segment(frames, landmarks))
+
+
+def test_alpha_is_zero_well_outside_the_person_full_inside_and_soft_between(segmented):
+    for rgb, landmarks, region in zip(*segmented, strict=True):
+        alpha = region.astype(int).sum(axis=2)
+        height = regions.face_height(landmarks)
+        left, right = landmarks[:, 0].min(), landmarks[:, 0].max()
+        rows = slice(0, max(1, int(landmarks[:, 1].min())))
+        assert alpha.max() == 255
+        assert alpha[rows, : max(1, int(left - 0.6 * height))].max(initial=0) == 0
+        assert alpha[rows, int(right + 0.6 * height) :].max(initial=0) == 0
+        oval = regions.polygon(*rgb.shape[:2], landmarks[list(regions.FACE_OVAL), :2], 0.0) > 0.99
+        assert alpha[oval].mean() > 253
+        soft = (alpha > 10) & (alpha < 245)
+        edge = np.abs(np.diff((alpha > 127).astype(int), axis=1)).sum()
+        assert 1.0 < soft.sum() / edge < 30.0
+
+
+def test_oral_face_hair_and_torso_lie_where_they_should(segmented):
+    for _, landmarks, region in zip(*segmented, strict=True):
+        share = region.reshape(-1, 4).astype(float).mean(axis=0) / 255
+        assert share[1] > 0.08 and share[2] > 0.03 and share[3] > 0.05
+        assert share[0] < 0.1 * share[1]
+        nose, (chin, forehead) = landmarks[1, :2], landmarks[[152, 10], :2]
+        assert region[int(nose[1]), int(nose[0]), 1] > 250
+        above = (forehead + 0.12 * (forehead - chin)).astype(int)
+        assert region[max(above[1], 0), above[0], 2] > 200
+        below = (chin + 0.25 * (chin - forehead)).astype(int)
+        if below[1] < region.shape[0]:
+            assert region[below[1], below[0], 3] > 200
+
+
+def test_the_plate_agrees_with_every_frame_where_nobody_is_and_holds_no_ghost(segmented):
+    frames, landmarks, maps = segmented
+    alphas = np.array([region.astype(int).sum(axis=2) for region in maps]).astype(np.uint8)
+    plate = background.estimate_plate(frames, alphas)
+    clear = alphas == 0
+    errors = np.abs(np.array(frames).astype(int) - plate).mean(axis=3)
+    assert errors[clear].mean() < 6.0
+    hidden = (alphas > 250).all(axis=0)
+    noses = landmarks[:, 1, :2].astype(int)
+    skin = np.median([frame[y, x] for frame, (x, y) in zip(frames, noses, strict=True)], axis=0)
+    assert np.abs(plate[hidden].astype(float).mean(axis=0) - skin).max() > 25
+
+
+def test_late_sound_is_reported_as_late_and_synced_sound_as_in_sync():
+    _, landmarks, times = _clip(OFFICE.name, None)
+    opening = quality.lip_opening(landmarks)
+    own = sync.estimate_offset(*extract_audio(OFFICE), opening, times)
+    assert own.offset_s == pytest.approx(0.14, abs=0.04)
+    assert own.calls_for_correction
+    synced = sync.estimate_offset(load_audio(SYNCED_SOUND, 16000), 16000, opening, times)
+    assert synced.offset_s == pytest.approx(0.0, abs=0.04)
+    assert not synced.calls_for_correction
+
+
+@pytest.mark.parametrize("name", ["podium_5s_512.mp4", "flag_8s_512.mp4", "grid_bbaf2n.mpg", "grid_lbax4n.mpg"])
+def test_sound_of_other_clips_is_within_what_a_short_clip_can_tell(name):
+    _, landmarks, times = _clip(name, None)
+    estimate = sync.estimate_offset(*extract_audio(FOLDER / name), quality.lip_opening(landmarks), times)
+    assert abs(estimate.offset_s) < 0.13
+    assert not estimate.calls_for_correction
