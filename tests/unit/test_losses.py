@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+from backend.kernels import library
 from backend.train.losses import ssim, ssim_map
 
 
@@ -54,3 +55,24 @@ def test_pictures_of_different_shapes_are_refused():
     picture, target = pictures()
     with pytest.raises(ValueError, match=r"\(19, 23, 3\) and \(18, 23, 3\)"):
         ssim(picture, target[1:])
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("size", [(7, 5), (65, 77), (130, 64)])
+def test_the_fast_ssim_and_its_gradient_agree_with_the_double_precision_one(compiled, size, monkeypatch):
+    if compiled and library.load() is None:
+        pytest.skip("no compiled kernels on this machine")
+    if not compiled:
+        monkeypatch.setattr(library, "load", lambda: None)
+    picture, target = pictures(*size)
+    picture.requires_grad_()
+    expected = ssim(picture, target)
+    expected_gradient = torch.autograd.grad(expected, picture)[0]
+    # As the rasteriser leaves it (planes), and as a picture usually lies in memory.
+    for layout in (torch.Tensor.contiguous, lambda p: p.permute(2, 0, 1).contiguous().permute(1, 2, 0)):
+        single = layout(picture.detach().float()).requires_grad_()
+        got = ssim(single, target.float())
+        gradient = torch.autograd.grad(3 * got, single)[0]
+        assert got.item() == pytest.approx(expected.item(), abs=1e-6)
+        error = (gradient / 3 - expected_gradient).norm() / expected_gradient.norm()
+        assert error.item() < 1e-5

@@ -50,6 +50,11 @@ TALKER_EXPORT int talker_raster_backward(void* frame, const talker_raster_scene*
 
 TALKER_EXPORT void talker_raster_release(void* frame);
 
+/* The sum over all pixels and channels of the structural similarity of two pictures (`channels` planes each), and, where
+   `gradient` is not null, that sum's gradient by x: channels x height x width. */
+TALKER_EXPORT int talker_ssim(const talker_plane* x, const talker_plane* y, int32_t channels, int32_t width,
+                              int32_t height, int32_t threads, double* total, float* gradient);
+
 /* The instruction set in use: "avx2" or "portable". */
 TALKER_EXPORT const char* talker_kernels_name(void);
 

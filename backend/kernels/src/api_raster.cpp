@@ -1,14 +1,12 @@
 // The rasteriser's C interface; backend/raster/native.py is its other side.
 #include <climits>
-#include <cmath>
 #include <memory>
 #include <mutex>
-#include <new>
-#include <system_error>
 #include <vector>
 
 #include "api.h"
 #include "frame.h"
+#include "guard.h"
 #include "thread_pool.h"
 
 namespace talker {
@@ -61,18 +59,6 @@ bool is_sound(const talker_raster_scene& s) {
     constexpr int kMostPixels = 16384;  // a side; boxes are 16-bit
     return s.count >= 0 && s.count <= INT_MAX - kBlock && s.channels >= 1 && s.channels <= 65536 && s.width >= 1 &&
            s.height >= 1 && s.width <= kMostPixels && s.height <= kMostPixels;
-}
-
-// Nothing may be thrown across the C interface.
-template <class Function>
-int guarded(Function&& function) {
-    try {
-        return function();
-    } catch (const std::bad_alloc&) {
-        return TALKER_NO_MEMORY;
-    } catch (const std::system_error&) {
-        return TALKER_NO_THREADS;
-    }
 }
 
 }  // namespace

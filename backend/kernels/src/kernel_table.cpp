@@ -13,7 +13,12 @@ void blend_tile_backward(const Camera&, const Splat*, const TileLists&, int, con
 void project_block_backward(const Scene&, const Camera&, int64_t, const TileBox*, const int32_t*, const float*, int64_t,
                             int64_t, int64_t, bool, bool, const SceneGradient&);
 
+double ssim_band(const SsimChannel&, int, int, float*);
+void ssim_gradient_band(const SsimChannel&, int, int, float*);
+
 extern const Kernels table;
-const Kernels table = {TALKER_NAME(TALKER_ISA), project_block, blend_tile, blend_tile_backward, project_block_backward};
+const Kernels table = {TALKER_NAME(TALKER_ISA), project_block,          blend_tile,
+                       blend_tile_backward,     project_block_backward, ssim_band,
+                       ssim_gradient_band};
 
 }  // namespace talker::TALKER_ISA

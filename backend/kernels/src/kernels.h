@@ -2,6 +2,7 @@
 #pragma once
 
 #include "splat.h"
+#include "ssim.h"
 
 namespace talker {
 
@@ -44,6 +45,11 @@ struct Kernels {
     void (*project_block_backward)(const Scene&, const Camera&, int64_t block, const TileBox*, const int32_t* first_slot,
                                    const float* sums, int64_t sum_stride, int64_t first_feature, int64_t features, bool has_depth,
                                    bool accumulate, const SceneGradient&);
+
+    // Structural similarity of rows [first_row, end_row) of a channel, summed up, with what its gradient needs; then the
+    // gradient. `scratch` has ssim_scratch(width) floats.
+    double (*ssim_band)(const SsimChannel&, int first_row, int end_row, float* scratch);
+    void (*ssim_gradient_band)(const SsimChannel&, int first_row, int end_row, float* scratch);
 };
 
 // The best for this machine; TALKER_KERNELS=portable in the environment forces the portable one.

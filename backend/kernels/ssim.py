@@ -1,0 +1,50 @@
+"""Structural similarity and its gradient by the compiled library."""
+
+from __future__ import annotations
+
+import ctypes
+
+import torch
+from torch import Tensor
+
+from . import library
+
+
+class Plane(ctypes.Structure):
+    """talker_plane of api.h: one channel of a picture, wherever it lies."""
+
+    _fields_ = (("data", ctypes.c_void_p), ("row", ctypes.c_int64), ("column", ctypes.c_int64))
+
+
+def planes(picture: Tensor) -> ctypes.Array:
+    """The channels of a float32 CPU picture (H, W, C) of any strides. The tensor must outlive them."""
+    channels = picture.shape[2]
+    row, column, channel = picture.stride()
+    start, size = picture.data_ptr(), picture.element_size()
+    return (Plane * channels)(*(Plane(start + size * channel * c, row, column) for c in range(channels)))
+
+
+def ssim_with_gradient(
+    picture: Tensor, target: Tensor, want_gradient: bool, threads: int
+) -> tuple[float, Tensor | None]:
+    """Mean similarity of float32 CPU pictures (H, W, C), and its gradient by `picture`, laid out as (C, H, W) planes.
+
+    Window and constants: backend.train.losses. Raises MemoryError.
+    """
+    height, width, channels = picture.shape
+    gradient = torch.empty(channels, height, width) if want_gradient else None
+    total = ctypes.c_double()
+    status = library.load().talker_ssim(
+        planes(picture),
+        planes(target),
+        channels,
+        width,
+        height,
+        threads,
+        ctypes.byref(total),
+        None if gradient is None else ctypes.c_void_p(gradient.data_ptr()),
+    )
+    library.check(status)
+    if gradient is not None:
+        gradient = gradient.div_(picture.numel()).permute(1, 2, 0)
+    return total.value / picture.numel(), gradient
