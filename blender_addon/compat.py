@@ -40,6 +40,11 @@ def all_strips(editor: bpy.types.SequenceEditor):
     return editor.strips_all if hasattr(editor, "strips_all") else editor.sequences_all
 
 
+def all_strips_name(editor: bpy.types.SequenceEditor) -> str:
+    """Name of the property that `all_strips` reads, for a search field."""
+    return "strips_all" if hasattr(editor, "strips_all") else "sequences_all"
+
+
 def sequencer_scene(context: bpy.types.Context) -> bpy.types.Scene:
     """The scene whose timeline the user works on."""
     return getattr(context, "sequencer_scene", None) or context.scene

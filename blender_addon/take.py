@@ -49,6 +49,12 @@ class Take:
         return min(self.frame_files, default=1)
 
     @property
+    def preview_first_frame(self) -> int:
+        """Frame of the line with which the preview movie begins."""
+        frames = self.manifest.get("frames")
+        return int(frames.get("first", 1)) if isinstance(frames, dict) else 1
+
+    @property
     def is_exr(self) -> bool:
         return any(name.endswith(".exr") for name in self.frame_files.values())
 

@@ -122,11 +122,17 @@ def _strip(scene: bpy.types.Scene, name: str):
     return strip
 
 
-def _active_sound(scene: bpy.types.Scene):
+def active_sound_name(scene: bpy.types.Scene) -> str:
+    """Name of the timeline's active strip where it is a sound strip, else ""."""
     strip = scene.sequence_editor.active_strip if scene.sequence_editor else None
-    if strip is None or strip.type != "SOUND":
+    return strip.name if strip is not None and strip.type == "SOUND" else ""
+
+
+def _active_sound(scene: bpy.types.Scene):
+    name = active_sound_name(scene)
+    if not name:
         raise InputError("No line is chosen.", "Choose a sound strip in the Talker panel, or make one active.")
-    return strip
+    return _strip(scene, name)
 
 
 def _is_plain(scene: bpy.types.Scene, strip) -> bool:

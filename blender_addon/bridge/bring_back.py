@@ -166,7 +166,8 @@ def _bring_strips(
         made.append(strips.bring_plate(scene, take, plate, size, frame_start, channel + 1).name)
     if take.frame_files:
         pictures, warning = strips.bring_pictures(scene, take, frame_start, channel + 2)
-        made.append(pictures.name)
+        if pictures is not None:
+            made.append(pictures.name)
         if warning:
             warnings.append(warning)
     elif take.preview is not None:

@@ -89,15 +89,17 @@ def show_take_behind(camera: bpy.types.Object, take: Take, frame_start: int) -> 
     data, take_id = camera.data, str(take.folder)
     if take.preview is not None:
         image = owned.image(str(take.preview), take_id, "camera_background", "MOVIE")
+        first = take.preview_first_frame
     elif take.frame_files:
-        name = take.frame_files[take.first_frame]
-        image = owned.image(str(take.folder / name), take_id, "camera_background", "SEQUENCE")
+        first = take.first_frame
+        image = owned.image(str(take.folder / take.frame_files[first]), take_id, "camera_background", "SEQUENCE")
     else:
         return
     background = next((b for b in data.background_images if b.image == image), None) or data.background_images.new()
     background.image = image
     background.frame_method = "FIT"
-    background.image_user.frame_start = frame_start
+    background.image_user.frame_start = frame_start + first - 1
+    background.image_user.frame_offset = 0 if take.preview is not None else first - 1
     background.image_user.frame_duration = take.frame_count
     background.image_user.use_auto_refresh = True
     data.show_background_images = True

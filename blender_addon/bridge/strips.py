@@ -13,6 +13,14 @@ from .. import compat
 from ..take import Take
 from . import keys, owned
 
+_NO_MULTILAYER = (
+    "This Blender's sequencer cannot read multilayer EXR: the timeline shows the preview movie, without alpha. "
+    "The compositor has it all."
+)
+_ALMOST_OPAQUE = 0.99999
+"""Strength of the pictures' strip. At 1, Blender 4.5 and 5.0 take a multilayer EXR for a picture without alpha, and
+leave out whatever lies below it."""
+
 
 def timeline_length(take: Take, timeline_fps: Fraction) -> int:
     """Timeline frames that the take's whole line lasts."""
@@ -33,7 +41,7 @@ def shown_frames(take: Take, timeline_fps: Fraction) -> tuple[int, list[int]]:
     return lead, shown
 
 
-def bring_pictures(scene: bpy.types.Scene, take: Take, frame_start: int, channel: int) -> tuple[object, str]:
+def bring_pictures(scene: bpy.types.Scene, take: Take, frame_start: int, channel: int) -> tuple[object | None, str]:
     """The take's frames as an image strip with alpha. Returns (strip, warning or "").
 
     A Blender whose sequencer cannot read multilayer EXR gets the preview movie, which has no alpha.
@@ -43,17 +51,14 @@ def bring_pictures(scene: bpy.types.Scene, take: Take, frame_start: int, channel
     lead, shown = shown_frames(take, fps)
     names = [take.frame_files[n] for n in shown]
     strip = owned.find(collection, str(take.folder), "pictures")
-    if strip is not None and strip.type != "IMAGE":
-        collection.remove(strip)
-        strip = None
+    if strip is not None and strip.type == "MOVIE":  # a sequencer that could not read the frames before
+        return bring_movie(scene, take, frame_start, channel), _NO_MULTILAYER
     strip = _image_strip(collection, take, "pictures", take.folder, names, channel, frame_start + lead, strip)
-    if take.is_exr and not _readable(strip) and take.preview is not None:
+    if take.is_exr and not _readable(strip):
         collection.remove(strip)
-        return bring_movie(scene, take, frame_start, channel), (
-            "This Blender's sequencer cannot read multilayer EXR: the timeline shows the preview movie, without alpha. "
-            "The compositor has it all."
-        )
+        return bring_movie(scene, take, frame_start, channel) if take.preview else None, _NO_MULTILAYER
     strip.blend_type = "ALPHA_OVER"
+    strip.blend_alpha = _ALMOST_OPAQUE
     place(scene, take, strip, (take.picture.width, take.picture.height))
     return strip, ""
 
@@ -140,10 +145,22 @@ def _image_strip(
 
 
 def bring_movie(scene: bpy.types.Scene, take: Take, frame_start: int, channel: int) -> object:
+    """The preview movie as a strip, for a take without frames or a sequencer that cannot read them."""
     collection = compat.strips(scene.sequence_editor)
-    strip = collection.new_movie(f"{take.name} pictures", str(take.preview), channel, frame_start)
-    owned.mark(strip, str(take.folder), "pictures")
-    compat.set_strip_length(strip, timeline_length(take, keys.scene_fps(scene)))
+    fps = keys.scene_fps(scene)
+    lead = math.ceil((take.preview_first_frame - 1) * fps / take.fps)
+    strip = owned.find(collection, str(take.folder), "pictures")
+    if strip is not None and strip.type != "MOVIE":
+        collection.remove(strip)
+        strip = None
+    if strip is None:
+        strip = collection.new_movie(f"{take.name} pictures", str(take.preview), channel, frame_start + lead)
+        owned.mark(strip, str(take.folder), "pictures")
+    else:
+        strip.filepath = str(take.preview)
+    compat.set_strip_content_start(strip, frame_start + lead)
+    strip.blend_type = "ALPHA_OVER"
+    place(scene, take, strip, (strip.elements[0].orig_width or take.picture.width,) * 2)
     return strip
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import OpenEXR
 
+from backend.media.encode import MovieWriter
 from shared import layout
 from shared.camera import camera_to_world
 from shared.timing import samples_for_frames
@@ -123,6 +124,9 @@ def main() -> None:
         sound.setframerate(SAMPLE_RATE)
         tone = 8000 * np.sin(np.arange(samples) * 2 * np.pi * 220 / SAMPLE_RATE)
         sound.writeframes(tone.astype("<i2").tobytes())
+    with MovieWriter(folder / layout.PREVIEW_FILE, width, height, fps) as movie:
+        for _ in range(count):
+            movie.write(np.full((height, width, 3), PLATE_DISPLAY, np.uint8))
     subject = folder.parent / "subject"
     subject.mkdir(exist_ok=True)
     write_png(subject / layout.BACKGROUND_FILE, width, height, PLATE_DISPLAY)
