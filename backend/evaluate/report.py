@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from backend.evaluate import closure, metrics
-from backend.evaluate.compose import behind_head, over
+from backend.evaluate.compose import over, over_recorded
 from backend.evaluate.faces import LIPS, FaceMeter, FaceTrack, expression_error, jitter, landmark_distance
 from backend.evaluate.lip_sync import lips_follow
 from backend.evaluate.sheet import ComparisonSheet
@@ -20,7 +20,7 @@ from backend.media.audio_features import AudioFeatures
 from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES
 from backend.performance.speech import SpeechModel
 from backend.portrait.audio_code import audio_windows
-from backend.portrait.portrait import Drive, Portrait
+from backend.portrait.portrait import Drive, Portrait, PortraitFrame
 from backend.settings import EvaluateSettings
 from backend.subject import Subject, Track
 from shared import layout
@@ -203,15 +203,18 @@ class _Scorer:
 
     def draw(self, frame: int, drives: dict[str, Drive]) -> dict[str, np.ndarray]:
         """Every variant of a frame, (S, S, 3) uint8."""
-        options = {"engine": self.settings.engine, "threads": self.settings.threads}
-        backdrop = behind_head(self.pictures[frame], self.maps[frame])
-        head = self.portrait.render(drives["driven"], frame, self.size, torso=False, **options)
-        still = self.portrait.render(drives["static"], frame, self.size, torso=False, **options)
-        drawn = {"recorded": over(head, backdrop), "static": over(still, backdrop)}
-        if self.portrait.has_torso:
-            whole = self.portrait.render(drives["driven"], frame, self.size, **options)
-            drawn["synthesised"] = over(whole, self.plate)
+        drawn = {}
+        for name, drive in (("recorded", drives["driven"]), ("static", drives["static"])):
+            head = self._render(drive, frame, torso=False)
+            whole = self._render(drive, frame, torso=True) if self.portrait.has_torso else None
+            drawn[name] = over_recorded(head, whole, self.pictures[frame], self.maps[frame], self.plate)
+            if name == "recorded" and whole is not None:
+                drawn["synthesised"] = over(whole, self.plate)
         return drawn
+
+    def _render(self, drive: Drive, frame: int, torso: bool) -> PortraitFrame:
+        engine, threads = self.settings.engine, self.settings.threads
+        return self.portrait.render(drive, frame, self.size, torso=torso, engine=engine, threads=threads)
 
     def add(self, frame: int, drives: dict[str, Drive], meter: FaceMeter) -> None:
         """Draw and score one frame (index from 0)."""

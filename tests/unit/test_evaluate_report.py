@@ -9,7 +9,7 @@ import pytest
 from synthetic_subject import FRAMES, SIZE, make_subject, subject  # noqa: F401
 
 from backend.evaluate import report as harness
-from backend.evaluate.compose import behind_head, over
+from backend.evaluate.compose import over, over_recorded
 from backend.evaluate.sheet import ComparisonSheet, difference
 from backend.portrait.portrait import PortraitFrame
 from backend.settings import EvaluateSettings, train_settings
@@ -105,12 +105,20 @@ def test_without_a_model_it_says_so(tmp_path):
         harness.evaluate(make_subject(tmp_path / "empty"), None, Reporter())
 
 
-def test_nothing_of_the_recorded_head_shines_through_behind_a_drawn_one():
+def empty_frame() -> PortraitFrame:
+    return PortraitFrame(np.zeros((32, 32, 3)), np.zeros((32, 32)), np.zeros((32, 32)), None)
+
+
+def test_nothing_of_the_recorded_head_shines_through_a_head_that_was_not_drawn():
     recorded = np.full((32, 32, 3), 200, np.uint8)
     regions = np.zeros((32, 32, 4), np.uint8)
     regions[8:24, 8:24, 1] = 255
     recorded[8:24, 8:24] = 10
-    np.testing.assert_allclose(behind_head(recorded, regions), 200 / 255, atol=0.01)
+    shown = over_recorded(empty_frame(), None, recorded, regions, np.full((32, 32, 3), 0.6))
+    assert (shown[8:24, 8:24] == 153).all() and (shown[:8] == 200).all()
+    torso = PortraitFrame(np.full((32, 32, 3), 0.4), np.ones((32, 32)), np.zeros((32, 32)), None)
+    shown = over_recorded(empty_frame(), torso, recorded, regions, np.full((32, 32, 3), 0.6))
+    assert (shown[8:24, 8:24] == 102).all() and (shown[:8] == 200).all()
 
 
 def test_a_frame_over_a_background_is_premultiplied_over():
