@@ -101,6 +101,9 @@ def build_parser() -> argparse.ArgumentParser:
     sub = verb("evaluate", "Score a model on the frames kept out of its training.")
     sub.add_argument("--subject", required=True, metavar="DIR")
     sub.add_argument("--model", metavar="NAME")
+    sub.add_argument("--driven-by", choices=("audio", "track"), help="default audio; track: the ceiling for audio")
+    _add_models_dir(sub)
+    _add_engine(sub)
 
     sub = verb("run", "The whole chain: footage and a line of dialogue to a talking head.")
     sub.add_argument("footage", metavar="FOOTAGE")

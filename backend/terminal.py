@@ -57,6 +57,12 @@ def print_result(verb: str, result: Any) -> None:
         for row in result:
             console.print("  ".join(f"{key} {value}" for key, value in row.items()))
         return
+    if verb == "evaluate":
+        from backend.evaluate.report import markdown_table
+
+        console.print(markdown_table([result]), soft_wrap=True, markup=False)
+        console.print(f"pictures: {result['sheet']}", soft_wrap=True)
+        return
     for key, value in result.items():
         _print_entry(console, key, value, "")
 

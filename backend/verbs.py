@@ -79,11 +79,13 @@ def render(arguments: dict, report: Reporter) -> dict:
 
 
 def evaluate(arguments: dict, report: Reporter) -> dict:
-    """subject, model. Returns the scores of DESIGN's `evaluate --json`."""
+    """subject, model, and driven_by, models_dir, engine, threads of EvaluateSettings. Returns the scores."""
     subject = Subject.open(_required(arguments, "subject"))
     from backend.evaluate.report import evaluate as run_evaluate
 
-    return run_evaluate(subject, arguments.get("model"), report)
+    # Not `size`: within `run` that is the size of the stored frames.
+    known = {key: arguments.get(key) for key in ("driven_by", "models_dir", "engine", "threads")}
+    return run_evaluate(subject, arguments.get("model"), report, _settings(s.EvaluateSettings, known))
 
 
 def run(arguments: dict, report: Reporter) -> dict:
