@@ -1,0 +1,164 @@
+"""The sidebar draws with nothing set up, with everything set up and with damaged folders, asking only for what exists.
+
+Background mode draws no windows, so the panel is drawn into a recorder that checks each call against Blender's own
+description of its layouts.
+"""
+
+import json
+import types
+
+import pytest
+
+EVERYTHING = ("PENDING", "RUNNING", "CANCELLING", "CANCELLED", "FAILED", "DONE")
+
+
+class Recorder:
+    """Stands in for a UILayout."""
+
+    def __init__(self, bpy, texts=None):
+        super().__setattr__("_bpy", bpy)
+        super().__setattr__("texts", [] if texts is None else texts)
+
+    def __setattr__(self, name, value):
+        assert name in self._bpy.types.UILayout.bl_rna.properties, name
+
+    def __getattr__(self, name):
+        functions = self._bpy.types.UILayout.bl_rna.functions
+        assert name in functions, f"UILayout has no {name}"
+        parameters = functions[name].parameters
+
+        def call(*values, **options):
+            for option in options:
+                assert option in parameters, f"{name} has no {option}"
+            icon = options.get("icon")
+            if icon is not None:
+                assert icon in parameters["icon"].enum_items, icon
+            if options.get("text"):
+                self.texts.append(options["text"])
+            if name in ("prop", "prop_search"):
+                assert hasattr(values[0], values[1]), values
+            if name == "prop_search":
+                assert hasattr(values[2], values[3]), values
+            if name == "operator":
+                category, verb = values[0].split(".")
+                assert hasattr(getattr(self._bpy.ops, category), verb)
+                kind = getattr(self._bpy.ops, category).__getattr__(verb).get_rna_type()
+                self.texts.append(f"[{values[0]}]")
+                return types.SimpleNamespace(**dict.fromkeys(kind.properties.keys()))
+            if name == "panel":
+                return Recorder(self._bpy, self.texts), Recorder(self._bpy, self.texts)
+            return Recorder(self._bpy, self.texts)
+
+        return call
+
+
+@pytest.fixture
+def draw(addon, bpy, scene):
+    """Draw a panel; returns all its texts."""
+
+    def run(name="TALKER_PT_view3d"):
+        addon.ui.found.forget()
+        layout = Recorder(bpy)
+        panel = types.SimpleNamespace(layout=layout)
+        getattr(addon.ui.panel, name).draw(panel, bpy.context)
+        return " ".join(layout.texts)
+
+    return run
+
+
+@pytest.fixture
+def job(addon, bpy):
+    yield bpy.context.window_manager.talker_job
+    addon.job_state.clear(bpy.context)
+
+
+@pytest.fixture
+def subject(tmp_path):
+    folder = tmp_path / "subject"
+    (folder / "models" / "m2dao").mkdir(parents=True)
+    (folder / "models" / "m2dao" / "config.json").write_text("{}")
+    (folder / "models" / "unfinished").mkdir()
+    (folder / "contact_sheet.png").write_bytes(b"")
+    quality = {"warnings": ["The face is small: 90 px."]}
+    info = {"source": "clip.mp4", "frame_count": 450, "fps": "30000/1001", "quality": quality}
+    (folder / "subject.json").write_text(json.dumps(info))
+    return folder
+
+
+@pytest.mark.parametrize("panel", ["TALKER_PT_view3d", "TALKER_PT_sequencer"])
+def test_with_nothing_set_up_it_says_what_to_do_at_every_step(draw, panel):
+    text = draw(panel)
+    for words in (
+        "1  Footage",
+        "2  Train",
+        "3  Line",
+        "4  Bring Back",
+        "Choose a clip",
+        "Preprocess the footage first",
+    ):
+        assert words in text
+    for words in ("sound strip", "Train the head first", "choose the folder of one", "Backend: not started"):
+        assert words in text
+
+
+def test_a_subject_is_shown_with_its_warnings_and_finished_models(draw, scene, subject):
+    scene.talker.subject = str(subject)
+    text = draw()
+    assert "450 frames at 29.97 fps from clip.mp4" in text
+    assert "The face is small: 90 px." in text
+    assert "Trained: m2dao" in text and "unfinished" not in text
+    assert "Train the head first" not in text
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", "{}", '{"source": "a", "frame_count": 1, "fps": "0"}'])
+def test_a_damaged_subject_is_no_subject(draw, scene, subject, damage):
+    (subject / "subject.json").write_text(damage)
+    scene.talker.subject = str(subject)
+    assert "Preprocess the footage first" in draw()
+
+
+def test_a_rendered_line_is_shown(draw, scene, make_take):
+    scene.talker.take = str(make_take())
+    assert "12 frames at 25 fps" in draw()
+
+
+@pytest.mark.parametrize("state", EVERYTHING)
+def test_every_state_of_a_job_can_be_drawn(draw, job, state):
+    job.state, job.verb, job.phase, job.step, job.total, job.eta_s = state, "train", "training", 30, 600, 75.0
+    job.preview, job.message = "/some/preview.png", "The mouth opens little."
+    job.error_what, job.error_do = ("It broke.", "Try again.") if state == "FAILED" else ("", "")
+    text = draw()
+    running = state in ("PENDING", "RUNNING", "CANCELLING")
+    assert ("[talker.cancel_job]" in text) == running
+    assert ("training 30/600, 1 min 15 s left" in text) == running
+    assert ("It broke. Try again." in text) == (state == "FAILED")
+
+
+@pytest.mark.parametrize("backend", ["", "STARTING", "READY", "LOST"])
+def test_the_backends_state_is_said(draw, job, backend):
+    job.backend = backend
+    words = {"": "not started", "STARTING": "starting", "READY": "ready", "LOST": "lost"}
+    assert f"Backend: {words[backend]}" in draw()
+
+
+def test_the_steps_options_follow_their_choices(draw, scene, addon):
+    settings = scene.talker
+    for source in ("STRIP", "RANGE", "FILE"):
+        for pose in ("RECORDED", "STILL", "OBJECT", "FILE"):
+            settings.line_source, settings.pose_mode = source, pose
+            draw()
+    scene.view_settings.view_transform = "AgX"
+    assert "[talker.exact_colours]" in draw()
+    addon.bridge.colour.make_exact(scene)
+    assert "[talker.exact_colours]" not in draw()
+
+
+def test_looking_at_folders_costs_no_reading_at_every_redraw(addon, scene, subject, monkeypatch):
+    found = addon.ui.found
+    found.forget()
+    reads = []
+    real = found._read_subject
+    monkeypatch.setattr(found, "_read_subject", lambda folder: reads.append(folder) or real(folder))
+    for _ in range(50):
+        assert found.subject(str(subject)).frames == 450
+    assert len(reads) == 1
