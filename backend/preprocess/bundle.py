@@ -16,6 +16,9 @@ from scipy.spatial.transform import Rotation
 
 from backend.preprocess.pnp import project
 
+FRAMES_AT_ONCE = 256
+"""Frames whose equations are formed at once: memory stays flat in clip length."""
+
 
 @dataclass(frozen=True)
 class BundleSettings:
@@ -54,6 +57,8 @@ class BundleResult:
     """(T, 4, 4) camera from head."""
     noise_px: float
     """Landmark noise that the weights assumed, px."""
+    landmarks: LandmarkInformation
+    """What the landmarks say about any other poses."""
 
 
 def update_poses(poses: np.ndarray, steps: np.ndarray) -> np.ndarray:
@@ -120,34 +125,42 @@ def solve_smooth_steps(
     return solveh_banded(band, right.ravel(), lower=True).reshape(count, 6)
 
 
-def adjust_poses(
-    points_px: np.ndarray,
-    shape_cm: np.ndarray,
-    poses: np.ndarray,
-    focal_px: float,
-    principal_px: np.ndarray,
-    noise_px: float,
-    fps: float,
-    settings: BundleSettings,
-) -> np.ndarray:
-    """(T, 4, 4) poses of all frames for a known shape and focal length, smooth in time.
+@dataclass(frozen=True)
+class LandmarkInformation:
+    """What the landmarks of a clip say about its poses, for a known shape and camera."""
 
-    points_px (T, N, 2), NaN in frames without a face, which follow from their neighbours.
-    """
-    seen = np.isfinite(points_px).all(axis=(1, 2))
-    observed = np.where(seen[:, None, None], points_px, 0.0)
-    share = min(1.0, settings.independent_points / points_px.shape[1]) / noise_px**2
-    acceleration = acceleration_per_frame(fps, settings)
-    for _ in range(settings.pose_iterations):
-        rotated = shape_cm @ poses[:, :3, :3].transpose(0, 2, 1)
-        camera = rotated + poses[:, None, :3, 3]
-        by_pose, _ = pose_jacobian(rotated, camera, focal_px)
-        error = focal_px * camera[..., :2] / camera[..., 2:] + principal_px - observed
-        weight = huber_weights(np.linalg.norm(error, axis=-1), settings.huber * noise_px) * share * seen[:, None]
-        weighted = by_pose * weight[..., None, None]
-        information = np.einsum("tnij,tnik->tjk", weighted, by_pose, optimize=True)
-        gradient = np.einsum("tnij,tni->tj", weighted, error, optimize=True)
-        steps = solve_smooth_steps(poses, information, gradient, acceleration)
+    points_px: np.ndarray
+    """(T, N, 2) px, NaN in frames without a face."""
+    shape_cm: np.ndarray
+    """(N, 3)."""
+    focal_px: float
+    principal_px: np.ndarray
+    noise_px: float
+    settings: BundleSettings
+
+    def at(self, poses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """J'WJ (T, 6, 6) and J'Wr (T, 6) of every frame at poses (T, 4, 4); 0 in frames without a face."""
+        seen = np.isfinite(self.points_px).all(axis=(1, 2))
+        information, gradient = np.zeros((len(poses), 6, 6)), np.zeros((len(poses), 6))
+        share = min(1.0, self.settings.independent_points / self.points_px.shape[1]) / self.noise_px**2
+        for start in range(0, len(poses), FRAMES_AT_ONCE):
+            part = start + np.flatnonzero(seen[start : start + FRAMES_AT_ONCE])
+            rotated = self.shape_cm @ poses[part, :3, :3].transpose(0, 2, 1)
+            camera = rotated + poses[part, None, :3, 3]
+            by_pose, _ = pose_jacobian(rotated, camera, self.focal_px)
+            error = self.focal_px * camera[..., :2] / camera[..., 2:] + self.principal_px - self.points_px[part]
+            weight = huber_weights(np.linalg.norm(error, axis=-1), self.settings.huber * self.noise_px) * share
+            weighted = by_pose * weight[..., None, None]
+            information[part] = np.einsum("tnij,tnik->tjk", weighted, by_pose, optimize=True)
+            gradient[part] = np.einsum("tnij,tni->tj", weighted, error, optimize=True)
+        return information, gradient
+
+
+def adjust_poses(poses: np.ndarray, landmarks: LandmarkInformation, fps: float) -> np.ndarray:
+    """(T, 4, 4) poses of all frames by their landmarks, smooth in time; those without one follow their neighbours."""
+    acceleration = acceleration_per_frame(fps, landmarks.settings)
+    for _ in range(landmarks.settings.pose_iterations):
+        steps = solve_smooth_steps(poses, *landmarks.at(poses), acceleration)
         poses = update_poses(poses, steps)
         if np.abs(steps).max() < 1e-5:
             break
@@ -228,8 +241,8 @@ def bundle_adjust(
     poses = poses.copy()
     poses[:, 2, 3] *= focal / focal_px
     poses[chosen] = picked
-    poses = adjust_poses(points_px, model_cm + offsets, poses, focal, principal_px, noise_px, fps, settings)
-    return BundleResult(focal, offsets, poses, noise_px)
+    information = LandmarkInformation(points_px, model_cm + offsets, focal, principal_px, noise_px, settings)
+    return BundleResult(focal, offsets, adjust_poses(poses, information, fps), noise_px, information)
 
 
 def fit_shape(

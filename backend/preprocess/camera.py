@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from backend.preprocess.bundle import BundleSettings, bundle_adjust, fit_shape
-from backend.preprocess.canonical_face import MESH_POINTS, RIGID_POINTS, CanonicalFace
+from backend.preprocess.canonical_face import CHIN, FOREHEAD_TOP, MESH_POINTS, RIGID_POINTS, CanonicalFace
+from backend.preprocess.photometric import PhotometricSettings, refine_poses
 from backend.preprocess.pnp import face_pixels_per_cm, focal_prior, initial_poses, project
+from shared.jobs import Reporter
 
 NEUTRAL_JAW = 0.12
 """Frames whose jaw is open by more than this (blendshape jawOpen) say nothing about the neutral lips and chin."""
@@ -27,8 +31,12 @@ class CameraSolution:
     """(468, 3) float64 cm, this person's neutral face minus the canonical one."""
     reprojection_px: np.ndarray
     """(T,) mean error of the rigid landmarks; NaN in frames without a face."""
+    texture_deviation: tuple[float, float] | None
+    """Temporal deviation of the upper face's look in the head's frame, grey levels, before and after the photometric
+    refinement; None without one."""
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")
 def solve_camera(
     landmarks: np.ndarray,
     jaw_open: np.ndarray,
@@ -36,20 +44,25 @@ def solve_camera(
     principal_px: np.ndarray,
     footage_side_px: tuple[float, float],
     fps: float,
+    frames: Sequence[np.ndarray] | None = None,
+    report: Reporter | None = None,
     settings: BundleSettings | None = None,
+    photometric: PhotometricSettings | None = None,
 ) -> CameraSolution:
-    """Head poses, focal length and personal shape from landmarks alone.
+    """Head poses, focal length and personal shape of a clip.
 
     landmarks (T, 478, 3) px, NaN in frames without a face; jaw_open (T,) blendshape in [0, 1]; principal_px (2,) and
-    footage_side_px (width, height): centre and sides of the whole footage in the landmarks' px.
+    footage_side_px (width, height): centre and sides of the whole footage in the landmarks' px; frames: the T pictures
+    (S, S, 3) uint8 RGB to refine the poses on, or None for landmarks alone.
     """
-    settings = settings or BundleSettings()
+    settings, report = settings or BundleSettings(), report or Reporter()
     points = landmarks[:, RIGID_POINTS, :2].astype(np.float64)
+    found = np.isfinite(points).all(axis=(1, 2))
     model = face.vertices[RIGID_POINTS]
     focal, spread = focal_prior(*footage_side_px, face_pixels_per_cm(points, model))
     poses = initial_poses(points, model, focal, principal_px)
     bundle = bundle_adjust(points, model, poses, focal, spread, principal_px, fps, settings)
-    neutral = np.where(np.isfinite(points).all(axis=(1, 2)), np.exp(-np.nan_to_num(jaw_open) / NEUTRAL_JAW), 0.0)
+    neutral = np.where(found, np.exp(-np.nan_to_num(jaw_open) / NEUTRAL_JAW), 0.0)
     offsets = fit_shape(
         landmarks[:, :MESH_POINTS, :2].astype(np.float64),
         face.vertices,
@@ -61,7 +74,23 @@ def solve_camera(
         settings,
     )
     offsets[RIGID_POINTS] = bundle.offsets_cm
-    errors = project(model + bundle.offsets_cm, bundle.poses, bundle.focal_px, principal_px) - points
-    return CameraSolution(
-        bundle.focal_px, principal_px, bundle.poses, offsets, np.linalg.norm(errors, axis=-1).mean(axis=1)
-    )
+    poses, deviation = bundle.poses, None
+    if frames is not None:
+        height = np.linalg.norm(landmarks[found, FOREHEAD_TOP, :2] - landmarks[found, CHIN, :2], axis=1)
+        refined = refine_poses(
+            frames,
+            face,
+            face.vertices + offsets,
+            poses,
+            bundle.landmarks,
+            float(np.median(height)),
+            fps,
+            report,
+            photometric,
+        )
+        poses = refined.poses
+        offsets[:, 2] += refined.depth_offsets_cm
+        deviation = (refined.texture_deviation_before, refined.texture_deviation_after)
+    errors = project(model + offsets[RIGID_POINTS], poses, bundle.focal_px, principal_px) - points
+    reprojection = np.linalg.norm(errors, axis=-1).mean(axis=1)
+    return CameraSolution(bundle.focal_px, principal_px, poses, offsets, reprojection, deviation)

@@ -33,7 +33,7 @@ MIN_USABLE_S, FEW_USABLE_S = 2.5, 5.0
 SPEECH_RATE = 16000
 PLATE_SAMPLES = 48
 """Frames, spread over the clip, that are matted to find the background plate."""
-VERSIONS = {"face": 1, "frames": 1, "camera": 1, "background": 3, "regions": 3, "audio": 1, "sync": 2}
+VERSIONS = {"face": 1, "frames": 1, "camera": 2, "background": 3, "regions": 3, "audio": 1, "sync": 2}
 """Raised when a stage's code changes what it writes, so that older folders do it again."""
 
 REC709_TRANSFERS, HDR_TRANSFERS = (1, 6, 14, 15), (16, 18)
@@ -44,6 +44,8 @@ CAMERA_FILE = "camera.npz"
 SCAN_FILE = "scan.json"
 SOUND_FILE = "sound.wav"
 SYNC_FILE = "sync.json"
+STILLNESS_FILE = "stillness.json"
+"""Temporal deviation of the upper face in the head's frame, grey levels, before and after pose refinement."""
 
 
 @dataclass
@@ -215,7 +217,11 @@ def _camera_stage(run: _Run, capture: Capture) -> Track:
             (np.array([run.info.width, run.info.height]) / 2 - [run.crop.x, run.crop.y]) * scale,
             (run.info.width * scale, run.info.height * scale),
             float(run.info.fps),
+            frames=_stored_frames(run, capture) if run.settings.photometric else None,
+            report=run.report,
         )
+        if solution.texture_deviation is not None:
+            run.intermediate(STILLNESS_FILE).write_text(json.dumps(solution.texture_deviation))
         Track(
             focal_px=solution.focal_px,
             principal_px=solution.principal_px,
@@ -234,9 +240,13 @@ def _camera_stage(run: _Run, capture: Capture) -> Track:
     return Track.load(path)
 
 
+def _stored_frames(run: _Run, capture: Capture) -> StoredPictures:
+    return StoredPictures(run.folder.path / layout.FRAMES_FOLDER, len(capture.found))
+
+
 def _background_and_regions_stages(run: _Run, capture: Capture) -> None:
     """The plate from the mattes of some frames, then every frame's region map with the plate's help."""
-    frames = StoredPictures(run.folder.path / layout.FRAMES_FOLDER, len(capture.found))
+    frames = _stored_frames(run, capture)
     options = {"matting_size": run.settings.matting_size, "models_dir": run.settings.models_dir}
     plate_path = run.folder.path / layout.BACKGROUND_FILE
     key = run.key("background", run.keys["frames"], run.settings.matting_size)
@@ -291,7 +301,11 @@ def _quality_stage(run: _Run, capture: Capture, track: Track, offset_s: float, c
     """Quality report, contact sheet and subject.json."""
     run.report.phase("quality")
     count = len(capture.found)
-    frames = StoredPictures(run.folder.path / layout.FRAMES_FOLDER, count)
+    frames = _stored_frames(run, capture)
+    report = quality.quality_report(track, frames, run.size, offset_s, run.warnings)
+    if run.settings.photometric:
+        before, after = json.loads(run.intermediate(STILLNESS_FILE).read_text())
+        report["upper_face_deviation"] = {"landmarks_only": round(before, 3), "refined": round(after, 3)}
     info = SubjectInfo(
         source=run.footage.name,
         source_sha256=run.folder.stages["source"],
@@ -306,7 +320,7 @@ def _quality_stage(run: _Run, capture: Capture, track: Track, offset_s: float, c
         input_colour=_input_colour(run),
         consent=run.settings.consent,
         stages=dict(run.folder.stages),
-        quality=quality.quality_report(track, frames, run.size, offset_s, run.warnings),
+        quality=report,
     )
     subject = Subject(run.folder.path, info)
     maps = StoredPictures(run.folder.path / layout.REGIONS_FOLDER, count)
