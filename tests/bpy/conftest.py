@@ -4,6 +4,8 @@ TALKER_STAGED names the staged extension (build_addon.py test sets it); without 
 TALKER_BACKEND_PYTHON names the backend's Python, which writes the EXR files that these tests import.
 """
 
+import dataclasses
+import importlib
 import os
 import shutil
 import subprocess
@@ -87,3 +89,31 @@ def make_take(backend_python, tmp_path_factory):
         return folder
 
     return make
+
+
+@pytest.fixture
+def modules(addon):
+    """The add-on's modules by short names."""
+    names = ("link", "preferences", "requests", "client.process", "job_state", "operators.jobs")
+    return {name.split(".")[-1]: importlib.import_module(f"{addon.__name__}.{name}") for name in names}
+
+
+@pytest.fixture
+def link(modules, backend_python, tmp_path, monkeypatch):
+    """The add-on's link to a backend of its own with verbs that pretend; stopped at the end."""
+    monkeypatch.setenv(modules["preferences"].PYTHON_VARIABLE, str(backend_python))
+    real = modules["preferences"].backend_place
+
+    def place(context):
+        found = real(context)
+        path = os.pathsep.join((str(found.source), str(Path(__file__).parent)))
+        return dataclasses.replace(
+            found,
+            state_dir=tmp_path / "state",
+            options=("--verbs", "pretend_verbs"),
+            environment={"PYTHONPATH": path},
+        )
+
+    monkeypatch.setattr(modules["preferences"], "backend_place", place)
+    yield modules["link"]
+    modules["link"].stop_backend()
