@@ -17,6 +17,8 @@ from .stage import stage
 from .workspace import ROOT, prepare_backend, prepare_blender, project_environment, run, say, this_platform
 
 MATERIAL_FOLDER = "material"
+TRAIN_MINUTES = 3
+"""Training by the clock, so that the demo ends in good time on a slow machine too."""
 CONSENT_OF_THE_DRAWN = "The presenter is drawn by a program; nobody is shown."
 
 
@@ -52,7 +54,14 @@ def demo(footage: Path | None, audio: Path | None, out: Path) -> int:
     with clock.part("footage to talking head"):
         command: list[str | os.PathLike] = [backend.python, "-P", "-m", "backend", "run"]
         command += [footage.resolve(), "--audio", audio.resolve()]
-        command += ["--out", out, "--evaluate", *(["--consent", CONSENT_OF_THE_DRAWN] if drawn else [])]
+        command += [
+            "--out",
+            out,
+            "--minutes",
+            str(TRAIN_MINUTES),
+            "--evaluate",
+            *(["--consent", CONSENT_OF_THE_DRAWN] if drawn else []),
+        ]
         status = run(command, env=project_environment())
         if status != 0:
             return status if status in (InputError.exit_status, EXIT_CANCELLED) else InternalError.exit_status
