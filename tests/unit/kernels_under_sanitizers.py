@@ -1,0 +1,126 @@
+"""Run by test_kernels.py in a child process with a library built for AddressSanitizer and UBSan: numpy and ctypes only.
+
+Feeds the rasteriser and the similarity with sound and with unsound numbers; a sanitizer ends the process at the first
+access out of bounds or undefined operation.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+
+import numpy as np
+
+SCENE = [("count", ctypes.c_int64), ("channels", ctypes.c_int64)]
+SCENE += [(f"array{i}", ctypes.c_void_p) for i in range(6)]
+SCENE += [(name, ctypes.c_float) for name in ("fx", "fy", "cx", "cy")]
+SCENE += [(name, ctypes.c_int32) for name in ("width", "height", "threads")]
+
+
+class Scene(ctypes.Structure):
+    _fields_ = tuple(SCENE)
+
+
+class Plane(ctypes.Structure):
+    _fields_ = (("data", ctypes.c_void_p), ("row", ctypes.c_int64), ("column", ctypes.c_int64))
+
+
+class Gradient(ctypes.Structure):
+    _fields_ = tuple((f"array{i}", ctypes.c_void_p) for i in range(6))
+
+
+def address(array: np.ndarray) -> int:
+    return array.ctypes.data
+
+
+def exact(array: np.ndarray) -> np.ndarray:
+    """A copy in a block of its own from malloc, so that a read past its end is seen."""
+    return np.array(array, np.float32, copy=True)
+
+
+def rasterise(lib: ctypes.CDLL, arrays: list[np.ndarray], width: int, height: int, focal: float, threads: int) -> float:
+    """Forward and backward; returns the sum of alpha."""
+    arrays = [exact(a) for a in arrays]
+    count, channels = arrays[4].shape
+    scene = Scene(count, channels, *map(address, arrays), focal, focal, width / 2, height / 2, width, height, threads)
+    planes = np.empty((channels, height, width), np.float32)
+    alpha, depth = np.empty((height, width), np.float32), np.empty((height, width), np.float32)
+    frame = ctypes.c_void_p()
+    status = lib.talker_raster_forward(
+        ctypes.byref(scene),
+        *(ctypes.c_void_p(address(a)) for a in (planes, alpha, depth)),
+        ctypes.byref(frame),
+    )
+    assert status == 0, status
+    upstream = exact(np.random.default_rng(1).standard_normal((channels + 2, height, width)))
+    gradients = (Plane * (channels + 2))(*(Plane(address(p), width, 1) for p in upstream))
+    outputs = [np.empty_like(a) for a in arrays[:5]]
+    camera = np.empty(12, np.float64)
+    out = Gradient(*map(address, outputs), address(camera))
+    status = lib.talker_raster_backward(
+        frame,
+        ctypes.byref(scene),
+        *(ctypes.c_void_p(address(a)) for a in (planes, alpha, depth)),
+        gradients,
+        ctypes.byref(out),
+    )
+    assert status == 0, status
+    lib.talker_raster_release(frame)
+    return float(alpha.sum())
+
+
+def scene(rng: np.random.Generator, count: int, channels: int, spread: float) -> list[np.ndarray]:
+    pose = np.eye(4)
+    pose[2, 3] = 10.0
+    return [
+        rng.standard_normal((count, 3)) * spread,
+        rng.standard_normal((count, 4)),
+        np.exp(rng.standard_normal((count, 3)) - 1),
+        rng.random(count),
+        rng.random((count, channels)),
+        pose,
+    ]
+
+
+def spoil(rng: np.random.Generator, arrays: list[np.ndarray]) -> list[np.ndarray]:
+    """Every tenth number becomes one that no arithmetic likes."""
+    bad = np.array([np.nan, np.inf, -np.inf, 3e38, -3e38, 1e-45, 0.0, -0.0, 1e20, -1e9], np.float32)
+    spoilt = []
+    for array in arrays[:5]:
+        array = np.array(array, np.float32)
+        where = rng.random(array.shape) < 0.03
+        array[where] = rng.choice(bad, where.sum())
+        spoilt.append(array)
+    return [*spoilt, arrays[5]]
+
+
+def similarity(lib: ctypes.CDLL, rng: np.random.Generator, width: int, height: int) -> None:
+    pictures = [exact(rng.random((height, width, 3))) for _ in range(2)]
+    planes = [(Plane * 3)(*(Plane(address(p) + 4 * c, 3 * width, 3) for c in range(3))) for p in pictures]
+    gradient, total = np.empty((3, height, width), np.float32), ctypes.c_double()
+    status = lib.talker_ssim(*planes, 3, width, height, 2, ctypes.byref(total), ctypes.c_void_p(address(gradient)))
+    assert status == 0 and np.isfinite(gradient).all()
+
+
+def main() -> None:
+    lib = ctypes.CDLL(sys.argv[1])
+    rng = np.random.default_rng(0)
+    drawn = 0.0
+    for count, channels, width, height, spread in (
+        (0, 3, 5, 7, 1.0), (1, 1, 1, 1, 0.1), (700, 3, 97, 61, 2.0), (600, 9, 33, 32, 4.0), (100, 16, 64, 40, 30.0)
+    ):  # fmt: skip
+        arrays = scene(rng, count, channels, spread)
+        for threads in (1, 2):
+            drawn += rasterise(lib, arrays, width, height, 1.5 * width, threads)
+        rasterise(lib, spoil(rng, arrays), width, height, 1.5 * width, 2)
+    broken_camera = scene(rng, 50, 3, 1.0)
+    broken_camera[5] = np.full((4, 4), np.nan)
+    assert rasterise(lib, broken_camera, 20, 20, 30.0, 1) == 0.0
+    for width, height in ((1, 1), (7, 5), (64, 65), (33, 130)):
+        similarity(lib, rng, width, height)
+    assert drawn > 100
+    print("clean", lib.talker_thread_count(2))
+
+
+if __name__ == "__main__":
+    main()

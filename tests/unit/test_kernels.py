@@ -1,0 +1,93 @@
+"""The compiled library: how it is built and found, and that it keeps within its memory."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from backend.kernels import build, library
+
+SCRIPT = Path(__file__).with_name("kernels_under_sanitizers.py")
+
+
+def _compiler() -> list[str]:
+    try:
+        return build.find_compiler()
+    except build.BuildError:
+        pytest.skip("no C++ compiler on this machine")
+
+
+def test_the_file_name_changes_with_the_options_and_follows_the_platform():
+    plain = build.library_name("linux-x86_64")
+    assert plain != build.library_name("linux-x86_64", ("-g",))
+    assert plain.endswith(".so")
+    assert build.library_name("windows-x86_64").endswith(".dll")
+    assert build.library_name("macos-arm64").endswith(".dylib")
+
+
+def test_a_compiler_that_fails_is_named_with_its_message(tmp_path):
+    with pytest.raises(build.BuildError, match="false"):
+        build.build(tmp_path, compiler=["false"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_library_and_compiler_the_reason_is_logged_once(tmp_path, monkeypatch, caplog):
+    def no_compiler() -> list[str]:
+        raise build.BuildError("no C++ compiler was found")
+
+    monkeypatch.setattr(build, "find_compiler", no_compiler)
+    monkeypatch.setattr(library, "PREBUILT", tmp_path / "none")
+    monkeypatch.setattr(library, "cache_folder", lambda: tmp_path / "cache")
+    library.load.cache_clear()
+    try:
+        assert library.load() is None and library.load() is None
+    finally:
+        library.load.cache_clear()
+    messages = [record.getMessage() for record in caplog.records]
+    assert len(messages) == 1 and "no C++ compiler was found" in messages[0]
+
+
+def test_the_portable_kernels_draw_the_same_picture_as_the_fast_ones():
+    if library.load() is None:
+        pytest.skip("no compiled kernels on this machine")
+    code = (
+        "import torch; from raster_scenes import head_scene; from backend.raster.rasterize import rasterize;"
+        "from backend.raster import native;"
+        "s = head_scene(1500, 96, dtype=torch.float32); s['means'].requires_grad_();"
+        "p = rasterize(**s); p.features.square().sum().backward();"
+        "print(native.describe()); print(p.features.sum().item(), s['means'].grad.norm().item())"
+    )
+    root = Path(__file__).resolve().parents[2]
+    path = os.pathsep.join([str(root), str(SCRIPT.parent)])
+    outputs = []
+    for wish in ("", "portable"):
+        environment = os.environ | {"PYTHONPATH": path, "TALKER_KERNELS": wish}
+        outputs.append(subprocess.check_output([sys.executable, "-c", code], text=True, env=environment).split("\n"))
+    assert "portable" in outputs[1][0]
+    for fast, portable in zip(outputs[0][1].split(), outputs[1][1].split(), strict=True):
+        assert float(portable) == pytest.approx(float(fast), rel=1e-4)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the sanitizers' runtime is preloaded the Linux way")
+def test_nothing_reads_or_writes_out_of_bounds_for_sound_and_unsound_numbers(tmp_path):
+    compiler = _compiler()
+    if "ziglang" in compiler:
+        pytest.skip("zig's compiler brings no AddressSanitizer runtime")
+    flags = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-O1")
+    path = build.build(library.cache_folder() / "sanitized", extra_flags=flags)
+    runtime = subprocess.check_output([*compiler, "-print-file-name=libasan.so"], text=True).strip()
+    environment = os.environ | {
+        "LD_PRELOAD": runtime,
+        "ASAN_OPTIONS": "detect_leaks=0",
+        "PYTHONMALLOC": "malloc",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), str(path)], capture_output=True, text=True, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.split() == ["clean", "2"]
