@@ -1,0 +1,125 @@
+"""A line of dialogue before it is drawn: how many frames, which curves, which poses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from backend.deliver.camera_file import read_poses
+from backend.media.audio import read_audio
+from backend.media.audio_features import AudioFeatures, log_mel
+from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES, UPPER_CURVES, Performance
+from backend.performance.idle import idle_upper, lids, replayed_upper
+from backend.performance.poses import from_vectors, plan_replay, resample_poses, still_pose, to_vectors
+from backend.performance.speech import SpeechModel
+from backend.settings import RenderSettings
+from backend.subject import Subject, Track
+from backend.train.driving import ordered_curves
+from shared.errors import InputError
+from shared.jobs import Reporter
+from shared.timing import frame_count, parse_fps, parse_frame_range
+
+
+@dataclass
+class Line:
+    """What a render draws."""
+
+    samples: np.ndarray
+    """(n,) mono float32, the sound as given."""
+    sample_rate: int
+    features: AudioFeatures
+    fps: Fraction
+    frame_count: int
+    """Frames of the whole line: ceil(seconds x fps)."""
+    first: int
+    """First frame to draw, from 1."""
+    last: int
+    """Last frame to draw, inclusive."""
+    performance: Performance
+    """All curves, `frame_count` frames."""
+    poses: np.ndarray
+    """(frame_count, 4, 4) camera_from_head, cm."""
+
+    @property
+    def times_s(self) -> np.ndarray:
+        """(frame_count,) time of every frame, seconds."""
+        return frame_times(self.frame_count, self.fps)
+
+
+def frame_times(count: int, fps: Fraction) -> np.ndarray:
+    """(count,) float64 seconds at which frames are shown, each rounded once from its exact rational time."""
+    return np.arange(count) * float(fps.denominator) / float(fps.numerator)
+
+
+def plan_line(subject: Subject, speech: SpeechModel, audio: Path, settings: RenderSettings, report: Reporter) -> Line:
+    """Everything about a line but its pictures. Raises InputError for whatever of it does not make sense."""
+    samples, rate = read_audio(audio)
+    features = log_mel(samples, rate)
+    try:
+        fps = parse_fps(settings.fps) if settings.fps else subject.fps
+        count = frame_count(len(samples), rate, fps)
+        first, last = parse_frame_range(settings.frames, count) if settings.frames else (1, count)
+    except ValueError as error:
+        raise InputError(f"{str(error).capitalize()}.", "Correct the option.") from error
+    track = subject.track()
+    poses, upper = _poses_and_upper(subject, track, settings, fps, count)
+    speech_curves = speech.predict_array(features, frame_times(count, fps))
+    predicted = Performance.from_array(fps, np.concatenate([speech_curves, upper], axis=1))
+    performance = _edited(predicted, settings.performance, report)
+    return Line(samples, rate, features, fps, count, first, last, performance, poses)
+
+
+def _poses_and_upper(
+    subject: Subject, track: Track, settings: RenderSettings, fps: Fraction, count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Head poses (count, 4, 4) and upper-face curves (count, 24)."""
+    recorded, curves = track.camera_from_head, ordered_curves(track)
+    if settings.pose == "still":
+        return still_pose(recorded, count), idle_upper(curves, fps, count, settings.seed)
+    if settings.pose != "recorded":
+        pose_fps, given = read_poses(settings.pose)
+        return _extended(given, pose_fps, fps, count), idle_upper(curves, fps, count, settings.seed)
+    needed = _recorded_frames(count, fps, subject.fps)
+    replay = plan_replay(recorded, subject.fps, needed, lids(curves))
+    vectors, reference = to_vectors(recorded)
+    poses = from_vectors(replay.apply(vectors), reference)
+    poses[: len(recorded)] = recorded[:needed]
+    upper = Performance.from_array(subject.fps, replayed_upper(curves, replay), UPPER_CURVES)
+    return resample_poses(poses, subject.fps, fps, count), upper.resampled(fps, count).array(UPPER_CURVES)
+
+
+def _extended(poses: np.ndarray, pose_fps: Fraction, fps: Fraction, count: int) -> np.ndarray:
+    """A given pose track at the line's rate, played on without a jump where it is shorter than the line."""
+    if len(poses) == 1:
+        return np.repeat(poses, count, axis=0)
+    needed = _recorded_frames(count, fps, pose_fps)
+    vectors, reference = to_vectors(poses)
+    extended = from_vectors(plan_replay(poses, pose_fps, needed).apply(vectors), reference)
+    extended[: len(poses)] = poses[:needed]
+    return resample_poses(extended, pose_fps, fps, count)
+
+
+def _recorded_frames(count: int, fps: Fraction, recorded_fps: Fraction) -> int:
+    """Frames at the recording's rate that reach as far as `count` frames at the line's."""
+    return int((count - 1) * recorded_fps / fps) + 2 if fps != recorded_fps else count
+
+
+def _edited(predicted: Performance, path: str | None, report: Reporter) -> Performance:
+    """The predicted curves, with those of an edited performance.json in their place."""
+    if path is None:
+        return predicted
+    given = Performance.load(path)
+    unknown = sorted(set(given.curves) - set(CURVE_NAMES))
+    if unknown:
+        report.message(f"{path} holds curves that move nothing: {', '.join(unknown)}.")
+    if not set(given.curves) & set(CURVE_NAMES):
+        raise InputError(f"{path} holds no known curve.", f"Curves are called {SPEECH_CURVES[0]}, {SPEECH_CURVES[1]} …")
+    expected = round(given.frame_count * predicted.fps / given.fps)
+    if abs(expected - predicted.frame_count) > 1:
+        report.message(f"{path} lasts {expected} frames, the line {predicted.frame_count}; it is cut or its end held.")
+    fitted = given.resampled(predicted.fps, predicted.frame_count)
+    kept = {name: np.clip(curve, 0.0, 1.0) for name, curve in fitted.curves.items() if name in CURVE_NAMES}
+    return Performance(predicted.fps, {**predicted.curves, **kept})

@@ -1,0 +1,52 @@
+"""What lies beside the frames: sound, and a contact sheet to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from backend.deliver.frames import write_png
+from backend.media.audio import fit_length, save_wav
+from shared import layout
+from shared.timing import samples_for_frames
+
+SHEET_COLUMNS, SHEET_ROWS = 6, 2
+SHEET_CELL_PX = 256
+"""Width and height of a picture on the contact sheet, px."""
+_CAPTION_PX = 22
+
+
+def write_sound(folder: Path, samples: np.ndarray, rate: int, frame_count: int, fps: Fraction) -> None:
+    """Write audio.wav: the line's sound cut or lengthened to `frame_count` frames, to the nearest sample."""
+    save_wav(folder / layout.AUDIO_FILE, fit_length(samples, samples_for_frames(frame_count, rate, fps)), rate)
+
+
+def sheet_frames(first: int, last: int) -> list[int]:
+    """Numbers of the frames on the contact sheet, spread evenly over first..last."""
+    count = min(SHEET_COLUMNS * SHEET_ROWS, last - first + 1)
+    return [int(n) for n in np.unique(np.linspace(first, last, count).round().astype(int))]
+
+
+def write_contact_sheet(path: Path, pictures: Mapping[int, np.ndarray]) -> None:
+    """Write PNG with pictures (H, W, 3) uint8 by frame number, in order, each with its number underneath."""
+    columns = min(SHEET_COLUMNS, len(pictures))
+    rows = -(-len(pictures) // columns)
+    sheet = np.full((rows * (SHEET_CELL_PX + _CAPTION_PX), columns * SHEET_CELL_PX, 3), 24, np.uint8)
+    for index, number in enumerate(sorted(pictures)):
+        top, left = (index // columns) * (SHEET_CELL_PX + _CAPTION_PX), (index % columns) * SHEET_CELL_PX
+        sheet[top : top + SHEET_CELL_PX, left : left + SHEET_CELL_PX] = sheet_cell(pictures[number])
+        cv2.putText(
+            sheet, f"{number:06d}", (left + 8, top + SHEET_CELL_PX + 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45,
+            (210, 210, 210), 1, cv2.LINE_AA,
+        )  # fmt: skip
+    write_png(path, sheet)
+
+
+def sheet_cell(picture: np.ndarray) -> np.ndarray:
+    """A picture (H, W, 3) uint8 at the contact sheet's size."""
+    method = cv2.INTER_AREA if picture.shape[0] > SHEET_CELL_PX else cv2.INTER_CUBIC
+    return cv2.resize(picture, (SHEET_CELL_PX, SHEET_CELL_PX), interpolation=method)
