@@ -139,7 +139,7 @@ def _mismatches(scene: bpy.types.Scene, take: Take) -> list[str]:
             f"The footage is {width} x {height}, the scene {scene.render.resolution_x} x "
             f"{scene.render.resolution_y}: another shape, so it is fitted in."
         )
-    if abs(take.picture.fx * take.crop.width / take.picture.width - take.footage_camera.fy) > 1e-3 * take.picture.fx:
+    if abs(take.footage_camera.fx / take.footage_camera.fy - 1) > 1e-3:
         found.append("The footage's pixels are not square; the camera takes them as square.")
     return found
 

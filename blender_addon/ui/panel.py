@@ -8,7 +8,7 @@ import bpy
 
 from .. import compat, job_state, preferences
 from ..bridge import audio, colour
-from . import found
+from . import found, pictures
 
 TAB = "Talker"
 
@@ -30,6 +30,8 @@ class _Panel:
             preferences.draw_state(layout.box(), context)
         draw_job(layout, context, job)
         busy = job.state in ("PENDING", "RUNNING", "CANCELLING")
+        if not busy:
+            layout.operator("talker.run_all", icon="SEQUENCE")
         for name, title, draw in _STEPS:
             header, body = layout.panel(f"talker_{name}")
             header.label(text=title, icon=found.step_icon(name, scene))
@@ -70,10 +72,8 @@ def draw_job(layout: bpy.types.UILayout, context: bpy.types.Context, job) -> Non
         column.progress(factor=factor, type="BAR", text=job_state.describe(context))
         if job.message:
             wrapped(column, job.message, "INFO")
-        row = column.row(align=True)
-        if job.preview:
-            row.operator("talker.open_file", text="Preview", icon="IMAGE_DATA").filepath = job.preview
-        row.operator("talker.cancel_job", icon="CANCEL")
+        pictures.draw(column, job.preview)
+        column.operator("talker.cancel_job", icon="CANCEL")
     elif job.state == "CANCELLED":
         layout.label(text=f"Cancelled: {job.verb}. Start it again to go on.", icon="INFO")
     if job.error_what:
@@ -101,6 +101,7 @@ def _draw_footage(layout: bpy.types.UILayout, scene: bpy.types.Scene, busy: bool
     for warning in subject.warnings:
         wrapped(column, warning, "ERROR")
     if subject.contact_sheet:
+        pictures.draw(layout, subject.contact_sheet)
         layout.operator("talker.open_file", text="Contact Sheet", icon="IMAGE_DATA").filepath = subject.contact_sheet
 
 
