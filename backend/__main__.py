@@ -3,5 +3,7 @@
 import sys
 
 from backend.cli import main
+from backend.native_messages import call_with_quiet_libraries
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(call_with_quiet_libraries(main))
