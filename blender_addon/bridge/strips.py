@@ -68,9 +68,9 @@ def bring_plate(
 ) -> object:
     """The clean plate as a still strip for the length of the line."""
     collection = compat.strips(scene.sequence_editor)
-    names = [plate.name] * timeline_length(take, keys.scene_fps(scene))
     strip = owned.find(collection, str(take.folder), "plate")
-    strip = _image_strip(collection, take, "plate", plate.parent, names, channel, frame_start, strip)
+    strip = _image_strip(collection, take, "plate", plate.parent, [plate.name], channel, frame_start, strip)
+    compat.set_strip_length(strip, timeline_length(take, keys.scene_fps(scene)))
     strip.blend_type = "ALPHA_OVER"
     place(scene, take, strip, plate_size)
     return strip
@@ -128,17 +128,18 @@ def _image_strip(
 ) -> object:
     """A new image strip of these files, or `strip` brought up to date."""
     if strip is None:
-        strip = collection.new_image(
-            f"{take.name} {role}", str(folder / names[0]), channel, frame, fit_method="ORIGINAL"
+        strip = owned.mark(
+            collection.new_image(f"{take.name} {role}", str(folder / names[0]), channel, frame, fit_method="ORIGINAL"),
+            str(take.folder),
+            role,
         )
-        owned.mark(strip, str(take.folder), role)
-    else:
+    strip.directory = str(folder)
+    if [element.filename for element in strip.elements] != list(names):
         while len(strip.elements) > 1:
             strip.elements.pop(len(strip.elements) - 1)
-        strip.directory = str(folder)
         strip.elements[0].filename = names[0]
-    for name in names[1:]:
-        strip.elements.append(name)
+        for name in names[1:]:
+            strip.elements.append(name)
     compat.set_strip_content_start(strip, frame)
     compat.set_strip_length(strip, len(names))
     return strip
