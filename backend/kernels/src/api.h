@@ -55,6 +55,21 @@ TALKER_EXPORT void talker_raster_release(void* frame);
 TALKER_EXPORT int talker_ssim(const talker_plane* x, const talker_plane* y, int32_t channels, int32_t width,
                               int32_t height, int32_t threads, double* total, float* gradient);
 
+/* Points to be encoded by planes: level l has 3 planes (XY, YZ, XZ) of `features` x sizes[l] x sizes[l]. A point's row of
+   outputs has level_count x 3 x features floats, in that order. */
+typedef struct {
+    int64_t count;
+    const float* points;    /* (count, 3) */
+    const float *low, *high; /* (3): the corners of the box that the planes span; points outside read the border */
+    const int32_t* sizes;
+    int32_t level_count, features, threads;
+} talker_planes;
+
+TALKER_EXPORT int talker_planes_forward(const talker_planes*, const float* const* levels, float* outputs);
+
+/* Gradients of every level from those of the outputs; every array is overwritten. */
+TALKER_EXPORT int talker_planes_backward(const talker_planes*, const float* gradients, float* const* level_gradients);
+
 /* The instruction set in use: "avx2" or "portable". */
 TALKER_EXPORT const char* talker_kernels_name(void);
 

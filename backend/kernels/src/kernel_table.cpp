@@ -16,9 +16,12 @@ void project_block_backward(const Scene&, const Camera&, int64_t, const TileBox*
 double ssim_band(const SsimChannel&, int, int, float*);
 void ssim_gradient_band(const SsimChannel&, int, int, float*);
 
+void read_plane(const PlanePoints&, const FeaturePlane&, int64_t, int64_t, float*);
+void add_to_plane(const PlanePoints&, const FeaturePlane&, const float*);
+
 extern const Kernels table;
 const Kernels table = {TALKER_NAME(TALKER_ISA), project_block,          blend_tile,
                        blend_tile_backward,     project_block_backward, ssim_band,
-                       ssim_gradient_band};
+                       ssim_gradient_band,      read_plane,             add_to_plane};
 
 }  // namespace talker::TALKER_ISA

@@ -1,6 +1,7 @@
 // The stages that are compiled once for every instruction set, and the choice between them.
 #pragma once
 
+#include "planes.h"
 #include "splat.h"
 #include "ssim.h"
 
@@ -50,6 +51,10 @@ struct Kernels {
     // gradient. `scratch` has ssim_scratch(width) floats.
     double (*ssim_band)(const SsimChannel&, int first_row, int end_row, float* scratch);
     void (*ssim_gradient_band)(const SsimChannel&, int first_row, int end_row, float* scratch);
+
+    // One plane's features of points [begin, end); and the sum of all points' gradients in a plane.
+    void (*read_plane)(const PlanePoints&, const FeaturePlane&, int64_t begin, int64_t end, float* outputs);
+    void (*add_to_plane)(const PlanePoints&, const FeaturePlane&, const float* gradients);
 };
 
 // The best for this machine; TALKER_KERNELS=portable in the environment forces the portable one.

@@ -1,0 +1,29 @@
+// Features of points, read bilinearly from three planes at several resolutions (tri-plane encoding).
+#pragma once
+
+#include <cstdint>
+
+namespace talker {
+
+constexpr int kPlanesPerLevel = 3;
+// Points of a piece of work.
+constexpr int64_t kPointBlock = 512;
+
+// One plane of one level with its features side by side: feature f of cell (row, column) is at
+// cells[(row * size + column) * features + f].
+struct FeaturePlane {
+    float* cells;
+    int size;
+    int column_axis, row_axis;  // of a point: x, y or z
+    int64_t first_output;       // where its features stand in a point's row of outputs
+};
+
+struct PlanePoints {
+    int64_t count;
+    const float* points;    // (count, 3)
+    const float *low, *high;  // (3) corners of the box that the planes span; points outside read the border
+    int features;
+    int64_t width;  // floats of a row of outputs
+};
+
+}  // namespace talker
