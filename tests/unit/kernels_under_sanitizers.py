@@ -1,6 +1,6 @@
 """Run by test_kernels.py in a child process with a library built for AddressSanitizer and UBSan: numpy and ctypes only.
 
-Feeds the rasteriser and the similarity with sound and with unsound numbers; a sanitizer ends the process at the first
+Feeds every kernel with sound and with unsound numbers; a sanitizer ends the process at the first
 access out of bounds or undefined operation.
 """
 
@@ -102,6 +102,30 @@ def similarity(lib: ctypes.CDLL, rng: np.random.Generator, width: int, height: i
     assert status == 0 and np.isfinite(gradient).all()
 
 
+class Planes(ctypes.Structure):
+    _fields_ = (
+        ("count", ctypes.c_int64),
+        *((name, ctypes.c_void_p) for name in ("points", "low", "high", "sizes")),
+        *((name, ctypes.c_int32) for name in ("level_count", "features", "threads")),
+    )
+
+
+def encoding(lib: ctypes.CDLL, rng: np.random.Generator, count: int, sizes: tuple[int, ...], features: int) -> None:
+    points = exact(rng.standard_normal((count, 3)) * 2)
+    points[rng.random(points.shape) < 0.1] = np.nan
+    points[rng.random(points.shape) < 0.1] = np.inf
+    box, resolutions = exact(np.array([[0, 0, 0], [1, 1, 1]])), np.array(sizes, np.int32)
+    levels = [exact(rng.random((3, features, size, size))) for size in sizes]
+    outputs = np.empty((count, 3 * features * len(sizes)), np.float32)
+    low, high = address(box), address(box) + 12
+    planes = Planes(count, address(points), low, high, address(resolutions), len(sizes), features, 2)
+    pointers = (ctypes.c_void_p * len(sizes))(*map(address, levels))
+    assert lib.talker_planes_forward(ctypes.byref(planes), pointers, ctypes.c_void_p(address(outputs))) == 0
+    assert np.isfinite(outputs).all()
+    assert lib.talker_planes_backward(ctypes.byref(planes), ctypes.c_void_p(address(outputs)), pointers) == 0
+    assert np.isfinite(levels[0]).all()
+
+
 def main() -> None:
     lib = ctypes.CDLL(sys.argv[1])
     rng = np.random.default_rng(0)
@@ -118,8 +142,11 @@ def main() -> None:
     assert rasterise(lib, broken_camera, 20, 20, 30.0, 1) == 0.0
     for width, height in ((1, 1), (7, 5), (64, 65), (33, 130)):
         similarity(lib, rng, width, height)
+    for count, sizes, features in ((0, (4,), 4), (700, (1, 3, 16), 4), (600, (5,), 12), (100, (2, 7), 3)):
+        encoding(lib, rng, count, sizes, features)
     assert drawn > 100
-    print("clean", lib.talker_thread_count(2))
+    lib.talker_kernels_name.restype = ctypes.c_char_p
+    print("clean", lib.talker_kernels_name().decode())
 
 
 if __name__ == "__main__":
