@@ -56,13 +56,13 @@ def find_phones(samples: np.ndarray) -> list[Phone]:
     if words is None or not words.hypstr.strip():
         return []
     decoder.set_align_text(words.hypstr)
-    listen()
     try:
+        listen()
         decoder.set_alignment()
+        listen()
     except RuntimeError:
         # The words do not fit the sound after all (noise, a foreign language): there are no phones to be had.
         return []
-    listen()
     rate = decoder.config["frate"]
     return [
         Phone(phone.name, phone.start / rate, (phone.start + phone.duration) / rate)
