@@ -33,7 +33,7 @@ def ssim_with_gradient(
     """
     height, width, channels = picture.shape
     gradient = torch.empty(channels, height, width) if want_gradient else None
-    total = ctypes.c_double()
+    mean = ctypes.c_double()
     status = library.load().talker_ssim(
         planes(picture),
         planes(target),
@@ -41,10 +41,8 @@ def ssim_with_gradient(
         width,
         height,
         threads,
-        ctypes.byref(total),
+        ctypes.byref(mean),
         None if gradient is None else ctypes.c_void_p(gradient.data_ptr()),
     )
     library.check(status)
-    if gradient is not None:
-        gradient = gradient.div_(picture.numel()).permute(1, 2, 0)
-    return total.value / picture.numel(), gradient
+    return mean.value, None if gradient is None else gradient.permute(1, 2, 0)

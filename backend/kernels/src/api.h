@@ -50,10 +50,10 @@ TALKER_EXPORT int talker_raster_backward(void* frame, const talker_raster_scene*
 
 TALKER_EXPORT void talker_raster_release(void* frame);
 
-/* The sum over all pixels and channels of the structural similarity of two pictures (`channels` planes each), and, where
-   `gradient` is not null, that sum's gradient by x: channels x height x width. */
+/* The mean over all pixels and channels of the structural similarity of two pictures (`channels` planes each), and, where
+   `gradient` is not null, that mean's gradient by x: channels x height x width. */
 TALKER_EXPORT int talker_ssim(const talker_plane* x, const talker_plane* y, int32_t channels, int32_t width,
-                              int32_t height, int32_t threads, double* total, float* gradient);
+                              int32_t height, int32_t threads, double* mean, float* gradient);
 
 /* Points to be encoded by planes: level l has 3 planes (XY, YZ, XZ) of `features` x sizes[l] x sizes[l]. A point's row of
    outputs has level_count x 3 x features floats, in that order. */

@@ -41,7 +41,12 @@ std::vector<FeaturePlane> lay_out(const talker_planes& p, Buffer<float>& cells) 
 }
 
 PlanePoints make_points(const talker_planes& p) {
-    return {p.count, p.points, p.low, p.high, p.features, int64_t{p.level_count} * kPlanesPerLevel * p.features};
+    PlanePoints points{p.count, p.points, {}, {}, p.features, int64_t{p.level_count} * kPlanesPerLevel * p.features};
+    for (int axis = 0; axis < 3; axis++) {
+        points.low[axis] = p.low[axis];
+        points.scale[axis] = 1.0f / (p.high[axis] - p.low[axis]);
+    }
+    return points;
 }
 
 bool is_sound(const talker_planes& p) {

@@ -56,6 +56,7 @@ double similarity(const talker_plane* x, const talker_plane* y, int channels, in
         channel.by_mean = maps + 3 * c * map_size, channel.by_square = channel.by_mean + map_size;
         channel.by_product = channel.by_square + map_size;
         channel.gradient = gradient + static_cast<int64_t>(c) * width * height;
+        channel.gradient_scale = static_cast<float>(1.0 / (static_cast<double>(channels) * width * height));
     }
     std::vector<double> totals(pieces);
     auto for_bands = [&](auto visit) {
@@ -83,13 +84,14 @@ double similarity(const talker_plane* x, const talker_plane* y, int channels, in
 using namespace talker;
 
 int talker_ssim(const talker_plane* x, const talker_plane* y, int32_t channels, int32_t width, int32_t height,
-                int32_t threads, double* total, float* gradient) {
+                int32_t threads, double* mean, float* gradient) {
     constexpr int kMostPixels = 65536;
     if (channels < 1 || width < 1 || height < 1 || channels > kMostPixels || width > kMostPixels ||
         height > kMostPixels)
         return TALKER_BAD_ARGUMENT;
     return guarded([&] {
-        *total = similarity(x, y, channels, width, height, thread_count(threads), gradient);
+        double total = similarity(x, y, channels, width, height, thread_count(threads), gradient);
+        *mean = total / (static_cast<double>(channels) * width * height);
         return TALKER_OK;
     });
 }

@@ -1,7 +1,8 @@
 // Stages 3 and 4: splats of a tile to pixels, front to back, and the gradients of that.
 //
-// Each works on one tile in buffers on the stack. The sign of a pixel's transmittance tells whether it is finished:
-// negative, and nothing more is added. Pixels outside of the picture begin finished.
+// Each works on one tile in buffers on the stack. A pixel is finished when its transmittance is not positive: nothing
+// more is added then. The forward pass keeps what it was, with its sign set, for alpha. Pixels outside of the picture begin
+// finished.
 #include "kernels.h"
 #include "spans.h"
 
@@ -26,7 +27,7 @@ struct alignas(64) TileBuffer {
 
 void start_transmittance(TileBuffer& transmittance, const TileBounds& bounds) {
     bool whole = bounds.width == kTile && bounds.height == kTile;
-    for (int i = 0; i < kTilePixels; i++) transmittance.at[i] = whole ? 1.0f : -1.0f;
+    for (int i = 0; i < kTilePixels; i++) transmittance.at[i] = whole ? 1.0f : 0.0f;
     if (whole) return;
     for (int y = 0; y < bounds.height; y++)
         for (int x = 0; x < bounds.width; x++) transmittance.at[y * kTile + x] = 1.0f;
@@ -51,6 +52,7 @@ struct Meeting {
 };
 
 // Computes the meeting and writes the transmittance that it leaves. `quadratic` is the splat's xx i^2.
+template <bool KeepsFinished>
 TALKER_INLINE Meeting meet(const Spans& spans, int n, f8 quadratic, TileBuffer& transmittance) {
     Meeting m;
     float* t = transmittance.at + spans.offset[n];
@@ -58,11 +60,11 @@ TALKER_INLINE Meeting meet(const Spans& spans, int n, f8 quadratic, TileBuffer& 
     m.alpha_uncapped = exp2(exponent);
     m.alpha = keep(min(m.alpha_uncapped, all(kAlphaCap)), (i8)(exponent >= all(kLog2AlphaCutoff)));
     f8 stored = load(t);
-    m.transmittance = max(stored, all(0.0f));
+    m.transmittance = KeepsFinished ? max(stored, all(0.0f)) : stored;
     m.weight = m.alpha * m.transmittance;
     f8 left = m.transmittance - m.weight;
     m.open = (i8)(left > all(kTransmittanceStop));
-    store(t, select(m.open, left, sign_set(stored)));
+    store(t, KeepsFinished ? select(m.open, left, sign_set(stored)) : keep(left, m.open));
     m.weight = keep(m.weight, m.open);
     return m;
 }
@@ -94,7 +96,7 @@ void blend(const Camera& camera, const Splat* splats, const TileLists& lists, in
             load_values<Channels>(value, pass, splats, entry->splat);
             f8 quadratic = iota() * iota() * splats[entry->splat].xx;
             for (int n = spans.begin[b]; n < spans.begin[b + 1]; n++) {
-                Meeting m = meet(spans, n, quadratic, transmittance);
+                Meeting m = meet<true>(spans, n, quadratic, transmittance);
                 for (int c = 0; c < Channels; c++) {
                     float* p = sums[c].at + spans.offset[n];
                     store(p, fma(m.weight, value[c], load(p)));
@@ -178,7 +180,7 @@ void blend_backward(const Camera& camera, const Splat* splats, const TileLists& 
             for (int k = 0; k < kPaddedSums; k++) sum[k] = all(0.0f);
             for (int n = spans.begin[b]; n < spans.begin[b + 1]; n++) {
                 int offset = spans.offset[n];
-                Meeting m = meet(spans, n, quadratic, transmittance);
+                Meeting m = meet<false>(spans, n, quadratic, transmittance);
                 f8 inverse = all(1.0f) / (all(1.0f) - m.alpha);
                 f8 worth = HasAlpha ? load(opacity_worth[0].at + offset) : all(0.0f);
                 for (int c = 0; c < Channels; c++) {

@@ -21,7 +21,7 @@ TALKER_INLINE Place locate(const PlanePoints& points, const FeaturePlane& plane,
     int axes[2] = {plane.column_axis, plane.row_axis};
     for (int i = 0; i < 2; i++) {
         int axis = axes[i];
-        float share = (points.points[n * 3 + axis] - points.low[axis]) / (points.high[axis] - points.low[axis]);
+        float share = (points.points[n * 3 + axis] - points.low[axis]) * points.scale[axis];
         position[i] = within(share * last, last);
     }
     int column = static_cast<int>(position[0]), row = static_cast<int>(position[1]);

@@ -21,7 +21,7 @@ struct FeaturePlane {
 struct PlanePoints {
     int64_t count;
     const float* points;    // (count, 3)
-    const float *low, *high;  // (3) corners of the box that the planes span; points outside read the border
+    float low[3], scale[3];  // (point - low) * scale lies in [0, 1] within the box that the planes span
     int features;
     int64_t width;  // floats of a row of outputs
 };

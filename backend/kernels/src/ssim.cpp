@@ -15,7 +15,10 @@ enum { kX, kY, kXX, kYY, kXY, kBlurs };
 
 void copy_row(float* to, const Plane& plane, int row, int width) {
     const float* from = plane.data + row * plane.row;
-    for (int x = 0; x < width; x++) to[kSsimPad + x] = from[x * plane.column];
+    if (plane.column == 1)
+        std::memcpy(to + kSsimPad, from, width * sizeof(float));
+    else
+        for (int x = 0; x < width; x++) to[kSsimPad + x] = from[x * plane.column];
 }
 
 // Blurs one row of both pictures and of their products: five rows, `stride` floats apart.
@@ -120,6 +123,7 @@ void ssim_gradient_band(const SsimChannel& channel, int first_row, int end_row, 
                 m[q] = sum;
             }
             f8 gradient = m[0] + 2.0f * load(x + kSsimPad + i) * m[1] + load(y + kSsimPad + i) * m[2];
+            gradient *= channel.gradient_scale;
             if (i + kLanes <= width)
                 store(out + i, gradient);
             else

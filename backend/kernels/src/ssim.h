@@ -27,7 +27,8 @@ struct SsimChannel {
     float* by_mean;
     float* by_square;
     float* by_product;
-    float* gradient;  // of the sum of similarities by x: height x width
+    float* gradient;  // by x, of the sum of similarities times gradient_scale: height x width
+    float gradient_scale;
 };
 
 }  // namespace talker
