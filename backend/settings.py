@@ -74,7 +74,7 @@ class SpeechSettings:
     dropout: float = 0.35
     """Share of activations dropped while learning."""
     steps: int = 400
-    """Learning steps for 18 s of footage; more for longer footage."""
+    """Learning steps for 18 s of footage; they grow with the root of its length, at most threefold."""
     check_every: int = 20
     """Steps between looks at the held-out blocks."""
     batch: int = 64

@@ -26,7 +26,7 @@ _SPREAD_FLOOR = 0.02
 """Curves that move less than this are not blown up to unit deviation."""
 _ACTIVE_NATS = 5.0
 """Sound within so many nats of the loud parts counts as voice."""
-_MIN_FRAMES = 25
+_MIN_FRAMES = 10
 
 
 class VoiceNormaliser:
@@ -88,7 +88,7 @@ class SpeechModel:
         features: of the footage's sound in sync with its picture; curves: (T, K) with the speech curves first
         (performance.curves) at `times_s` (T,) seconds. Hand in training frames only: what is held out must not be seen.
         Components of the curves are trusted as far as sound predicts them on blocks that were not learned from; the
-        rest stays at its mean. Same seed, same model. Raises InputError for less than a second of footage or silence.
+        rest stays at its mean. Same seed, same model. Raises InputError for fewer than ten frames or silence.
         """
         settings = settings or SpeechSettings()
         if len(curves) < _MIN_FRAMES:
@@ -190,8 +190,8 @@ class SpeechModel:
 
 
 def _steps_for(frames: int, settings: SpeechSettings) -> int:
-    """Longer footage bears more steps before it is learned by heart."""
-    return int(settings.steps * np.clip((frames / 450) ** 0.5, 1.0, 3.0))
+    """Longer footage bears more steps before it is learned by heart, shorter footage fewer."""
+    return max(20, int(settings.steps * np.clip((frames / 450) ** 0.5, 0.0, 3.0)))
 
 
 def _opening(speech: np.ndarray) -> np.ndarray:

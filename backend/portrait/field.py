@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from backend.portrait.gaussians import GaussianSet
 from backend.portrait.head import quaternion_multiply
@@ -31,30 +32,43 @@ class ModeField(nn.Module):
 
     Tri-plane features of a point go through a small net that gives its share in `modes` deformation modes; another
     small net (with a linear path beside it) turns the drive into the weights of the modes: blend shapes that are
-    learned, as fields. Modes do not depend on the drive, so a trained model reads them once and poses a frame with
-    one matrix product. The weights' net sees only a few hundred frames; a sum of modes cannot memorise them point by
-    point.
+    learned, as fields. Modes do not depend on the drive, so a trained model reads once what they are made of and
+    poses a frame with one matrix product. The weights' net sees only a few hundred frames; a sum of modes cannot
+    memorise them point by point.
 
-    The modes start at zero: whatever the drive, a new field is the identity.
+    The modes start at zero: whatever the drive, a new field is the identity. `curved` False leaves the linear path
+    alone, which keeps its sense far outside the drives it was trained on.
     """
 
-    def __init__(self, encoder: TriPlane, drive_width: int, outputs: int, modes: int, hidden: int) -> None:
+    def __init__(
+        self, encoder: TriPlane, drive_width: int, outputs: int, modes: int, hidden: int, curved: bool = True
+    ) -> None:
         super().__init__()
         self.encoder = encoder
         self.modes, self.outputs = modes, outputs
         self.trunk = nn.Sequential(nn.Linear(encoder.width, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU())
         self.head = nn.Linear(hidden, modes * outputs, bias=False)
         nn.init.zeros_(self.head.weight)
-        self.weights = nn.Sequential(nn.Linear(drive_width, hidden), nn.Tanh(), nn.Linear(hidden, modes, bias=False))
         self.linear = nn.Linear(drive_width, modes)
+        self.curve = (
+            nn.Sequential(nn.Linear(drive_width, hidden), nn.Tanh(), nn.Linear(hidden, modes, bias=False))
+            if curved
+            else None
+        )
 
     def read(self, points: Tensor) -> Tensor:
-        """(N, modes, outputs) modes at points (N, 3), head cm: all that depends on the canonical shape."""
-        return self.head(self.trunk(self.encoder(points))).reshape(len(points), self.modes, self.outputs)
+        """(N, hidden) what the modes are made of at points (N, 3), head cm: all that depends on the canonical shape."""
+        return self.trunk(self.encoder(points))
 
     def pose(self, read: Tensor, drive: Tensor) -> Tensor:
         """(N, outputs) deformation under a drive (D,), from what `read` gave."""
-        return torch.einsum("nmo,m->no", read, self.linear(drive) + self.weights(drive))
+        weights = self.linear(drive)
+        if self.curve is not None:
+            weights = weights + self.curve(drive)
+        # The modes are linear in what was read: weighing their matrices first, not their values at every point, saves
+        # nearly all of the arithmetic of a step.
+        modes = self.head.weight.view(self.modes, -1)
+        return functional.linear(read, (weights @ modes).view(self.outputs, -1))
 
     def forward(self, points: Tensor, drive: Tensor) -> Tensor:
         """(N, outputs) deformation of points (N, 3) under a drive (D,)."""

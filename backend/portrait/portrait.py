@@ -114,7 +114,7 @@ class Portrait(nn.Module):
             settings, settings.oral_planes, settings.oral_features, settings.oral_modes, oral_widths,
             12 if settings.face_colour_moves else 3,
         )  # fmt: skip
-        motion_width = HEAD_MOTION_WIDTH * (1 + len(settings.motion_windows_s))
+        motion_width = HEAD_MOTION_WIDTH * len(settings.motion_windows_s)
         self.torso_motion = TorsoMotion(settings, motion_width) if sizes.torso else None
         self._canonical: dict[str, Tensor] = {}
 

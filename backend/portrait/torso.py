@@ -14,8 +14,10 @@ from backend.settings import PortraitSettings
 NECK_TOP_BELOW_CHIN_CM = 2.0
 """Where head and body have equal say at the start."""
 NECK_SOFTNESS_CM = 1.2
-MOTION_LIMIT = 3.0
+MOTION_LIMIT = 6.0
 """Head motion beyond so many standard deviations of the footage's moves the body no further."""
+LEAST_VARIANCE = 1e-3
+"""Directions of head motion with less than this share of the largest variance are not blown up."""
 
 
 class TorsoMotion(nn.Module):
@@ -23,19 +25,19 @@ class TorsoMotion(nn.Module):
 
     Its rest is the footage's mean head pose. A point follows the head by a weight that falls smoothly down the neck
     (so no gap can open under the chin), and for the rest a body whose own rigid motion, and whose non-rigid
-    deformation, are learned functions of the head's motion and its low-passed past and future.
+    deformation, are linear in the head's motion: footage covers few poses, and a new line asks for others.
     """
 
     def __init__(self, settings: PortraitSettings, drive_width: int) -> None:
         super().__init__()
-        self.register_buffer("deviation", torch.ones(drive_width))
+        self.register_buffer("whitening", torch.eye(drive_width))
         self.register_buffer("centre", torch.zeros(3))
         self.neck_y = nn.Parameter(torch.zeros(()))
         self.neck_log_softness = nn.Parameter(torch.tensor(NECK_SOFTNESS_CM).log())
         self.body = nn.Linear(drive_width, 6, bias=False)
         nn.init.zeros_(self.body.weight)
         encoder = TriPlane(settings.torso_planes, settings.torso_features)
-        self.field = ModeField(encoder, drive_width, 3, settings.torso_modes, settings.hidden // 2)
+        self.field = ModeField(encoder, drive_width, 3, settings.torso_modes, settings.hidden // 2, curved=False)
 
     @torch.no_grad()
     def start(self, points: Tensor, chin_y_cm: float, motion: Tensor) -> None:
@@ -43,15 +45,18 @@ class TorsoMotion(nn.Module):
         self.field.encoder.enclose(points, 1.0)
         self.centre.copy_(points.mean(dim=0))
         self.neck_y.fill_(chin_y_cm - NECK_TOP_BELOW_CHIN_CM)
-        self.deviation.copy_(motion.square().mean(dim=0).sqrt().clamp_min(1e-3))
+        scale = motion.double().square().mean(dim=0).sqrt().clamp_min(1e-3)
+        values, vectors = torch.linalg.eigh((motion.double() / scale).T @ (motion.double() / scale) / len(motion))
+        values = values.clamp_min(LEAST_VARIANCE * values.max().clamp_min(1e-6))
+        self.whitening.copy_(vectors / values.sqrt() / scale[:, None])
 
     def head_weight(self, points: Tensor) -> Tensor:
         """(N,) in (0, 1): how far points (N, 3), head cm at rest, move with the head."""
         return torch.sigmoid((points[:, 1] - self.neck_y) * torch.exp(-self.neck_log_softness))
 
     def drive(self, motion: Tensor) -> Tensor:
-        """(D,) head motion (head.motion_features) in standard deviations, softly limited."""
-        return MOTION_LIMIT * torch.tanh(motion / self.deviation / MOTION_LIMIT)
+        """(D,) head motion (head.motion_features), whitened over the footage and limited."""
+        return (motion @ self.whitening).clamp(-MOTION_LIMIT, MOTION_LIMIT)
 
     def forward(
         self,
@@ -65,7 +70,7 @@ class TorsoMotion(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Means (N, 3) cm and rotations (N, 4) in the camera.
 
-        read: the field's modes at the Gaussians; motion (D,); rest_pose and pose (4, 4) camera_from_head with their
+        read: what the field reads at the Gaussians; motion (D,); rest_pose and pose (4, 4) camera_from_head with their
         rotations as quaternions (4,).
         """
         drive = self.drive(motion)

@@ -41,7 +41,7 @@ def upper_face_points(
     """
     size = texture_px
     texel_triangle = np.full((size, size), -1, np.int32)
-    corners = face.uv * [size, size] * [1, -1] + [0, size]
+    corners = face.uv * size
     for number, triangle in enumerate(face.triangles):
         cv2.fillConvexPoly(texel_triangle, np.round(corners[triangle] - 0.5).astype(np.int32), number)
     for ring in EYE_RINGS:

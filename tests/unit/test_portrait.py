@@ -86,7 +86,7 @@ def test_motion_features_of_a_still_head_are_the_same_in_every_window_and_zero_a
     rest = np.eye(4)
     still = np.tile(np.eye(4), (10, 1, 1))
     still[:, 0, 3] = 2.0
-    features = motion_features(still, rest, 25.0, (0.2, 0.8))
+    features = motion_features(still, rest, 25.0, (0.0, 0.2, 0.8))
     assert features.shape == (10, 18)
     np.testing.assert_allclose(features[:, 3::6], 2.0, rtol=1e-6)
     assert np.abs(motion_features(still, still[0], 25.0, (0.2,))).max() == 0.0
