@@ -64,7 +64,7 @@ def bring_back(
     warnings = _mismatches(scene, take)
     group = owned.collection(scene, take_id, f"Talker {take.name}")
     camera_object, head = camera.bring(scene, take, group, frame_start, moving_head=options.moving_head)
-    camera.show_take_behind(camera_object, take, frame_start)
+    camera.show_take_behind(scene, camera_object, take, frame_start)
     if scene.camera is None:
         scene.camera = camera_object
     controller = curves.bring(scene, take, group, frame_start)

@@ -84,7 +84,7 @@ def _key_poses(item: bpy.types.Object, take_id: str, role: str, frames: list[flo
     item.matrix_world = poses[0]
 
 
-def show_take_behind(camera: bpy.types.Object, take: Take, frame_start: int) -> None:
+def show_take_behind(scene: bpy.types.Scene, camera: bpy.types.Object, take: Take, frame_start: int) -> None:
     """The take's pictures as the camera's background, where they lie in the footage's frame."""
     data, take_id = camera.data, str(take.folder)
     if take.preview is not None:
@@ -103,18 +103,21 @@ def show_take_behind(camera: bpy.types.Object, take: Take, frame_start: int) -> 
     background.image_user.frame_duration = take.frame_count
     background.image_user.use_auto_refresh = True
     data.show_background_images = True
-    width, height = take.footage_size
-    crop = take.crop
+    background.scale, background.offset = 1.0, (0.0, 0.0)
     if tuple(image.size) != take.footage_size:
-        # FIT lets the crop's longer side fill the frame's shorter one.
-        shown = min(width / crop.width, height / crop.height) * crop.width
-        background.scale = crop.width / shown
-        background.offset = (
-            (crop.x + crop.width / 2 - width / 2) / width,
-            (height / 2 - crop.y - crop.height / 2) / height,
-        )
-    else:
-        background.scale, background.offset = 1.0, (0.0, 0.0)
+        _lay_over_crop(background, scene, take)
+
+
+def _lay_over_crop(background: bpy.types.CameraBackgroundImage, scene: bpy.types.Scene, take: Take) -> None:
+    """Scale and move a camera's background picture of the crop to where the crop lies in the camera's frame."""
+    width, height = take.footage_size
+    frame_height = width * scene.render.resolution_y / scene.render.resolution_x
+    shown = min(width, frame_height)  # FIT: the square crop fills the frame's shorter side
+    background.scale = take.crop.width / shown
+    unit = shown * width / frame_height  # what Blender counts offsets in: the picture's size times the frame's shape
+    right = take.crop.x + take.crop.width / 2 - width / 2
+    up = height / 2 - take.crop.y - take.crop.height / 2
+    background.offset = (right / unit, up / unit)
 
 
 def write_poses(

@@ -11,6 +11,7 @@ from ..bridge import audio, colour
 from . import found, pictures
 
 TAB = "Talker"
+_LETTER_PX, _MARGIN_LETTERS = 6.6, 13
 
 
 class _Panel:
@@ -188,11 +189,14 @@ def _big(layout: bpy.types.UILayout, operator: str, icon: str, enabled: bool) ->
     row.operator(operator, icon=icon)
 
 
-def wrapped(layout: bpy.types.UILayout, text: str, icon: str, width: int = 44) -> None:
-    """A text over several lines, since labels do not wrap."""
+def wrapped(layout: bpy.types.UILayout, text: str, icon: str) -> None:
+    """A text over as many lines as the sidebar's width asks for, since labels do not wrap."""
+    region = bpy.context.region
+    scale = bpy.context.preferences.system.ui_scale
+    letters = max(20, int(region.width / (_LETTER_PX * scale)) - _MARGIN_LETTERS) if region else 40
     column = layout.column(align=True)
     column.scale_y = 0.8
-    for index, line in enumerate(found.wrap(text, width)):
+    for index, line in enumerate(found.wrap(text, letters)):
         column.label(text=line, icon=icon if index == 0 else "BLANK1")
 
 

@@ -130,6 +130,25 @@ def test_points_of_the_head_project_where_the_tracker_saw_them(addon, bpy, scene
             assert seen.z == pytest.approx(0.01 * in_camera[2], abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("footage", "crop", "scale", "offset"),
+    [((80, 48), (36, 6), 32 / 48, (12 / 80, 2 / 80)), ((48, 80), (12, 30), 32 / 48, (4 / 28.8, -6 / 28.8))],
+    ids=["landscape", "portrait"],
+)
+def test_the_camera_shows_the_take_where_the_crop_is(addon, bpy, scene, make_take, footage, crop, scale, offset):
+    """Numbers as measured in a real window: offsets count in the picture's size times the frame's shape."""
+    options = ("--footage", *map(str, footage), "--crop", *map(str, crop), "32", "32")
+    done = addon.headless.bring_back(make_take(f"shape_{footage[0]}", *options), FRAME_START)
+    camera = scene.objects[done.camera].data
+    assert camera.show_background_images and len(camera.background_images) == 1
+    background = camera.background_images[0]
+    assert background.image_user.frame_start == FRAME_START
+    if tuple(background.image.size) != (32, 32):
+        pytest.skip("this Blender cannot read movies")
+    assert background.scale == pytest.approx(scale)
+    assert tuple(background.offset) == pytest.approx(offset)
+
+
 def test_only_what_moves_has_keys(addon, bpy, scene, take):
     done = addon.headless.bring_back(take, FRAME_START, moving_head=True)
     assert not list(addon.compat.fcurves(scene.objects[done.camera]))
