@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
+from backend.preprocess.canonical_face import CanonicalFace
 from backend.presenter.geometry import Presenter
 from backend.presenter.motion import MOUTH_CURVES, Motion, presenter_motion
 from backend.presenter.paint import paint, paint_background
 from backend.presenter.renderer import MeshRenderer
 from backend.presenter.speech import SpokenLine
-from backend.preprocess.canonical_face import CanonicalFace
 from shared.jobs import Reporter
 from shared.timing import fps_text
 

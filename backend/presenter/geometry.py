@@ -59,7 +59,7 @@ def _smoothstep(low: float, high: float, value: np.ndarray) -> np.ndarray:
 
 
 def _grid_part(surface, columns: int, rows: int, texture: str, keep=None) -> Part:
-    """A part from a parametric surface: `surface(u, v)` with u, v in [0, 1] gives (…, 3); `keep(points)` masks faces."""
+    """A part from a parametric surface: `surface(u, v)` with u, v in [0, 1]: (…, 3); `keep(points)` masks them."""
     u, v = np.meshgrid(np.linspace(0, 1, columns), np.linspace(0, 1, rows))
     points = surface(u, v).reshape(-1, 3)
     a = (np.arange(rows - 1)[:, None] * columns + np.arange(columns - 1)[None, :]).reshape(-1)

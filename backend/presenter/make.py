@@ -8,9 +8,9 @@ from pathlib import Path
 
 from backend.media.audio import save_wav
 from backend.media.encode import MovieWriter
+from backend.preprocess.canonical_face import load_canonical_face
 from backend.presenter.footage import GroundTruth, draw_footage
 from backend.presenter.speech import speak
-from backend.preprocess.canonical_face import load_canonical_face
 from shared.jobs import Reporter
 from shared.timing import samples_for_frames
 

@@ -21,7 +21,7 @@ def tone(hz: float, seconds: float, rate: int = RATE) -> np.ndarray:
 def write_movie(
     path, sound_start_s: float, sound: np.ndarray, rate: int = 48000, fps: int = 25, picture_start: int = 0
 ) -> None:
-    """A second of black picture from frame `picture_start`, and `sound` from `sound_start_s`, uncompressed, Matroska."""
+    """A second of black picture from frame `picture_start`, and `sound` from `sound_start_s`, raw, Matroska."""
     with av.open(str(path), "w", format="matroska") as container:
         picture = container.add_stream("mpeg4", rate=fps)
         picture.width = picture.height = 64

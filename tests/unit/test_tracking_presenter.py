@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
+from presenter_truth import pose_errors
 
 from backend.media.decode import probe
 from backend.preprocess.pipeline import preprocess
 from backend.presenter.make import draw_clip
 from backend.settings import PreprocessSettings
 from shared.jobs import Reporter
-from presenter_truth import pose_errors
 
 
 @pytest.fixture(scope="module")
