@@ -19,6 +19,8 @@ _BLENDS_S = (0.5, 0.8, 1.2, 1.8, 2.5)
 """Lengths over which a difference at a joint is let go, tried in turn, seconds."""
 _RANKS = 6
 """Choices of joints that are tried."""
+_AS_CALM = 1 + 1e-9
+"""Largest excess of a replay that is taken at once."""
 _VELOCITY_S = 0.4
 """Weight of a difference in velocity at a joint, seconds: what it would add up to while it is let go."""
 
@@ -114,33 +116,34 @@ def plan_replay(poses: np.ndarray, fps: Fraction, frame_count: int, extra: np.nd
     """Plan how T recorded poses (T, 4, 4) serve `frame_count` frames at the same rate.
 
     extra: (T, E) other values that should not jump either (lids), weighted as cm. Of the blend lengths the shortest is
-    taken whose joints move the head no faster and no more abruptly than the recording does.
+    taken whose joints move the head no faster and no more abruptly than the recording does; if none does, the calmest.
     """
     recorded, _ = to_vectors(poses)
     features = recorded * np.array([_RADIAN_CM] * 3 + [1.0] * 3)
     if extra is not None:
         features = np.concatenate([features, extra], axis=1)
-    fallback = None
+    best, least = None, np.inf
     for rank in range(_RANKS):
         pieces = _pieces(features, float(fps), frame_count, rank)
         for seconds in _BLENDS_S:
             replay = Replay(pieces, max(2, round(seconds * float(fps))))
-            if _is_as_calm(replay.apply(recorded), recorded):
-                return replay
-        fallback = fallback or replay
-    return fallback
+            excess = _excess(replay.apply(recorded), recorded)
+            if excess < least:
+                best, least = replay, excess
+            if least <= _AS_CALM:
+                return best
+    return best
 
 
-def _is_as_calm(played: np.ndarray, recorded: np.ndarray) -> bool:
-    """Whether no step and no change of step is larger than the recording's largest, for turning and for moving."""
+def _excess(played: np.ndarray, recorded: np.ndarray) -> float:
+    """The largest step, or change of step, of turning or moving, as a multiple of the recording's largest."""
+    worst = 0.0
     for part in (slice(0, 3), slice(3, 6)):
         for order in (1, 2):
-            if len(recorded) <= order:
-                return True
-            largest = [np.linalg.norm(np.diff(v[:, part], order, axis=0), axis=1).max() for v in (played, recorded)]
-            if largest[0] > largest[1] * (1 + 1e-9):
-                return False
-    return True
+            if min(len(recorded), len(played)) > order:
+                largest = [np.linalg.norm(np.diff(v[:, part], order, axis=0), axis=1).max() for v in (played, recorded)]
+                worst = max(worst, largest[0] / max(largest[1], 1e-9))
+    return worst
 
 
 def _pieces(features: np.ndarray, fps: float, frame_count: int, rank: int) -> tuple[Piece, ...]:

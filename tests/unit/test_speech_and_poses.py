@@ -1,0 +1,185 @@
+"""Audio to curves, blinks, and pose tracks for a new line."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from backend.media.audio_features import log_mel
+from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES
+from backend.performance.idle import blink_curve, blink_times, idle_upper
+from backend.performance.poses import from_vectors, plan_replay, resample_poses, still_pose, to_vectors
+from backend.performance.speech import SpeechModel
+from backend.settings import SpeechSettings
+from shared.errors import InputError
+
+RATE, FPS = 16000, 25
+SMALL = SpeechSettings(members=3, hidden=24, steps=150)
+
+
+def voice(seconds: float, seed: int, pitch_hz: float = 150.0) -> tuple[np.ndarray, np.ndarray]:
+    """A humming whose loudness is the mouth's opening (25 a second), and that opening."""
+    draw = np.random.default_rng(seed)
+    knots = draw.random(round(seconds * 4) + 2)
+    time = np.arange(round(seconds * RATE)) / RATE
+    opening = np.interp(time * 4, np.arange(len(knots)), knots)
+    hum = sum(np.sin(2 * np.pi * pitch_hz * k * time) / k for k in range(1, 20))
+    sound = (0.02 + 0.3 * opening**2) * hum + 0.001 * draw.standard_normal(len(time))
+    return sound.astype(np.float32), opening[:: RATE // FPS].astype(np.float32)
+
+
+def curves_of(opening: np.ndarray) -> np.ndarray:
+    curves = np.zeros((len(opening), len(CURVE_NAMES)), np.float32)
+    curves[:, CURVE_NAMES.index("jawOpen")] = 0.5 * opening
+    curves[:, CURVE_NAMES.index("mouthSmileLeft")] = 0.3
+    return curves
+
+
+@pytest.fixture(scope="module")
+def taught() -> SpeechModel:
+    sound, opening = voice(10, seed=1)
+    return SpeechModel.fit(log_mel(sound, RATE), curves_of(opening), np.arange(len(opening)) / FPS, SMALL)
+
+
+def test_opening_that_follows_the_voice_is_learned_and_holds_for_another_voice(taught):
+    for pitch_hz, least in ((150.0, 0.85), (210.0, 0.75)):
+        sound, opening = voice(6, seed=2, pitch_hz=pitch_hz)
+        predicted = taught.predict_array(log_mel(sound, RATE), np.arange(len(opening)) / FPS)
+        jaw = predicted[:, SPEECH_CURVES.index("jawOpen")]
+        assert np.corrcoef(jaw, opening)[0, 1] > least
+        assert 0.5 < jaw.std() / (0.5 * opening).std() < 1.5
+
+
+def test_what_the_voice_does_not_tell_stays_at_the_style(taught):
+    sound, _ = voice(3, seed=3)
+    predicted = taught.predict_array(log_mel(sound, RATE), np.arange(75) / FPS)
+    assert np.abs(predicted[:, SPEECH_CURVES.index("mouthSmileLeft")] - 0.3).max() < 1e-3
+    assert predicted.min() >= 0.0 and predicted.max() <= 1.0
+
+
+def test_the_mouth_rests_in_silence(taught):
+    silent = taught.predict_array(log_mel(np.zeros(RATE, np.float32), RATE), np.arange(FPS) / FPS)
+    assert silent[:, SPEECH_CURVES.index("jawOpen")].max() < 0.15
+
+
+def test_a_speech_model_predicts_the_same_after_saving(taught, tmp_path):
+    sound, _ = voice(2, seed=4)
+    features, times_s = log_mel(sound, RATE), np.arange(50) / FPS
+    taught.save(tmp_path)
+    assert np.array_equal(
+        SpeechModel.load(tmp_path).predict_array(features, times_s), taught.predict_array(features, times_s)
+    )
+    performance = taught.predict(features, times_s)
+    assert performance.fps == 25 and performance.frame_count == 50
+    (tmp_path / "speech.safetensors").write_bytes(b"damaged")
+    with pytest.raises(InputError, match="Train"):
+        SpeechModel.load(tmp_path)
+
+
+def test_the_same_seed_gives_the_same_speech_model():
+    sound, opening = voice(3, seed=5)
+    settings = SpeechSettings(members=2, hidden=8, steps=60, seed=7)
+    models = [
+        SpeechModel.fit(log_mel(sound, RATE), curves_of(opening), np.arange(len(opening)) / FPS, settings)
+        for _ in range(2)
+    ]
+    first, second = (model.state() for model in models)
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
+def test_silence_or_too_few_frames_cannot_be_learned_from():
+    times_s = np.arange(50) / FPS
+    with pytest.raises(InputError, match="silent"):
+        SpeechModel.fit(log_mel(np.zeros(2 * RATE, np.float32), RATE), np.zeros((50, 51)), times_s, SMALL)
+    with pytest.raises(InputError, match="too few"):
+        SpeechModel.fit(log_mel(voice(2, 0)[0], RATE), np.zeros((3, 51)), times_s[:3], SMALL)
+
+
+def recorded_poses(frames: int = 300) -> np.ndarray:
+    """A head that turns and drifts as heads do: slow waves of several lengths, and a little noise."""
+    time = np.arange(frames) / FPS
+    draw = np.random.default_rng(3)
+    waves = np.stack([np.sin(2 * np.pi * (0.31 + 0.17 * k) * time + k) for k in range(6)], axis=1)
+    vectors = waves * [0.06, 0.1, 0.04, 1.0, 0.6, 1.5] + 0.0008 * draw.standard_normal((frames, 6))
+    vectors[:, 5] += 60.0
+    return from_vectors(vectors, Rotation.from_euler("x", 180, degrees=True))
+
+
+def largest(poses: np.ndarray, order: int) -> tuple[float, float]:
+    """Largest change (order 1) or change of change (2) a frame: of rotation, rad, and of position, cm."""
+    vectors, _ = to_vectors(poses)
+    change = np.diff(vectors, order, axis=0)
+    return np.linalg.norm(change[:, :3], axis=1).max(), np.linalg.norm(change[:, 3:], axis=1).max()
+
+
+def test_a_pose_track_goes_on_past_its_end_without_a_jump():
+    poses = recorded_poses()
+    vectors, reference = to_vectors(poses)
+    played = from_vectors(plan_replay(poses, Fraction(FPS), 1000).apply(vectors), reference)
+    assert played.shape == (1000, 4, 4)
+    assert np.abs(played[:300] - poses).max() < 1e-9
+    for order in (1, 2):
+        for got, recorded in zip(largest(played, order), largest(poses, order), strict=True):
+            # The planner takes the calmest of its choices; this drifting head offers none without a trace of haste.
+            assert got <= recorded * 1.1
+    assert played[300:, 0, 3].std() > 0.3  # it moves on, it does not freeze
+
+
+def test_an_extended_head_never_retraces_its_path():
+    poses = recorded_poses()
+    vectors, _ = to_vectors(poses)
+    replay = plan_replay(poses, Fraction(FPS), 600)
+    assert all(piece.length > 0 for piece in replay.pieces)
+    after = replay.apply(vectors)[300:350]
+    backwards = vectors[::-1][1:51]
+    assert np.abs(after[:, 3:] - backwards[:, 3:]).max() > 0.3
+
+
+def test_a_single_recorded_frame_serves_any_line():
+    poses = recorded_poses(1)
+    vectors, reference = to_vectors(poses)
+    played = from_vectors(plan_replay(poses, Fraction(FPS), 40).apply(vectors), reference)
+    assert np.abs(played - poses).max() < 1e-9
+
+
+def test_poses_at_another_rate_lie_where_the_head_was_at_that_time():
+    time = np.arange(50) / FPS
+
+    def at(t: np.ndarray) -> np.ndarray:
+        vectors = np.stack([0 * t, 0.2 * np.sin(t), 0 * t, np.cos(t), 0 * t, 50 + t], axis=1)
+        return from_vectors(vectors, Rotation.identity())
+
+    fps = Fraction(60000, 1001)
+    count = 100
+    times_s = np.array([float(n / fps) for n in range(count)])
+    resampled = resample_poses(at(time), Fraction(FPS), fps, count)
+    assert np.abs(resampled - at(times_s)).max() < 1e-3
+    assert np.abs(np.linalg.det(resampled[:, :3, :3]) - 1).max() < 1e-9
+    assert np.array_equal(resample_poses(at(time), Fraction(FPS), Fraction(FPS), 50), at(time))
+
+
+def test_a_still_pose_is_one_that_was_recorded():
+    poses = recorded_poses()
+    still = still_pose(poses, 5)
+    assert still.shape == (5, 4, 4) and (still == still[0]).all()
+    assert any(np.array_equal(still[0], pose) for pose in poses)
+
+
+def test_blinks_come_at_natural_intervals_and_are_the_same_for_a_seed():
+    times = blink_times(600.0, seed=1)
+    gaps = np.diff(times)
+    assert np.array_equal(times, blink_times(600.0, seed=1)) and not np.array_equal(times, blink_times(600.0, seed=2))
+    assert gaps.min() > 0.79 and 2.5 < np.median(gaps) < 4.5 and times[-1] < 600
+
+
+def test_a_blink_closes_fast_opens_slower_and_an_idle_face_uses_this_persons_lids():
+    at = np.arange(0, 1, 0.01)
+    closure = blink_curve(at, np.array([0.3]))
+    assert closure.max() == 1.0 and closure[at < 0.3].max() == 0.0 and closure[at > 0.61].max() == 0.0
+    curves = np.zeros((100, 51), np.float32)
+    lid = CURVE_NAMES.index("eyeBlinkLeft")
+    curves[:, lid] = 0.1
+    curves[40:45, lid] = 0.7
+    idle = idle_upper(curves, Fraction(FPS), 500)[:, lid - len(SPEECH_CURVES)]
+    assert abs(np.median(idle) - 0.1) < 1e-6 and 0.5 < idle.max() <= 0.7
