@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 BUSY_POLL_MS = 40
 IDLE_POLL_MS = 200
+LOCK_TIMEOUT_S = 0.15
+"""Clients hold the lock for a moment to learn whether a backend does."""
 
 
 @dataclass
@@ -70,7 +72,7 @@ class Server:
         """Serve. Raises InputError if another backend holds the state folder or the address cannot be bound."""
         lock = FileLock(self._state_dir / BACKEND_LOCK)
         try:
-            held = lock.acquire()
+            held = lock.acquire(LOCK_TIMEOUT_S)
         except OSError as error:
             raise InputError(
                 f"The folder {self._state_dir} cannot be written ({error.strerror}).", "Choose another --state-dir."

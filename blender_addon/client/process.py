@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -22,6 +23,7 @@ START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 8.0
 OTHERS_TIMEOUT_S = 2.0
 """A backend that ends at its start may do so because another Blender was faster: wait this long for that one."""
+PROBE_TIMEOUT_S = 0.3
 LOG_TAIL_LINES = 5
 MAX_LOG_BYTES = 4 << 20
 
@@ -111,6 +113,8 @@ def find_running(place: BackendPlace, timeout_s: float = 2.0) -> Connection | No
 
     Raises Refused if it is of another version than this add-on.
     """
+    if not is_alive(place):
+        return None
     try:
         ready = ReadyFile.read(place.ready_file)
         if ready.version != VERSION:
@@ -171,14 +175,13 @@ def connect(place: BackendPlace, on_wait: Callable[[], None] = lambda: None) -> 
 
 
 def is_alive(place: BackendPlace) -> bool:
-    """True while a backend's process exists, whether it answers or not."""
-    if not (place.state_dir / BACKEND_LOCK).exists():
+    """True while the backend that the ready file names exists, whether it answers or not."""
+    try:
+        ready = ReadyFile.read(place.ready_file)
+        socket.create_connection((ready.host, ready.port), PROBE_TIMEOUT_S).close()
+    except (NotReady, OSError):
         return False
-    lock = FileLock(place.state_dir / BACKEND_LOCK)
-    if not lock.acquire():
-        return True
-    lock.release()
-    return False
+    return True
 
 
 def stop(place: BackendPlace, timeout_s: float = STOP_TIMEOUT_S) -> bool:
@@ -190,7 +193,7 @@ def stop(place: BackendPlace, timeout_s: float = STOP_TIMEOUT_S) -> bool:
         ready = ReadyFile.read(place.ready_file)
     except NotReady:
         return False
-    if not is_alive(place):
+    if _has_ended(place, ready.pid):
         place.ready_file.unlink(missing_ok=True)
         return False
     try:
@@ -200,24 +203,36 @@ def stop(place: BackendPlace, timeout_s: float = STOP_TIMEOUT_S) -> bool:
         connection.close()
     except (ConnectionLost, Refused):  # it hangs, or speaks another version
         _end(ready.pid, signal.SIGTERM)
-    if _wait_for_end(place, timeout_s):
+    if _wait_for_end(place, ready.pid, timeout_s):
         return True
     _end(ready.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
-    if not _wait_for_end(place, timeout_s):
+    if not _wait_for_end(place, ready.pid, timeout_s):
         raise InternalError(f"The backend's process {ready.pid} does not end.", "End it in the task manager.")
-    place.ready_file.unlink(missing_ok=True)
+    ReadyFile.remove(place.ready_file, ready.pid)
     return True
 
 
-def _wait_for_end(place: BackendPlace, timeout_s: float) -> bool:
+def _wait_for_end(place: BackendPlace, pid: int, timeout_s: float) -> bool:
     deadline = time.monotonic() + timeout_s
-    while is_alive(place):
+    while not _has_ended(place, pid):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.05)
     for child in _children:
         child.poll()
     return True
+
+
+def _has_ended(place: BackendPlace, pid: int) -> bool:
+    """Whether nobody holds the lock of a living backend, or another one does by now."""
+    lock = FileLock(place.state_dir / BACKEND_LOCK)
+    if lock.acquire():
+        lock.release()
+        return True
+    try:
+        return ReadyFile.read(place.ready_file).pid != pid
+    except NotReady:
+        return False
 
 
 def _end(pid: int, number: int) -> None:
