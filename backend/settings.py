@@ -274,9 +274,6 @@ class TrainSettings:
     """Learning rates."""
     losses: LossWeights = field(default_factory=LossWeights)
     """Weights of the losses."""
-    predicted_share: float = 0.3
-    """Share of training steps driven by curves that audio predicts instead of the footage's own, so that the fields
-    learn what a prediction looks like."""
     checkpoint_s: float = 30.0
     """Seconds between checkpoints."""
     preview_s: float = 20.0
@@ -325,7 +322,7 @@ def train_settings(
             settings.portrait, recipe=recipe, drive="audio", field="net", jaw_link=False, torso_gaussians=0,
             face_colour_moves=False,
         )  # fmt: skip
-        settings = replace(settings, portrait=portrait, alternate=False, predicted_share=0.0)
+        settings = replace(settings, portrait=portrait, alternate=False)
     elif recipe != "m2dao":
         raise InputError(f"There is no recipe {recipe!r}.", "Choose m2dao or talkinggaussian.")
     known = {f.name for f in fields(TrainSettings)}
