@@ -42,6 +42,10 @@ RATE_TOLERANCE = Fraction(1, 4)
 """A gap between frames that differs from the average by more than this share of it makes the rate variable."""
 
 
+RATE_ROUNDING = Fraction(1, 5000)
+"""A stated rate this near to a whole or NTSC rate (as a share of it) is that rate; those two lie 1/1000 apart."""
+
+
 @dataclass(frozen=True)
 class ColourTags:
     """ITU-T H.273 code points as the file states them (2: unspecified) and what they were read as."""
@@ -90,19 +94,39 @@ def _open(path: Path):
     return container
 
 
-def _packet_times(container, stream) -> tuple[list[Fraction], int]:
-    """Presentation times of the stream's packets in ascending order (those that have one), and the packets' number."""
-    times, packets = [], 0
+def _packets(container, stream) -> Iterator:
+    """Packets of a stream up to where the file ends or breaks off."""
+    demuxed = container.demux(stream)
+    while True:
+        try:
+            packet = next(demuxed, None)
+        except av.error.FFmpegError:
+            packet = None
+        if packet is None:
+            return
+        yield packet
+
+
+def _frames_of(packet) -> list | None:
+    """Frames that the decoder gives for a packet; None where the packet is damaged."""
     try:
-        for packet in container.demux(stream):
-            if packet.size == 0:
-                continue
-            packets += 1
-            if packet.pts is not None:
-                times.append(packet.pts * packet.time_base)
+        return packet.decode()
     except av.error.FFmpegError:
-        # A file cut short ends in a broken packet; what came before it counts, and read_frames warns.
-        pass
+        return None
+
+
+def _packet_times(container, stream) -> tuple[list[Fraction], int]:
+    """Presentation times of the stream's packets in ascending order (those that have one), and the packets' number.
+
+    A file cut short ends in a broken packet: what came before it counts here, and `read_frames` warns.
+    """
+    times, packets = [], 0
+    for packet in _packets(container, stream):
+        if packet.size == 0:
+            continue
+        packets += 1
+        if packet.pts is not None:
+            times.append(packet.pts * packet.time_base)
     return sorted(times), packets
 
 
@@ -123,10 +147,7 @@ def probe(path: str | os.PathLike) -> VideoInfo:
     with _open(path) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
-        try:
-            first = next(container.decode(stream), None)
-        except av.error.FFmpegError as error:
-            raise _undecodable(path) from error
+        first = next((frame for packet in _packets(container, stream) for frame in _frames_of(packet) or ()), None)
         if first is None:
             raise _undecodable(path)
         rotation = round(first.rotation / 90) % 4 * 90
@@ -143,7 +164,7 @@ def probe(path: str | os.PathLike) -> VideoInfo:
         if len(times) < 2 or times[-1] == times[0]:
             raise InputError(f"{path.name} states no frame rate.", "Give a video, not a still picture.")
         stated_rate = (len(times) - 1) / (times[-1] - times[0])
-    fps = Fraction(stated_rate)
+    fps = _standard_rate(Fraction(stated_rate))
     variable = _is_variable(times, packets, fps)
     frames = round((times[-1] - times[0]) * fps) + 1 if variable else packets
     return VideoInfo(
@@ -160,6 +181,14 @@ def probe(path: str | os.PathLike) -> VideoInfo:
         codec=codec,
         stated_frames=stated,
     )
+
+
+def _standard_rate(fps: Fraction) -> Fraction:
+    """The whole or NTSC rate that `fps` is, where timestamps rounded to the file's clock blurred it; else `fps`."""
+    for rate in (Fraction(round(fps)), Fraction(round(fps * 1001 / 1000) * 1000, 1001)):
+        if abs(rate - fps) < fps * RATE_ROUNDING:
+            return rate
+    return fps
 
 
 def _undecodable(path: Path) -> InputError:
@@ -199,19 +228,10 @@ def _decoded(path: Path, warn: Callable[[str], None]) -> Iterator[tuple[Fraction
         stream.thread_type = "AUTO"
         stated, period = stream.frames, 1 / Fraction(stream.average_rate or stream.guessed_rate or 25)
         time, count = None, 0
-        packets = container.demux(stream)
         broken = 0
-        while True:
-            try:
-                packet = next(packets, None)
-            except av.error.FFmpegError:
-                broken += 1
-                break
-            if packet is None:
-                break
-            try:
-                frames = packet.decode()
-            except av.error.InvalidDataError:
+        for packet in _packets(container, stream):
+            frames = _frames_of(packet)
+            if frames is None:
                 broken += 1
                 continue
             for frame in frames:

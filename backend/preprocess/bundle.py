@@ -277,3 +277,19 @@ def fit_shape(
         right -= offsets / settings.shape_spread_cm**2
         offsets = offsets + np.linalg.solve(normal, right[..., None])[..., 0]
     return offsets
+
+
+def recentred_offsets(
+    points_px: np.ndarray, shape_cm: np.ndarray, poses: np.ndarray, focal_px: float, principal_px: np.ndarray
+) -> np.ndarray:
+    """(N, 3) cm to add to the shape so that every point's mean reprojection error vanishes; depth stays as it is.
+
+    For poses that came from more than the landmarks. points_px (T, N, 2), NaN in frames without a face.
+    """
+    seen = np.isfinite(points_px).all(axis=(1, 2))
+    error_px = points_px[seen] - project(shape_cm, poses[seen], focal_px, principal_px)
+    depth_cm = (shape_cm @ poses[seen, 2, :3].T + poses[seen, 2, 3]).T
+    across_cm = np.concatenate([error_px, np.zeros_like(error_px[..., :1])], axis=2) * depth_cm[..., None] / focal_px
+    offsets = (across_cm @ poses[seen, :3, :3]).mean(axis=0)
+    offsets[:, 2] = 0.0
+    return offsets

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from backend.preprocess.bundle import BundleSettings, bundle_adjust, fit_shape
+from backend.preprocess.bundle import BundleSettings, bundle_adjust, fit_shape, recentred_offsets
 from backend.preprocess.canonical_face import CHIN, FOREHEAD_TOP, MESH_POINTS, RIGID_POINTS, CanonicalFace
 from backend.preprocess.photometric import PhotometricSettings, refine_poses
 from backend.preprocess.pnp import face_pixels_per_cm, focal_prior, initial_poses, project
@@ -90,6 +90,10 @@ def solve_camera(
         )
         poses = refined.poses
         offsets[:, 2] += refined.depth_offsets_cm
+        # The poses now follow the skin; landmarks keep a habit of their own against it, which belongs in the shape.
+        offsets[RIGID_POINTS] += recentred_offsets(
+            points, model + offsets[RIGID_POINTS], poses, bundle.focal_px, principal_px
+        )
         deviation = (refined.texture_deviation_before, refined.texture_deviation_after)
     errors = project(model + offsets[RIGID_POINTS], poses, bundle.focal_px, principal_px) - points
     reprojection = np.linalg.norm(errors, axis=-1).mean(axis=1)

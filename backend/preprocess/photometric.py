@@ -72,13 +72,13 @@ class PhotometricSettings:
     """Frames, evenly spread, that say what the depth is."""
     depth_modes: int = 24
     """Smooth patterns that the depth is corrected by."""
-    depth_spread_cm: float = 0.2
+    depth_spread_cm: float = 0.12
     """How far the depth differs from the landmarks' in each of the smoothest patterns; less in rougher ones."""
     depth_independent_frames: float = 10.0
     """Frames look alike: a clip counts as at most this many when the depth is found."""
     variance_floor: float = 1.5
     """Grey levels of noise that every point has at least."""
-    huber: float = 2.0
+    huber: float = 1.0
     """Differences beyond this many deviations count linearly."""
     independent_points: float = 250.0
     """Neighbouring texels err alike: a frame counts as at most this many independent points."""

@@ -33,7 +33,7 @@ MIN_USABLE_S, FEW_USABLE_S = 2.5, 5.0
 SPEECH_RATE = 16000
 PLATE_SAMPLES = 48
 """Frames, spread over the clip, that are matted to find the background plate."""
-VERSIONS = {"face": 1, "frames": 1, "camera": 2, "background": 3, "regions": 3, "audio": 1, "sync": 2}
+VERSIONS = {"face": 1, "frames": 1, "camera": 3, "background": 3, "regions": 3, "audio": 1, "sync": 2}
 """Raised when a stage's code changes what it writes, so that older folders do it again."""
 
 REC709_TRANSFERS, HDR_TRANSFERS = (1, 6, 14, 15), (16, 18)
