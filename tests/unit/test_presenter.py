@@ -5,7 +5,6 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from backend.models import find_model
 from backend.preprocess.canonical_face import load_canonical_face
 from backend.presenter.footage import camera_from_head, draw_footage
 from backend.presenter.geometry import INNER_LIPS, Presenter
@@ -20,7 +19,7 @@ def line():
 
 @pytest.fixture(scope="module")
 def face():
-    return load_canonical_face(find_model("face_landmarker.task"))
+    return load_canonical_face()
 
 
 def test_lips_are_closed_at_every_p_b_and_m(line):
