@@ -13,7 +13,7 @@ from backend.media.audio import read_audio
 from backend.media.audio_features import AudioFeatures, log_mel
 from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES, UPPER_CURVES, Performance
 from backend.performance.idle import idle_upper, lids, replayed_upper
-from backend.performance.poses import from_vectors, plan_replay, resample_poses, still_pose, to_vectors
+from backend.performance.poses import plan_replay, resample_poses, still_pose
 from backend.performance.speech import SpeechModel
 from backend.settings import RenderSettings
 from backend.subject import Subject, Track
@@ -84,9 +84,7 @@ def _poses_and_upper(
         return _extended(given, pose_fps, fps, count), idle_upper(curves, fps, count, settings.seed)
     needed = _recorded_frames(count, fps, subject.fps)
     replay = plan_replay(recorded, subject.fps, needed, lids(curves))
-    vectors, reference = to_vectors(recorded)
-    poses = from_vectors(replay.apply(vectors), reference)
-    poses[: len(recorded)] = recorded[:needed]
+    poses = replay.poses(recorded)
     upper = Performance.from_array(subject.fps, replayed_upper(curves, replay), UPPER_CURVES)
     return resample_poses(poses, subject.fps, fps, count), upper.resampled(fps, count).array(UPPER_CURVES)
 
@@ -96,9 +94,7 @@ def _extended(poses: np.ndarray, pose_fps: Fraction, fps: Fraction, count: int) 
     if len(poses) == 1:
         return np.repeat(poses, count, axis=0)
     needed = _recorded_frames(count, fps, pose_fps)
-    vectors, reference = to_vectors(poses)
-    extended = from_vectors(plan_replay(poses, pose_fps, needed).apply(vectors), reference)
-    extended[: len(poses)] = poses[:needed]
+    extended = plan_replay(poses, pose_fps, needed).poses(poses)
     return resample_poses(extended, pose_fps, fps, count)
 
 

@@ -6,6 +6,7 @@ reference (rad) and the position of the head's origin (cm).
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -19,6 +20,8 @@ _BLENDS_S = (0.5, 0.8, 1.2, 1.8, 2.5)
 """Lengths over which a difference at a joint is let go, tried in turn, seconds."""
 _RANKS = 6
 """Choices of joints that are tried."""
+_CALMS = (1.0, 0.9, 0.8, 0.7, 0.55, 0.4, 0.25)
+"""Shares of the head's motion about its mean that the replay keeps, tried in turn: a joint adds motion of its own."""
 _AS_CALM = 1 + 1e-9
 """Largest excess of a replay that is taken at once."""
 _VELOCITY_S = 0.4
@@ -81,14 +84,32 @@ class Replay:
 
     pieces: tuple[Piece, ...]
     blend: int
+    """Frames within which a difference at a joint is let go."""
+    calm: float = 1.0
+    """Share of the head's motion about its mean that the replay keeps; the recording itself is never touched."""
 
     def apply(self, values: np.ndarray) -> np.ndarray:
         """(N, D) of recorded values (T, D): the recording itself as far as it goes, then its replay."""
+        return self._play(values, values)
+
+    def poses(self, recorded: np.ndarray) -> np.ndarray:
+        """(N, 4, 4) of recorded poses (T, 4, 4): the same bits as far as they go, then their replay, calmed."""
+        vectors, reference = to_vectors(recorded)
+        played = from_vectors(self.motion(vectors), reference)
+        played[: len(recorded)] = recorded[: len(played)]
+        return played
+
+    def motion(self, vectors: np.ndarray) -> np.ndarray:
+        """(N, 6) of recorded pose vectors (T, 6), the replay calmed."""
+        mean = vectors.mean(axis=0)
+        return self._play(vectors, mean + self.calm * (vectors - mean))
+
+    def _play(self, recorded: np.ndarray, replayed: np.ndarray) -> np.ndarray:
         count = self.pieces[-1].start + self.pieces[-1].length
-        out = np.empty((count, values.shape[1]))
+        out = np.empty((count, recorded.shape[1]))
         for number, piece in enumerate(self.pieces):
-            shown = values[piece.source : piece.source + piece.length]
-            out[piece.start : piece.start + piece.length] = shown
+            values = replayed if number else recorded
+            out[piece.start : piece.start + piece.length] = values[piece.source : piece.source + piece.length]
             if number:
                 self._let_go(out, values, piece)
         return out
@@ -116,22 +137,22 @@ def plan_replay(poses: np.ndarray, fps: Fraction, frame_count: int, extra: np.nd
     """Plan how T recorded poses (T, 4, 4) serve `frame_count` frames at the same rate.
 
     extra: (T, E) other values that should not jump either (lids), weighted as cm. Of the blend lengths the shortest is
-    taken whose joints move the head no faster and no more abruptly than the recording does; if none does, the calmest.
+    taken whose joints move the head no faster and no more abruptly than the recording does; where none does, the
+    replayed motion is made smaller until one does.
     """
     recorded, _ = to_vectors(poses)
     features = recorded * np.array([_RADIAN_CM] * 3 + [1.0] * 3)
     if extra is not None:
         features = np.concatenate([features, extra], axis=1)
     best, least = None, np.inf
-    for rank in range(_RANKS):
-        pieces = _pieces(features, float(fps), frame_count, rank)
-        for seconds in _BLENDS_S:
-            replay = Replay(pieces, max(2, round(seconds * float(fps))))
-            excess = _excess(replay.apply(recorded), recorded)
-            if excess < least:
-                best, least = replay, excess
-            if least <= _AS_CALM:
-                return best
+    choices = [_pieces(features, float(fps), frame_count, rank) for rank in range(_RANKS)]
+    for calm, pieces, seconds in itertools.product(_CALMS, choices, _BLENDS_S):
+        replay = Replay(pieces, max(2, round(seconds * float(fps))), calm)
+        excess = _excess(replay.motion(recorded), recorded)
+        if excess < least:
+            best, least = replay, excess
+        if least <= _AS_CALM:
+            break
     return best
 
 
