@@ -34,7 +34,7 @@ def _add_models_dir(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_engine(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--engine", choices=("native", "cuda", "reference"), help="rasteriser (default: the best here)")
+    parser.add_argument("--engine", choices=("native", "reference"), help="rasteriser (default: the best here)")
     parser.add_argument("--threads", type=int, metavar="N", help="threads (default: all cores)")
 
 

@@ -48,7 +48,7 @@ class RenderSettings:
     size: int | None = None
     """Width and height of the rendered crop, px; None: the footage crop's own size."""
     engine: str = "native"
-    """Rasteriser: native, cuda or reference."""
+    """Rasteriser: native or reference."""
     threads: int = 0
     """Threads; 0: all cores."""
     seed: int = 0
@@ -112,7 +112,7 @@ class EvaluateSettings:
     size: int | None = None
     """Width and height of the pictures compared, px; None: those of the training."""
     engine: str = "native"
-    """Rasteriser: native, cuda or reference."""
+    """Rasteriser: native or reference."""
     threads: int = 0
     """Threads; 0: all cores."""
     models_dir: str | None = None
@@ -279,7 +279,7 @@ class TrainSettings:
     preview_s: float = 20.0
     """Seconds between preview pictures."""
     engine: str = "native"
-    """Rasteriser: native, cuda or reference."""
+    """Rasteriser: native or reference."""
     threads: int = 0
     """Threads; 0: all cores."""
 

@@ -47,10 +47,10 @@ def demo(footage: Path | None, audio: Path | None, out: Path) -> int:
         platform = this_platform()
         archive = package.build(blender.python, stage(platform, backend.python), platform)
     drawn = footage is None
-    if footage is None or audio is None:
-        with clock.part("footage and speech" if drawn else "speech"):
-            made = _make_material(backend.python, out / MATERIAL_FOLDER, line_only=not drawn)
-        footage, audio = footage or Path(made["footage"]), audio or Path(made["line"])
+    if footage is None:
+        with clock.part("footage and speech"):
+            made = _make_material(backend.python, out / MATERIAL_FOLDER)
+        footage, audio = Path(made["footage"]), audio or Path(made["line"])
     with clock.part("footage to talking head"):
         command: list[str | os.PathLike] = [backend.python, "-P", "-m", "backend", "run"]
         command += [footage.resolve(), "--audio", audio.resolve()]
@@ -77,6 +77,11 @@ def check_inputs(footage: Path | None, audio: Path | None, out: Path) -> None:
     for name, path in (("footage", footage), ("audio", audio)):
         if path is not None and not path.is_file():
             raise InputError(f"There is no {name} file {path}.", "Check the path.")
+    if footage is not None and audio is None:
+        raise InputError(
+            "--footage without --audio: the demo puts no made-up words into a real person's mouth.",
+            "Give the line with --audio.",
+        )
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -85,9 +90,9 @@ def check_inputs(footage: Path | None, audio: Path | None, out: Path) -> None:
         raise InputError(f"The folder {out} cannot be written to.", "Choose another --out.")
 
 
-def _make_material(python: Path, folder: Path, line_only: bool) -> dict[str, str]:
+def _make_material(python: Path, folder: Path) -> dict[str, str]:
     """Paths of the drawn footage and of the spoken line."""
-    command = [str(python), "-P", "-m", "backend.presenter", "--out", str(folder), *(["--line-only"] * line_only)]
+    command = [str(python), "-P", "-m", "backend.presenter", "--out", str(folder)]
     made = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=project_environment(), check=False)
     if made.returncode != 0:
         error = InputError if made.returncode == InputError.exit_status else InternalError

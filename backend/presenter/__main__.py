@@ -8,7 +8,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from backend.presenter.make import make_demo_material, make_line
+from backend.presenter.make import make_demo_material
 from backend.terminal import ProgressBar
 from shared.errors import EXIT_DONE, InputError, TalkerError
 from shared.jobs import Reporter
@@ -18,14 +18,10 @@ def main(argv: list[str] | None = None) -> int:
     """Exit status, as the command line's: 2 with one line when the caller can mend it."""
     parser = argparse.ArgumentParser(prog="backend.presenter")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
-    parser.add_argument("--line-only", action="store_true", help="only speak the line of dialogue")
     arguments = parser.parse_args(argv)
     try:
-        if arguments.line_only:
-            made = {"line": make_line(arguments.out)}
-        else:
-            with ProgressBar() as bar:
-                made = asdict(make_demo_material(arguments.out, Reporter(bar.show)))
+        with ProgressBar() as bar:
+            made = asdict(make_demo_material(arguments.out, Reporter(bar.show)))
     except TalkerError as error:
         print(error, file=sys.stderr)
         return error.exit_status

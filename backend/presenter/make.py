@@ -43,21 +43,13 @@ def draw_clip(
         return draw_footage(spoken, face, movie.write, fps=fps, width=width, height=height, seed=seed, report=report)
 
 
-def make_line(folder: Path) -> Path:
-    """Speak the demo's line of dialogue into `folder`; its path."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "line.wav"
-    line = speak(LINE_TEXT)
-    save_wav(path, line.samples, line.sample_rate)
-    return path
-
-
 def make_demo_material(folder: Path, report: Reporter, models_dir: str | None = None) -> DemoMaterial:
     """Draw the footage and speak the line, once; a second call finds them."""
     folder.mkdir(parents=True, exist_ok=True)
     material = DemoMaterial(folder / "presenter.mp4", folder / "line.wav", folder / "ground_truth.json")
     if not material.ground_truth.is_file():
         truth = draw_clip(FOOTAGE_TEXT, material.footage, models_dir=models_dir, report=report)
-        make_line(folder)
+        line = speak(LINE_TEXT)
+        save_wav(material.line, line.samples, line.sample_rate)
         truth.save(material.ground_truth)
     return material

@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 MAX_SIDE_PX = 16384
 """Largest picture side that the engines accept."""
+ENGINES = ("native", "reference")
+"""Engines by name."""
 
 
 @dataclass
@@ -50,7 +52,7 @@ def rasterize(
 
     means (N, 3) in world units; quaternions (N, 4) as w, x, y, z of any length above zero; scales (N, 3) linear
     standard deviations; opacities (N,) in [0, 1]; features (N, C) with any C >= 1: colour, region mattes, anything
-    that blends; camera_from_world (4, 4), OpenCV axes. `engine` is native, cuda or reference; `threads` 0 means all
+    that blends; camera_from_world (4, 4), OpenCV axes. `engine` is one of ENGINES; `threads` 0 means all
     cores.
 
     Differentiable in every tensor. The gradient of the camera is computed only if `camera_from_world.requires_grad`.
@@ -80,7 +82,7 @@ def _engine(name: str) -> Callable[..., tuple[Tensor, Tensor, Tensor]]:
     if name == "native":
         # native.is_available says once, in the log, why not: rendering goes on, slowly.
         return native.render if native.is_available() else reference.render
-    raise ValueError(f"engine is {name!r}, expected native, cuda or reference")
+    raise ValueError(f"engine is {name!r}, expected {" or ".join(ENGINES)}")
 
 
 def _check(

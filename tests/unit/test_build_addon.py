@@ -51,6 +51,15 @@ def test_a_missing_input_is_said_before_anything_is_set_up(option, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_real_person_is_not_made_to_say_the_demo_s_own_words(tmp_path):
+    (tmp_path / "clip.mp4").write_bytes(b"")
+    run = call("demo", "--footage", str(tmp_path / "clip.mp4"), "--out", str(tmp_path / "out"))
+    assert run.returncode == 2
+    assert "--audio" in run.stderr
+    assert run.stderr.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
 def test_an_output_folder_that_cannot_be_made_is_said_in_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     run = call("demo", "--out", str(tmp_path / "file" / "out"))

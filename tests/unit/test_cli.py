@@ -26,6 +26,7 @@ def _talker(*arguments: str) -> subprocess.CompletedProcess:
         (("train",), "--subject"),
         (("train", "--subject", "x", "--steps", "1", "--minutes", "1"), "--minutes"),
         (("render", "--subject", "x"), "--audio"),
+        (("train", "--subject", "x", "--engine", "cuda"), "cuda"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_status_2(arguments, word):

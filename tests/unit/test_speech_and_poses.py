@@ -107,7 +107,7 @@ def recorded_poses(frames: int = 300) -> np.ndarray:
 
 
 def largest(poses: np.ndarray, order: int, reference: Rotation) -> tuple[float, float]:
-    """Largest change (order 1) or change of change (2) a frame: of rotation about `reference`, rad, and position, cm."""
+    """Largest change (order 1) or change of change (2) a frame: of turn (rad, about `reference`), of position (cm)."""
     turns = (reference.inv() * Rotation.from_matrix(poses[:, :3, :3])).as_rotvec()
     return tuple(np.linalg.norm(np.diff(v, order, axis=0), axis=1).max() for v in (turns, poses[:, :3, 3]))
 
