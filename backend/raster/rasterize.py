@@ -82,7 +82,7 @@ def _engine(name: str) -> Callable[..., tuple[Tensor, Tensor, Tensor]]:
     if name == "native":
         # native.is_available says once, in the log, why not: rendering goes on, slowly.
         return native.render if native.is_available() else reference.render
-    raise ValueError(f"engine is {name!r}, expected {" or ".join(ENGINES)}")
+    raise ValueError(f"engine is {name!r}, expected {' or '.join(ENGINES)}")
 
 
 def _check(
