@@ -5,9 +5,9 @@ from __future__ import annotations
 import ctypes
 import functools
 import logging
-import os
-import sys
 from pathlib import Path
+
+from shared.places import cache_folder
 
 from . import build
 
@@ -31,7 +31,7 @@ def load() -> ctypes.CDLL | None:
     """
     name = build.library_name(build.platform_name())
     problems = []
-    for folder in (PREBUILT / build.platform_name(), cache_folder()):
+    for folder in (PREBUILT / build.platform_name(), kernels_folder()):
         path = folder / name
         if not path.exists():
             continue
@@ -40,7 +40,7 @@ def load() -> ctypes.CDLL | None:
         except OSError as error:
             problems.append(f"{path}: {error}")
     try:
-        return _open(build.build(cache_folder()))
+        return _open(build.build(kernels_folder()))
     except (build.BuildError, OSError) as error:
         problems.append(str(error).splitlines()[0])
     log.warning(
@@ -49,15 +49,9 @@ def load() -> ctypes.CDLL | None:
     return None
 
 
-def cache_folder() -> Path:
+def kernels_folder() -> Path:
     """This user's folder for libraries built on this machine."""
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    return base / "m2dao-talker" / "kernels"
+    return cache_folder() / "kernels"
 
 
 def check(status: int) -> None:

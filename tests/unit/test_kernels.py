@@ -46,7 +46,7 @@ def test_without_library_and_compiler_the_reason_is_logged_once(tmp_path, monkey
 
     monkeypatch.setattr(build, "find_compiler", no_compiler)
     monkeypatch.setattr(library, "PREBUILT", tmp_path / "none")
-    monkeypatch.setattr(library, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(library, "kernels_folder", lambda: tmp_path / "cache")
     library.load.cache_clear()
     try:
         assert library.load() is None and library.load() is None
@@ -83,7 +83,7 @@ def test_nothing_reads_or_writes_out_of_bounds_for_sound_and_unsound_numbers(tmp
     if "ziglang" in compiler:
         pytest.skip("zig's compiler brings no AddressSanitizer runtime")
     flags = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-O0")
-    path = build.build(library.cache_folder() / "sanitized", extra_flags=flags)
+    path = build.build(library.kernels_folder() / "sanitized", extra_flags=flags)
     runtime = subprocess.check_output([*compiler, "-print-file-name=libasan.so"], text=True).strip()
     environment = os.environ | {
         "LD_PRELOAD": runtime,
