@@ -170,6 +170,13 @@ class Subject:
     def audio_path(self) -> Path:
         return self.root / layout.AUDIO_FILE
 
+    def newest_model(self) -> str:
+        """Name of the model that was trained last. Raises InputError if there is none."""
+        configs = list((self.root / layout.MODELS_FOLDER).glob(f"*/{layout.MODEL_CONFIG_FILE}"))
+        if not configs:
+            raise InputError(f"{self.root} holds no trained model.", "Train one first.")
+        return max(configs, key=lambda path: path.stat().st_mtime).parent.name
+
     def track(self) -> Track:
         return Track.load(self.root / layout.TRACK_FILE)
 

@@ -86,7 +86,7 @@ def _render(subject: Subject, audio: Path, out: Path, settings: RenderSettings, 
     started = time.monotonic()
     _check(settings)
     report.phase("prepare the line")
-    name = settings.model or _newest_model(subject)
+    name = settings.model or subject.newest_model()
     folder = layout.model_folder(subject.root, name)
     portrait = Portrait.open(folder)
     line = plan_line(subject, _speech_model(subject, folder, report), audio, settings, report)
@@ -191,13 +191,6 @@ def _check(settings: RenderSettings) -> None:
         raise InputError(f"Layers {settings.layers!r} are unknown.", f"Use one of {', '.join(LAYERS)}.")
     if settings.size is not None and not 16 <= settings.size <= 8192:
         raise InputError(f"A size of {settings.size} px cannot be drawn.", "Use 16 to 8192.")
-
-
-def _newest_model(subject: Subject) -> str:
-    configs = list((subject.root / layout.MODELS_FOLDER).glob(f"*/{layout.MODEL_CONFIG_FILE}"))
-    if not configs:
-        raise InputError(f"{subject.root} holds no trained model.", "Train one first.")
-    return max(configs, key=lambda path: path.stat().st_mtime).parent.name
 
 
 def _speech_model(subject: Subject, folder: Path, report: Reporter) -> SpeechModel:

@@ -54,7 +54,7 @@ def evaluate(
     Raises InputError when there is no such model, or it was trained on every frame.
     """
     settings = settings or EvaluateSettings()
-    name = model_name or newest_model(subject)
+    name = model_name or subject.newest_model()
     folder = layout.model_folder(subject.root, name)
     portrait = Portrait.open(folder)
     training = _training_record(folder)
@@ -105,14 +105,6 @@ def markdown_table(results: Sequence[dict]) -> str:
             values = [_cell(column, scores[column]) for column in TABLE_COLUMNS]
             rows.append("| " + " | ".join([*map(str, about), *values]) + " |")
     return "\n".join(rows) + "\n"
-
-
-def newest_model(subject: Subject) -> str:
-    """Name of the model that was trained last. Raises InputError if there is none."""
-    configs = list((subject.root / layout.MODELS_FOLDER).glob(f"*/{layout.MODEL_CONFIG_FILE}"))
-    if not configs:
-        raise InputError(f"{subject.root} holds no trained model.", "Train one first.")
-    return max(configs, key=lambda path: path.stat().st_mtime).parent.name
 
 
 def held_out_frames(training: dict, frame_count: int, name: str) -> np.ndarray:
