@@ -189,7 +189,7 @@ class PortraitSettings:
     """Principal components of the upper-face curves, at most."""
     component_variance: float = 0.99
     """Variance of the curves that the components must explain."""
-    motion_windows_s: tuple[float, ...] = (0.1,)
+    motion_windows_s: tuple[float, ...] = (0.0,)
     """Low-pass windows through which the torso sees the head's motion, seconds (standard deviations;
     0: as it is)."""
     audio_windows: int = 8
