@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,18 +26,13 @@ pytestmark = pytest.mark.skipif(
 def scores(tmp_path_factory):
     """Scores of a quickly trained head on the last third of the clip: more held-out frames tell more about lags."""
     folder = tmp_path_factory.mktemp("office") / "subject"
-    settings = PreprocessSettings(size=128, matting_size=128, photometric=False)
-    subject = preprocess(CLIP, folder, settings, Reporter())
-    small = replace(train_settings().portrait, head_gaussians=2500, torso_gaussians=800)
-    train(subject, replace(train_settings(steps=500), portrait=small, size=96, holdout=3), Reporter())
+    subject = preprocess(CLIP, folder, PreprocessSettings(matting_size=128), Reporter())
+    train(subject, train_settings(steps=2500, holdout=3), Reporter())
     result = evaluate(subject, None, Reporter())
     print(markdown_table([result]))
     return result
 
 
-@pytest.mark.xfail(
-    reason="not reached: 0.07 and -0.04 measured where above 0.3 is asked (500 steps at 96 px); cause not diagnosed"
-)
 def test_lip_opening_correlates_with_the_recorded_lips_and_most_at_no_lag(scores):
     """Each opening minus that of a static head at the same poses, which by construction scores 0."""
     recorded = scores["scores"]["recorded"]
