@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -249,13 +250,17 @@ def _decoded(path: Path, warn: Callable[[str], None]) -> Iterator[tuple[Fraction
 
 
 def read_frames(
-    path: str | os.PathLike, info: VideoInfo | None = None, warn: Callable[[str], None] = lambda text: None
+    path: str | os.PathLike,
+    info: VideoInfo | None = None,
+    warn: Callable[[str], None] = lambda text: None,
+    every: int = 1,
 ) -> Iterator[tuple[Fraction, np.ndarray]]:
     """Frames of a video in the order shown, one at a time.
 
     Yields (pts_s, rgb): the source timestamp in exact seconds on the file's clock, and (H, W, 3) uint8 RGB, upright.
     Footage of variable rate is resampled to its stated average rate: picture n is the source frame nearest to
     n / fps after the first, with that frame's own timestamp, so a source frame may come twice or not at all.
+    `every`: only the first picture of so many is given (decoding cannot be spared, turning it into RGB can).
     `warn` receives sentences about damage. Raises InputError as `probe`, or if nothing can be decoded.
     """
     path = Path(path)
@@ -264,7 +269,7 @@ def read_frames(
     decoded = _decoded(path, warn)
     if info.variable_rate:
         decoded = _resampled(decoded, info.fps)
-    for time, frame in decoded:
+    for time, frame in islice(decoded, 0, None, every):
         rgb = to_rgb(frame)
         yield time, np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
 

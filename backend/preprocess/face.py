@@ -40,6 +40,7 @@ class FaceObservation:
     """(478, 3) float64 px; z in the scale of x, smaller is nearer."""
     blendshapes: np.ndarray
     """(52,) float64 in [0, 1]."""
+    blendshape_names: tuple[str, ...]
 
     @property
     def box(self) -> np.ndarray:
@@ -98,7 +99,8 @@ class Landmarker:
             landmarks = np.array([(p.x * width, p.y * height, p.z * width) for p in points]) / scale
             landmarks[:, :2] += offset
             self.blendshape_names = self.blendshape_names or tuple(shape.category_name for shape in shapes)
-            faces.append(FaceObservation(landmarks, np.array([shape.score for shape in shapes])))
+            scores = np.array([shape.score for shape in shapes])
+            faces.append(FaceObservation(landmarks, scores, self.blendshape_names))
         return faces
 
     def close(self) -> None:

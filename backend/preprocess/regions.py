@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from backend.preprocess.matting import MattingSettings, PersonSegmenter, keep_speaker, matte
+from backend.preprocess.parallel import in_order_with_tools
 from shared.jobs import Reporter
 
 INNER_LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)
@@ -77,10 +78,13 @@ def segment(
 
 def _segment(frames, landmarks, matting_size, models_dir, report, background, settings) -> Iterator[np.ndarray]:
     report.phase("regions", len(frames))
-    with PersonSegmenter(models_dir) as segmenter:
-        for index in range(len(frames)):
-            yield _segment_frame(frames[index], landmarks[index], segmenter, matting_size, background, settings)
-            report.step()
+
+    def work(segmenter: PersonSegmenter, index: int) -> np.ndarray:
+        return _segment_frame(frames[index], landmarks[index], segmenter, matting_size, background, settings)
+
+    for region in in_order_with_tools(work, range(len(frames)), lambda: PersonSegmenter(models_dir)):
+        yield region
+        report.step()
 
 
 def _segment_frame(rgb, landmarks, segmenter, matting_size, background, settings) -> np.ndarray:

@@ -117,7 +117,7 @@ def test_guided_coefficients_reproduce_a_linear_function_of_colour():
     rng = np.random.default_rng(1)
     guide = rng.random((40, 40, 3)).astype(np.float32)
     target = (guide @ np.array([0.5, -0.2, 0.3], np.float32) + 0.1).astype(np.float32)
-    slope, offset = matting.guided_coefficients(guide, target, 4, 1e-7)
+    slope, offset = matting.GuidedFilter(guide, 4, 1e-7).coefficients(target)
     np.testing.assert_allclose(np.einsum("hwc,hwc->hw", slope, guide) + offset, target, atol=1e-3)
 
 
