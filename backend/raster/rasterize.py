@@ -10,11 +10,12 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from shared.camera import Intrinsics
 
-from . import native, reference
+from . import native, reference, spherical_harmonics
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ class RasterOutput:
     """A rendered picture. H, W are the intrinsics' height and width."""
 
     features: Tensor
-    """(H, W, C) features, premultiplied by coverage."""
+    """(H, W, C) features, premultiplied by coverage; after three channels of colour where harmonics were given."""
     alpha: Tensor
     """(H, W) coverage in [0, 1)."""
     depth: Tensor
@@ -45,6 +46,7 @@ def rasterize(
     camera_from_world: Tensor,
     intrinsics: Intrinsics,
     *,
+    harmonics: Tensor | None = None,
     engine: str = "native",
     threads: int = 0,
 ) -> RasterOutput:
@@ -55,14 +57,20 @@ def rasterize(
     that blends; camera_from_world (4, 4), OpenCV axes. `engine` is one of ENGINES; `threads` 0 means all
     cores.
 
+    With `harmonics` (N, K, 3), spherical harmonics of degree 0, 1, 2, 3 for K = 1, 4, 9, 16 as in `spherical_harmonics.py`, the
+    picture begins with three more channels, the colour seen from the camera's centre; `features` may be (N, 0) then.
+
     Differentiable in every tensor. The gradient of the camera is computed only if `camera_from_world.requires_grad`.
     Gaussians that are behind the camera or hold a NaN or an infinity are not drawn and get zero gradients.
     Raises ValueError for a wrong shape, a wrong intrinsics size or an unknown engine.
     """
-    _check(means, quaternions, scales, opacities, features, camera_from_world, intrinsics)
+    _check(means, quaternions, scales, opacities, features, camera_from_world, intrinsics, harmonics)
     if threads < 0:
         raise ValueError(f"threads is {threads}, expected 0 (all cores) or more")
-    picture, alpha, depth = _engine(engine)(
+    render = _engine(engine)
+    if harmonics is not None:
+        features = torch.cat((spherical_harmonics.colours(means, harmonics, camera_from_world), features), dim=1)
+    picture, alpha, depth = render(
         means, quaternions, scales, opacities, features, camera_from_world, intrinsics, threads
     )
     return RasterOutput(picture, alpha, depth)
@@ -93,6 +101,7 @@ def _check(
     features: Tensor,
     camera_from_world: Tensor,
     intrinsics: Intrinsics,
+    harmonics: Tensor | None,
 ) -> None:
     count = means.shape[0] if means.ndim else 0
     expected = {
@@ -107,10 +116,19 @@ def _check(
             raise ValueError(f"{name} has shape {tuple(tensor.shape)}, expected {shape}")
         if not tensor.is_floating_point():
             raise ValueError(f"{name} has type {tensor.dtype}, expected a floating-point type")
-    if features.ndim != 2 or features.shape[0] != count or features.shape[1] < 1:
-        raise ValueError(f"features has shape {tuple(features.shape)}, expected ({count}, C) with C >= 1")
+    least = 1 if harmonics is None else 0
+    if features.ndim != 2 or features.shape[0] != count or features.shape[1] < least:
+        raise ValueError(f"features has shape {tuple(features.shape)}, expected ({count}, C) with C >= {least}")
     if not features.is_floating_point():
         raise ValueError(f"features has type {features.dtype}, expected a floating-point type")
+    if harmonics is not None:
+        shape = tuple(harmonics.shape)
+        if len(shape) != 3 or shape[0] != count or shape[1] not in spherical_harmonics.BASES or shape[2] != 3:
+            raise ValueError(
+                f"harmonics has shape {shape}, expected ({count}, K, 3) with K in {spherical_harmonics.BASES}"
+            )
+        if not harmonics.is_floating_point():
+            raise ValueError(f"harmonics has type {harmonics.dtype}, expected a floating-point type")
     for name, side in (("width", intrinsics.width), ("height", intrinsics.height)):
         if not 1 <= side <= MAX_SIDE_PX:
             raise ValueError(f"intrinsics.{name} is {side}, expected 1 to {MAX_SIDE_PX}")

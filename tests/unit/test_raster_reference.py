@@ -99,7 +99,7 @@ def test_stored_renders_of_gsplat_are_reproduced(case):
 
 
 def load_stored_case(path: Path) -> tuple[dict, torch.Tensor]:
-    """(arguments of `rasterize`, RGBA picture); spherical harmonics are evaluated here, up to degree 3."""
+    """(arguments of `rasterize`, RGBA picture)."""
     from safetensors.torch import load_file
 
     stored = load_file(path)
@@ -109,42 +109,13 @@ def load_stored_case(path: Path) -> tuple[dict, torch.Tensor]:
     centre = torch.tensor([0.123, 0.456, -8.0])
     pose = torch.eye(4)
     pose[:3, 3] = -centre
-    means = names["means"]
-    direction = torch.nn.functional.normalize(means - centre, dim=-1)
-    coefficients = names["coeffs"]
-    colours = (spherical_harmonics(direction, coefficients) + 0.5).clamp(min=0)
     return {
-        "means": means,
+        "means": names["means"],
         "quaternions": names["quats"],
         "scales": names["scales"].exp(),
         "opacities": torch.sigmoid(names["opacities"].reshape(-1)),
-        "features": colours,
+        "features": torch.zeros(len(names["means"]), 0),
+        "harmonics": names["coeffs"],
         "camera_from_world": pose,
         "intrinsics": Intrinsics(width / 2, width / 2, width / 2, height / 2, width, height),
     }, expected
-
-
-def spherical_harmonics(direction: torch.Tensor, coefficients: torch.Tensor) -> torch.Tensor:
-    """(N, 3) real spherical harmonics, degree 3 or less, of unit directions (N, 3) and coefficients (N, K, 3)."""
-    x, y, z = direction.unbind(-1)
-    xx, yy, zz = x * x, y * y, z * z
-    basis = [
-        torch.full_like(x, 0.28209479177387814),
-        -0.4886025119029199 * y,
-        0.4886025119029199 * z,
-        -0.4886025119029199 * x,
-        1.0925484305920792 * x * y,
-        -1.0925484305920792 * y * z,
-        0.31539156525252005 * (2 * zz - xx - yy),
-        -1.0925484305920792 * x * z,
-        0.5462742152960396 * (xx - yy),
-        -0.5900435899266435 * y * (3 * xx - yy),
-        2.890611442640554 * x * y * z,
-        -0.4570457994644658 * y * (4 * zz - xx - yy),
-        0.3731763325901154 * z * (2 * zz - 3 * xx - 3 * yy),
-        -0.4570457994644658 * x * (4 * zz - xx - yy),
-        1.445305721320277 * z * (xx - yy),
-        -0.5900435899266435 * x * (xx - 3 * yy),
-    ]
-    count = coefficients.shape[1]
-    return (torch.stack(basis[:count], -1)[..., None] * coefficients).sum(1)
