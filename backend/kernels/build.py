@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 SOURCES = Path(__file__).parent / "src"
-PER_INSTRUCTION_SET = ("project", "project_backward", "blend", "ssim", "planes", "kernel_table")
+PER_INSTRUCTION_SET = ("harmonics", "project", "project_backward", "blend", "ssim", "planes", "kernel_table")
 ONCE = ("thread_pool", "dispatch", "bins", "frame", "api_raster", "api_ssim", "api_planes")
 FLAGS = ("-std=c++17", "-O3", "-fno-math-errno", "-ffp-contract=fast", "-fvisibility=hidden", "-Wall", "-Wextra")
 AVX2_FLAGS = ("-mavx2", "-mfma", "-mbmi2", "-mpopcnt")

@@ -6,6 +6,7 @@ Works in 32-bit floats on the CPU; other tensors are converted on the way in and
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -34,6 +35,8 @@ class _Scene(ctypes.Structure):
         ("width", ctypes.c_int32),
         ("height", ctypes.c_int32),
         ("threads", ctypes.c_int32),
+        ("bases", ctypes.c_int32),
+        ("harmonics", ctypes.c_void_p),
     )
 
 
@@ -47,7 +50,8 @@ class _Gradient(ctypes.Structure):
     """talker_raster_gradient of api.h."""
 
     _fields_ = tuple(
-        (name, ctypes.c_void_p) for name in ("means", "quaternions", "scales", "opacities", "features", "camera")
+        (name, ctypes.c_void_p)
+        for name in ("means", "quaternions", "scales", "opacities", "features", "harmonics", "camera")
     )
 
 
@@ -85,29 +89,30 @@ def render(
     camera_from_world: Tensor,
     intrinsics: Intrinsics,
     threads: int = 0,
+    harmonics: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Features (H, W, C), alpha (H, W), depth (H, W); arguments as `rasterize`. Raises ValueError or MemoryError.
 
     The features are a view of planes (C, H, W), so `features.permute(2, 0, 1)` is contiguous.
     """
-    inputs = (means, quaternions, scales, opacities, features, camera_from_world)
+    inputs = (means, quaternions, scales, opacities, features, camera_from_world, harmonics)
     device, dtype = means.device, features.dtype
-    inputs = tuple(tensor.to("cpu", torch.float32) for tensor in inputs)
+    inputs = tuple(None if tensor is None else tensor.to("cpu", torch.float32) for tensor in inputs)
     planes, alpha, depth = _Rasterize.apply(*inputs, intrinsics, threads)
     return tuple(tensor.to(device, dtype) for tensor in (planes.permute(1, 2, 0), alpha, depth))
 
 
 class _Rasterize(torch.autograd.Function):
-    """Planes (C, H, W), alpha, depth of float32 CPU tensors."""
+    """Planes (C, H, W), alpha, depth of float32 CPU tensors. Arguments as `render`, harmonics before intrinsics."""
 
     @staticmethod
-    def forward(ctx, means, quaternions, scales, opacities, features, camera_from_world, intrinsics, threads):
+    def forward(ctx, *arguments):
+        *tensors, intrinsics, threads = arguments
         lib = library.load()
-        inputs = tuple(
-            tensor.contiguous() for tensor in (means, quaternions, scales, opacities, features, camera_from_world)
-        )
+        inputs = tuple(None if tensor is None else tensor.contiguous() for tensor in tensors)
+        features, harmonics = inputs[4], inputs[6]
         height, width = intrinsics.height, intrinsics.width
-        planes = torch.empty(features.shape[1], height, width)
+        planes = torch.empty(features.shape[1] + (0 if harmonics is None else 3), height, width)
         alpha, depth = torch.empty(height, width), torch.empty(height, width)
         scene = _scene(inputs, intrinsics, threads)
         frame = _Frame(lib) if any(ctx.needs_input_grad) else None
@@ -138,10 +143,12 @@ class _Rasterize(torch.autograd.Function):
             gradients[channels] = _plane(alpha_gradient)
         if depth_gradient is not None:
             gradients[channels + 1] = _plane(depth_gradient)
-        outputs = [torch.empty_like(tensor) for tensor in inputs[:5]]
+        *outputs, harmonics = [
+            None if tensor is None else torch.empty_like(tensor) for tensor in (*inputs[:5], inputs[6])
+        ]
         # The library sums the camera's gradient in double precision: it comes from every Gaussian there is.
         camera = torch.zeros(4, 4, dtype=torch.float64) if ctx.needs_input_grad[5] else None
-        out = _Gradient(*(tensor.data_ptr() for tensor in outputs), None if camera is None else camera.data_ptr())
+        out = _Gradient(*map(_address, (*outputs, harmonics, camera)))
         status = library.load().talker_raster_backward(
             ctx.frame.handle,
             ctypes.byref(_scene(inputs, ctx.intrinsics, ctx.threads)),
@@ -153,14 +160,14 @@ class _Rasterize(torch.autograd.Function):
         )
         library.check(status)
         wanted = [tensor if need else None for tensor, need in zip(outputs, ctx.needs_input_grad[:5], strict=True)]
-        return *wanted, None if camera is None else camera.float(), None, None
+        return *wanted, None if camera is None else camera.float(), harmonics, None, None
 
 
-def _scene(inputs: tuple[Tensor, ...] | list[Tensor], intrinsics: Intrinsics, threads: int) -> _Scene:
-    features = inputs[4]
+def _scene(inputs: Sequence[Tensor | None], intrinsics: Intrinsics, threads: int) -> _Scene:
+    *always, harmonics = inputs
     return _Scene(
-        *features.shape,
-        *(tensor.data_ptr() for tensor in inputs),
+        *always[4].shape,
+        *map(_address, always),
         intrinsics.fx,
         intrinsics.fy,
         intrinsics.cx,
@@ -168,7 +175,13 @@ def _scene(inputs: tuple[Tensor, ...] | list[Tensor], intrinsics: Intrinsics, th
         intrinsics.width,
         intrinsics.height,
         threads,
+        0 if harmonics is None else harmonics.shape[1],
+        _address(harmonics),
     )
+
+
+def _address(tensor: Tensor | None) -> int | None:
+    return None if tensor is None else tensor.data_ptr()
 
 
 def _pointer(tensor: Tensor) -> ctypes.c_void_p:

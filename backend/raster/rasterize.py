@@ -6,6 +6,7 @@ every engine renders the same model, and the tests hold them against each other.
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -57,8 +58,8 @@ def rasterize(
     that blends; camera_from_world (4, 4), OpenCV axes. `engine` is one of ENGINES; `threads` 0 means all
     cores.
 
-    With `harmonics` (N, K, 3), spherical harmonics of degree 0, 1, 2, 3 for K = 1, 4, 9, 16 as in `spherical_harmonics.py`, the
-    picture begins with three more channels, the colour seen from the camera's centre; `features` may be (N, 0) then.
+    With `harmonics` (N, K, 3), of degree 0, 1, 2, 3 for K = 1, 4, 9, 16 (see `spherical_harmonics.py`), the picture
+    begins with three more channels, the colour seen from the camera's centre; `features` may be (N, 0) then.
 
     Differentiable in every tensor. The gradient of the camera is computed only if `camera_from_world.requires_grad`.
     Gaussians that are behind the camera or hold a NaN or an infinity are not drawn and get zero gradients.
@@ -68,7 +69,9 @@ def rasterize(
     if threads < 0:
         raise ValueError(f"threads is {threads}, expected 0 (all cores) or more")
     render = _engine(engine)
-    if harmonics is not None:
+    if harmonics is not None and render is native.render:
+        render = functools.partial(render, harmonics=harmonics)
+    elif harmonics is not None:
         features = torch.cat((spherical_harmonics.colours(means, harmonics, camera_from_world), features), dim=1)
     picture, alpha, depth = render(
         means, quaternions, scales, opacities, features, camera_from_world, intrinsics, threads
@@ -124,9 +127,7 @@ def _check(
     if harmonics is not None:
         shape = tuple(harmonics.shape)
         if len(shape) != 3 or shape[0] != count or shape[1] not in spherical_harmonics.BASES or shape[2] != 3:
-            raise ValueError(
-                f"harmonics has shape {shape}, expected ({count}, K, 3) with K in {spherical_harmonics.BASES}"
-            )
+            raise ValueError(f"harmonics has shape {shape}, expected ({count}, K, 3) with K one of 1, 4, 9, 16")
         if not harmonics.is_floating_point():
             raise ValueError(f"harmonics has type {harmonics.dtype}, expected a floating-point type")
     for name, side in (("width", intrinsics.width), ("height", intrinsics.height)):

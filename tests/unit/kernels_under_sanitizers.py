@@ -14,7 +14,9 @@ import numpy as np
 SCENE = [("count", ctypes.c_int64), ("channels", ctypes.c_int64)]
 SCENE += [(f"array{i}", ctypes.c_void_p) for i in range(6)]
 SCENE += [(name, ctypes.c_float) for name in ("fx", "fy", "cx", "cy")]
-SCENE += [(name, ctypes.c_int32) for name in ("width", "height", "threads")]
+SCENE += [(name, ctypes.c_int32) for name in ("width", "height", "threads", "bases")]
+SCENE += [("harmonics", ctypes.c_void_p)]
+NASTY_SCENES = 60
 
 
 class Scene(ctypes.Structure):
@@ -26,11 +28,11 @@ class Plane(ctypes.Structure):
 
 
 class Gradient(ctypes.Structure):
-    _fields_ = tuple((f"array{i}", ctypes.c_void_p) for i in range(6))
+    _fields_ = tuple((f"array{i}", ctypes.c_void_p) for i in range(7))
 
 
-def address(array: np.ndarray) -> int:
-    return array.ctypes.data
+def address(array: np.ndarray | None) -> int | None:
+    return None if array is None else array.ctypes.data
 
 
 def exact(array: np.ndarray) -> np.ndarray:
@@ -38,34 +40,53 @@ def exact(array: np.ndarray) -> np.ndarray:
     return np.array(array, np.float32, copy=True)
 
 
-def rasterise(lib: ctypes.CDLL, arrays: list[np.ndarray], width: int, height: int, focal: float, threads: int) -> float:
-    """Forward and backward; returns the sum of alpha."""
+def rasterise(
+    lib: ctypes.CDLL, arrays: list[np.ndarray], width: int, height: int, focal: float, threads: int,
+    harmonics: np.ndarray | None = None, upstream: str = "all",
+) -> float:  # fmt: skip
+    """Forward and backward; returns the sum of alpha. `upstream`: "all" planes have a gradient, "some", or as
+    "channels last"."""
     arrays = [exact(a) for a in arrays]
+    harmonics = None if harmonics is None else exact(harmonics)
+    bases = 0 if harmonics is None else harmonics.shape[1]
     count, channels = arrays[4].shape
-    scene = Scene(count, channels, *map(address, arrays), focal, focal, width / 2, height / 2, width, height, threads)
+    scene = Scene(
+        count, channels, *map(address, arrays), focal, focal, width / 2, height / 2, width, height, threads, bases,
+        address(harmonics),
+    )  # fmt: skip
+    channels += 3 * (bases > 0)
     planes = np.empty((channels, height, width), np.float32)
     alpha, depth = np.empty((height, width), np.float32), np.empty((height, width), np.float32)
     frame = ctypes.c_void_p()
+    pictures = tuple(ctypes.c_void_p(address(a)) for a in (planes, alpha, depth))
+    assert lib.talker_raster_forward(ctypes.byref(scene), *pictures, None) == 0
     status = lib.talker_raster_forward(
         ctypes.byref(scene),
-        *(ctypes.c_void_p(address(a)) for a in (planes, alpha, depth)),
+        *pictures,
         ctypes.byref(frame),
     )
     assert status == 0, status
-    upstream = exact(np.random.default_rng(1).standard_normal((channels + 2, height, width)))
-    gradients = (Plane * (channels + 2))(*(Plane(address(p), width, 1) for p in upstream))
-    outputs = [np.empty_like(a) for a in arrays[:5]]
-    camera = np.empty(12, np.float64)
-    out = Gradient(*map(address, outputs), address(camera))
+    values = exact(np.random.default_rng(1).standard_normal((channels + 2, height, width)))
+    gradients = [Plane(address(plane), width, 1) for plane in values]
+    if upstream == "some":
+        gradients[::2] = [Plane()] * len(gradients[::2])
+    if upstream == "channels last":
+        values = exact(np.moveaxis(values, 0, -1))
+        column = channels + 2
+        gradients = [Plane(address(values) + 4 * c, column * width, column) for c in range(channels + 2)]
+    outputs = [None if a is None else np.empty_like(a) for a in (*arrays[:5], harmonics)]
+    camera = np.empty(12, np.float64) if upstream == "all" else None
+    out = Gradient(*map(address, (*outputs, camera)))
     status = lib.talker_raster_backward(
         frame,
         ctypes.byref(scene),
-        *(ctypes.c_void_p(address(a)) for a in (planes, alpha, depth)),
-        gradients,
+        *pictures,
+        (Plane * (channels + 2))(*gradients),
         ctypes.byref(out),
     )
     assert status == 0, status
     lib.talker_raster_release(frame)
+    assert np.isfinite(alpha).all()
     return float(alpha.sum())
 
 
@@ -86,12 +107,31 @@ def spoil(rng: np.random.Generator, arrays: list[np.ndarray]) -> list[np.ndarray
     """Every tenth number becomes one that no arithmetic likes."""
     bad = np.array([np.nan, np.inf, -np.inf, 3e38, -3e38, 1e-45, 0.0, -0.0, 1e20, -1e9], np.float32)
     spoilt = []
-    for array in arrays[:5]:
+    for index, array in enumerate(arrays):
         array = np.array(array, np.float32)
+        if index == 5:  # the camera
+            spoilt.append(array)
+            continue
         where = rng.random(array.shape) < 0.03
         array[where] = rng.choice(bad, where.sum())
         spoilt.append(array)
-    return [*spoilt, arrays[5]]
+    return spoilt
+
+
+def nasty(lib: ctypes.CDLL, rng: np.random.Generator) -> None:
+    """A scene with everything at random: size, spread, camera, harmonics, numbers that no arithmetic likes."""
+    width, height = rng.integers(1, 100, 2)
+    bases = rng.choice([0, 1, 4, 9, 16])
+    arrays = scene(rng, rng.integers(0, 200), rng.integers(bases == 0, 18), 10 ** rng.uniform(-3, 3))
+    arrays[2] *= 10 ** rng.uniform(-6, 6)
+    arrays[3] = np.where(rng.random(arrays[3].shape) < 0.3, 1.0, arrays[3])
+    arrays[5][:3] += rng.standard_normal((3, 4)) * rng.choice([0.0, 0.3, 10.0])
+    harmonics = rng.standard_normal((len(arrays[0]), bases, 3)) if bases else None
+    if rng.random() < 0.7:
+        *arrays, spoilt_harmonics = spoil(rng, [*arrays, np.zeros(0) if harmonics is None else harmonics])
+        harmonics = spoilt_harmonics if bases else None
+    upstream = rng.choice(["all", "some", "channels last"])
+    rasterise(lib, arrays, int(width), int(height), 10 ** rng.uniform(-3, 4), 2, harmonics, upstream)
 
 
 def similarity(lib: ctypes.CDLL, rng: np.random.Generator, width: int, height: int) -> None:
@@ -140,6 +180,13 @@ def main() -> None:
     broken_camera = scene(rng, 50, 3, 1.0)
     broken_camera[5] = np.full((4, 4), np.nan)
     assert rasterise(lib, broken_camera, 20, 20, 30.0, 1) == 0.0
+    for bases in (1, 4, 9, 16):
+        arrays, harmonics = scene(rng, 21, 5, 1.0), rng.standard_normal((21, bases, 3))
+        drawn += rasterise(lib, arrays, 40, 30, 60.0, 2, harmonics)
+        arrays[4] = arrays[4][:, :0]
+        drawn += rasterise(lib, arrays, 40, 30, 60.0, 1, harmonics, "some")
+    for _ in range(NASTY_SCENES):
+        nasty(lib, rng)
     for width, height in ((1, 1), (7, 5), (64, 65), (33, 130)):
         similarity(lib, rng, width, height)
     for count, sizes, features in ((0, (4,), 4), (700, (1, 3, 16), 4), (600, (5,), 12), (100, (2, 7), 3)):

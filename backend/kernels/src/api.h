@@ -24,6 +24,10 @@ typedef struct {
     float fx, fy, cx, cy;
     int32_t width, height;
     int32_t threads; /* 0: all cores */
+    /* Colour as spherical harmonics: (count, bases, 3) with 1, 4, 9 or 16 bases; 0: none. With them, the picture has three
+       more channels, before those of the features, of which there may be none. */
+    int32_t bases;
+    const float* harmonics;
 } talker_raster_scene;
 
 /* Pixel (x, y) is at data[y * row + x * column]; data null: all zero. */
@@ -33,17 +37,17 @@ typedef struct {
 } talker_plane;
 
 typedef struct {
-    float *means, *quaternions, *scales, *opacities, *features;
+    float *means, *quaternions, *scales, *opacities, *features, *harmonics;
     double* camera; /* 12: rows of rotation | translation; null: not wanted */
 } talker_raster_gradient;
 
-/* Renders into planes of height x width: `channels` of features, alpha, depth. With `frame_out`, keeps what the
+/* Renders into planes of height x width: the channels of the picture, alpha, depth. With `frame_out`, keeps what the
    backward pass needs, until talker_raster_release. */
 TALKER_EXPORT int talker_raster_forward(const talker_raster_scene*, float* features, float* alpha, float* depth,
                                         void** frame_out);
 
-/* `scene`, `features`, `alpha`, `depth`: as in the forward call that made `frame`. `gradients`: channels + 2 planes
-   (features, alpha, depth). Every array of the gradient is overwritten. */
+/* `scene`, `features`, `alpha`, `depth`: as in the forward call that made `frame`. `gradients`: a plane for
+   every channel of the picture, one for alpha, one for depth. Every array of the gradient is overwritten. */
 TALKER_EXPORT int talker_raster_backward(void* frame, const talker_raster_scene*, const float* features,
                                          const float* alpha, const float* depth, const talker_plane* gradients,
                                          const talker_raster_gradient*);

@@ -52,12 +52,13 @@ Camera make_camera(const talker_raster_scene& s) {
 }
 
 Scene make_scene(const talker_raster_scene& s) {
-    return {s.count, s.channels, s.means, s.quaternions, s.scales, s.opacities, s.features};
+    return {s.count, s.channels, s.means, s.quaternions, s.scales, s.opacities, s.features, s.bases, s.harmonics};
 }
 
 bool is_sound(const talker_raster_scene& s) {
     constexpr int kMostPixels = 16384;  // a side; boxes are 16-bit
-    return s.count >= 0 && s.count <= INT_MAX - kBlock && s.channels >= 1 && s.channels <= 65536 && s.width >= 1 &&
+    bool has_colour = s.bases == 1 || s.bases == 4 || s.bases == 9 || s.bases == kMostBases;
+    return s.count >= 0 && s.count <= INT_MAX - kBlock && (has_colour || s.bases == 0) && s.channels >= !has_colour && s.channels <= 65536 && s.width >= 1 &&
            s.height >= 1 && s.width <= kMostPixels && s.height <= kMostPixels;
 }
 
@@ -90,12 +91,13 @@ int talker_raster_backward(void* frame_pointer, const talker_raster_scene* scene
         Frame& frame = *static_cast<Frame*>(frame_pointer);
         frame.threads = thread_count(scene->threads);
         static_assert(sizeof(Plane) == sizeof(talker_plane));
-        std::vector<Plane> planes(scene->channels + 2);
+        int64_t channels = picture_channels(make_scene(*scene));
+        std::vector<Plane> planes(channels + 2);
         for (size_t i = 0; i < planes.size(); i++) planes[i] = {gradients[i].data, gradients[i].row, gradients[i].column};
         SceneGradient scene_gradient{out->means,     out->quaternions, out->scales,
-                                     out->opacities, out->features,    nullptr};
-        render_backward(frame, make_scene(*scene), features, alpha, depth, planes.data(), planes[scene->channels],
-                        planes[scene->channels + 1], scene_gradient, out->camera);
+                                     out->opacities, out->features,    out->harmonics, nullptr};
+        render_backward(frame, make_scene(*scene), features, alpha, depth, planes.data(), planes[channels],
+                        planes[channels + 1], scene_gradient, out->camera);
         return TALKER_OK;
     });
 }

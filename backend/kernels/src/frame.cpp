@@ -33,22 +33,33 @@ Pass make_pass(const Scene& scene, const PassPlan& plan) {
     return {plan.channels(), scene.features + plan.first, scene.channels, plan.depth};
 }
 
+// The scene as the blend sees it: colours from harmonics are features like any other.
+Scene with_values(const Scene& scene, float* values) {
+    Scene out = scene;
+    if (scene.bases) out.features = values, out.channels = picture_channels(scene);
+    return out;
+}
+
 }  // namespace
 
 int64_t Frame::bytes() const {
-    return splats.bytes() + boxes.bytes() + first_slot.bytes() + keys.bytes() + keys2.bytes() + order.bytes() + order2.bytes() + chunk_counts.bytes() +
+    return values.bytes() + value_gradients.bytes() + splats.bytes() + boxes.bytes() + first_slot.bytes() + keys.bytes() + keys2.bytes() + order.bytes() + order2.bytes() + chunk_counts.bytes() +
            tile_begin.bytes() + entries.bytes() + tile_order.bytes() + sums.bytes() +
            camera_blocks.bytes();
 }
 
-bool render(Frame& frame, const Scene& scene, float* features, float* alpha, float* depth) {
+bool render(Frame& frame, const Scene& given, float* features, float* alpha, float* depth) {
     const Kernels& run = kernels();
-    frame.count = scene.count;
+    frame.count = given.count;
+    float* values = given.bases ? frame.values.resize(given.count * picture_channels(given)) : nullptr;
+    Scene scene = with_values(given, values);
     Splat* splats = frame.splats.resize(scene.count);
     TileBox* boxes = frame.boxes.resize(scene.count);
     uint32_t* keys = frame.keys.resize(scene.count);
-    parallel_for(frame.blocks(), frame.threads,
-                 [&](int64_t block) { run.project_block(scene, frame.camera, block, splats, boxes, keys); });
+    parallel_for(frame.blocks(), frame.threads, [&](int64_t block) {
+        if (given.bases) run.shade_block(given, frame.camera, block, values);
+        run.project_block(scene, frame.camera, block, splats, boxes, keys);
+    });
     if (!bin_splats(frame)) return false;
 
     int64_t pixels = static_cast<int64_t>(frame.camera.width) * frame.camera.height;
@@ -65,12 +76,14 @@ bool render(Frame& frame, const Scene& scene, float* features, float* alpha, flo
     return true;
 }
 
-void render_backward(Frame& frame, const Scene& scene, const float* features, const float* alpha, const float* depth,
+void render_backward(Frame& frame, const Scene& given, const float* features, const float* alpha, const float* depth,
                      const Plane* feature_gradients, const Plane& alpha_gradient, const Plane& depth_gradient,
                      const SceneGradient& out, double* camera_gradient) {
     const Kernels& run = kernels();
     const Splat* splats = frame.splats.data();
+    Scene scene = with_values(given, frame.values.data());
     SceneGradient gradient = out;
+    if (given.bases) gradient.features = frame.value_gradients.resize(given.count * scene.channels);
     gradient.camera_blocks = camera_gradient ? frame.camera_blocks.resize(frame.blocks() * 12) : nullptr;
     int64_t pixels = static_cast<int64_t>(frame.camera.width) * frame.camera.height;
     for_passes(scene.channels, depth_gradient.data != nullptr, [&](const PassPlan& plan) {
@@ -95,6 +108,14 @@ void render_backward(Frame& frame, const Scene& scene, const float* features, co
                                        plan.first, plan.features, plan.depth, plan.first > 0, gradient);
         });
     });
+    if (given.bases) {
+        SceneGradient shaded = gradient;
+        shaded.features = out.features;
+        parallel_for(frame.blocks(), frame.threads, [&](int64_t block) {
+            run.shade_block_backward(given, frame.camera, block, frame.boxes.data(), scene.features, gradient.features,
+                                     shaded);
+        });
+    }
     if (!camera_gradient) return;
     for (int k = 0; k < 12; k++) camera_gradient[k] = 0.0;
     for (int64_t block = 0; block < frame.blocks(); block++)

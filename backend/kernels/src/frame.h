@@ -12,6 +12,8 @@ struct Frame {
     int64_t count;     // Gaussians
     int64_t visible;   // of which splats on screen
     int64_t slots;     // (tile, splat) pairs
+    Buffer<float> values;       // with harmonics: colours and features, by Gaussian
+    Buffer<float> value_gradients;  // backward, with harmonics
     Buffer<Splat> splats;       // by Gaussian
     Buffer<TileBox> boxes;      // by Gaussian
     Buffer<int32_t> first_slot; // by Gaussian: its first gradient sum; it has one for every tile of its box
@@ -34,6 +36,9 @@ struct Frame {
 
 // More (tile, splat) pairs than this are refused: their memory would be tens of gigabytes.
 constexpr int64_t kMostSlots = int64_t{1} << 29;
+
+// Channels of the picture, depth and alpha apart.
+inline int64_t picture_channels(const Scene& scene) { return scene.channels + (scene.bases ? kColours : 0); }
 
 // Stage 2 (bins.cpp): sorts the splats by depth and lists them by tile. False if there are more than kMostSlots pairs.
 bool bin_splats(Frame& frame);

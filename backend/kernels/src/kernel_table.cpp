@@ -6,6 +6,9 @@
 
 namespace talker::TALKER_ISA {
 
+void shade_block(const Scene&, const Camera&, int64_t, float*);
+void shade_block_backward(const Scene&, const Camera&, int64_t, const TileBox*, const float*, const float*,
+                          const SceneGradient&);
 void project_block(const Scene&, const Camera&, int64_t, Splat*, TileBox*, uint32_t*);
 void blend_tile(const Camera&, const Splat*, const TileLists&, int, const Pass&, float* const*, float*);
 void blend_tile_backward(const Camera&, const Splat*, const TileLists&, int, const Pass&, const float* const*,
@@ -20,8 +23,16 @@ void read_plane(const PlanePoints&, const FeaturePlane&, int64_t, int64_t, float
 void add_to_plane(const PlanePoints&, const FeaturePlane&, const float*);
 
 extern const Kernels table;
-const Kernels table = {TALKER_NAME(TALKER_ISA), project_block,          blend_tile,
-                       blend_tile_backward,     project_block_backward, ssim_band,
-                       ssim_gradient_band,      read_plane,             add_to_plane};
+const Kernels table = {TALKER_NAME(TALKER_ISA),
+                       shade_block,
+                       shade_block_backward,
+                       project_block,
+                       blend_tile,
+                       blend_tile_backward,
+                       project_block_backward,
+                       ssim_band,
+                       ssim_gradient_band,
+                       read_plane,
+                       add_to_plane};
 
 }  // namespace talker::TALKER_ISA

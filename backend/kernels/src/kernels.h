@@ -25,6 +25,12 @@ struct Pass {
 struct Kernels {
     const char* name;
 
+    // Stage 0, where the scene has harmonics. Gives every Gaussian of the block its row of `values`: its colour as
+    // seen from the camera, then its features. And the gradient, which adds to that of means and camera.
+    void (*shade_block)(const Scene&, const Camera&, int64_t block, float* values);
+    void (*shade_block_backward)(const Scene&, const Camera&, int64_t block, const TileBox*, const float* values,
+                                 const float* value_gradients, const SceneGradient&);
+
     // Stage 1. Projects block `block` of the scene: its splats, the tiles they touch, and sort keys (the depth's bits;
     // ~0 for what is not drawn).
     void (*project_block)(const Scene&, const Camera&, int64_t block, Splat* splats, TileBox* boxes, uint32_t* keys);

@@ -67,7 +67,11 @@ struct Scene {
     const float* scales;
     const float* opacities;
     const float* features;
+    int bases;               // colour as spherical harmonics: 1, 4, 9 or 16 functions;
+    const float* harmonics;  // their coefficients (count, bases, kColours). No bases: colour is among the features
 };
+
+constexpr int kColours = 3, kMostBases = 16;
 
 // Gradients of a Scene, same shapes; `camera` is 12 doubles (rows of rotation | translation) per block, or null.
 struct SceneGradient {
@@ -76,6 +80,7 @@ struct SceneGradient {
     float* scales;
     float* opacities;
     float* features;
+    float* harmonics;
     double* camera_blocks;
 };
 
