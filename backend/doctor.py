@@ -47,7 +47,7 @@ LOW_DISK_GIB = 2.0
 
 def doctor(models_dir: str | None = None) -> dict:
     """A report as plain values: `version`, `backend` (folder), `python`, `system`, `packages` (name to version or
-    None), `torch` (version, device), `cores`, `raster` (engine and why), `models` (name to path or None), `cache`
+    None), `torch` (version, device), `cores`, `raster` (see _raster), `models` (name to path or None), `cache`
     (folder, writable), `free_disk_gib`, `codecs` (name to whether PyAV has it) and `problems`: sentences that say what
     is wrong and what to do.
     """
@@ -108,21 +108,25 @@ def _torch(problems: list[str]) -> dict:
     return {"version": torch.__version__, "device": device, "threads": torch.get_num_threads()}
 
 
-def _raster(problems: list[str]) -> dict[str, str]:
-    """The engine that is used by default, and why that one."""
-    from backend.kernels import build
+def _raster(problems: list[str]) -> dict:
+    """`engine`: the one that is used by default, and `why` that one; `engines`: all that run here, with a line on each;
+    `library`: the compiled kernels (path, origin, instruction_set), or None.
+    """
+    from backend.kernels import build, library
     from backend.raster.rasterize import available_engines
 
     engines = available_engines()
     engine = next(iter(engines))
-    if engine != "reference":
-        return {"engine": engine, "why": engines[engine]}
+    opened = library.load()
+    report = {"engine": engine, "engines": engines, "library": library.describe(opened) if opened else None}
+    if opened:
+        return report | {"why": engines[engine]}
     try:
         why = f"{' '.join(build.find_compiler())} is here, but the library does not build or load"
     except build.BuildError as error:
         why = str(error)
-    problems.append(f"The fast rasteriser is not available ({why}): everything runs on the slow reference one.")
-    return {"engine": engine, "why": why}
+    problems.append(f"The compiled kernels are not available ({why}): everything runs on the slow reference code.")
+    return report | {"why": why}
 
 
 def _models(models_dir: str | None, problems: list[str]) -> dict[str, str | None]:

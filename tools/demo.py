@@ -45,7 +45,7 @@ def demo(footage: Path | None, audio: Path | None, out: Path) -> int:
     with clock.part("set-up"):
         backend, blender = prepare_backend(), prepare_blender()
         platform = this_platform()
-        archive = package.build(blender.python, stage(platform, backend.python), platform)
+        archive = package.build(blender.python, stage(platform), platform)
     drawn = footage is None
     if footage is None:
         with clock.part("footage and speech"):

@@ -52,13 +52,14 @@ def _call(python: Path, tool: Path, *arguments: str) -> None:
 
 def build_all() -> int:
     """The zip for this machine, and those for the other platforms as far as their wheels can be had."""
-    backend, blender = prepare_backend(), prepare_blender()
+    prepare_backend()
+    blender = prepare_blender()
     here = this_platform()
     if here not in PLATFORM_TAGS:
         say(f"No Blender module and mediapipe exist for {here}; building for {', '.join(PLATFORM_TAGS)}.")
     for platform in sorted(PLATFORM_TAGS, key=lambda name: name != here):
         try:
-            target = build(blender.python, stage(platform, backend.python), platform)
+            target = build(blender.python, stage(platform), platform)
         except TalkerError as error:
             if platform == here:
                 raise

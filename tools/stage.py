@@ -10,12 +10,12 @@ import tempfile
 import tomllib
 from pathlib import Path
 
-from backend.kernels.build import platform_name as kernels_platform
 from shared.errors import InternalError
 from shared.setup.pip import child_environment, explain
 from shared.version import VERSION
 
-from .workspace import BUILD, EXTENSION_ID, ROOT, project_environment, say, this_platform
+from . import kernels
+from .workspace import BUILD, EXTENSION_ID, ROOT
 
 WHEEL_PACKAGES = ("pyzmq", "msgpack")
 PYTHON_VERSIONS = ("3.11", "3.13")
@@ -25,7 +25,8 @@ PLATFORM_TAGS = {
     "macos-arm64": ("macosx_11_0_arm64", "macosx_10_15_universal2"),
 }
 """Blender's platform to pip's platform tags of the wheels that serve it."""
-_LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", "*.partial", "*.so", "*.dll", "*.dylib", "*.o")
+_LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", "*.partial", "lib")
+"""Not of the sources. lib/ holds compiled kernels: a zip gets its own platform's alone."""
 
 
 def staged_folder(platform: str) -> Path:
@@ -33,12 +34,8 @@ def staged_folder(platform: str) -> Path:
     return BUILD / platform / EXTENSION_ID
 
 
-def stage(platform: str, backend_python: Path | None) -> Path:
-    """Lay the extension out for `platform` and return its folder.
-
-    `backend_python` builds the compiled kernels into it where the platform is this machine's; None leaves that to
-    the user's machine.
-    """
+def stage(platform: str) -> Path:
+    """Lay the extension out for `platform` and return its folder."""
     target = staged_folder(platform)
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(ROOT / "blender_addon", target, ignore=_LEFT_OUT)
@@ -50,8 +47,11 @@ def stage(platform: str, backend_python: Path | None) -> Path:
     shutil.copy2(ROOT / "LICENSE", target / "LICENSE")
     wheels = fetch_wheels(platform, target / "wheels")
     write_manifest(target / "blender_manifest.toml", platform, wheels)
-    if backend_python is not None and platform == this_platform():
-        build_native(backend_python, target)
+    library = kernels.library_for(platform)
+    if library is not None:
+        folder = target / "backend" / "kernels" / "lib" / kernels.TARGETS[platform].name
+        folder.mkdir(parents=True)
+        shutil.copy2(library, folder)
     return target
 
 
@@ -108,21 +108,3 @@ def _download(lock: str, platform: str, python_version: str, store: Path) -> Non
         log_file = BUILD / "wheels" / f"{platform}.log"
         log_file.write_text(outcome.stdout + outcome.stderr, encoding="utf-8")
         raise explain(outcome.stdout + outcome.stderr, store, log_file)
-
-
-def build_native(backend_python: Path, target: Path) -> None:
-    """Put the compiled kernels into the staged tree, built into build/kernels where they are not yet.
-
-    Where there is no compiler the extension goes without: the backend then says which engine it uses, and why.
-    """
-    command = [backend_python, "-m", "backend.kernels.build", "--out", BUILD / "kernels"]
-    outcome = subprocess.run(
-        [str(part) for part in command], cwd=ROOT, capture_output=True, text=True, env=project_environment()
-    )
-    if outcome.returncode != 0:
-        say(f"The extension goes without compiled kernels: {outcome.stderr.strip()}")
-        return
-    library = Path(outcome.stdout.strip().splitlines()[-1])
-    folder = target / "backend" / "kernels" / "lib" / kernels_platform()
-    folder.mkdir(parents=True)
-    shutil.copy2(library, folder)

@@ -57,7 +57,7 @@ def test(pytest_arguments: list[str]) -> int:
     """
     backend, blender = prepare_backend(), prepare_blender()
     platform = this_platform()
-    staged = stage(platform, backend.python)
+    staged = stage(platform)
     archive = package.build(blender.python, staged, platform)
     environment = project_environment(
         TALKER_STAGED=str(staged), TALKER_ZIP=str(archive), TALKER_BACKEND_PYTHON=str(backend.python)

@@ -37,7 +37,7 @@ def this_platform() -> str:
 def prepare_backend() -> EnvironmentPlan:
     """The backend's environment at .venv/backend, `.venv/bin/talker`, and the model files in their cache."""
     plan = backend_plan(ROOT, VENV / "backend", with_tests=True)
-    _prepare(plan)
+    prepare_plan(plan)
     write_launcher(VENV / "bin" / "talker", plan.python, ROOT)
     fetch_models(plan.python, ROOT)
     return plan
@@ -46,11 +46,12 @@ def prepare_backend() -> EnvironmentPlan:
 def prepare_blender() -> EnvironmentPlan:
     """Blender as a module at .venv/blender."""
     plan = blender_plan(ROOT, VENV / "blender")
-    _prepare(plan)
+    prepare_plan(plan)
     return plan
 
 
-def _prepare(plan: EnvironmentPlan) -> None:
+def prepare_plan(plan: EnvironmentPlan) -> None:
+    """Make the environment of `plan`, or bring it up to date. Raises TalkerError."""
     try:
         plan.folder.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

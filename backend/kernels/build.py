@@ -46,20 +46,23 @@ def library_suffix(target: str) -> str:
 
 
 def library_name(target: str, extra_flags: tuple[str, ...] = ()) -> str:
-    """File name of the library built from the present sources for the platform `target`."""
+    """File name of the library built from the present sources for the platform `target`, the same on every machine."""
     digest = hashlib.sha256()
-    for source in sorted(SOURCES.iterdir()):
+    for source in sorted(SOURCES.iterdir(), key=lambda path: path.name):
         if source.suffix in (".cpp", ".h"):
             digest.update(source.name.encode() + b"\0" + source.read_bytes())
-    digest.update(repr((FLAGS, AVX2_FLAGS, extra_flags)).encode())
+    digest.update(repr((PER_INSTRUCTION_SET, ONCE, FLAGS, AVX2_FLAGS, extra_flags)).encode())
     return f"talker-kernels-{digest.hexdigest()[:16]}{library_suffix(target)}"
 
 
 def find_compiler() -> list[str]:
-    """Command of a C++ compiler: $CXX, g++, clang++, or the zig of the Python package `ziglang`. Raises BuildError."""
+    """Command of a C++ compiler: $CXX, g++, clang++, or the zig of the Python package `ziglang`. Raises BuildError.
+
+    Not g++ on Windows: it does not keep the stack aligned for AVX there (GCC bug 54412).
+    """
     if os.environ.get("CXX"):
         return os.environ["CXX"].split()
-    for name in ("g++", "clang++"):
+    for name in ("clang++",) if sys.platform == "win32" else ("g++", "clang++"):
         if shutil.which(name):
             return [name]
     if importlib.util.find_spec("ziglang"):
@@ -78,6 +81,7 @@ def build(
     """Compile the library into folder `out` and return its path; one of the same name is left as it is.
 
     `target` is a platform name, by default this machine's; cross-compilers take their triple in `target_flags`.
+    Debugging symbols are left out, unless there are `extra_flags`.
     `extra_flags` go to compiler and linker (sanitizers). Raises BuildError.
     """
     target = target or platform_name()
@@ -111,12 +115,19 @@ def build(
 
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as workers:
             list(workers.map(compile_one, jobs))
-        # Linked beside its place and then renamed: whoever looks sees all of it or nothing.
-        partial = out / f".{library.name}.{os.getpid()}.part"
-        static = []
+        link = ["-shared", *objects]
         if target.startswith("linux") and "ziglang" not in command:
-            static = ["-static-libstdc++", "-static-libgcc"]
-        _run([*command, *flags, "-shared", *objects, *static, "-o", str(partial)])
+            link += ["-static-libstdc++", "-static-libgcc"]
+        if target.startswith("macos"):
+            link.append(f"-Wl,-install_name,@rpath/{library.name}")
+        elif not extra_flags:
+            link.append("-s")
+        # Linked elsewhere, under its own name and with whatever a linker leaves beside it; then copied and renamed:
+        # whoever looks sees all of it or nothing.
+        linked = Path(scratch) / library.name
+        _run([*command, *flags, *link, "-o", str(linked)])
+        partial = out / f".{library.name}.{os.getpid()}.part"
+        shutil.copy2(linked, partial)
         os.replace(partial, library)
     return library
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import logging
+import os
 from pathlib import Path
 
 from shared.places import cache_folder
@@ -14,6 +15,9 @@ from . import build
 log = logging.getLogger(__name__)
 
 PREBUILT = Path(__file__).parent / "lib"
+"""Libraries that came with the package: a folder for each platform."""
+FOLDER_VARIABLE = "TALKER_KERNELS_DIR"
+"""Environment variable: the only folder to look for a library in (for testing one that was built elsewhere)."""
 
 STATUS_TEXT = {
     1: "not enough memory",
@@ -27,11 +31,14 @@ STATUS_TEXT = {
 def load() -> ctypes.CDLL | None:
     """The library, or None where none can be had; then the log says why, once.
 
-    Looked for beside this package (shipped prebuilt), then in the user's cache; else built into the cache.
+    Looked for beside this package (shipped prebuilt), then in the user's cache; else built into the cache. Only a
+    library of the present sources is opened, which its name tells: another one may have another interface.
     """
-    name = build.library_name(build.platform_name())
+    target = build.platform_name()
+    name = build.library_name(target)
+    only = os.environ.get(FOLDER_VARIABLE)
     problems = []
-    for folder in (PREBUILT / build.platform_name(), kernels_folder()):
+    for folder in [Path(only)] if only else [PREBUILT / target, kernels_folder()]:
         path = folder / name
         if not path.exists():
             continue
@@ -40,6 +47,8 @@ def load() -> ctypes.CDLL | None:
         except OSError as error:
             problems.append(f"{path}: {error}")
     try:
+        if only:
+            raise build.BuildError(f"{name} is not in {FOLDER_VARIABLE}={only}")
         return _open(build.build(kernels_folder()))
     except (build.BuildError, OSError) as error:
         problems.append(str(error).splitlines()[0])
@@ -47,6 +56,16 @@ def load() -> ctypes.CDLL | None:
         "The compiled kernels are not available (%s); everything runs on the slow reference code.", "; ".join(problems)
     )
     return None
+
+
+def describe(library: ctypes.CDLL) -> dict[str, str]:
+    """What an opened library is: `path`, `origin` (prebuilt, or built on this machine), `instruction_set` in use."""
+    path = Path(library._name)
+    return {
+        "path": str(path),
+        "origin": "prebuilt" if PREBUILT in path.parents else "built on this machine",
+        "instruction_set": library.talker_kernels_name().decode(),
+    }
 
 
 def kernels_folder() -> Path:

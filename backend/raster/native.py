@@ -77,7 +77,8 @@ def describe() -> str:
     lib = library.load()
     if lib is None:
         raise RuntimeError("the compiled library is not available")
-    return f"compiled C++, {lib.talker_kernels_name().decode()}, {lib.talker_thread_count(0)} threads"
+    facts = library.describe(lib)
+    return f"compiled C++, {facts['origin']}, {facts['instruction_set']}, {lib.talker_thread_count(0)} threads"
 
 
 def render(

@@ -39,6 +39,14 @@ def test_the_zip_holds_the_backend_and_no_leavings(zip_file):
     assert not any(name.startswith("tests/") for name in names)
 
 
+def test_the_zip_holds_this_platform_s_compiled_kernels_alone(zip_file, extension):
+    build = importlib.import_module(f"{extension.__name__}.backend.kernels.build")
+    with zipfile.ZipFile(zip_file) as archive:
+        libraries = [name for name in archive.namelist() if name.startswith("backend/kernels/lib/")]
+    target = build.platform_name()
+    assert libraries == [f"backend/kernels/lib/{target}/{build.library_name(target)}"]
+
+
 def test_the_bundled_wheels_import_with_nothing_else_on_the_path(installed, home):
     folders = list((home / "extensions" / ".local" / "lib").glob("python*/site-packages"))
     assert len(folders) == 1
@@ -115,6 +123,9 @@ def test_the_installed_backend_answers_a_job(extension, backend_python, monkeypa
     try:
         report = link.run("doctor", {}, timeout_s=120)
         assert report["packages"]["numpy"]
-        assert Path(report["backend"]).is_relative_to(Path(extension.__file__).parent)
+        root = Path(extension.__file__).parent
+        assert Path(report["backend"]).is_relative_to(root)
+        assert report["raster"]["library"]["origin"] == "prebuilt"
+        assert Path(report["raster"]["library"]["path"]).is_relative_to(root)
     finally:
         link.stop_backend()

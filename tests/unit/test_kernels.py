@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from backend import doctor
 from backend.kernels import build, library
 
 SCRIPT = Path(__file__).with_name("kernels_under_sanitizers.py")
@@ -32,6 +34,82 @@ def test_the_file_name_changes_with_the_options_and_follows_the_platform():
     assert plain.endswith(".so")
     assert build.library_name("windows-x86_64").endswith(".dll")
     assert build.library_name("macos-arm64").endswith(".dylib")
+
+
+def test_every_platform_s_library_is_named_by_the_same_sources():
+    stems = {Path(build.library_name(target)).stem for target in ("linux-x86_64", "windows-x86_64", "macos-arm64")}
+    assert len(stems) == 1
+
+
+@pytest.fixture
+def fresh_load():
+    """`library.load`, as a new process would find it."""
+    library.load.cache_clear()
+    yield library.load
+    library.load.cache_clear()
+
+
+@pytest.fixture
+def own_library() -> Path:
+    """A library of the present sources."""
+    loaded = library.load()
+    if loaded is None:
+        pytest.skip("no compiled kernels on this machine")
+    return Path(library.describe(loaded)["path"])
+
+
+def test_a_library_that_came_with_the_package_is_taken_before_one_built_here(
+    own_library, fresh_load, tmp_path, monkeypatch
+):
+    shipped = tmp_path / build.platform_name()
+    shipped.mkdir()
+    shutil.copy2(own_library, shipped)
+    monkeypatch.setattr(library, "PREBUILT", tmp_path)
+    monkeypatch.delenv(library.FOLDER_VARIABLE, raising=False)
+    facts = library.describe(fresh_load())
+    assert facts["path"] == str(shipped / own_library.name)
+    assert facts["origin"] == "prebuilt"
+    assert facts["instruction_set"] in {"avx2", "portable"}
+
+
+def test_a_damaged_library_that_came_with_the_package_gives_way_to_one_built_here(
+    own_library, fresh_load, tmp_path, monkeypatch
+):
+    shipped, built = tmp_path / "lib" / build.platform_name(), tmp_path / "cache"
+    shipped.mkdir(parents=True)
+    built.mkdir()
+    (shipped / own_library.name).write_bytes(b"half a library")
+    shutil.copy2(own_library, built)
+    monkeypatch.setattr(library, "PREBUILT", tmp_path / "lib")
+    monkeypatch.setattr(library, "kernels_folder", lambda: built)
+    monkeypatch.delenv(library.FOLDER_VARIABLE, raising=False)
+    facts = library.describe(fresh_load())
+    assert (facts["path"], facts["origin"]) == (str(built / own_library.name), "built on this machine")
+
+
+def test_a_library_of_other_sources_is_not_opened(own_library, fresh_load, tmp_path, monkeypatch, caplog):
+    other = tmp_path / own_library.name.replace("kernels-", "kernels-0")
+    shutil.copy2(own_library, other)
+    monkeypatch.setenv(library.FOLDER_VARIABLE, str(tmp_path))
+    assert fresh_load() is None
+    assert f"{own_library.name} is not in" in caplog.text
+    shutil.copy2(own_library, tmp_path)
+    library.load.cache_clear()
+    assert library.describe(fresh_load())["path"] == str(tmp_path / own_library.name)
+
+
+def test_the_doctor_says_that_the_slow_code_runs_and_why(fresh_load, tmp_path, monkeypatch):
+    def no_compiler() -> list[str]:
+        raise build.BuildError("no C++ compiler was found")
+
+    monkeypatch.setattr(build, "find_compiler", no_compiler)
+    monkeypatch.setenv(library.FOLDER_VARIABLE, str(tmp_path))
+    problems: list[str] = []
+    report = doctor._raster(problems)
+    assert (report["engine"], report["library"]) == ("reference", None)
+    assert list(report["engines"]) == ["reference"]
+    assert len(problems) == 1
+    assert "not available (no C++ compiler was found): everything runs on the slow reference code" in problems[0]
 
 
 def test_a_compiler_that_fails_is_named_with_its_message(tmp_path):
