@@ -19,7 +19,8 @@ from shared.camera import Crop, Intrinsics
 from shared.errors import InputError
 from shared.timing import fps_text, parse_fps
 
-SCHEMA = 1
+SCHEMA = 2
+"""1: no body curves in track.npz; such a folder is read as one whose body was not tracked."""
 
 
 @dataclass
@@ -82,6 +83,12 @@ class Track:
     """(T,) float32, mean error of the rigid landmarks, px."""
     times_s: np.ndarray
     """(T,) float64, time of each stored frame by its source timestamp, from the first frame."""
+    body: np.ndarray | None = None
+    """(T, K) float32 cm, the body's own motion (preprocess.body); K is 0 where it is not known."""
+
+    def __post_init__(self) -> None:
+        if self.body is None:
+            self.body = np.zeros((self.frame_count, 0), np.float32)
 
     @property
     def frame_count(self) -> int:
@@ -104,7 +111,8 @@ class Track:
         """Read what `save` wrote. Raises InputError when the file is missing or damaged."""
         try:
             with np.load(path, allow_pickle=False) as data:
-                values = {f.name: data[f.name] for f in fields(cls)}
+                # Folders of schema 1 have no body curves.
+                values = {f.name: data[f.name] for f in fields(cls) if f.name != "body" or "body" in data}
         except (OSError, KeyError, ValueError) as error:
             raise InputError(f"The track {path} cannot be read ({error}).", "Preprocess the footage again.") from error
         values["focal_px"] = float(values["focal_px"])

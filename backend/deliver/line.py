@@ -13,7 +13,7 @@ from backend.media.audio import read_audio
 from backend.media.audio_features import AudioFeatures, log_mel
 from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES, UPPER_CURVES, Performance
 from backend.performance.idle import idle_upper, lids, replayed_upper
-from backend.performance.poses import plan_replay, resample_poses, still_pose
+from backend.performance.poses import plan_replay, resample_poses, resample_values, still_pose
 from backend.performance.speech import SpeechModel
 from backend.settings import RenderSettings
 from backend.subject import Subject, Track
@@ -42,6 +42,9 @@ class Line:
     """All curves, `frame_count` frames."""
     poses: np.ndarray
     """(frame_count, 4, 4) camera_from_head, cm."""
+    body: np.ndarray | None
+    """(frame_count, K) the body's own motion where the recorded poses are replayed, and it with them; None: it follows
+    the head."""
 
     @property
     def times_s(self) -> np.ndarray:
@@ -65,28 +68,31 @@ def plan_line(subject: Subject, speech: SpeechModel, audio: Path, settings: Rend
     except ValueError as error:
         raise InputError(f"{str(error).capitalize()}.", "Correct the option.") from error
     track = subject.track()
-    poses, upper = _poses_and_upper(subject, track, settings, fps, count)
+    poses, body, upper = _motion_and_upper(subject, track, settings, fps, count)
     speech_curves = speech.predict_array(features, frame_times(count, fps))
     predicted = Performance.from_array(fps, np.concatenate([speech_curves, upper], axis=1))
     performance = _edited(predicted, settings.performance, report)
-    return Line(samples, rate, features, fps, count, first, last, performance, poses)
+    return Line(samples, rate, features, fps, count, first, last, performance, poses, body)
 
 
-def _poses_and_upper(
+def _motion_and_upper(
     subject: Subject, track: Track, settings: RenderSettings, fps: Fraction, count: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Head poses (count, 4, 4) and upper-face curves (count, 24)."""
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+    """Head poses (count, 4, 4), body curves (count, K) or None, and upper-face curves (count, 24)."""
     recorded, curves = track.camera_from_head, ordered_curves(track)
     if settings.pose == "still":
-        return still_pose(recorded, count), idle_upper(curves, fps, count, settings.seed)
+        return still_pose(recorded, count), None, idle_upper(curves, fps, count, settings.seed)
     if settings.pose != "recorded":
         pose_fps, given = read_poses(settings.pose)
-        return _extended(given, pose_fps, fps, count), idle_upper(curves, fps, count, settings.seed)
+        return _extended(given, pose_fps, fps, count), None, idle_upper(curves, fps, count, settings.seed)
     needed = _recorded_frames(count, fps, subject.fps)
-    replay = plan_replay(recorded, subject.fps, needed, lids(curves))
-    poses = replay.poses(recorded)
+    replay = plan_replay(recorded, subject.fps, needed, np.concatenate([lids(curves), track.body], axis=1))
+    poses, body = (
+        resample_poses(replay.poses(recorded), subject.fps, fps, count),
+        resample_values(replay.motion(track.body), subject.fps, fps, count),
+    )
     upper = Performance.from_array(subject.fps, replayed_upper(curves, replay), UPPER_CURVES)
-    return resample_poses(poses, subject.fps, fps, count), upper.resampled(fps, count).array(UPPER_CURVES)
+    return poses, body, upper.resampled(fps, count).array(UPPER_CURVES)
 
 
 def _extended(poses: np.ndarray, pose_fps: Fraction, fps: Fraction, count: int) -> np.ndarray:

@@ -207,7 +207,7 @@ def _drive(portrait: Portrait, line: Line) -> Drive:
     if portrait.needs_audio:
         windows = audio_windows(line.features, line.times_s, portrait.settings)
     curves = line.performance.array(portrait.curve_names or CURVE_NAMES)
-    return portrait.drive(curves, line.poses, float(line.fps), windows)
+    return portrait.drive(curves, line.poses, float(line.fps), windows, line.body)
 
 
 def _sound_of(line: Line) -> tuple[np.ndarray, int]:
@@ -231,5 +231,6 @@ def _frames_key(inputs: dict, line: Line, settings: RenderSettings, size: int) -
         inputs["model"]["sha256"],
         np.ascontiguousarray(line.performance.array()).tobytes(),
         np.ascontiguousarray(line.poses).tobytes(),
+        b"" if line.body is None else np.ascontiguousarray(line.body).tobytes(),
         f"{fps_text(Fraction(line.fps))} {size} {settings.layers} {settings.engine}",
     )

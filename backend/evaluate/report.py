@@ -31,7 +31,7 @@ SHEET_FILE = "evaluation.png"
 SHEET_FRAMES = 5
 PHONE_CONTEXT_S = 15.0
 """Sound before the held-out frames that is given to the recogniser: it needs whole sentences."""
-VARIANTS = ("recorded", "synthesised", "static")
+VARIANTS = ("recorded", "synthesised", "following", "static")
 TABLE_COLUMNS = (
     *("psnr", "psnr_head", "psnr_mouth", "ssim", "gmsd"),
     *("lmd", "lmd_shape", "expression_error", "seam", "jitter", "closure"),
@@ -43,13 +43,16 @@ def evaluate(
 ) -> dict:
     """Score a model on the frames kept out of its training, driven by their own sound.
 
-    What audio does not tell (blinks, brows, gaze, head pose) comes from the footage, for every recipe alike, as in the
-    papers of this field. Returns {model, recipe, preset, minutes, size, frames, driven_by, scores: {recorded: S,
-    synthesised: S or None}, static: S, phones, sheet}. recorded: the drawn head over the recorded torso and background;
-    synthesised: everything drawn, over the plate (None for a recipe without a torso); static: as recorded, with the
-    performance held at its mean. S = {psnr, psnr_head, psnr_mouth (dB), ssim, gmsd, lmd, lmd_shape (px at 256 px),
-    expression_error, seam, jitter, closure, lip_correlation, lip_lag (frames), frames_with_face}; None where a figure
-    cannot be had. Writes a contact sheet into the model's folder.
+    What audio does not tell (blinks, brows, gaze, the motion of head and body) comes from the footage, for every recipe
+    alike, as in the papers of this field. Returns {model, recipe, preset, minutes, size, frames, driven_by, scores:
+    {recorded: S, synthesised: S or None}, following: S or None, static: S, phones, sheet}. recorded: the drawn head
+    over the recorded torso and background; synthesised: everything drawn, over the plate, head and body each by its
+    motion as tracked in these frames, as `--pose recorded` replays them; following: the same, but of the body's motion
+    only what the head's tells, as under poses that were never recorded (both None for a recipe without a torso;
+    following also for a model that knows no body motion); static: as recorded, with the performance held at its mean.
+    S = {psnr, psnr_head, psnr_mouth (dB), ssim, gmsd, lmd, lmd_shape (px at 256 px), expression_error, seam, jitter,
+    closure, lip_correlation, lip_lag (frames), frames_with_face}; None where a figure cannot be had. Writes a contact
+    sheet into the model's folder.
 
     Raises InputError when there is no such model, or it was trained on every frame.
     """
@@ -86,6 +89,7 @@ def evaluate(
         "frames": len(frames),
         "driven_by": settings.driven_by,
         "scores": {"recorded": scores["recorded"], "synthesised": scores.get("synthesised")},
+        "following": scores.get("following"),
         "static": scores["static"],
         "phones": "pocketsphinx" if closure.is_available() else "pocketsphinx is not installed: no closure score",
         "sheet": str(sheet),
@@ -97,8 +101,13 @@ def markdown_table(results: Sequence[dict]) -> str:
     head = ["model", "size", "minutes", "frames", "shown", *TABLE_COLUMNS]
     rows = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     for result in results:
-        shown = {"recorded torso": result["scores"]["recorded"], "all synthesised": result["scores"]["synthesised"]}
-        for label, scores in {**shown, "static head": result["static"]}.items():
+        shown = {
+            "recorded torso": result["scores"]["recorded"],
+            "all synthesised": result["scores"]["synthesised"],
+            "all synthesised, body follows head": result["following"],
+            "static head": result["static"],
+        }
+        for label, scores in shown.items():
             if scores is None:
                 continue
             about = [result["model"], result["size"], f"{result['minutes']:.1f}", result["frames"], label]
@@ -129,7 +138,8 @@ def _training_record(folder: Path) -> dict:
 def _drives(
     portrait: Portrait, subject: Subject, track: Track, folder: Path, trained: int, driven_by: str
 ) -> dict[str, Drive]:
-    """What moves the portrait through the whole clip: "driven" by sound or track, "static" at the mean performance."""
+    """What moves the portrait through the whole clip: "driven" by sound or track, "static" at the mean performance,
+    "following" as driven, with a body that follows the head (where the portrait knows another)."""
     names = [str(name) for name in track.curve_names]
     curves = track.curves[:, [names.index(name) for name in CURVE_NAMES]].astype(np.float32)
     features = AudioFeatures.load(subject.root / layout.AUDIO_FEATURES_FILE)
@@ -142,10 +152,13 @@ def _drives(
         curves = curves.copy()
         curves[:, : len(SPEECH_CURVES)] = SpeechModel.load(folder).predict_array(features, track.times_s)
     fps = float(subject.fps)
-    return {
-        "driven": portrait.drive(curves, track.camera_from_head, fps, windows),
-        "static": portrait.drive(still, track.camera_from_head, fps, still_windows),
+    drives = {
+        "driven": portrait.drive(curves, track.camera_from_head, fps, windows, track.body),
+        "static": portrait.drive(still, track.camera_from_head, fps, still_windows, track.body),
     }
+    if portrait.sizes.body:
+        drives["following"] = portrait.drive(curves, track.camera_from_head, fps, windows)
+    return drives
 
 
 def _phones(subject: Subject, times_s: np.ndarray) -> tuple[list[closure.Phone], np.ndarray]:
@@ -191,6 +204,8 @@ class _Scorer:
         self.sums = {name: _Sums() for name in (*VARIANTS, "truth")}
         if not portrait.has_torso:
             del self.sums["synthesised"]
+        if not portrait.sizes.body:
+            del self.sums["following"]
         self.sheet = ComparisonSheet(SHEET_FRAMES)
 
     def draw(self, frame: int, drives: dict[str, Drive]) -> dict[str, np.ndarray]:
@@ -202,6 +217,8 @@ class _Scorer:
             drawn[name] = over_recorded(head, whole, self.pictures[frame], self.maps[frame], self.plate)
             if name == "recorded" and whole is not None:
                 drawn["synthesised"] = over(whole, self.plate)
+        if "following" in drives:
+            drawn["following"] = over(self._render(drives["following"], frame, torso=True), self.plate)
         return drawn
 
     def _render(self, drive: Drive, frame: int, torso: bool) -> PortraitFrame:

@@ -48,20 +48,30 @@ def resample_poses(poses: np.ndarray, fps: Fraction, to_fps: Fraction, frame_cou
 
     Frames that fall on frames are kept exactly; the last pose is held beyond the end. Returns (frame_count, 4, 4).
     """
-    places = np.array([float(n * fps / to_fps) for n in range(frame_count)]).clip(0, len(poses) - 1)
     if fps == to_fps:
-        return poses[places.astype(np.int64)]
-    if len(poses) < 2:
-        return np.repeat(poses[:1], frame_count, axis=0)
+        return poses[np.minimum(np.arange(frame_count), len(poses) - 1)]
     vectors, reference = to_vectors(poses)
-    return from_vectors(CubicSpline(np.arange(len(poses)), vectors)(places), reference)
+    return from_vectors(resample_values(vectors, fps, to_fps, frame_count), reference)
+
+
+def resample_values(values: np.ndarray, fps: Fraction, to_fps: Fraction, frame_count: int) -> np.ndarray:
+    """Values (T, D) at `fps` shown at the frame times of `to_fps`, as `resample_poses` does: (frame_count, D)."""
+    if fps == to_fps or len(values) < 2:
+        return values[np.minimum(np.arange(frame_count), len(values) - 1)]
+    places = np.array([float(n * fps / to_fps) for n in range(frame_count)]).clip(0, len(values) - 1)
+    return CubicSpline(np.arange(len(values)), values)(places)
+
+
+def most_usual(poses: np.ndarray) -> int:
+    """Index of the pose of a track (T, 4, 4) that is nearest to its mean."""
+    vectors, _ = to_vectors(poses)
+    weights = np.array([_RADIAN_CM] * 3 + [1.0] * 3)
+    return int(np.linalg.norm((vectors - vectors.mean(axis=0)) * weights, axis=1).argmin())
 
 
 def still_pose(poses: np.ndarray, frame_count: int) -> np.ndarray:
     """(frame_count, 4, 4): the recorded pose nearest to the track's mean, held."""
-    vectors, _ = to_vectors(poses)
-    weights = np.array([_RADIAN_CM] * 3 + [1.0] * 3)
-    nearest = np.linalg.norm((vectors - vectors.mean(axis=0)) * weights, axis=1).argmin()
+    nearest = most_usual(poses)
     return np.repeat(poses[nearest : nearest + 1], frame_count, axis=0)
 
 
@@ -100,7 +110,7 @@ class Replay:
         return played
 
     def motion(self, vectors: np.ndarray) -> np.ndarray:
-        """(N, 6) of recorded pose vectors (T, 6), the replay calmed."""
+        """(N, D) of a recorded motion (T, D), pose vectors or body curves: the replay calmed."""
         mean = vectors.mean(axis=0)
         return self._play(vectors, mean + self.calm * (vectors - mean))
 

@@ -27,7 +27,8 @@ from shared import layout
 from shared.camera import Intrinsics
 from shared.errors import InputError
 
-MODEL_SCHEMA = 1
+MODEL_SCHEMA = 2
+"""1: torsos that know the head's motion only."""
 EMPTY_DEPTH_CM = layout.DEPTH_EMPTY * 100.0
 VISIBLE_ALPHA = 1.0 / 255.0
 HEAD_MOTION_WIDTH = 6
@@ -45,6 +46,8 @@ class PortraitSizes:
     speech_components: int
     upper_components: int
     lips: int
+    body: int = 0
+    """Body curves (subject.Track.body) that move the torso beside the head's motion."""
 
 
 @dataclass
@@ -58,7 +61,7 @@ class Drive:
     rotations: Tensor
     """(T, 4) the poses' rotations as quaternions."""
     motion: Tensor
-    """(T, M) head motion as the torso sees it."""
+    """(T, M) motion of head and body as the torso sees it."""
     audio: Tensor | None = None
     """(T, W, taps, bands) log-mel windows, where the portrait is driven by audio."""
 
@@ -115,7 +118,7 @@ class Portrait(nn.Module):
             12 if settings.face_colour_moves else 3,
         )  # fmt: skip
         motion_width = HEAD_MOTION_WIDTH * len(settings.motion_windows_s)
-        self.torso_motion = TorsoMotion(settings, motion_width) if sizes.torso else None
+        self.torso_motion = TorsoMotion(settings, motion_width, sizes.body) if sizes.torso else None
         self._canonical: dict[str, Tensor] = {}
 
     # What drives it
@@ -136,12 +139,19 @@ class Portrait(nn.Module):
         return Intrinsics(c["fx"], c["fy"], c["cx"], c["cy"], 1, 1).scaled(size, size)
 
     def drive(
-        self, curves: np.ndarray, poses: np.ndarray, fps: float | None = None, audio: np.ndarray | None = None
+        self,
+        curves: np.ndarray,
+        poses: np.ndarray,
+        fps: float | None = None,
+        audio: np.ndarray | None = None,
+        body: np.ndarray | None = None,
     ) -> Drive:
         """Prepare T frames at a constant rate: curves (T, K), poses (T, 4, 4) camera_from_head.
 
         fps: of the poses, None for the footage's; audio: (T, W, taps, bands) log-mel windows where needed
-        (see audio_code.audio_windows). Raises ValueError when lengths differ or audio is missing.
+        (see audio_code.audio_windows); body: (T, K) the body's own motion that was recorded with the poses, None (or
+        K of 0) where there is none: the body then follows the head. Raises ValueError when lengths differ or audio is
+        missing.
         """
         if len(curves) != len(poses) or (audio is not None and len(audio) != len(poses)):
             raise ValueError(f"{len(curves)} frames of curves for {len(poses)} poses")
@@ -153,11 +163,17 @@ class Portrait(nn.Module):
         motion = motion_features(
             poses, self.rest_pose.double().numpy(), float(fps or self.fps), self.settings.motion_windows_s
         )
+        motion = torch.from_numpy(motion)
+        if self.torso_motion is not None:
+            known = body is not None and body.shape[1] > 0
+            motion = self.torso_motion.with_body(
+                motion, torch.from_numpy(np.asarray(body, np.float32)) if known else None
+            )
         return Drive(
             torch.from_numpy(np.asarray(curves, np.float32)),
             torch.from_numpy(poses.astype(np.float32)),
             torch.from_numpy(quaternion_from_matrix(poses[:, :3, :3]).astype(np.float32)),
-            torch.from_numpy(motion),
+            motion,
             None if audio is None else torch.from_numpy(np.asarray(audio, np.float32)),
         )
 

@@ -1,4 +1,4 @@
-"""Neck and shoulders: Gaussians that hang between the head and a body which follows the head's motion."""
+"""Neck and shoulders: Gaussians that hang between the head and a body which moves by itself or follows the head."""
 
 from __future__ import annotations
 
@@ -17,19 +17,27 @@ NECK_SOFTNESS_CM = 1.2
 MOTION_LIMIT = 6.0
 """Head motion beyond so many standard deviations of the footage's moves the body no further."""
 LEAST_VARIANCE = 1e-3
-"""Directions of head motion with less than this share of the largest variance are not blown up."""
+"""Directions of motion with less than this share of the largest variance are not blown up."""
+FOLLOWING_RIDGE = 0.05
+"""Caution of the map from head to body motion, as a share of the head motion's variance."""
 
 
 class TorsoMotion(nn.Module):
-    """How the torso moves under a head motion.
+    """How the torso moves under the motion of head and body.
 
     Its rest is the footage's mean head pose. A point follows the head by a weight that falls smoothly down the neck
     (so no gap can open under the chin), and for the rest a body whose own rigid motion, and whose non-rigid
-    deformation, are linear in the head's motion: footage covers few poses, and a new line asks for others.
+    deformation, are linear in the drive: footage covers few poses, and a new line asks for others. The drive is the
+    head's motion and the body's own (preprocess.body) as the footage shows it; under new head poses the body's is
+    what the head's says of it (`with_body`).
     """
 
-    def __init__(self, settings: PortraitSettings, drive_width: int) -> None:
+    def __init__(self, settings: PortraitSettings, head_width: int, body_width: int = 0) -> None:
         super().__init__()
+        drive_width = head_width + body_width
+        self.body_width = body_width
+        if body_width:
+            self.register_buffer("follow", torch.zeros(head_width + 1, body_width))
         self.register_buffer("whitening", torch.eye(drive_width))
         self.register_buffer("centre", torch.zeros(3))
         self.neck_y = nn.Parameter(torch.zeros(()))
@@ -40,8 +48,12 @@ class TorsoMotion(nn.Module):
         self.field = ModeField(encoder, drive_width, 3, settings.torso_modes, settings.hidden // 2, curved=False)
 
     @torch.no_grad()
-    def start(self, points: Tensor, chin_y_cm: float, motion: Tensor) -> None:
-        """Fit to the torso's points at rest (N, 3), the chin's height, and the footage's head motion (T, D)."""
+    def start(self, points: Tensor, chin_y_cm: float, motion: Tensor, body: Tensor | None = None) -> None:
+        """Fit to the torso's points at rest (N, 3), the chin's height, and the footage's motion: of the head
+        (T, head_width), of the body (T, body_width) where it is known."""
+        if self.body_width:
+            self.follow.copy_(fit_following(motion.double(), body.double()))
+        motion = self.with_body(motion, body)
         self.field.encoder.enclose(points, 1.0)
         self.centre.copy_(points.mean(dim=0))
         self.neck_y.fill_(chin_y_cm - NECK_TOP_BELOW_CHIN_CM)
@@ -50,12 +62,23 @@ class TorsoMotion(nn.Module):
         values = values.clamp_min(LEAST_VARIANCE * values.max().clamp_min(1e-6))
         self.whitening.copy_(vectors / values.sqrt() / scale[:, None])
 
+    def with_body(self, motion: Tensor, body: Tensor | None) -> Tensor:
+        """(T, D) what `forward` takes: head motion (T, head_width) (head.motion_features) and the body's (T,
+        body_width); where that is None, as the head's motion has it."""
+        if not self.body_width:
+            return motion
+        if body is None:
+            body = motion @ self.follow[:-1] + self.follow[-1]
+        if body.shape != (len(motion), self.body_width):
+            raise ValueError(f"body motion has shape {tuple(body.shape)}, expected {(len(motion), self.body_width)}")
+        return torch.cat([motion, body], dim=1)
+
     def head_weight(self, points: Tensor) -> Tensor:
         """(N,) in (0, 1): how far points (N, 3), head cm at rest, move with the head."""
         return torch.sigmoid((points[:, 1] - self.neck_y) * torch.exp(-self.neck_log_softness))
 
     def drive(self, motion: Tensor) -> Tensor:
-        """(D,) head motion (head.motion_features), whitened over the footage and limited."""
+        """(D,) motion of head and body, whitened over the footage and limited."""
         return (motion @ self.whitening).clamp(-MOTION_LIMIT, MOTION_LIMIT)
 
     def forward(
@@ -87,3 +110,15 @@ class TorsoMotion(nn.Module):
         toward = torch.where((body_rotation * head_rotation).sum() < 0, -head_rotation, head_rotation)
         blend = body_rotation + weight * (toward - body_rotation)
         return means, quaternion_multiply(blend, gaussians.rotations)
+
+
+def fit_following(motion: Tensor, body: Tensor) -> Tensor:
+    """(H + 1, K) ridge regression, its last row the offset, of body motion (T, K) on head motion (T, H)."""
+    mean, scale = motion.mean(dim=0), motion.std(dim=0).clamp_min(1e-6)
+    unit = (motion - mean) / scale
+    gram = unit.T @ unit / len(unit)
+    slope = torch.linalg.solve(
+        gram + FOLLOWING_RIDGE * torch.eye(len(gram), dtype=gram.dtype), unit.T @ (body - body.mean(dim=0)) / len(unit)
+    )
+    slope = slope / scale[:, None]
+    return torch.cat([slope, (body.mean(dim=0) - mean @ slope)[None]])

@@ -13,7 +13,9 @@ from backend.media.audio import extract_audio, fit_length, load_audio, resample,
 from backend.media.audio_features import log_mel
 from backend.media.decode import VideoInfo, probe
 from backend.performance import curves
+from backend.performance.poses import most_usual
 from backend.preprocess import background, quality, regions, sync
+from backend.preprocess.body import track_body
 from backend.preprocess.camera import solve_camera
 from backend.preprocess.canonical_face import load_canonical_face
 from backend.preprocess.capture import Capture, StoredPictures, read_png, scan_faces, store_frames, write_png
@@ -33,7 +35,7 @@ MIN_USABLE_S, FEW_USABLE_S = 2.5, 5.0
 SPEECH_RATE = 16000
 PLATE_SAMPLES = 48
 """Frames, spread over the clip, that are matted to find the background plate."""
-VERSIONS = {"face": 1, "frames": 1, "camera": 3, "background": 3, "regions": 3, "audio": 1, "sync": 2}
+VERSIONS = {"face": 1, "frames": 1, "camera": 3, "background": 3, "regions": 3, "body": 1, "audio": 1, "sync": 2}
 """Raised when a stage's code changes what it writes, so that older folders do it again."""
 
 REC709_TRANSFERS, HDR_TRANSFERS = (1, 6, 14, 15), (16, 18)
@@ -98,8 +100,9 @@ def preprocess(footage: Path, subject_dir: Path, settings: PreprocessSettings, r
         speaker = _face_stage(run)
         capture = _frames_stage(run, speaker)
         _check_length(run, capture)
-        track = _camera_stage(run, capture)
+        _camera_stage(run, capture)
         _background_and_regions_stages(run, capture)
+        track = _body_stage(run, capture)
         offset, corrected = _sync_stage(run, capture)
         subject_info = _quality_stage(run, capture, track, offset, corrected)
         folder.publish()
@@ -199,7 +202,7 @@ def _check_length(run: _Run, capture: Capture) -> None:
         )
 
 
-def _camera_stage(run: _Run, capture: Capture) -> Track:
+def _camera_stage(run: _Run, capture: Capture) -> None:
     """Head poses, focal length, personal shape; writes track.npz."""
     key = run.key("camera", run.keys["frames"], run.settings.photometric)
     path = run.folder.path / layout.TRACK_FILE
@@ -237,7 +240,6 @@ def _camera_stage(run: _Run, capture: Capture) -> Track:
             times_s=capture.times_s,
         ).save(path)
         run.folder.finish("camera", key)
-    return Track.load(path)
 
 
 def _stored_frames(run: _Run, capture: Capture) -> StoredPictures:
@@ -268,6 +270,23 @@ def _background_and_regions_stages(run: _Run, capture: Capture) -> None:
         for index, region in enumerate(maps):
             write_png(folder / layout.frame_name(index + 1), region)
         run.folder.finish("regions", key)
+
+
+def _body_stage(run: _Run, capture: Capture) -> Track:
+    """The body's motion, added to track.npz: it is measured under the torso's matte, so after the regions."""
+    key = run.key("body", run.keys["camera"], run.keys["regions"])
+    path = run.folder.path / layout.TRACK_FILE
+    track = Track.load(path)
+    if not run.folder.is_done("body", key):
+        run.folder.begin("body", [])
+        reference = most_usual(track.camera_from_head)
+        regions_of = StoredPictures(run.folder.path / layout.REGIONS_FOLDER, len(capture.found))
+        torso = regions_of[reference][..., layout.REGION_NAMES.index("torso")]
+        cm_per_px = float(track.camera_from_head[reference, 2, 3]) / track.focal_px
+        track.body = track_body(_stored_frames(run, capture), reference, torso, cm_per_px, run.report)
+        track.save(path)
+        run.folder.finish("body", key)
+    return track
 
 
 def _sync_stage(run: _Run, capture: Capture) -> tuple[float, bool]:

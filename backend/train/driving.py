@@ -32,8 +32,9 @@ def subject_audio(data: TrainingData) -> AudioFeatures:
 
 
 def true_drive(portrait: Portrait, data: TrainingData) -> Drive:
-    """The footage's own curves, poses and (for the baseline) sound, all frames."""
+    """The footage's own curves, poses, body motion and (for the baseline) sound, all frames."""
     audio = None
     if portrait.needs_audio:
         audio = audio_windows(subject_audio(data), data.track.times_s, portrait.settings)
-    return portrait.drive(ordered_curves(data.track), data.track.camera_from_head, float(data.subject.fps), audio)
+    track = data.track
+    return portrait.drive(ordered_curves(track), track.camera_from_head, float(data.subject.fps), audio, track.body)

@@ -44,7 +44,7 @@ def start_portrait(
     sizes = PortraitSizes(
         face=len(face.points), oral=len(oral.points), torso=len(torso.points), curves=len(CURVE_NAMES),
         speech_components=speech.component_count, upper_components=upper.component_count,
-        lips=max(8, round(on_mesh * LIP_SHARE)),
+        lips=max(8, round(on_mesh * LIP_SHARE)), body=data.track.body.shape[1] if settings.torso_gaussians else 0,
     )  # fmt: skip
     portrait = Portrait(settings, sizes, CURVE_NAMES)
     portrait.face, portrait.oral, portrait.torso = (GaussianSet.from_seeds(seeds) for seeds in (face, oral, torso))
@@ -69,7 +69,8 @@ def _start_links(portrait: Portrait, data: TrainingData, evidence: Evidence, pos
     if portrait.torso_motion is not None:
         motion = motion_features(poses, evidence.rest_pose, float(data.subject.fps), settings.motion_windows_s)
         chin = float(evidence.vertices[evidence.chin, 1])
-        portrait.torso_motion.start(portrait.torso.means.detach(), chin, torch.from_numpy(motion))
+        body = torch.from_numpy(data.track.body[data.frames])
+        portrait.torso_motion.start(portrait.torso.means.detach(), chin, torch.from_numpy(motion), body)
     if portrait.audio is not None:
         mel = subject_audio(data).log_mel
         portrait.audio.mean.copy_(torch.from_numpy(mel.mean(axis=0)))
