@@ -52,7 +52,7 @@ class DiscPortrait:
     def intrinsics(self, size):
         return Intrinsics(60, 60, SIZE / 2, SIZE / 2, SIZE, SIZE).scaled(size, size)
 
-    def drive(self, curves, poses, fps, audio):
+    def drive(self, curves, poses, fps, audio, body=None):
         assert len(curves) == len(poses)
         return curves
 
