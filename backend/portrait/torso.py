@@ -18,7 +18,7 @@ MOTION_LIMIT = 6.0
 """Head motion beyond so many standard deviations of the footage's moves the body no further."""
 LEAST_VARIANCE = 1e-3
 """Directions of motion with less than this share of the largest variance are not blown up."""
-FOLLOWING_RIDGE = 0.05
+FOLLOWING_RIDGE = 1e-3
 """Caution of the map from head to body motion, as a share of the head motion's variance."""
 
 
