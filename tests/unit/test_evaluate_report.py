@@ -46,6 +46,11 @@ def settings():
 
 @pytest.fixture
 def evaluated(subject, settings, monkeypatch):  # noqa: F811
+    return evaluate_untrained(subject, settings, monkeypatch)
+
+
+def evaluate_untrained(subject, settings, monkeypatch):  # noqa: F811
+    """The scores of a portrait before its first step."""
     monkeypatch.setattr(harness, "FaceMeter", FakeMeter)
     monkeypatch.setattr(harness, "_phones", lambda subject, times_s: ([], times_s))
     run = prepare(subject, settings)
@@ -71,6 +76,18 @@ def test_a_report_holds_what_the_contract_says(evaluated):
     for scores in (*evaluated["scores"].values(), evaluated["static"]):
         assert names <= set(scores)
     assert json.loads(json.dumps(evaluated, allow_nan=False)) == evaluated
+
+
+def test_a_body_with_its_own_motion_is_also_scored_as_it_follows_the_head(evaluated, subject, settings, monkeypatch):  # noqa: F811
+    assert evaluated["following"] is None
+    track = subject.track()
+    track.body = np.random.default_rng(0).standard_normal((FRAMES, 2)).astype(np.float32)
+    track.save(subject.root / layout.TRACK_FILE)
+    with_body = evaluate_untrained(subject, settings, monkeypatch)
+    assert set(with_body["following"]) == set(with_body["scores"]["synthesised"])
+    assert with_body["following"]["psnr"] > 12
+    labels = [line.split("|")[5].strip() for line in harness.markdown_table([with_body]).splitlines()[2:]]
+    assert labels == ["recorded torso", "all synthesised", "all synthesised, body follows head", "static head"]
 
 
 def test_scores_are_those_of_pictures_that_resemble_the_recorded_ones(evaluated):
