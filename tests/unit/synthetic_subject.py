@@ -99,9 +99,7 @@ def make_subject(root: Path, frames: int = FRAMES) -> Subject:
         picture, regions = draw(poses[index], float(opening[index]), intrinsics)
         name = layout.frame_name(index + 1)
         cv2.imwrite(str(root / layout.FRAMES_FOLDER / name), (picture[..., ::-1] * 255 + 0.5).astype(np.uint8))
-        cv2.imwrite(
-            str(root / layout.REGIONS_FOLDER / name), (regions[..., [2, 1, 0, 3]] * 255 + 0.5).astype(np.uint8)
-        )
+        cv2.imwrite(str(root / layout.REGIONS_FOLDER / name), (regions[..., [2, 1, 0, 3]] * 255 + 0.5).astype(np.uint8))
         seen = vertices @ poses[index, :3, :3].T + poses[index, :3, 3]
         landmarks[index, :468, :2] = seen[:, :2] / seen[:, 2:] * FOCAL_PX + SIZE / 2
     cv2.imwrite(str(root / layout.BACKGROUND_FILE), np.full((SIZE, SIZE, 3), 128, np.uint8))
