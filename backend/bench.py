@@ -24,13 +24,12 @@ from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES
 from backend.performance.speech import SpeechModel
 from backend.portrait.gaussians import FACE, ORAL, TORSO, GaussianSet, Seeds
 from backend.portrait.portrait import Drive, Portrait, PortraitSizes
-from backend.raster.rasterize import available_engines, rasterize
+from backend.raster.rasterize import rasterize, require_engine
 from backend.settings import LearningRates, LossWeights, PortraitSettings, SpeechSettings
 from backend.train import objective
 from backend.train.data import Sample
 from backend.train.optimiser import make_optimiser
 from shared.camera import Intrinsics
-from shared.errors import InputError
 
 RASTER_CASES = ((2_000, 128), (10_000, 256), (20_000, 512))
 """Gaussians and picture size, px."""
@@ -61,10 +60,7 @@ def bench(
     "render", "render+exr" and "render+movie" with frames_per_second. Raises InputError where `engine` does not run
     here.
     """
-    if engine not in available_engines():
-        raise InputError(
-            f"The engine {engine!r} does not run on this machine.", f"It has {', '.join(available_engines())}."
-        )
+    require_engine(engine)
     torch.set_num_threads(threads or torch.get_num_threads())
     threads = torch.get_num_threads()
     entries = []

@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
+from backend.settings import ENGINES
 from backend.terminal import ProgressBar, print_result
 from backend.verbs import VERBS
 from shared.errors import EXIT_CALLER, EXIT_CANCELLED, EXIT_DONE, EXIT_FAULT, Cancelled, TalkerError
@@ -34,7 +35,7 @@ def _add_models_dir(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_engine(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--engine", choices=("native", "reference"), help="rasteriser (default: the best here)")
+    parser.add_argument("--engine", choices=ENGINES, help="rasteriser (default native)")
     parser.add_argument("--threads", type=int, metavar="N", help="threads (default: all cores)")
 
 
@@ -152,7 +153,7 @@ def _special_verb(arguments: argparse.Namespace) -> dict | list | None:
         return None
     from backend.bench import bench
 
-    return bench(engine=arguments.engine, threads=arguments.threads or 0)
+    return bench(engine=arguments.engine or "native", threads=arguments.threads or 0)
 
 
 def _write_fault_log() -> Path:

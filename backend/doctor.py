@@ -113,9 +113,12 @@ def _raster(problems: list[str]) -> dict:
     `library`: the compiled kernels (path, origin, instruction_set), or None.
     """
     from backend.kernels import build, library
+    from backend.raster import cuda
     from backend.raster.rasterize import available_engines
 
     engines = available_engines()
+    if has_nvidia_gpu() and not cuda.is_available():
+        problems.append(f"The engine for NVIDIA GPUs does not run: {cuda.why_not()}")
     engine = next(iter(engines))
     opened = library.load()
     report = {"engine": engine, "engines": engines, "library": library.describe(opened) if opened else None}

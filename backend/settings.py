@@ -6,6 +6,9 @@ from dataclasses import dataclass, field, fields, replace
 
 from shared.errors import InputError
 
+ENGINES = ("native", "cuda", "reference")
+"""Rasterisers by name: C++ on the CPU, an NVIDIA GPU, plain torch."""
+
 
 @dataclass(frozen=True)
 class PreprocessSettings:
@@ -48,7 +51,7 @@ class RenderSettings:
     size: int | None = None
     """Width and height of the rendered crop, px; None: the footage crop's own size."""
     engine: str = "native"
-    """Rasteriser: native or reference."""
+    """Rasteriser: one of ENGINES."""
     threads: int = 0
     """Threads; 0: all cores."""
     seed: int = 0
@@ -112,7 +115,7 @@ class EvaluateSettings:
     size: int | None = None
     """Width and height of the pictures compared, px; None: those of the training."""
     engine: str = "native"
-    """Rasteriser: native or reference."""
+    """Rasteriser: one of ENGINES."""
     threads: int = 0
     """Threads; 0: all cores."""
     models_dir: str | None = None
@@ -279,7 +282,7 @@ class TrainSettings:
     preview_s: float = 20.0
     """Seconds between preview pictures."""
     engine: str = "native"
-    """Rasteriser: native or reference."""
+    """Rasteriser: one of ENGINES."""
     threads: int = 0
     """Threads; 0: all cores."""
 

@@ -36,6 +36,14 @@ def _settings(kind: type, arguments: dict) -> Any:
     return kind(**{key: value for key, value in arguments.items() if key in known and value is not None})
 
 
+def _check_engine(arguments: dict) -> None:
+    """Raises InputError if an engine is asked for that does not run here."""
+    if arguments.get("engine"):
+        from backend.raster.rasterize import require_engine
+
+        require_engine(arguments["engine"])
+
+
 def preprocess(arguments: dict, report: Reporter) -> dict:
     """footage, subject, and the fields of PreprocessSettings. Returns subject, frames, fps and the quality report."""
     from backend.preprocess.pipeline import preprocess as run_preprocess
@@ -56,6 +64,7 @@ def train(arguments: dict, report: Reporter) -> dict:
 
     `resume` may be "auto": go on from a checkpoint of the same settings where there is one, else begin.
     """
+    _check_engine(arguments)
     subject = Subject.open(_required(arguments, "subject"))
     from backend.train.trainer import can_resume
     from backend.train.trainer import train as run_train
@@ -71,6 +80,7 @@ def train(arguments: dict, report: Reporter) -> dict:
 
 def render(arguments: dict, report: Reporter) -> dict:
     """subject, audio, out, and the fields of RenderSettings. Returns out, frames, fps and the preview's path."""
+    _check_engine(arguments)
     subject = Subject.open(_required(arguments, "subject"))
     from backend.deliver.render import render as run_render
 
@@ -80,6 +90,7 @@ def render(arguments: dict, report: Reporter) -> dict:
 
 def evaluate(arguments: dict, report: Reporter) -> dict:
     """subject, model, and driven_by, models_dir, engine, threads of EvaluateSettings. Returns the scores."""
+    _check_engine(arguments)
     subject = Subject.open(_required(arguments, "subject"))
     from backend.evaluate.report import evaluate as run_evaluate
 
@@ -91,6 +102,7 @@ def evaluate(arguments: dict, report: Reporter) -> dict:
 def run(arguments: dict, report: Reporter) -> dict:
     """The whole chain: footage, audio, out. Leaves out/subject, out/render, out/contact_sheet.png, out/report.json."""
     footage, audio, out = (_required(arguments, name) for name in ("footage", "audio", "out"))
+    _check_engine(arguments)
     if not audio.is_file():
         raise InputError(f"There is no sound file {audio}.", "Check the path.")
     make_folder(out)

@@ -24,7 +24,8 @@ PER_INSTRUCTION_SET = ("harmonics", "project", "project_backward", "blend", "ssi
 ONCE = ("thread_pool", "dispatch", "bins", "frame", "api_raster", "api_ssim", "api_planes")
 FLAGS = ("-std=c++17", "-O3", "-fno-math-errno", "-ffp-contract=fast", "-fvisibility=hidden", "-Wall", "-Wextra")
 AVX2_FLAGS = ("-mavx2", "-mfma", "-mbmi2", "-mpopcnt")
-COMPILE_TIMEOUT_S = 300
+COMPILE_TIMEOUT_S = 1200
+"""For one call of the compiler, of which zig's first also compiles its C++ library."""
 
 
 class BuildError(Exception):

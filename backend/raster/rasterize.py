@@ -14,16 +14,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from backend.settings import ENGINES
 from shared.camera import Intrinsics
+from shared.errors import InputError
 
-from . import native, reference, spherical_harmonics
+from . import cuda, native, reference, spherical_harmonics
 
 log = logging.getLogger(__name__)
 
 MAX_SIDE_PX = 16384
 """Largest picture side that the engines accept."""
-ENGINES = ("native", "reference")
-"""Engines by name."""
 
 
 @dataclass
@@ -81,10 +81,20 @@ def rasterize(
 
 def available_engines() -> dict[str, str]:
     """Every engine that runs on this machine: its name and one line on what it is."""
-    engines = {"reference": "pure torch on the CPU (slow)"}
+    engines = {}
     if native.is_available():
-        engines = {"native": native.describe()} | engines
-    return engines
+        engines["native"] = native.describe()
+    if cuda.is_available():
+        engines["cuda"] = cuda.describe()
+    return engines | {"reference": "pure torch (slow)"}
+
+
+def require_engine(name: str) -> None:
+    """Raises InputError if the engine `name` does not run on this machine."""
+    engines = available_engines()
+    if name not in engines:
+        why = f" {cuda.why_not()}" if name == "cuda" else ""
+        raise InputError(f"The engine {name!r} does not run on this machine.{why}", f"It has {', '.join(engines)}.")
 
 
 def _engine(name: str) -> Callable[..., tuple[Tensor, Tensor, Tensor]]:
@@ -93,6 +103,10 @@ def _engine(name: str) -> Callable[..., tuple[Tensor, Tensor, Tensor]]:
     if name == "native":
         # native.is_available says once, in the log, why not: rendering goes on, slowly.
         return native.render if native.is_available() else reference.render
+    if name == "cuda":
+        if not cuda.is_available():
+            raise ValueError(f"engine is 'cuda', which does not run here: {cuda.why_not()}")
+        return cuda.render
     raise ValueError(f"engine is {name!r}, expected {' or '.join(ENGINES)}")
 
 

@@ -34,12 +34,16 @@ class EnvironmentPlan:
     """Requirement files, every package pinned by hash."""
     torch: Path | None = None
     """Requirement file of torch alone, whose build is chosen by the machine; None: no torch."""
+    gpu_requirements: Path | None = None
+    """Requirement file, pinned by hash too, of what is installed beside torch's CUDA build only."""
     libraries: Mapping[str, str] = field(default_factory=dict)
     """System libraries to be had, shared object to Debian package."""
     imports: tuple[str, ...] = ()
     """Modules that must import in the finished environment."""
     needed_gib: float = 1.0
     """Free disk space without which it is not begun, GiB."""
+    cuda_gib: float = 8.0
+    """What torch's CUDA build needs on top of that: it brings NVIDIA's libraries."""
 
     @property
     def python(self) -> Path:
@@ -54,11 +58,12 @@ class EnvironmentPlan:
 
 def backend_plan(root: Path, folder: Path, with_tests: bool = False) -> EnvironmentPlan:
     """The backend's environment. `root` is the repository or the staged extension (both hold requirements/)."""
-    lists = ("backend.txt", "test.txt") if with_tests else ("backend.txt",)
+    lists = ("backend.txt", "test.txt", "cuda.txt") if with_tests else ("backend.txt",)
     return EnvironmentPlan(
         folder=folder,
         requirements=tuple(root / "requirements" / name for name in lists),
         torch=root / "requirements" / "torch.txt",
+        gpu_requirements=None if with_tests else root / "requirements" / "cuda.txt",
         libraries=BACKEND_LIBRARIES,
         imports=("av", "cv2", "mediapipe", "msgpack", "OpenEXR", "safetensors", "scipy", "soundfile", "torch", "zmq"),
         needed_gib=3.0,
@@ -85,8 +90,8 @@ def wanted_stamp(plan: EnvironmentPlan, version: tuple[int, int]) -> dict:
 def requirements_digest(plan: EnvironmentPlan) -> str:
     """SHA-256 over the requirement files, in hex."""
     digest = hashlib.sha256()
-    for path in (*plan.requirements, *([plan.torch] if plan.torch else [])):
-        digest.update(path.read_bytes())
+    for path in (*plan.requirements, plan.torch, plan.gpu_requirements):
+        digest.update(path.read_bytes() if path else b"")
     return digest.hexdigest()
 
 
@@ -121,8 +126,9 @@ def prepare(plan: EnvironmentPlan, log: Callable[[str], None], python: Path | No
         require_libraries(plan.libraries, log)
         if is_ready(plan, version):
             return False
-        _require_space(plan)
-        _create(plan, base, version, log)
+        wanted = wanted_stamp(plan, version)
+        _require_space(plan, wanted)
+        _create(plan, base, wanted, log)
         return True
     except OSError as error:
         raise InputError(
@@ -147,33 +153,37 @@ def _lock(plan: EnvironmentPlan, log: Callable[[str], None]) -> FileLock:
     raise InputError(f"{plan.folder} is still being set up by another process.", "End that process and try again.")
 
 
-def _require_space(plan: EnvironmentPlan) -> None:
+def _require_space(plan: EnvironmentPlan, wanted: dict) -> None:
     free = shutil.disk_usage(plan.folder.parent).free / GIB
-    if free < plan.needed_gib:
+    needed = plan.needed_gib + (plan.cuda_gib if wanted["torch"] == "cuda" else 0.0)
+    if free < needed:
         raise InputError(
-            f"The disk that holds {plan.folder.parent} is too full: {free:.1f} GiB free, {plan.needed_gib:.0f} needed.",
+            f"The disk that holds {plan.folder.parent} is too full: {free:.1f} GiB free, {needed:.0f} needed.",
             "Free some space, or choose a folder on another disk.",
         )
 
 
-def _create(plan: EnvironmentPlan, base: Path, version: tuple[int, int], log: Callable[[str], None]) -> None:
-    """Everything between an empty folder and the stamp."""
+def _create(plan: EnvironmentPlan, base: Path, wanted: dict, log: Callable[[str], None]) -> None:
+    """Everything between an empty folder and the stamp that says what is `wanted`."""
     stamp = read_stamp(plan)
     plan.log_file.write_text("", encoding="utf-8")
-    if stamp is None or stamp.get("python") != f"{version[0]}.{version[1]}":
+    # To pip one build of torch is as good as another of the same version: it would not exchange them.
+    if stamp is None or any(stamp.get(key) != wanted[key] for key in ("python", "torch")):
         log(f"Making the environment {plan.folder} with {base}")
         _make_venv(plan, base)
     else:
         log(f"Bringing the environment {plan.folder} up to date")
     (plan.folder / STAMP_NAME).unlink(missing_ok=True)
+    lists = [*plan.requirements]
+    if plan.gpu_requirements is not None and wanted["torch"] == "cuda":
+        lists.append(plan.gpu_requirements)
     arguments = ["--require-hashes"]
-    for path in plan.requirements:
+    for path in lists:
         arguments += ["-r", str(path)]
-    total = sum(len(re.findall(r"^[A-Za-z0-9]", path.read_text(encoding="utf-8"), re.M)) for path in plan.requirements)
+    total = sum(len(re.findall(r"^[A-Za-z0-9]", path.read_text(encoding="utf-8"), re.M)) for path in lists)
     if total:
         log(f"Installing about {total} packages")
         pip.install(plan.python, arguments, total, log, plan.log_file)
-    wanted = wanted_stamp(plan, version)
     if plan.torch is not None:
         log(f"Installing torch, {wanted['torch'].upper()} build")
         index = torch_build.index_arguments(wanted["torch"], log)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from backend import cli
 from backend.bench import bench
 from shared.errors import InputError
 
@@ -24,3 +25,11 @@ def test_every_entry_names_its_case_and_has_a_positive_figure():
 def test_an_engine_that_does_not_run_here_is_refused():
     with pytest.raises(InputError, match="'metal'"):
         bench(engine="metal")
+
+
+def test_the_command_line_times_the_native_engine_unless_another_is_named(monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr("backend.bench.bench", lambda **options: asked.append(options) or [])
+    assert cli.main(["bench", "--json"]) == 0
+    assert cli.main(["bench", "--engine", "reference", "--threads", "2", "--json"]) == 0
+    assert asked == [{"engine": "native", "threads": 0}, {"engine": "reference", "threads": 2}]

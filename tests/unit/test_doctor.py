@@ -6,6 +6,7 @@ import pytest
 
 from backend import doctor as module
 from backend.doctor import doctor
+from backend.raster import cuda
 
 
 @pytest.fixture(scope="module")
@@ -63,3 +64,13 @@ def test_a_package_that_is_not_installed_is_a_problem(monkeypatch):
     versions = module._packages(problems)
     assert versions["surely-not-a-package"] is None
     assert problems == ["The package surely-not-a-package is not installed: install the backend again."]
+
+
+@pytest.mark.parametrize("gpu", [False, True])
+def test_a_gpu_that_the_cuda_engine_cannot_use_is_a_problem_with_its_reason(gpu, monkeypatch):
+    monkeypatch.setattr(module, "has_nvidia_gpu", lambda: gpu)
+    monkeypatch.setattr(cuda, "why_not", lambda: "The package warp-lang is not installed: install the backend again.")
+    problems: list[str] = []
+    report = module._raster(problems)
+    assert "cuda" not in report["engines"]
+    assert any("warp-lang is not installed" in problem for problem in problems) == gpu

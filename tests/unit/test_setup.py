@@ -72,6 +72,61 @@ def test_an_environment_is_made_stamped_and_remade_after_an_interruption(plan, m
     assert not (plan.folder / "leftover").exists()
 
 
+@pytest.fixture
+def gpu_plan(tmp_path):
+    """A plan with torch, and with packages for machines that have an NVIDIA GPU."""
+    files = {name: tmp_path / f"{name}.txt" for name in ("plain", "torch", "gpu")}
+    for name, path in files.items():
+        path.write_text(f"{name}==1\n")
+    return environment.EnvironmentPlan(
+        tmp_path / "env", (files["plain"],), torch=files["torch"], gpu_requirements=files["gpu"]
+    )
+
+
+@pytest.fixture
+def installs(monkeypatch):
+    """The requirement files of every pip call, in the place of the calls; environments are made without pip."""
+    calls: list[list[str]] = []
+
+    def record(python, arguments, total, log, log_file):
+        calls.append([Path(argument).name for argument in arguments if argument.endswith(".txt")])
+
+    def without_pip(plan, base):
+        subprocess.run([base, "-m", "venv", "--clear", "--without-pip", plan.folder], check=True)
+
+    monkeypatch.setattr(environment.pip, "install", record)
+    monkeypatch.setattr(environment, "_make_venv", without_pip)
+    monkeypatch.setattr(torch_build, "_reachable", lambda address: True)
+    return calls
+
+
+@pytest.mark.parametrize(("gpu", "lists"), [(False, ["plain.txt"]), (True, ["plain.txt", "gpu.txt"])])
+def test_what_the_gpu_needs_is_installed_where_there_is_one(gpu_plan, installs, monkeypatch, gpu, lists):
+    monkeypatch.setattr(torch_build, "has_nvidia_gpu", lambda: gpu)
+    assert environment.prepare(gpu_plan, print, Path(sys.executable)) is True
+    assert installs == [lists, ["torch.txt"]]
+
+
+def test_an_environment_with_torch_s_other_build_is_made_anew(gpu_plan, installs, monkeypatch):
+    monkeypatch.setattr(torch_build, "has_nvidia_gpu", lambda: False)
+    environment.prepare(gpu_plan, print, Path(sys.executable))
+    (gpu_plan.folder / "torch of the cpu build").write_text("")
+    monkeypatch.setattr(torch_build, "has_nvidia_gpu", lambda: True)
+    assert environment.prepare(gpu_plan, print, Path(sys.executable)) is True
+    assert not (gpu_plan.folder / "torch of the cpu build").exists()
+    assert environment.read_stamp(gpu_plan)["torch"] == "cuda"
+
+
+def test_torch_s_cuda_build_asks_for_more_free_disk(gpu_plan, installs, monkeypatch):
+    usage = type("Usage", (), {"free": 5 * 2**30})()
+    monkeypatch.setattr(environment.shutil, "disk_usage", lambda folder: usage)
+    monkeypatch.setattr(torch_build, "has_nvidia_gpu", lambda: True)
+    with pytest.raises(InputError, match="9 needed"):
+        environment.prepare(gpu_plan, print, Path(sys.executable))
+    monkeypatch.setattr(torch_build, "has_nvidia_gpu", lambda: False)
+    assert environment.prepare(gpu_plan, print, Path(sys.executable)) is True
+
+
 def test_a_full_disk_is_said_before_anything_is_made(plan, created, monkeypatch):
     usage = type("Usage", (), {"free": 2**20})()
     monkeypatch.setattr(environment.shutil, "disk_usage", lambda folder: usage)
@@ -211,5 +266,10 @@ def test_every_requirement_but_torch_is_pinned_by_hash():
         entries = (folder / name).read_text(encoding="utf-8").replace("\\\n", " ").splitlines()
         packages = [entry for entry in entries if entry and not entry.startswith("#")]
         assert len(packages) > 5
+        assert [entry for entry in packages if "==" not in entry or "--hash=sha256:" not in entry] == []
+    for name, package in (("cuda.txt", "warp-lang=="), ("kernels.txt", "ziglang==")):
+        entries = (folder / name).read_text(encoding="utf-8").replace("\\\n", " ").splitlines()
+        packages = [entry for entry in entries if entry and not entry.startswith("#")]
+        assert any(entry.startswith(package) for entry in packages)
         assert [entry for entry in packages if "==" not in entry or "--hash=sha256:" not in entry] == []
     assert "torch==2.13.0" in (folder / "torch.txt").read_text(encoding="utf-8").splitlines()

@@ -1,0 +1,73 @@
+"""The cuda engine: the rasteriser on an NVIDIA GPU, where torch and NVIDIA Warp both see one.
+
+Nothing is compiled at installation: Warp brings its own compiler. Works in 32-bit floats; tensors that are on the GPU
+stay there, others are taken there and their gradients brought back. gsplat is not used: its picture is another one (in
+the release that installs, alpha is capped at 0.99 and splats end at a radius), and that release needs CUDA's compiler.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+
+import torch
+from torch import Tensor
+
+from shared.camera import Intrinsics
+
+OLDEST_CAPABILITY = (7, 5)
+"""Compute capability that NVIDIA's present compiler begins with (Turing)."""
+
+
+def is_available() -> bool:
+    """Whether torch and Warp both can use an NVIDIA GPU here."""
+    return why_not() is None
+
+
+@functools.cache
+def why_not() -> str | None:
+    """Why this engine does not run here, as a sentence; None where it does."""
+    if not torch.cuda.is_available():
+        return "torch sees no NVIDIA GPU."
+    if torch.cuda.get_device_capability() < OLDEST_CAPABILITY:
+        return f"{torch.cuda.get_device_name()} is too old (compute capability {OLDEST_CAPABILITY} is needed)."
+    if importlib.util.find_spec("warp") is None:
+        return "The package warp-lang is not installed: install the backend again."
+    import warp
+
+    return None if warp.is_cuda_available() else "NVIDIA Warp cannot use the GPU: update NVIDIA's driver."
+
+
+def describe() -> str:
+    """One line on the GPU and on what runs there."""
+    import warp
+
+    return f"NVIDIA Warp {warp.__version__} on {torch.cuda.get_device_name()}"
+
+
+def render(
+    means: Tensor,
+    quaternions: Tensor,
+    scales: Tensor,
+    opacities: Tensor,
+    features: Tensor,
+    camera_from_world: Tensor,
+    intrinsics: Intrinsics,
+    threads: int = 0,
+    *,
+    device: str = "cuda",
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Features (H, W, C), alpha (H, W), depth (H, W); arguments as `rasterize`. Raises ValueError.
+
+    `threads` means nothing here. `device` "cpu" runs the same kernels on the CPU, slowly: for tests.
+    """
+    from .cuda_function import Rasterize
+
+    home, dtype = means.device, features.dtype
+    where = home if home.type == device else torch.device(device)
+    inputs = [
+        tensor.to(where, torch.float32).contiguous()
+        for tensor in (means, quaternions, scales, opacities, features, camera_from_world)
+    ]
+    outputs = Rasterize.apply(*inputs, intrinsics)
+    return tuple(tensor.to(home, dtype) for tensor in outputs)

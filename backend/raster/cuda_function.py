@@ -1,0 +1,237 @@
+"""The cuda engine's stages as one differentiable torch function. Importing this module imports Warp.
+
+Gradients do not depend on the order in which a GPU does things, except the camera's, which is summed as it comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import warp as wp
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from . import cuda_kernels as kernels
+
+MOST_PAIRS = 1 << 29
+"""More (tile, Gaussian) pairs than this are refused: their memory would be tens of gigabytes."""
+
+
+class Rasterize(torch.autograd.Function):
+    """Features (H, W, C), alpha, depth of float32 tensors that are all on one device."""
+
+    @staticmethod
+    def forward(ctx, means, quaternions, scales, opacities, features, camera, intrinsics):
+        inputs = (means, quaternions, scales, opacities, features, camera)
+        height, width, channels = intrinsics.height, intrinsics.width, features.shape[1]
+        launch = _Launcher(means.device)
+        with launch.on_torch_stream():
+            view = kernels.view_of(intrinsics)
+            screen = _project(launch, inputs, view)
+            lists = _list_by_tile(launch, screen, view, height)
+            picture = means.new_empty(height, width, channels)
+            alpha, depth = means.new_empty(height, width), means.new_empty(height, width)
+            ends = torch.empty(height, width, dtype=torch.int32, device=means.device)
+            launch(
+                kernels.blend_kernels(channels).blend,
+                lists.threads,
+                (opacities, features, screen.centres, screen.conics, screen.depths, view),
+                (
+                    lists.begins,
+                    lists.entries,
+                    picture.view(-1, channels),
+                    alpha.view(-1),
+                    depth.view(-1),
+                    ends.view(-1),
+                ),
+                block=kernels.BLOCK,
+            )
+        if any(ctx.needs_input_grad):
+            ctx.save_for_backward(*inputs, picture, alpha, depth)
+            ctx.screen, ctx.lists, ctx.ends, ctx.view = screen, lists, ends, view
+        return picture, alpha, depth
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, picture_gradient, alpha_gradient, depth_gradient):
+        *inputs, picture, alpha, depth = ctx.saved_tensors
+        means, quaternions, scales, opacities, features, camera = inputs
+        screen, lists, view = ctx.screen, ctx.lists, ctx.view
+        channels = features.shape[1]
+        blend = kernels.blend_kernels(channels)
+        on_screen = [torch.zeros_like(tensor) for tensor in (screen.centres, screen.conics, screen.depths)]
+        of_means, of_quaternions, of_scales, of_opacities, of_features = map(torch.zeros_like, inputs[:5])
+        of_camera = torch.zeros_like(camera) if ctx.needs_input_grad[5] else None
+        launch = _Launcher(means.device)
+        with launch.on_torch_stream():
+            sums = means.new_zeros(len(lists.entries), kernels.MOMENTS + channels + 1)
+            launch(
+                blend.blend_backward,
+                lists.threads,
+                (opacities, features, screen.centres, screen.conics, screen.depths, view),
+                (lists.begins, lists.entries, lists.slots, picture.view(-1, channels), alpha.view(-1), depth.view(-1)),
+                (ctx.ends.view(-1), picture_gradient.contiguous().view(-1, channels)),
+                (alpha_gradient.contiguous().view(-1), depth_gradient.contiguous().view(-1), sums),
+                block=kernels.BLOCK,
+            )
+            launch(
+                blend.gather,
+                len(means),
+                (opacities, screen.conics, screen.drawn, lists.first_slots, screen.counts, sums),
+                (of_opacities, of_features, *on_screen),
+            )
+            launch.adjoint(
+                kernels.project,
+                len(means),
+                (means, quaternions, scales, camera, view, screen.drawn),
+                (screen.centres, screen.conics, screen.depths, screen.variances),
+                (of_means, of_quaternions, of_scales, of_camera, view, None),
+                (*on_screen, None),
+            )
+        gradients = (of_means, of_quaternions, of_scales, of_opacities, of_features, of_camera)
+        return *(g if need else None for g, need in zip(gradients, ctx.needs_input_grad[:6], strict=True)), None
+
+
+@dataclass
+class _Screen:
+    """N Gaussians on screen; rows of those that are not drawn mean nothing."""
+
+    drawn: Tensor
+    """(N,) 1 or 0"""
+    centres: Tensor
+    """(N, 2) px"""
+    conics: Tensor
+    """(N, 3): xx, xy, yy of the inverse covariance, 1/px^2"""
+    depths: Tensor
+    """(N,)"""
+    variances: Tensor
+    """(N, 2): xx, yy of the covariance, px^2"""
+    boxes: Tensor
+    """(N, 4) tiles: first column, end column, first row, end row"""
+    counts: Tensor
+    """(N,) tiles in the box"""
+
+
+@dataclass
+class _Lists:
+    """P (tile, Gaussian) pairs, by tile, then front to back. A pair's slot is its number before that, by Gaussian."""
+
+    begins: Tensor
+    """(tiles + 1,): where each tile's entries begin"""
+    entries: Tensor
+    """(P,) Gaussians"""
+    slots: Tensor
+    """(P,)"""
+    first_slots: Tensor
+    """(N,): each Gaussian's first slot"""
+    threads: int
+    """One for every pixel of every tile."""
+
+
+def _project(launch: _Launcher, inputs: tuple[Tensor, ...], view: Any) -> _Screen:
+    means, quaternions, scales, opacities, features, camera = inputs
+    count = len(means)
+
+    def whole(*shape: int) -> Tensor:
+        return torch.empty(*shape, dtype=torch.int32, device=means.device)
+
+    screen = _Screen(
+        drawn=whole(count),
+        centres=means.new_empty(count, 2),
+        conics=means.new_empty(count, 3),
+        depths=means.new_empty(count),
+        variances=means.new_empty(count, 2),
+        boxes=whole(count, 4),
+        counts=whole(count),
+    )
+    launch(kernels.select, count, inputs, (screen.drawn,))
+    launch(
+        kernels.project,
+        count,
+        (means, quaternions, scales, camera, view, screen.drawn),
+        (screen.centres, screen.conics, screen.depths, screen.variances),
+    )
+    launch(
+        kernels.cover,
+        count,
+        (opacities, screen.centres, screen.conics, screen.variances, view),
+        (screen.drawn, screen.boxes, screen.counts),
+    )
+    return screen
+
+
+def _list_by_tile(launch: _Launcher, screen: _Screen, view: Any, height: int) -> _Lists:
+    """Raises ValueError if there are more than MOST_PAIRS pairs."""
+    device = screen.counts.device
+    tiles = view.tiles_x * ((height + kernels.TILE - 1) // kernels.TILE)
+    after = screen.counts.cumsum(0)
+    pairs = int(after[-1]) if len(after) else 0
+    if pairs > MOST_PAIRS:
+        raise ValueError("too many splats on screen at once (they cover too many tiles)")
+    first_slots = after - screen.counts
+    # Twice as long as what is sorted: the sort works in the second half.
+    keys = torch.empty(2 * pairs, dtype=torch.int64, device=device)
+    slots = torch.empty(2 * pairs, dtype=torch.int32, device=device)
+    gaussians = torch.empty(pairs, dtype=torch.int32, device=device)
+    if pairs:
+        launch(
+            kernels.list_pairs,
+            len(screen.drawn),
+            (screen.drawn, screen.boxes, first_slots, screen.depths, view),
+            (keys, slots, gaussians),
+        )
+        bits = 32 + tiles.bit_length()
+        wp.utils.radix_sort_pairs(wp.from_torch(keys), wp.from_torch(slots), pairs, 0, bits)
+    keys, slots = keys[:pairs], slots[:pairs]
+    starts = torch.arange(tiles + 1, device=device) << 32
+    return _Lists(
+        begins=torch.searchsorted(keys, starts, out_int32=True),
+        entries=gaussians[slots.long()],
+        slots=slots,
+        first_slots=first_slots,
+        threads=tiles * kernels.BLOCK,
+    )
+
+
+class _Launcher:
+    """Launches Warp kernels on torch tensors of one device, in torch's order of things."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._torch_device = device
+        self._device = wp.device_from_torch(device)
+
+    @contextmanager
+    def on_torch_stream(self) -> Iterator[None]:
+        """What is launched within waits for what torch has begun, and torch for it."""
+        if self._torch_device.type != "cuda":
+            yield
+            return
+        stream = wp.stream_from_torch(torch.cuda.current_stream(self._torch_device))
+        with wp.ScopedStream(stream, sync_enter=False):
+            yield
+
+    def __call__(self, kernel: Any, threads: int, *arguments: tuple, block: int = 256) -> None:
+        """`arguments`, in several tuples, in the kernel's order."""
+        given = self._given(kernel, [argument for part in arguments for argument in part])
+        wp.launch(kernel, dim=threads, inputs=given, device=self._device, block_dim=block)
+
+    def adjoint(self, kernel: Any, threads: int, inputs: tuple, outputs: tuple, of_inputs: tuple, of_outputs: tuple):
+        """The kernel's adjoint: adds to the gradients of its inputs those of its outputs. None: not wanted."""
+        arguments = self._given(kernel, [*inputs, *outputs])
+        gradients = self._given(kernel, [*of_inputs, *of_outputs])
+        many = len(inputs)
+        wp.launch(
+            kernel, dim=threads, inputs=arguments[:many], outputs=arguments[many:],
+            adj_inputs=gradients[:many], adj_outputs=gradients[many:], adjoint=True, device=self._device,
+        )  # fmt: skip
+
+    def _given(self, kernel: Any, arguments: list) -> list:
+        """Tensors as arrays of the type that the kernel asks for."""
+        return [
+            wp.from_torch(given.detach(), dtype=asked.type.dtype) if isinstance(given, Tensor) else given
+            for asked, given in zip(kernel.adj.args, arguments, strict=True)
+        ]
