@@ -10,8 +10,11 @@ from pip._vendor import distlib
 
 from backend.kernels import build, library
 from shared.errors import InputError, InternalError
-from tools import inspect_library, kernels, stage
+from tools import kernels, stage
 from tools.workspace import this_platform
+
+pytest.importorskip("lief", reason="lief is not installed here (requirements/test.txt)")
+from tools import inspect_library  # noqa: E402
 
 
 def no_compiler() -> list[str]:
