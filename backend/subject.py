@@ -6,14 +6,17 @@ Pictures are display-referred RGB uint8, region maps uint8 with channels `shared
 from __future__ import annotations
 
 import json
+import math
 import os
 from dataclasses import asdict, dataclass, field, fields
 from fractions import Fraction
 from pathlib import Path
 
-import cv2
 import numpy as np
 
+from backend.disk import require_space
+from backend.parallel import in_order
+from backend.pictures import PictureFile, PictureFolder, Pictures, read_picture, write_picture_file
 from shared import layout
 from shared.camera import Crop, Intrinsics
 from shared.errors import InputError
@@ -188,41 +191,29 @@ class Subject:
     def track(self) -> Track:
         return Track.load(self.root / layout.TRACK_FILE)
 
-    def frames(self, size: int) -> np.ndarray:
-        """(T, size, size, 3) uint8 RGB, memory-mapped from a cache that is made on first use."""
-        return self._cached(layout.FRAMES_FOLDER, size, 3)
+    def frames(self, size: int) -> Pictures:
+        """T pictures (size, size, 3) uint8 RGB, read when asked for: from the stored ones where these have that size,
+        else from a cache that is made on first use. Raises InputError where the disk has no room for it."""
+        return self._pictures(layout.FRAMES_FOLDER, size, 3)
 
-    def regions(self, size: int) -> np.ndarray:
-        """(T, size, size, 4) uint8 soft region maps (layout.REGION_NAMES; 255 is one), memory-mapped likewise."""
-        return self._cached(layout.REGIONS_FOLDER, size, 4)
+    def regions(self, size: int) -> Pictures:
+        """T soft region maps (size, size, 4) uint8 (layout.REGION_NAMES; 255 is one), likewise."""
+        return self._pictures(layout.REGIONS_FOLDER, size, 4)
 
     def background(self, size: int) -> np.ndarray:
         """(size, size, 3) uint8 RGB, the background plate."""
-        return _read_picture(self.root / layout.BACKGROUND_FILE, size, 3)
+        return read_picture(self.root / layout.BACKGROUND_FILE, size, 3)
 
-    def _cached(self, folder: str, size: int, channels: int) -> np.ndarray:
+    def _pictures(self, folder: str, size: int, channels: int) -> Pictures:
+        stored = PictureFolder(self.root / folder, self.frame_count, size, channels)
+        if size == self.info.size:
+            return stored
         key = self.info.stages.get(folder, "")[:12]
         cache = self.root / layout.CACHE_FOLDER / f"{folder}_{size}_{key}.npy"
-        shape = (self.frame_count, size, size, channels)
         if not cache.is_file():
             cache.parent.mkdir(exist_ok=True)
-            temporary = cache.with_suffix(f".{os.getpid()}.partial")
-            out = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
-            for index in range(self.frame_count):
-                out[index] = _read_picture(self.root / folder / layout.frame_name(index + 1), size, channels)
-            out.flush()
-            del out
-            os.replace(temporary, cache)
-        return np.load(cache, mmap_mode="r")
-
-
-def _read_picture(path: Path, size: int, channels: int) -> np.ndarray:
-    """(size, size, channels) uint8, RGB order for colour and stored order for four channels, area-resampled."""
-    picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if picture is None or picture.ndim != 3 or picture.shape[2] != channels:
-        raise InputError(f"{path} is missing or damaged.", "Preprocess the footage again.")
-    if picture.shape[0] != size:
-        method = cv2.INTER_AREA if size < picture.shape[0] else cv2.INTER_CUBIC
-        picture = cv2.resize(picture, (size, size), interpolation=method)
-    code = cv2.COLOR_BGR2RGB if channels == 3 else cv2.COLOR_BGRA2RGBA
-    return cv2.cvtColor(picture, code)
+            shape = (self.frame_count, size, size, channels)
+            do = "Make room, or train at a smaller size."
+            require_space(cache.parent, math.prod(shape), f"the clip's {folder} at {size} px", do)
+            write_picture_file(cache, in_order(stored.__getitem__, range(len(stored))), shape)
+        return PictureFile(cache)

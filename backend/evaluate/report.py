@@ -227,7 +227,7 @@ class _Scorer:
 
     def add(self, frame: int, drives: dict[str, Drive], meter: FaceMeter) -> None:
         """Draw and score one frame (index from 0)."""
-        truth, regions, points = np.asarray(self.pictures[frame]), np.asarray(self.maps[frame]), self.points[frame]
+        truth, regions, points = self.pictures[frame], self.maps[frame], self.points[frame]
         head = metrics.head_weight(regions)
         mouth = metrics.mouth_weight(points[list(LIPS)], *truth.shape[:2])
         around = np.concatenate([points.min(axis=0), points.max(axis=0)])

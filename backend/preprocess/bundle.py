@@ -74,15 +74,21 @@ def pose_jacobian(rotated: np.ndarray, camera: np.ndarray, focal_px: float) -> t
 
     rotated (..., 3): R X; camera (..., 3): R X + t, cm.
     """
-    x, y, z = camera[..., 0], camera[..., 1], camera[..., 2]
-    by_point = np.zeros((*camera.shape[:-1], 2, 3))
-    by_point[..., 0, 0] = by_point[..., 1, 1] = focal_px / z
-    by_point[..., 0, 2], by_point[..., 1, 2] = -focal_px * x / z**2, -focal_px * y / z**2
+    by_point = projection_jacobian(camera, focal_px)
     by_pose = np.empty((*camera.shape[:-1], 2, 6))
     # d(R X)/dw = -[R X]x, so a row a of by_point gives (R X) x a.
     by_pose[..., :3] = np.cross(rotated[..., None, :], by_point)
     by_pose[..., 3:] = by_point
     return by_pose, by_point
+
+
+def projection_jacobian(camera: np.ndarray, focal_px: float) -> np.ndarray:
+    """(..., 2, 3) derivatives of projected points by the points (..., 3) in the camera's frame, px / cm."""
+    x, y, z = camera[..., 0], camera[..., 1], camera[..., 2]
+    by_point = np.zeros((*camera.shape[:-1], 2, 3))
+    by_point[..., 0, 0] = by_point[..., 1, 1] = focal_px / z
+    by_point[..., 0, 2], by_point[..., 1, 2] = -focal_px * x / z**2, -focal_px * y / z**2
+    return by_point
 
 
 def huber_weights(errors: np.ndarray, limit: float) -> np.ndarray:
@@ -261,20 +267,19 @@ def fit_shape(
     """
     settings = settings or BundleSettings()
     used = np.flatnonzero((weights > 0) & np.isfinite(points_px).all(axis=(1, 2)))
-    observed, picked = points_px[used], poses[used]
-    share = weights[used] / weights[used].sum() * min(settings.independent_frames, len(used)) / noise_px**2
+    share = weights / weights[used].sum() * min(settings.independent_frames, len(used)) / noise_px**2
     offsets = np.zeros_like(model_cm)
     for _ in range(4):
-        rotated = (model_cm + offsets) @ picked[:, :3, :3].transpose(0, 2, 1)
-        camera = rotated + picked[:, None, :3, 3]
-        _, by_point = pose_jacobian(rotated, camera, focal_px)
-        by_shape = by_point @ picked[:, None, :3, :3]
-        error = project(model_cm + offsets, picked, focal_px, principal_px) - observed
-        weight = share[:, None] * huber_weights(np.linalg.norm(error, axis=-1), settings.huber * noise_px)
-        normal = np.einsum("tn,tnij,tnik->njk", weight, by_shape, by_shape, optimize=True)
-        right = -np.einsum("tn,tnij,tni->nj", weight, by_shape, error, optimize=True)
-        normal += np.eye(3) / settings.shape_spread_cm**2
-        right -= offsets / settings.shape_spread_cm**2
+        normal = np.tile(np.eye(3) / settings.shape_spread_cm**2, (len(model_cm), 1, 1))
+        right = -offsets / settings.shape_spread_cm**2
+        for start in range(0, len(used), FRAMES_AT_ONCE):
+            part = used[start : start + FRAMES_AT_ONCE]
+            camera = (model_cm + offsets) @ poses[part, :3, :3].transpose(0, 2, 1) + poses[part, None, :3, 3]
+            by_shape = projection_jacobian(camera, focal_px) @ poses[part, None, :3, :3]
+            error = focal_px * camera[..., :2] / camera[..., 2:] + principal_px - points_px[part]
+            trust = huber_weights(np.linalg.norm(error, axis=-1), settings.huber * noise_px) * share[part, None]
+            normal += np.einsum("tn,tnij,tnik->njk", trust, by_shape, by_shape, optimize=True)
+            right -= np.einsum("tn,tnij,tni->nj", trust, by_shape, error, optimize=True)
         offsets = offsets + np.linalg.solve(normal, right[..., None])[..., 0]
     return offsets
 

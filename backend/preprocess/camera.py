@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -48,12 +49,13 @@ def solve_camera(
     report: Reporter | None = None,
     settings: BundleSettings | None = None,
     photometric: PhotometricSettings | None = None,
+    scratch: Path | None = None,
 ) -> CameraSolution:
     """Head poses, focal length and personal shape of a clip.
 
     landmarks (T, 478, 3) px, NaN in frames without a face; jaw_open (T,) blendshape in [0, 1]; principal_px (2,) and
     footage_side_px (width, height): centre and sides of the whole footage in the landmarks' px; frames: the T pictures
-    (S, S, 3) uint8 RGB to refine the poses on, or None for landmarks alone.
+    (S, S, 3) uint8 RGB to refine the poses on, or None for landmarks alone; scratch: a folder for their grey copies.
     """
     settings, report = settings or BundleSettings(), report or Reporter()
     points = landmarks[:, RIGID_POINTS, :2].astype(np.float64)
@@ -64,7 +66,7 @@ def solve_camera(
     bundle = bundle_adjust(points, model, poses, focal, spread, principal_px, fps, settings)
     neutral = np.where(found, np.exp(-np.nan_to_num(jaw_open) / NEUTRAL_JAW), 0.0)
     offsets = fit_shape(
-        landmarks[:, :MESH_POINTS, :2].astype(np.float64),
+        landmarks[:, :MESH_POINTS, :2],
         face.vertices,
         bundle.poses,
         bundle.focal_px,
@@ -87,6 +89,7 @@ def solve_camera(
             fps,
             report,
             photometric,
+            scratch,
         )
         poses = refined.poses
         offsets[:, 2] += refined.depth_offsets_cm

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from backend.media.decode import VideoInfo, read_frames
+from backend.parallel import in_order_with_tools
 from backend.preprocess import crop as cropping
 from backend.preprocess.face import (
     LANDMARK_POINTS,
@@ -24,7 +25,6 @@ from backend.preprocess.face import (
     find_all_faces,
     scan_step,
 )
-from backend.preprocess.parallel import in_order_with_tools
 from shared.camera import Crop
 from shared.jobs import Reporter
 from shared.layout import frame_name

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-WORKERS = 2
+from backend.parallel import in_order
 
 
 class GreyPictures:
@@ -28,23 +27,23 @@ class GreyPictures:
             max(8, round((end - start) * scale)) for start, end in ((self.left, right), (self.top, bottom))
         )
         self.scales = np.array([width / (right - self.left), height / (bottom - self.top)])
-        self._grey = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(len(frames), height, width))
+        self._path, self._shape = path, (height, width)
 
-        def store(index: int) -> None:
+        def grey_of(index: int) -> np.ndarray:
             part = frames[index][self.top : bottom, self.left : right]
             grey = cv2.cvtColor(np.ascontiguousarray(part), cv2.COLOR_RGB2GRAY)
-            self._grey[index] = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
+            return cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
 
-        with ThreadPoolExecutor(WORKERS) as pool:
-            list(pool.map(store, range(len(frames))))
-
-    def close(self) -> None:
-        """Let go of the file (Windows cannot delete it otherwise)."""
-        del self._grey
+        with open(path, "wb") as file:
+            for grey in in_order(grey_of, range(len(frames))):
+                file.write(grey.tobytes())
 
     def read(self, index: int) -> np.ndarray:
         """(h, w, 3) float32: band-passed grey, its x and its y derivative."""
-        grey = self._grey[index].astype(np.float32)
+        # Read, not mapped: mapped pages count as this process's memory, and would grow with the clip.
+        height, width = self._shape
+        grey = np.fromfile(self._path, np.uint8, height * width, offset=index * height * width)
+        grey = grey.reshape(height, width).astype(np.float32)
         fine = cv2.GaussianBlur(grey, (0, 0), self._fine_px)
         band = fine - cv2.GaussianBlur(grey, (0, 0), self._coarse_px)
         dx = cv2.Sobel(band, cv2.CV_32F, 1, 0, ksize=3, scale=0.125)

@@ -264,6 +264,15 @@ def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     )
 
 
+def _swept_box(positions_cm: np.ndarray, poses: np.ndarray, focal_px: float, principal_px: np.ndarray) -> np.ndarray:
+    """(4,) left, top, right, bottom px of all that points (N, 3) cross under poses (T, 4, 4)."""
+    low, high = np.full(2, np.inf), np.full(2, -np.inf)
+    for start in range(0, len(poses), FRAMES_AT_ONCE):
+        projected = project(positions_cm, poses[start : start + FRAMES_AT_ONCE], focal_px, principal_px)
+        low, high = np.minimum(low, projected.min((0, 1))), np.maximum(high, projected.max((0, 1)))
+    return np.concatenate([low, high])
+
+
 def refine_poses(
     frames: Sequence[np.ndarray],
     face: CanonicalFace,
@@ -274,21 +283,22 @@ def refine_poses(
     fps: float,
     report: Reporter,
     settings: PhotometricSettings | None = None,
+    scratch: Path | None = None,
 ) -> PhotometricResult:
     """Poses, and the depth of the upper face, refined on its pixels.
 
     frames: T pictures (S, S, 3) uint8 RGB; shape_cm (468, 3) personal shape; poses (T, 4, 4); `landmarks`: what the
     landmarks say of each pose, and the camera (their frames without a face are left to their neighbours);
-    face_height_px: forehead to chin in the frames.
+    face_height_px: forehead to chin in the frames; scratch: where some kB a frame may be written for the while (None:
+    the system's folder for temporary files, which may be memory).
     """
     settings = settings or PhotometricSettings()
     points = upper_face_points(face, shape_cm, settings.texture_px, settings.lowest_cm, settings.eye_margin)
     modes, roughness = depth_modes(face, settings.depth_modes, settings.lowest_cm)
     used = np.flatnonzero(np.isfinite(landmarks.points_px).all(axis=(1, 2)))
     depth_frames = set(used[np.linspace(0, len(used) - 1, min(settings.depth_frames, len(used))).astype(int)].tolist())
-    projected = project(points.positions[::7], poses[used], landmarks.focal_px, landmarks.principal_px)
-    margin = BOX_MARGIN * face_height_px
-    box = np.concatenate([projected.min((0, 1)) - margin, projected.max((0, 1)) + margin])
+    box = _swept_box(points.positions[::7], poses[used], landmarks.focal_px, landmarks.principal_px)
+    box += BOX_MARGIN * face_height_px * np.array([-1.0, -1.0, 1.0, 1.0])
     scale = min(1.0, settings.face_px / face_height_px)
     acceleration = acceleration_per_frame(fps, landmarks.settings)
     prior = (1 + roughness / roughness.max() * ROUGH_PENALTY) / settings.depth_spread_cm**2
@@ -297,11 +307,11 @@ def refine_poses(
     # Small matrices in several threads: a BLAS that starts threads of its own makes this many times slower.
     with (
         threadpool_limits(1, user_api="blas"),
-        tempfile.TemporaryDirectory() as scratch,
+        tempfile.TemporaryDirectory(dir=scratch) as folder,
         ThreadPoolExecutor(settings.workers) as pool,
     ):
         pictures = GreyPictures(
-            frames, box, scale, settings.fine_blur, settings.coarse_blur * settings.face_px, Path(scratch) / "grey.npy"
+            frames, box, scale, settings.fine_blur, settings.coarse_blur * settings.face_px, Path(folder) / "grey"
         )
         refiner = _Refiner(points, modes, pictures, landmarks.focal_px, landmarks.principal_px, settings)
 
@@ -335,5 +345,4 @@ def refine_poses(
                 landmarks = replace(landmarks, shape_cm=deeper[RIGID_POINTS])
             report.step()
         after = measure()
-        refiner.pictures.close()
     return PhotometricResult(poses, modes @ depth, before, after)

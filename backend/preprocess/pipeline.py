@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from backend.disk import require_space
 from backend.media.audio import extract_audio, fit_length, load_audio, resample, save_wav
 from backend.media.audio_features import log_mel
 from backend.media.decode import VideoInfo, probe
@@ -21,7 +22,7 @@ from backend.preprocess.canonical_face import load_canonical_face
 from backend.preprocess.capture import Capture, StoredPictures, read_png, scan_faces, store_frames, write_png
 from backend.preprocess.crop import head_and_shoulders, stored_size
 from backend.preprocess.face import FacePath
-from backend.preprocess.working_folder import WorkingFolder, file_hash, stage_key, writing_errors
+from backend.preprocess.working_folder import INTERMEDIATE_FOLDER, WorkingFolder, file_hash, stage_key, writing_errors
 from backend.settings import PreprocessSettings
 from backend.subject import Subject, SubjectInfo, Track
 from shared import layout
@@ -33,6 +34,8 @@ from shared.timing import fps_text, samples_for_frames
 MIN_USABLE_S, FEW_USABLE_S = 2.5, 5.0
 """Seconds of frames with a face below which a clip is refused, and below which the user is warned."""
 SPEECH_RATE = 16000
+STORED_BYTES_PER_PIXEL = 1.3
+"""Frame and region map together, as PNG; grainy footage takes half as much again."""
 PLATE_SAMPLES = 48
 """Frames, spread over the clip, that are matted to find the background plate."""
 VERSIONS = {"face": 1, "frames": 1, "camera": 3, "background": 3, "regions": 3, "body": 1, "audio": 1, "sync": 2}
@@ -44,6 +47,8 @@ REC709_TRANSFERS, HDR_TRANSFERS = (1, 6, 14, 15), (16, 18)
 LANDMARKS_FILE = "landmarks.npz"
 CAMERA_FILE = "camera.npz"
 SCAN_FILE = "scan.json"
+SCRATCH_FOLDER = "scratch"
+"""Holds what the camera stage needs only while it runs; what a killed run left there goes when it begins again."""
 SOUND_FILE = "sound.wav"
 SYNC_FILE = "sync.json"
 STILLNESS_FILE = "stillness.json"
@@ -170,6 +175,7 @@ def _frames_stage(run: _Run, speaker: FacePath) -> Capture:
     path, damage_path = run.intermediate(LANDMARKS_FILE), run.intermediate("damage.json")
     if not run.folder.is_done("frames", key):
         run.folder.begin("frames", [layout.FRAMES_FOLDER])
+        _require_space(run)
         damage: list[str] = []
         store_frames(
             run.footage,
@@ -187,6 +193,13 @@ def _frames_stage(run: _Run, speaker: FacePath) -> Capture:
     for text in json.loads(damage_path.read_text()):
         run.warn(text)
     return Capture.load(path)
+
+
+def _require_space(run: _Run) -> None:
+    """Raises InputError where the disk will not hold the pictures."""
+    needed = run.info.frame_count_estimate * run.size**2 * STORED_BYTES_PER_PIXEL
+    do = "Make room, name a folder on another disk, or store smaller frames with --size."
+    require_space(run.folder.path, needed, "the subject", do)
 
 
 def _check_length(run: _Run, capture: Capture) -> None:
@@ -207,7 +220,9 @@ def _camera_stage(run: _Run, capture: Capture) -> None:
     key = run.key("camera", run.keys["frames"], run.settings.photometric)
     path = run.folder.path / layout.TRACK_FILE
     if not run.folder.is_done("camera", key):
-        run.folder.begin("camera", [layout.TRACK_FILE])
+        run.folder.begin("camera", [layout.TRACK_FILE, f"{INTERMEDIATE_FOLDER}/{SCRATCH_FOLDER}"])
+        scratch = run.intermediate(SCRATCH_FOLDER)
+        scratch.mkdir()
         run.report.phase("camera")
         scale = run.size / run.crop.width
         face = load_canonical_face(run.settings.models_dir)
@@ -222,6 +237,7 @@ def _camera_stage(run: _Run, capture: Capture) -> None:
             float(run.info.fps),
             frames=_stored_frames(run, capture) if run.settings.photometric else None,
             report=run.report,
+            scratch=scratch,
         )
         if solution.texture_deviation is not None:
             run.intermediate(STILLNESS_FILE).write_text(json.dumps(solution.texture_deviation))
@@ -239,6 +255,7 @@ def _camera_stage(run: _Run, capture: Capture) -> None:
             reprojection_px=np.nan_to_num(solution.reprojection_px).astype(np.float32),
             times_s=capture.times_s,
         ).save(path)
+        scratch.rmdir()
         run.folder.finish("camera", key)
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
+from backend.parallel import in_order_with_tools
 from backend.preprocess.matting import MattingSettings, PersonSegmenter, keep_speaker, matte
-from backend.preprocess.parallel import in_order_with_tools
 from shared.jobs import Reporter
 
 INNER_LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)

@@ -42,7 +42,7 @@ class Sample:
 
 
 class TrainingData:
-    """A subject at one size. Pictures stay memory-mapped: memory does not grow with the clip."""
+    """A subject at one size. Pictures stay on the disk: memory does not grow with the clip."""
 
     def __init__(self, subject: Subject, size: int, holdout: int) -> None:
         self.subject, self.size = subject, size
@@ -79,8 +79,8 @@ class TrainingData:
         chosen = self.frames[np.linspace(0, len(self.frames) - 1, EVIDENCE_FRAMES).round().astype(int)]
         face = load_canonical_face(models_dir)
         return Evidence(
-            frames=np.asarray(self.pictures[chosen]),
-            regions=np.asarray(self.regions[chosen]),
+            frames=np.stack([self.pictures[frame] for frame in chosen]),
+            regions=np.stack([self.regions[frame] for frame in chosen]),
             poses=self.track.camera_from_head[chosen],
             rest_pose=rest_pose,
             intrinsics=self.intrinsics,

@@ -1,0 +1,98 @@
+"""The pictures of a subject at one size, read from the disk one at a time: memory does not grow with the clip.
+
+Nothing is memory-mapped. Mapped pages count as the process's memory, and a training run that draws frames at random
+would map the whole clip: 28 GB for ten minutes at 512 px.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from shared.errors import InputError
+from shared.layout import frame_name
+
+
+class Pictures(Protocol):
+    """T pictures of one size, counted from 0."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        """(size, size, channels) uint8. Raises IndexError beyond the last, InputError when it cannot be read."""
+        ...
+
+
+class PictureFolder:
+    """Pictures 000001.png, 000002.png, … of a folder."""
+
+    def __init__(self, folder: Path, count: int, size: int, channels: int) -> None:
+        self._folder, self._count, self._size, self._channels = folder, count, size, channels
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        if not 0 <= index < self._count:
+            raise IndexError(index)
+        return read_picture(self._folder / frame_name(int(index) + 1), self._size, self._channels)
+
+
+class PictureFile:
+    """Pictures one after the other in an .npy file, (T, size, size, channels) uint8."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises InputError when the file is no such array."""
+        self._path = path
+        try:
+            with open(path, "rb") as file:
+                np.lib.format.read_magic(file)
+                self._shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
+                self._start = file.tell()
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path} cannot be read ({error}).", "Delete it: it is made again.") from error
+        if len(self._shape) != 4 or fortran_order or dtype != np.uint8:
+            raise InputError(f"{path} holds no pictures.", "Delete it: it is made again.")
+
+    def __len__(self) -> int:
+        return self._shape[0]
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        size = int(np.prod(self._shape[1:]))
+        values = np.fromfile(self._path, np.uint8, size, offset=self._start + int(index) * size)
+        if values.size != size:
+            raise InputError(f"{self._path} is cut short.", "Delete it: it is made again.")
+        return values.reshape(self._shape[1:])
+
+
+def write_picture_file(path: Path, pictures: Iterable[np.ndarray], shape: tuple[int, int, int, int]) -> None:
+    """Write pictures (size, size, channels) uint8 as `PictureFile` reads them, `shape` in all; through another name."""
+    temporary = path.with_suffix(f".{os.getpid()}.partial")
+    try:
+        with open(temporary, "wb") as file:
+            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            for picture in pictures:
+                file.write(np.ascontiguousarray(picture).tobytes())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_picture(path: Path, size: int, channels: int) -> np.ndarray:
+    """(size, size, channels) uint8, RGB order for colour and stored order for four channels, area-resampled."""
+    picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if picture is None or picture.ndim != 3 or picture.shape[2] != channels:
+        raise InputError(f"{path} is missing or damaged.", "Preprocess the footage again.")
+    if picture.shape[0] != size:
+        method = cv2.INTER_AREA if size < picture.shape[0] else cv2.INTER_CUBIC
+        picture = cv2.resize(picture, (size, size), interpolation=method)
+    code = cv2.COLOR_BGR2RGB if channels == 3 else cv2.COLOR_BGRA2RGBA
+    return cv2.cvtColor(picture, code)
