@@ -56,13 +56,19 @@ class PhotometricSettings:
     """Surface points are the texels of a texture of this width and height."""
     lowest_cm: float = -1.6
     """Surface points lie above this height of the head frame: over the upper lip, with the nose."""
+    highest_cm: float = 5.5
+    """And below this, with the brows: a fringe lies before the skin, and its edge would be followed as if on it."""
+    landmark_noise: float = 1.4
+    """Landmarks understate how far a head turns, in every frame alike: beside the pixels they count as this many times
+    noisier than among themselves."""
     eye_margin: float = 1.25
     """Points inside the eye's outline, enlarged by this, are left out: lids and gaze move by themselves."""
-    facing: float = 0.35
-    """Points are used where the cosine between surface normal and view is above this."""
+    facing: float = 0.5
+    """Points are used where the cosine between surface normal and view is above this: the shade of slanting skin stays
+    with the light while the head turns."""
     fine_blur: float = 0.9
     """Standard deviation of the blur that makes gradients reliable, px."""
-    coarse_blur: float = 0.035
+    coarse_blur: float = 0.015
     """Structure coarser than this share of the face's height is light and shade, and is taken out."""
     iterations: int = 12
     """Gauss-Newton steps of all frames."""
@@ -76,7 +82,7 @@ class PhotometricSettings:
     """How far the depth differs from the landmarks' in each of the smoothest patterns; less in rougher ones."""
     depth_independent_frames: float = 10.0
     """Frames look alike: a clip counts as at most this many when the depth is found."""
-    variance_floor: float = 1.5
+    variance_floor: float = 0.3
     """Grey levels of noise that every point has at least."""
     huber: float = 1.0
     """Differences beyond this many deviations count linearly."""
@@ -293,7 +299,10 @@ def refine_poses(
     the system's folder for temporary files, which may be memory).
     """
     settings = settings or PhotometricSettings()
-    points = upper_face_points(face, shape_cm, settings.texture_px, settings.lowest_cm, settings.eye_margin)
+    landmarks = replace(landmarks, noise_px=settings.landmark_noise * landmarks.noise_px)
+    points = upper_face_points(
+        face, shape_cm, settings.texture_px, settings.lowest_cm, settings.highest_cm, settings.eye_margin
+    )
     modes, roughness = depth_modes(face, settings.depth_modes, settings.lowest_cm)
     used = np.flatnonzero(np.isfinite(landmarks.points_px).all(axis=(1, 2)))
     depth_frames = set(used[np.linspace(0, len(used) - 1, min(settings.depth_frames, len(used))).astype(int)].tolist())

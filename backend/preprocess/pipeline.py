@@ -38,7 +38,7 @@ STORED_BYTES_PER_PIXEL = 1.3
 """Frame and region map together, as PNG; grainy footage takes half as much again."""
 PLATE_SAMPLES = 48
 """Frames, spread over the clip, that are matted to find the background plate."""
-VERSIONS = {"face": 1, "frames": 1, "camera": 3, "background": 3, "regions": 3, "body": 1, "audio": 1, "sync": 2}
+VERSIONS = {"face": 1, "frames": 1, "camera": 4, "background": 3, "regions": 3, "body": 1, "audio": 1, "sync": 2}
 """Raised when a stage's code changes what it writes, so that older folders do it again."""
 
 REC709_TRANSFERS, HDR_TRANSFERS = (1, 6, 14, 15), (16, 18)

@@ -32,12 +32,12 @@ class SurfacePoints:
 
 
 def upper_face_points(
-    face: CanonicalFace, shape_cm: np.ndarray, texture_px: int, lowest_cm: float, eye_margin: float
+    face: CanonicalFace, shape_cm: np.ndarray, texture_px: int, lowest_cm: float, highest_cm: float, eye_margin: float
 ) -> SurfacePoints:
     """The texels of the upper face as points on the personal mesh `shape_cm` (468, 3).
 
-    texture_px: width and height of the texture; lowest_cm: height in the head frame above which points are taken;
-    eye_margin: points inside the eyes' outlines, enlarged by this, are left out.
+    texture_px: width and height of the texture; lowest_cm, highest_cm: heights in the head frame between which points
+    are taken; eye_margin: points inside the eyes' outlines, enlarged by this, are left out.
     """
     size = texture_px
     texel_triangle = np.full((size, size), -1, np.int32)
@@ -55,7 +55,7 @@ def upper_face_points(
     texels = np.stack([columns, rows], axis=1) + 0.5
     shares = _barycentric(texels, a, b, c)
     canonical = np.einsum("nk,nkd->nd", shares, face.vertices[triangles])
-    kept = (canonical[:, 1] > lowest_cm) & (shares > -0.2).all(axis=1)
+    kept = (canonical[:, 1] > lowest_cm) & (canonical[:, 1] < highest_cm) & (shares > -0.2).all(axis=1)
     shares, triangles, texels = shares[kept], triangles[kept], texels[kept]
     positions = np.einsum("nk,nkd->nd", shares, shape_cm[triangles])
     edges = shape_cm[triangles[:, 1:]] - shape_cm[triangles[:, :1]]

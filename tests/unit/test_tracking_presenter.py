@@ -6,16 +6,20 @@ from presenter_truth import pose_errors
 
 from backend.media.decode import probe
 from backend.preprocess.pipeline import preprocess
-from backend.presenter.make import draw_clip
+from backend.presenter.make import FOOTAGE_TEXT, draw_clip
 from backend.settings import PreprocessSettings
 from shared.jobs import Reporter
 
+SENTENCE = "Papa bought a map, and we sail before five in the morning."
 
-@pytest.fixture(scope="module")
-def tracked(tmp_path_factory):
+
+@pytest.fixture(scope="module", params=[(FOOTAGE_TEXT, 0), (SENTENCE, 0), (SENTENCE, 3)], ids=["demo", "0", "3"])
+def tracked(request, tmp_path_factory):
+    """Subject, ground truth and file of the demo's footage, and of a sentence with two other motions of the head."""
+    text, seed = request.param
     folder = tmp_path_factory.mktemp("presenter")
     footage = folder / "presenter.mp4"
-    truth = draw_clip("Papa bought a map, and we sail before five in the morning.", footage)
+    truth = draw_clip(text, footage, seed=seed)
     return preprocess(footage, folder / "subject", PreprocessSettings(), Reporter()), truth, probe(footage)
 
 
@@ -25,10 +29,10 @@ def test_every_frame_of_the_presenter_is_found(tracked):
     assert (subject.track().confidence > 0).all()
 
 
-def test_rotation_is_found_within_a_degree_and_translation_within_three_percent_of_depth(tracked):
+def test_rotation_is_within_a_degree_and_translation_within_three_percent_of_depth_in_every_frame(tracked):
     subject, truth, _ = tracked
     rotation, translation = pose_errors(subject.track().camera_from_head, truth.camera_from_head)
-    assert rotation.mean() < 1.0
+    assert rotation.max() < 1.0
     assert translation.max() < 0.03
 
 
