@@ -20,8 +20,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 SOURCES = Path(__file__).parent / "src"
-PER_INSTRUCTION_SET = ("harmonics", "project", "project_backward", "blend", "ssim", "planes", "kernel_table")
-ONCE = ("thread_pool", "dispatch", "bins", "frame", "api_raster", "api_ssim", "api_planes")
+PER_INSTRUCTION_SET = (
+    *("harmonics", "project", "project_backward", "blend", "ssim", "planes", "field", "pose"),
+    "kernel_table",
+)
+ONCE = (
+    *("thread_pool", "dispatch", "bins", "frame", "plane_cells", "body_motion"),
+    *("api_raster", "api_ssim", "api_planes", "api_field", "api_pose"),
+)
 FLAGS = ("-std=c++17", "-O3", "-fno-math-errno", "-ffp-contract=fast", "-fvisibility=hidden", "-Wall", "-Wextra")
 AVX2_FLAGS = ("-mavx2", "-mfma", "-mbmi2", "-mpopcnt")
 COMPILE_TIMEOUT_S = 1200

@@ -83,4 +83,5 @@ def check(status: int) -> None:
 def _open(path: Path) -> ctypes.CDLL:
     library = ctypes.CDLL(str(path))
     library.talker_kernels_name.restype = ctypes.c_char_p
+    library.talker_field_kept.restype = ctypes.c_int64
     return library

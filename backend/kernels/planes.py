@@ -11,7 +11,7 @@ from torch.autograd.function import once_differentiable
 from . import library
 
 
-class _Planes(ctypes.Structure):
+class Planes(ctypes.Structure):
     """talker_planes of api.h."""
 
     _fields_ = (
@@ -49,9 +49,9 @@ class _Encode(torch.autograd.Function):
         levels = [level.contiguous() for level in levels]
         features, count = levels[0].shape[1], len(levels)
         out = torch.empty(len(points), count * 3 * features)
-        sizes = torch.tensor([level.shape[-1] for level in levels], dtype=torch.int32)
+        sizes = sizes_of(levels)
         status = library.load().talker_planes_forward(
-            ctypes.byref(_planes(box, sizes, features)), _pointers(levels), ctypes.c_void_p(out.data_ptr())
+            ctypes.byref(describe(box, sizes, features)), pointers(levels), ctypes.c_void_p(out.data_ptr())
         )
         library.check(status)
         ctx.save_for_backward(*box, sizes)
@@ -67,17 +67,18 @@ class _Encode(torch.autograd.Function):
         upstream = upstream.contiguous()
         gradients = [torch.empty(shape) for shape in ctx.shapes]
         status = library.load().talker_planes_backward(
-            ctypes.byref(_planes(box, sizes, ctx.shapes[0][1])),
+            ctypes.byref(describe(box, sizes, ctx.shapes[0][1])),
             ctypes.c_void_p(upstream.data_ptr()),
-            _pointers(gradients),
+            pointers(gradients),
         )
         library.check(status)
         return None, None, None, *gradients
 
 
-def _planes(box: tuple[Tensor, ...] | list[Tensor], sizes: Tensor, features: int) -> _Planes:
+def describe(box: tuple[Tensor, ...] | list[Tensor], sizes: Tensor, features: int) -> Planes:
+    """The library's view of points, low and high corner, and levels of these sizes. The tensors must outlive it."""
     points, low, high = box
-    return _Planes(
+    return Planes(
         len(points),
         points.data_ptr(),
         low.data_ptr(),
@@ -89,5 +90,11 @@ def _planes(box: tuple[Tensor, ...] | list[Tensor], sizes: Tensor, features: int
     )
 
 
-def _pointers(tensors: list[Tensor]) -> ctypes.Array:
+def sizes_of(levels: list[Tensor]) -> Tensor:
+    """(L,) the levels' resolutions, int32."""
+    return torch.tensor([level.shape[-1] for level in levels], dtype=torch.int32)
+
+
+def pointers(tensors: list[Tensor]) -> ctypes.Array:
+    """Where the tensors lie. They must outlive it."""
     return (ctypes.c_void_p * len(tensors))(*(tensor.data_ptr() for tensor in tensors))

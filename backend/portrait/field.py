@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from backend.kernels import field, planes
 from backend.portrait.gaussians import GaussianSet
 from backend.portrait.head import quaternion_multiply
 from backend.portrait.planes import TriPlane
@@ -60,19 +61,32 @@ class ModeField(nn.Module):
         """(N, hidden) what the modes are made of at points (N, 3), head cm: all that depends on the canonical shape."""
         return self.trunk(self.encoder(points))
 
-    def pose(self, read: Tensor, drive: Tensor) -> Tensor:
-        """(N, outputs) deformation under a drive (D,), from what `read` gave."""
+    def posed_head(self, drive: Tensor) -> Tensor:
+        """(outputs, hidden) what turns the read into the deformation under a drive (D,)."""
         weights = self.linear(drive)
         if self.curve is not None:
             weights = weights + self.curve(drive)
         # The modes are linear in what was read: weighing their matrices first, not their values at every point, saves
         # nearly all of the arithmetic of a step.
         modes = self.head.weight.view(self.modes, -1)
-        return functional.linear(read, (weights @ modes).view(self.outputs, -1))
+        return (weights @ modes).view(self.outputs, -1)
+
+    def pose(self, read: Tensor, drive: Tensor) -> Tensor:
+        """(N, outputs) deformation under a drive (D,), from what `read` gave."""
+        return functional.linear(read, self.posed_head(drive))
 
     def forward(self, points: Tensor, drive: Tensor) -> Tensor:
         """(N, outputs) deformation of points (N, 3) under a drive (D,)."""
         return self.pose(self.read(points), drive)
+
+    def change(self, points: Tensor, drive: Tensor) -> Tensor:
+        """As `forward`, in one go by the compiled kernel where it serves: for a field that learns."""
+        if not planes.serves(points, list(self.encoder.levels)):
+            return self(points, drive)
+        first, second = self.trunk[0], self.trunk[2]
+        layers = (first.weight, first.bias, second.weight, second.bias)
+        encoder = self.encoder
+        return field.change(points, encoder.low, encoder.high, list(encoder.levels), layers, self.posed_head(drive))
 
 
 class GatedNetField(nn.Module):
@@ -107,6 +121,10 @@ class GatedNetField(nn.Module):
     def forward(self, points: Tensor, drive: Tensor) -> Tensor:
         """(N, outputs) deformation of points (N, 3) under the joined drives (D,)."""
         return self.pose(self.read(points), drive)
+
+    def change(self, points: Tensor, drive: Tensor) -> Tensor:
+        """As `forward`: for a field that learns."""
+        return self(points, drive)
 
 
 def deform(gaussians: GaussianSet, change: Tensor) -> Deformed:

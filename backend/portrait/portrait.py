@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +14,14 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from backend.portrait.audio_code import AudioCode
+from backend.portrait.canonical import CanonicalReads
 from backend.portrait.condition import CurveProjection
 from backend.portrait.facial import JawMotion, make_field
-from backend.portrait.field import Deformed, deform
+from backend.portrait.frame import Drive, PortraitFrame, PortraitSizes
 from backend.portrait.gaussians import GaussianSet
-from backend.portrait.head import motion_features, quaternion_from_matrix, quaternion_multiply
+from backend.portrait.head import motion_features, quaternion_from_matrix
 from backend.portrait.oral import oral_drive
+from backend.portrait.posing import Part, pose_parts
 from backend.portrait.torso import TorsoMotion
 from backend.raster.rasterize import rasterize
 from backend.settings import PortraitSettings
@@ -33,58 +35,6 @@ EMPTY_DEPTH_CM = layout.DEPTH_EMPTY * 100.0
 VISIBLE_ALPHA = 1.0 / 255.0
 HEAD_MOTION_WIDTH = 6
 MEL_BANDS = 80
-
-
-@dataclass(frozen=True)
-class PortraitSizes:
-    """Lengths of a portrait's arrays, so that a saved one can be opened without its subject."""
-
-    face: int
-    oral: int
-    torso: int
-    curves: int
-    speech_components: int
-    upper_components: int
-    lips: int
-    body: int = 0
-    """Body curves (subject.Track.body) that move the torso beside the head's motion."""
-
-
-@dataclass
-class Drive:
-    """What moves a portrait through T frames."""
-
-    curves: Tensor
-    """(T, K) performance curves, in the portrait's order of names."""
-    poses: Tensor
-    """(T, 4, 4) camera_from_head, cm."""
-    rotations: Tensor
-    """(T, 4) the poses' rotations as quaternions."""
-    motion: Tensor
-    """(T, M) motion of head and body as the torso sees it."""
-    audio: Tensor | None = None
-    """(T, W, taps, bands) log-mel windows, where the portrait is driven by audio."""
-
-    def __len__(self) -> int:
-        return len(self.poses)
-
-
-@dataclass
-class PortraitFrame:
-    """A drawn frame: tensors while training, numpy arrays from `Portrait.render_frame`. H, W its size."""
-
-    rgb: Tensor | np.ndarray
-    """(H, W, 3) display-referred RGB, premultiplied by alpha."""
-    alpha: Tensor | np.ndarray
-    """(H, W) coverage in [0, 1)."""
-    depth: Tensor | np.ndarray
-    """(H, W) expected planar depth, cm; EMPTY_DEPTH_CM where alpha is below 1/255. While training: premultiplied."""
-    mattes: Tensor | np.ndarray | None
-    """(H, W, 4) coverage by region (layout.REGION_NAMES); they sum to alpha."""
-
-    def over(self, background: Tensor | np.ndarray) -> Tensor | np.ndarray:
-        """(H, W, 3) the frame composited over a background (H, W, 3) in [0, 1]."""
-        return self.rgb + (1 - self.alpha)[..., None] * background
 
 
 class Portrait(nn.Module):
@@ -119,7 +69,7 @@ class Portrait(nn.Module):
         )  # fmt: skip
         motion_width = HEAD_MOTION_WIDTH * len(settings.motion_windows_s)
         self.torso_motion = TorsoMotion(settings, motion_width, sizes.body) if sizes.torso else None
-        self._canonical: dict[str, Tensor] = {}
+        self._reads = CanonicalReads()
 
     # What drives it
 
@@ -194,60 +144,40 @@ class Portrait(nn.Module):
         """Draw frame `index` of a drive. Returns the frame (depth premultiplied) and the facial deformation (N, 9 or
         12), None when `deformed` is off and the head keeps its canonical shape. `torso` draws neck and shoulders,
         `mattes` their region coverage."""
-        face, oral, facial = self._head(drive, index, deformed)
-        pose, turn = drive.poses[index], drive.rotations[index]
-        means = [part.means @ pose[:3, :3].T + pose[:3, 3] for part in (face, oral)]
-        rotations = [quaternion_multiply(turn, part.rotations) for part in (face, oral)]
-        scales = [part.log_scales.exp() for part in (face, oral)]
-        colours = [torch.sigmoid(part.colour_logits) for part in (face, oral)]
-        sets = [self.face, self.oral]
+        face, oral, facial = self._head_changes(drive, index, deformed)
+        parts = [Part(self.face, face), Part(self.oral, oral)]
         if torso and self.torso_motion is not None:
-            torso_means, torso_rotations = self.torso_motion(
-                self.torso, self._read("torso", self.torso_motion.field, self.torso), drive.motion[index],
-                self.rest_pose, self.rest_rotation, pose, turn,
-            )  # fmt: skip
-            means.append(torso_means)
-            rotations.append(torso_rotations)
-            scales.append(self.torso.log_scales.exp())
-            colours.append(self.torso.colours)
-            sets.append(self.torso)
-        features = torch.cat(colours)
-        if mattes:
-            features = torch.cat((features, torch.cat([part.matte_features for part in sets])), dim=1)
+            motion = self.torso_motion.drive(drive.motion[index])
+            change = self._reads.change("torso", self.torso_motion.field, self.torso, motion)
+            parts.append(Part(self.torso, change, self.torso_motion, self.torso_motion.body(motion)))
+        posed = pose_parts(
+            parts, drive.poses[index], drive.rotations[index], self.rest_pose, self.rest_rotation, mattes
+        )
         out = rasterize(
-            torch.cat(means), torch.cat(rotations), torch.cat(scales), torch.cat([part.opacities for part in sets]),
-            features, torch.eye(4), intrinsics, engine=engine, threads=threads,
+            posed.means, posed.quaternions, posed.scales, posed.opacities, posed.features, torch.eye(4),
+            intrinsics, engine=engine, threads=threads,
         )  # fmt: skip
-        frame = PortraitFrame(out.features[..., :3], out.alpha, out.depth, out.features[..., 3:] if mattes else None)
-        return frame, facial
+        if not mattes:
+            return PortraitFrame(out.features, out.alpha, out.depth, None), facial
+        rgb, coverage = out.features.split((3, posed.features.shape[1] - 3), dim=-1)
+        return PortraitFrame(rgb, out.alpha, out.depth, coverage), facial
 
-    def _head(self, drive: Drive, index: int, deformed: bool) -> tuple[Deformed, Deformed, Tensor | None]:
+    def _head_changes(
+        self, drive: Drive, index: int, deformed: bool
+    ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        """What the fields change of face and mouth, and the face's again for whoever watches it."""
         if not deformed:
-            face, oral = (
-                Deformed(part.means, part.rotations, part.log_scales, part.colour_logits)
-                for part in (self.face, self.oral)
-            )
-            return face, oral, None
+            return None, None, None
         curves = drive.curves[index]
         speech = self.speech(curves) if self.audio is None else self.audio(drive.audio[index])
         facial_drive = torch.cat((speech, self.upper(curves)))
-        facial = self.facial_field.pose(self._read("face", self.facial_field, self.face), facial_drive)
-        moved = self.oral_field.pose(
-            self._read("oral", self.oral_field, self.oral), oral_drive(speech, self.jaw, facial)
-        )
-        return deform(self.face, facial), deform(self.oral, moved), facial
-
-    def _read(self, name: str, field: nn.Module, gaussians: GaussianSet) -> Tensor:
-        """What a field reads at the canonical positions; kept between frames while nothing trains."""
-        if torch.is_grad_enabled() or self.training:
-            return field.read(gaussians.means)
-        if name not in self._canonical:
-            self._canonical[name] = field.read(gaussians.means)
-        return self._canonical[name]
+        facial = self._reads.change("face", self.facial_field, self.face, facial_drive)
+        moved = self._reads.change("oral", self.oral_field, self.oral, oral_drive(speech, self.jaw, facial))
+        return facial, moved, facial
 
     def train(self, mode: bool = True) -> Portrait:
         """Switch between training and drawing; forgets what was kept of the canonical shape."""
-        self._canonical = {}
+        self._reads.forget()
         return super().train(mode)
 
     @torch.no_grad()

@@ -14,6 +14,8 @@ from backend.settings import PortraitSettings
 NECK_TOP_BELOW_CHIN_CM = 2.0
 """Where head and body have equal say at the start."""
 NECK_SOFTNESS_CM = 1.2
+TURN_SCALE = 0.05
+"""Radians in the unit of the body's turn: turn and shift (cm) then learn at rates that suit both."""
 MOTION_LIMIT = 6.0
 """Head motion beyond so many standard deviations of the footage's moves the body no further."""
 LEAST_VARIANCE = 1e-3
@@ -63,7 +65,7 @@ class TorsoMotion(nn.Module):
         self.whitening.copy_(vectors / values.sqrt() / scale[:, None])
 
     def with_body(self, motion: Tensor, body: Tensor | None) -> Tensor:
-        """(T, D) what `forward` takes: head motion (T, head_width) (head.motion_features) and the body's (T,
+        """(T, D) what `drive` takes: head motion (T, head_width) (head.motion_features) and the body's (T,
         body_width); where that is None, as the head's motion has it."""
         if not self.body_width:
             return motion
@@ -93,14 +95,33 @@ class TorsoMotion(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Means (N, 3) cm and rotations (N, 4) in the camera.
 
-        read: what the field reads at the Gaussians; motion (D,); rest_pose and pose (4, 4) camera_from_head with their
-        rotations as quaternions (4,).
+        read: what the field reads at the Gaussians; motion (D,); the rest as `hang`.
         """
         drive = self.drive(motion)
         rest = gaussians.means + self.field.pose(read, drive)
-        weight = self.head_weight(gaussians.means)[:, None]
         body = self.body(drive)
-        turn, shift = 0.05 * body[:3], body[3:]
+        return self.hang(
+            gaussians.means, rest, gaussians.rotations, body, rest_pose, rest_rotation, pose, head_rotation
+        )
+
+    def hang(
+        self,
+        points: Tensor,
+        rest: Tensor,
+        rotations: Tensor,
+        body: Tensor,
+        rest_pose: Tensor,
+        rest_rotation: Tensor,
+        pose: Tensor,
+        head_rotation: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """Means (N, 3) cm and rotations (N, 4) in the camera.
+
+        points, rest: canonical positions before and after the field's change (N, 3); rotations (N, 4); body (6,) as
+        `body` makes it of a drive; rest_pose and pose (4, 4) camera_from_head with their rotations as quaternions (4,).
+        """
+        weight = self.head_weight(points)[:, None]
+        turn, shift = TURN_SCALE * body[:3], body[3:]
         centre = rest_pose[:3, :3] @ self.centre + rest_pose[:3, 3]
         resting = rest @ rest_pose[:3, :3].T + rest_pose[:3, 3]
         with_body = (resting - centre) @ rotation_from_vector(turn).T + centre + shift
@@ -109,7 +130,7 @@ class TorsoMotion(nn.Module):
         body_rotation = quaternion_multiply(quaternion_from_vector(turn), rest_rotation)
         toward = torch.where((body_rotation * head_rotation).sum() < 0, -head_rotation, head_rotation)
         blend = body_rotation + weight * (toward - body_rotation)
-        return means, quaternion_multiply(blend, gaussians.rotations)
+        return means, quaternion_multiply(blend, rotations)
 
 
 def fit_following(motion: Tensor, body: Tensor) -> Tensor:

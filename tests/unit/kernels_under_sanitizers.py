@@ -166,6 +166,92 @@ def encoding(lib: ctypes.CDLL, rng: np.random.Generator, count: int, sizes: tupl
     assert np.isfinite(levels[0]).all()
 
 
+class Field(ctypes.Structure):
+    _fields_ = (
+        *(("encoding", Planes), ("levels", ctypes.c_void_p), ("hidden", ctypes.c_int32), ("outputs", ctypes.c_int32)),
+        *((f"array{i}", ctypes.c_void_p) for i in range(5)),
+    )
+
+
+class FieldGradient(ctypes.Structure):
+    _fields_ = tuple((f"array{i}", ctypes.c_void_p) for i in range(6))
+
+
+def deforming(
+    lib: ctypes.CDLL, rng: np.random.Generator, count: int, size: int, features: int, hidden: int, outputs: int
+) -> None:
+    points, box = exact(rng.random((count, 3))), exact(np.array([[0, 0, 0], [1, 1, 1]]))
+    points[rng.random(points.shape) < 0.1] = np.nan
+    level, sizes, inputs = exact(rng.random((3, features, size, size))), np.array([size], np.int32), 3 * features
+    shapes = ((hidden, inputs), (hidden,), (hidden, hidden), (hidden,), (outputs, hidden))
+    layers = [exact(rng.standard_normal(shape)) for shape in shapes]
+    levels = (ctypes.c_void_p * 1)(address(level))
+    planes = Planes(count, address(points), address(box), address(box) + 12, address(sizes), 1, features, 2)
+    field = Field(planes, ctypes.addressof(levels), hidden, outputs, *map(address, layers))
+    lib.talker_field_kept.restype = ctypes.c_int64
+    kept = np.empty(lib.talker_field_kept(ctypes.byref(field)), np.float32)
+    change = np.empty((count, outputs), np.float32)
+    places = ctypes.c_void_p(address(kept)), ctypes.c_void_p(address(change))
+    assert lib.talker_field_forward(ctypes.byref(field), *places) == 0
+    assert np.isfinite(change).all()
+    gradients = [np.empty_like(array) for array in (level, *layers)]
+    level_gradients = (ctypes.c_void_p * 1)(address(gradients[0]))
+    out = FieldGradient(ctypes.addressof(level_gradients), *map(address, gradients[1:]))
+    assert lib.talker_field_backward(ctypes.byref(field), *places, ctypes.byref(out)) == 0
+    assert all(np.isfinite(gradient).all() for gradient in gradients)
+
+
+class Neck(ctypes.Structure):
+    _fields_ = (*((f"array{i}", ctypes.c_void_p) for i in range(6)), ("turn_scale", ctypes.c_float))
+
+
+class PoseSet(ctypes.Structure):
+    _fields_ = (
+        ("count", ctypes.c_int64),
+        *((f"array{i}", ctypes.c_void_p) for i in range(7)),
+        ("neck", ctypes.POINTER(Neck)),
+        ("change_width", ctypes.c_int32),
+    )
+
+
+class PoseArrays(ctypes.Structure):
+    _fields_ = (*((f"array{i}", ctypes.c_void_p) for i in range(5)), ("channels", ctypes.c_int64))
+
+
+class PoseGradient(ctypes.Structure):
+    _fields_ = tuple((f"array{i}", ctypes.c_void_p) for i in range(9))
+
+
+def posing(lib: ctypes.CDLL, rng: np.random.Generator, counts: tuple[int, ...], width: int, channels: int) -> None:
+    """Sets of which the last hangs at a neck, forward and backward, with unsound numbers among them."""
+    alive, sets, gradients = [], (PoseSet * len(counts))(), (PoseGradient * len(counts))()
+    motion = exact(np.eye(4)), exact(rng.standard_normal(4))
+    for index, count in enumerate(counts):
+        shapes = ((count, 3), (count, 4), (count, 3), (count,), (count, 3), (count, width))
+        arrays = spoil(rng, [rng.standard_normal(shape) for shape in shapes[:5]]) + [exact(rng.random(shapes[5]))]
+        mattes, learned = rng.integers(-9, 9, count), [np.empty_like(array) for array in arrays]
+        body = [exact(rng.random(shape)) for shape in (6, 3, (4, 4), 4, 1, 1)]
+        by_body = [np.empty(size, np.float32) for size in (6, 1, 1)]
+        neck = ctypes.pointer(Neck(*map(address, body), 0.05)) if index + 1 == len(counts) else None
+        change = address(arrays[5]) if width else None
+        sets[index] = PoseSet(count, *map(address, arrays[:5]), change, address(mattes), neck, width)
+        gradients[index] = PoseGradient(
+            *map(address, learned[:5]), change and address(learned[5]), *map(address, by_body)
+        )
+        alive += [arrays, mattes, learned, body, by_body]
+    total = sum(counts)
+    shapes = ((total, 3), (total, 4), (total, 3), (total,), (total, channels))
+    posed = [np.empty(shape, np.float32) for shape in shapes]
+    upstream = [exact(rng.standard_normal(shape)) for shape in shapes]
+    head = (ctypes.c_void_p * 2)(*map(address, motion))
+    outputs, up = (PoseArrays(*map(address, arrays), channels) for arrays in (posed, upstream))
+    call = sets, len(counts), ctypes.byref(head), 2
+    assert lib.talker_pose_forward(*call, ctypes.byref(outputs)) == 0
+    assert lib.talker_pose_backward(*call, ctypes.byref(outputs), ctypes.byref(up), gradients) == 0
+    if channels > 3:
+        assert set(np.unique(posed[4][:, 3:])) <= {0.0, 1.0}
+
+
 def main() -> None:
     lib = ctypes.CDLL(sys.argv[1])
     rng = np.random.default_rng(0)
@@ -191,6 +277,10 @@ def main() -> None:
         similarity(lib, rng, width, height)
     for count, sizes, features in ((0, (4,), 4), (700, (1, 3, 16), 4), (600, (5,), 12), (100, (2, 7), 3)):
         encoding(lib, rng, count, sizes, features)
+    for case in ((0, 4, 4, 8, 3), (1, 1, 1, 1, 1), (131, 5, 3, 10, 9), (300, 8, 12, 64, 12)):
+        deforming(lib, rng, *case)
+    for counts, width, channels in (((1, 7, 9), 12, 7), ((300, 0, 257), 9, 3), ((8, 16, 5), 3, 5), ((3, 4), 0, 7)):
+        posing(lib, rng, counts, width, channels)
     assert drawn > 100
     lib.talker_kernels_name.restype = ctypes.c_char_p
     print("clean", lib.talker_kernels_name().decode())

@@ -74,6 +74,76 @@ TALKER_EXPORT int talker_planes_forward(const talker_planes*, const float* const
 /* Gradients of every level from those of the outputs; every array is overwritten. */
 TALKER_EXPORT int talker_planes_backward(const talker_planes*, const float* gradients, float* const* level_gradients);
 
+/* A deformation field: features of points, read from planes, through two hidden layers with rectifiers and a last matrix
+   without bias, to `outputs` changes of every point. Weights are (outputs, inputs), row-major. */
+typedef struct {
+    talker_planes encoding;
+    const float* const* levels;
+    int32_t hidden, outputs;
+    const float *first, *first_bias, *second, *second_bias, *head;
+} talker_field;
+
+typedef struct {
+    float* const* levels;
+    float *first, *first_bias, *second, *second_bias, *head;
+} talker_field_gradient;
+
+/* Floats that the forward pass leaves for the backward pass; 0 for a field that neither accepts. */
+TALKER_EXPORT int64_t talker_field_kept(const talker_field*);
+
+TALKER_EXPORT int talker_field_forward(const talker_field*, float* kept, float* change);
+
+/* `kept` is what the forward pass left. Every array of the gradient is overwritten. */
+TALKER_EXPORT int talker_field_backward(const talker_field*, const float* kept, const float* change_gradient,
+                                        const talker_field_gradient*);
+
+/* The head's motion into the camera: pose (4, 4) row-major and its rotation as a quaternion (w, x, y, z). */
+typedef struct {
+    const float *pose, *rotation;
+} talker_head_motion;
+
+/* What a set follows beside the head: a body that turns about its centre by the rotation vector body[0..2] * turn_scale and
+   shifts by body[3..5], seen from where the head rests. Every point follows the head by
+   sigmoid((y - neck_y) exp(-neck_log_softness)), with its canonical y, and else the body. */
+typedef struct {
+    const float *body, *centre, *rest_pose, *rest_rotation; /* (6), (3), (4, 4), (4) */
+    const float *neck_y, *neck_log_softness;
+    float turn_scale;
+} talker_neck;
+
+/* Canonical Gaussians. `change` (count, change_width): position, half angles about the head's axes, log scale, colour logit,
+   as many as change_width (0, 3, 6, 9, 12) says. `mattes` (count) numbers; `neck` null: rigid with the head. */
+typedef struct {
+    int64_t count;
+    const float *means, *rotations, *log_scales, *opacity_logits, *colour_logits; /* (count, 3 | 4 | 3 | 1 | 3) */
+    const float* change;
+    const int64_t* mattes;
+    const talker_neck* neck;
+    int32_t change_width;
+} talker_pose_set;
+
+/* What the rasteriser takes, or its gradient: all sets, one after the other. Features are the colours and, with more
+   than three channels, as many one-hot mattes. */
+typedef struct {
+    float *means, *quaternions, *scales, *opacities, *features;
+    int64_t channels;
+} talker_pose_arrays;
+
+/* Gradients of a set, all overwritten. `means` null: none is wanted; `change` may be null by itself. `body` (6), `neck_y` and
+   `neck_log_softness` belong to a set with a neck. */
+typedef struct {
+    float *means, *rotations, *log_scales, *opacity_logits, *colour_logits, *change;
+    float *body, *neck_y, *neck_log_softness;
+} talker_pose_gradient;
+
+TALKER_EXPORT int talker_pose_forward(const talker_pose_set*, int32_t set_count, const talker_head_motion*,
+                                      int32_t threads, const talker_pose_arrays* out);
+
+/* `posed` is what the forward pass made; `out` has one entry for every set. */
+TALKER_EXPORT int talker_pose_backward(const talker_pose_set*, int32_t set_count, const talker_head_motion*,
+                                       int32_t threads, const talker_pose_arrays* posed,
+                                       const talker_pose_arrays* gradients, const talker_pose_gradient* out);
+
 /* The instruction set in use: "avx2" or "portable". */
 TALKER_EXPORT const char* talker_kernels_name(void);
 

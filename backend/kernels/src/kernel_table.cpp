@@ -22,6 +22,12 @@ void ssim_gradient_band(const SsimChannel&, int, int, float*);
 void read_plane(const PlanePoints&, const FeaturePlane&, int64_t, int64_t, float*);
 void add_to_plane(const PlanePoints&, const FeaturePlane&, const float*);
 
+void field_block(const FieldNet&, int, const FieldRows&, float*);
+void field_block_backward(const FieldNet&, int, const FieldRows&, const float*, float*, const FieldGradient&, float*);
+
+void pose_block(const PoseSet&, int64_t, const PoseOutput&);
+void pose_block_backward(const PoseSet&, int64_t, const PoseOutput&, const PoseUpstream&, const PoseGradient&, double*);
+
 extern const Kernels table;
 const Kernels table = {TALKER_NAME(TALKER_ISA),
                        shade_block,
@@ -33,6 +39,10 @@ const Kernels table = {TALKER_NAME(TALKER_ISA),
                        ssim_band,
                        ssim_gradient_band,
                        read_plane,
-                       add_to_plane};
+                       add_to_plane,
+                       field_block,
+                       field_block_backward,
+                       pose_block,
+                       pose_block_backward};
 
 }  // namespace talker::TALKER_ISA

@@ -1,7 +1,9 @@
 // The stages that are compiled once for every instruction set, and the choice between them.
 #pragma once
 
+#include "field.h"
 #include "planes.h"
+#include "pose.h"
 #include "splat.h"
 #include "ssim.h"
 
@@ -61,6 +63,17 @@ struct Kernels {
     // One plane's features of points [begin, end); and the sum of all points' gradients in a plane.
     void (*read_plane)(const PlanePoints&, const FeaturePlane&, int64_t begin, int64_t end, float* outputs);
     void (*add_to_plane)(const PlanePoints&, const FeaturePlane&, const float* gradients);
+
+    // The net of a field for a block of points whose features are there: rows x outputs changes; and its gradients. Every
+    // array of the gradient is overwritten; `feature_gradient` has rows of padded(inputs).
+    void (*field_block)(const FieldNet&, int rows, const FieldRows& kept, float* change);
+    void (*field_block_backward)(const FieldNet&, int rows, const FieldRows& kept, const float* change_gradient,
+                                 float* scratch, const FieldGradient&, float* feature_gradient);
+
+    // Block `block` of a set of Gaussians for the rasteriser; and the gradients, with `body_sums` for a set that has a body.
+    void (*pose_block)(const PoseSet&, int64_t block, const PoseOutput&);
+    void (*pose_block_backward)(const PoseSet&, int64_t block, const PoseOutput& posed, const PoseUpstream&,
+                                const PoseGradient&, double* body_sums);
 };
 
 // The best for this machine; TALKER_KERNELS=portable in the environment forces the portable one.

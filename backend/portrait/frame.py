@@ -1,0 +1,60 @@
+"""What goes into a portrait and comes out of it: the lengths of its arrays, what drives it, and a drawn frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class PortraitSizes:
+    """Lengths of a portrait's arrays, so that a saved one can be opened without its subject."""
+
+    face: int
+    oral: int
+    torso: int
+    curves: int
+    speech_components: int
+    upper_components: int
+    lips: int
+    body: int = 0
+    """Body curves (subject.Track.body) that move the torso beside the head's motion."""
+
+
+@dataclass
+class Drive:
+    """What moves a portrait through T frames."""
+
+    curves: Tensor
+    """(T, K) performance curves, in the portrait's order of names."""
+    poses: Tensor
+    """(T, 4, 4) camera_from_head, cm."""
+    rotations: Tensor
+    """(T, 4) the poses' rotations as quaternions."""
+    motion: Tensor
+    """(T, M) motion of head and body as the torso sees it."""
+    audio: Tensor | None = None
+    """(T, W, taps, bands) log-mel windows, where the portrait is driven by audio."""
+
+    def __len__(self) -> int:
+        return len(self.poses)
+
+
+@dataclass
+class PortraitFrame:
+    """A drawn frame: tensors while training, numpy arrays from `Portrait.render_frame`. H, W its size."""
+
+    rgb: Tensor | np.ndarray
+    """(H, W, 3) display-referred RGB, premultiplied by alpha."""
+    alpha: Tensor | np.ndarray
+    """(H, W) coverage in [0, 1)."""
+    depth: Tensor | np.ndarray
+    """(H, W) expected planar depth, cm; EMPTY_DEPTH_CM where alpha is below 1/255. While training: premultiplied."""
+    mattes: Tensor | np.ndarray | None
+    """(H, W, 4) coverage by region (layout.REGION_NAMES); they sum to alpha."""
+
+    def over(self, background: Tensor | np.ndarray) -> Tensor | np.ndarray:
+        """(H, W, 3) the frame composited over a background (H, W, 3) in [0, 1]."""
+        return self.rgb + (1 - self.alpha)[..., None] * background
