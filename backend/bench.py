@@ -24,7 +24,7 @@ from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES
 from backend.performance.speech import SpeechModel
 from backend.portrait.gaussians import FACE, ORAL, TORSO, GaussianSet, Seeds
 from backend.portrait.portrait import Drive, Portrait, PortraitSizes
-from backend.raster.rasterize import rasterize, require_engine
+from backend.raster.rasterize import engine_device, rasterize, require_engine
 from backend.settings import LearningRates, LossWeights, PortraitSettings, SpeechSettings
 from backend.train import objective
 from backend.train.data import Sample
@@ -73,11 +73,17 @@ def bench(
 
 def median_ms(run: Callable[[], object], seconds: float) -> float:
     """Median milliseconds of `run`, repeated for about `seconds`, but three times at least."""
-    run()
+
+    def finish() -> None:
+        run()
+        if torch.cuda.is_available():  # where calls return before their work is done
+            torch.cuda.synchronize()
+
+    finish()
     times: list[float] = []
     while len(times) < 3 or sum(times) < seconds:
         started = time.perf_counter()
-        run()
+        finish()
         times.append(time.perf_counter() - started)
     return round(1e3 * statistics.median(times), 3)
 
@@ -105,9 +111,12 @@ def shell(count: int, size: int, seed: int = 0) -> tuple[dict[str, Tensor], Intr
 
 def _raster_entry(engine: str, threads: int, gaussians: int, size: int, seconds: float) -> dict:
     scene, intrinsics = shell(gaussians, size)
+    device = engine_device(engine)
+    scene = {name: value.to(device) for name, value in scene.items()}
     learned = {name: value.clone().requires_grad_() for name, value in scene.items() if name != "camera_from_world"}
     leaves = list(learned.values())
-    target, target_depth = torch.rand(3, size, size).permute(1, 2, 0), torch.rand(size, size)
+    target = torch.rand(3, size, size, device=device).permute(1, 2, 0)
+    target_depth = torch.rand(size, size, device=device)
 
     def forward() -> None:
         with torch.no_grad():
@@ -125,12 +134,13 @@ def _raster_entry(engine: str, threads: int, gaussians: int, size: int, seconds:
 
 def _step_entry(engine: str, threads: int, gaussians: int, size: int, seconds: float) -> dict:
     """A whole training step: frame, composite, loss, gradients, optimiser."""
-    portrait = drawn_portrait(gaussians).train()
+    device = engine_device(engine)
+    portrait = drawn_portrait(gaussians).to(device).train()
     optimiser = make_optimiser(portrait, LearningRates())
     drive, intrinsics, weights = _nodding_drive(portrait, 8), portrait.intrinsics(size), LossWeights()
     mouth = slice(size * 5 // 8, size * 6 // 8)
-    sample = Sample(torch.rand(size, size, 3), torch.rand(size, size, 4) / 4, (mouth, mouth))
-    plate = torch.rand(size, size, 3)
+    rgb, regions, plate = (torch.rand(size, size, channels, device=device) for channels in (3, 4, 3))
+    sample = Sample(rgb, regions / 4, (mouth, mouth))
 
     def step() -> None:
         frame, facial = portrait(drive, 3, intrinsics, mattes=False, engine=engine, threads=threads)
@@ -146,7 +156,7 @@ def _step_entry(engine: str, threads: int, gaussians: int, size: int, seconds: f
 
 def _render_entries(engine: str, threads: int, gaussians: int, size: int, seconds: float) -> list[dict]:
     """A line from its sound to pictures in memory; to EXR files; to a movie."""
-    portrait = drawn_portrait(gaussians).eval()
+    portrait = drawn_portrait(gaussians).to(engine_device(engine)).eval()
     sound = _babble(LINE_S)
     speech = _babble_model(sound)
     frames = int(LINE_S * LINE_FPS)

@@ -25,6 +25,7 @@ from backend.performance.curves import CURVE_NAMES
 from backend.performance.speech import SPEECH_FILE, SpeechModel
 from backend.portrait.audio_code import audio_windows
 from backend.portrait.portrait import Drive, Portrait
+from backend.raster.rasterize import engine_device
 from backend.settings import RenderSettings
 from backend.subject import Subject
 from backend.train.speech import learn_speech
@@ -88,7 +89,7 @@ def _render(subject: Subject, audio: Path, out: Path, settings: RenderSettings, 
     report.phase("prepare the line")
     name = settings.model or subject.newest_model()
     folder = layout.model_folder(subject.root, name)
-    portrait = Portrait.open(folder)
+    portrait = Portrait.open(folder).to(engine_device(settings.engine))
     line = plan_line(subject, _speech_model(subject, folder, report), audio, settings, report)
     size = settings.size or subject.crop.width
     inputs = _inputs(subject, folder, name, audio)

@@ -21,6 +21,7 @@ from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES
 from backend.performance.speech import SpeechModel
 from backend.portrait.audio_code import audio_windows
 from backend.portrait.portrait import Drive, Portrait, PortraitFrame
+from backend.raster.rasterize import engine_device
 from backend.settings import EvaluateSettings
 from backend.subject import Subject, Track
 from shared import layout
@@ -59,7 +60,7 @@ def evaluate(
     settings = settings or EvaluateSettings()
     name = model_name or subject.newest_model()
     folder = layout.model_folder(subject.root, name)
-    portrait = Portrait.open(folder)
+    portrait = Portrait.open(folder).to(engine_device(settings.engine))
     training = _training_record(folder)
     track = subject.track()
     frames = held_out_frames(training, subject.frame_count, name)

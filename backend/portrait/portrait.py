@@ -111,20 +111,22 @@ class Portrait(nn.Module):
             raise ValueError("this portrait is driven by audio windows, and there are none")
         poses = np.asarray(poses, np.float64)
         motion = motion_features(
-            poses, self.rest_pose.double().numpy(), float(fps or self.fps), self.settings.motion_windows_s
+            poses, self.rest_pose.double().cpu().numpy(), float(fps or self.fps), self.settings.motion_windows_s
         )
-        motion = torch.from_numpy(motion)
+
+        def tensor(values: np.ndarray) -> Tensor:
+            return torch.from_numpy(np.asarray(values, np.float32)).to(self.rest_pose.device)
+
+        motion = tensor(motion)
         if self.torso_motion is not None:
             known = body is not None and body.shape[1] > 0
-            motion = self.torso_motion.with_body(
-                motion, torch.from_numpy(np.asarray(body, np.float32)) if known else None
-            )
+            motion = self.torso_motion.with_body(motion, tensor(body) if known else None)
         return Drive(
-            torch.from_numpy(np.asarray(curves, np.float32)),
-            torch.from_numpy(poses.astype(np.float32)),
-            torch.from_numpy(quaternion_from_matrix(poses[:, :3, :3]).astype(np.float32)),
+            tensor(curves),
+            tensor(poses),
+            tensor(quaternion_from_matrix(poses[:, :3, :3])),
             motion,
-            None if audio is None else torch.from_numpy(np.asarray(audio, np.float32)),
+            None if audio is None else tensor(audio),
         )
 
     # Drawing
@@ -154,8 +156,8 @@ class Portrait(nn.Module):
             parts, drive.poses[index], drive.rotations[index], self.rest_pose, self.rest_rotation, mattes
         )
         out = rasterize(
-            posed.means, posed.quaternions, posed.scales, posed.opacities, posed.features, torch.eye(4),
-            intrinsics, engine=engine, threads=threads,
+            posed.means, posed.quaternions, posed.scales, posed.opacities, posed.features,
+            torch.eye(4, device=posed.means.device), intrinsics, engine=engine, threads=threads,
         )  # fmt: skip
         if not mattes:
             return PortraitFrame(out.features, out.alpha, out.depth, None), facial
@@ -194,10 +196,10 @@ class Portrait(nn.Module):
     ) -> PortraitFrame:
         """Draw frame `index` of a drive as numpy float32 arrays, `size` px square unless `intrinsics` say otherwise."""
         frame, _ = self(drive, index, intrinsics or self.intrinsics(size), torso=torso, engine=engine, threads=threads)
-        alpha, depth = frame.alpha.numpy(), frame.depth.numpy()
+        alpha, depth = frame.alpha.cpu().numpy(), frame.depth.cpu().numpy()
         visible = alpha >= VISIBLE_ALPHA
         depth = np.where(visible, depth / np.maximum(alpha, VISIBLE_ALPHA), np.float32(EMPTY_DEPTH_CM))
-        return PortraitFrame(frame.rgb.numpy(), alpha, depth, frame.mattes.numpy())
+        return PortraitFrame(frame.rgb.cpu().numpy(), alpha, depth, frame.mattes.cpu().numpy())
 
     def render_frame(
         self, curves: np.ndarray, camera_from_head: np.ndarray, size: int, *, audio: np.ndarray | None = None, **options

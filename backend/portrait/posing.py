@@ -63,7 +63,7 @@ def pose_in_torch(
     each = []
     for part in parts:
         gaussians = part.gaussians
-        none = torch.zeros(len(gaussians), 3, dtype=gaussians.means.dtype)
+        none = torch.zeros_like(gaussians.means)
         moved = deform(gaussians, none if part.change is None else part.change)
         if part.torso is None:
             means = moved.means @ pose[:3, :3].T + pose[:3, 3]

@@ -89,6 +89,11 @@ def available_engines() -> dict[str, str]:
     return engines | {"reference": "pure torch (slow)"}
 
 
+def engine_device(name: str) -> torch.device:
+    """Where the engine `name` works. Tensors from elsewhere are taken there and back, at a price."""
+    return torch.device("cuda" if name == "cuda" else "cpu")
+
+
 def require_engine(name: str) -> None:
     """Raises InputError if the engine `name` does not run on this machine."""
     engines = available_engines()

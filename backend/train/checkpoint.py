@@ -61,7 +61,9 @@ def load_checkpoint(
         model.load_state_dict({key[6:]: value for key, value in tensors.items() if key.startswith("model/")})
         for parameter, name in names.items():
             if f"adam/{name}/step" in tensors:
-                optimizer.state[parameter] = {key: tensors[f"adam/{name}/{key}"] for key in STATE_KEYS}
+                optimizer.state[parameter] = {
+                    key: tensors[f"adam/{name}/{key}"].to(parameter.device) for key in STATE_KEYS
+                }
     except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(f"The checkpoint {path} cannot be read ({error}).", "Train without --resume.") from error
     return state

@@ -44,12 +44,13 @@ class Sample:
 class TrainingData:
     """A subject at one size. Pictures stay on the disk: memory does not grow with the clip."""
 
-    def __init__(self, subject: Subject, size: int, holdout: int) -> None:
-        self.subject, self.size = subject, size
+    def __init__(self, subject: Subject, size: int, holdout: int, device: torch.device | str = "cpu") -> None:
+        """`device`: where plate and samples are wanted."""
+        self.subject, self.size, self.device = subject, size, device
         self.track: Track = subject.track()
         self.pictures = subject.frames(size)
         self.regions = subject.regions(size)
-        self.plate = torch.from_numpy(subject.background(size)).float() / 255.0
+        self.plate = torch.from_numpy(subject.background(size)).to(device).float() / 255.0
         self.count = training_count(len(self.pictures), holdout)
         self.frames = np.flatnonzero(self.track.confidence[: self.count] > 0)
         if len(self.frames) < MIN_FRAMES:
@@ -65,8 +66,10 @@ class TrainingData:
 
     def sample(self, frame: int) -> Sample:
         """Frame `frame` (from 0)."""
-        rgb = torch.from_numpy(self.pictures[frame].astype(np.float32)) / 255.0
-        regions = torch.from_numpy(self.regions[frame].astype(np.float32)) / 255.0
+        rgb, regions = (
+            torch.from_numpy(np.asarray(pictures[frame])).to(self.device).float() / 255.0
+            for pictures in (self.pictures, self.regions)
+        )
         top, bottom, left, right = self.mouth_boxes[frame]
         return Sample(rgb, regions, (slice(top, bottom), slice(left, right)))
 

@@ -16,6 +16,7 @@ import torch
 
 from backend.performance.speech import SPEECH_FILE
 from backend.portrait.portrait import Drive, Portrait
+from backend.raster.rasterize import engine_device
 from backend.settings import SpeechSettings, TrainSettings
 from backend.subject import Subject
 from backend.train import objective
@@ -126,8 +127,9 @@ def can_resume(subject: Subject, settings: TrainSettings) -> bool:
 
 def prepare(subject: Subject, settings: TrainSettings, models_dir: str | None = None) -> Run:
     """A run before its first step."""
-    data = TrainingData(subject, settings.size, settings.holdout)
-    portrait = start_portrait(data, settings.portrait, settings.seed, models_dir)
+    device = engine_device(settings.engine)
+    data = TrainingData(subject, settings.size, settings.holdout, device)
+    portrait = start_portrait(data, settings.portrait, settings.seed, models_dir).to(device)
     blink = 0.5 * (data.curve("eyeBlinkLeft") + data.curve("eyeBlinkRight"))
     sampler = FrameSampler(data.frames, data.curve("jawOpen")[data.frames], blink[data.frames], settings.seed)
     optimiser = make_optimiser(portrait, settings.rates)
@@ -187,7 +189,7 @@ def write_preview(run: Run, path: Path) -> Path:
         )
         picture = objective.composite(drawn, sample, run.data.plate, run.portrait.has_torso)
     run.portrait.train()
-    both = torch.cat((sample.rgb, picture.clamp(0, 1)), dim=1).numpy()
+    both = torch.cat((sample.rgb, picture.clamp(0, 1)), dim=1).cpu().numpy()
     cv2.imwrite(str(path), (both[..., ::-1] * 255 + 0.5).astype(np.uint8))
     return path
 

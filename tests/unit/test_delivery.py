@@ -49,6 +49,9 @@ class DiscPortrait:
     def __init__(self) -> None:
         self.drawn = []
 
+    def to(self, device):
+        return self
+
     def intrinsics(self, size):
         return Intrinsics(60, 60, SIZE / 2, SIZE / 2, SIZE, SIZE).scaled(size, size)
 
