@@ -3,7 +3,7 @@
 
     python3 build_addon.py            dist/m2dao_talker-VERSION-PLATFORM.zip, validated by Blender's own tool
     python3 build_addon.py demo       the main job, end to end, into a .blend
-    python3 build_addon.py test       the tests; further arguments go to pytest
+    python3 build_addon.py test       the tests; further arguments go to pytest; --window for those in a real window
 
 Needs Python 3.11 or 3.13 and pip, nothing else; environments are made under .venv/ and used again.
 """

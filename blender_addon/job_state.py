@@ -6,13 +6,22 @@ import time
 
 import bpy
 
-from . import link
+from . import link, screen
 from .client.session import JobHandle
 from .shared.errors import TalkerError
 
-_AREAS = {"VIEW_3D", "SEQUENCE_EDITOR", "PREFERENCES"}
 WATCH_S = 0.5
 TERMINAL_S = 5.0
+RUNNING_STATES = ("PENDING", "RUNNING", "CANCELLING")
+_WAITING = {"STARTING": "starting the backend", "LOST": "looking for the backend"}
+_BEFORE_FIRST_PHASE = {"PENDING": "waiting for its turn", "RUNNING": "getting ready", "CANCELLING": "cancelling"}
+
+
+class _Watch:
+    followed = False
+    """Whether an operator looks after the job at present."""
+    looked = False
+    """Whether a backend that ran before this Blender has been looked for."""
 
 
 def show(context: bpy.types.Context, job: JobHandle | None) -> None:
@@ -45,7 +54,7 @@ def show(context: bpy.types.Context, job: JobHandle | None) -> None:
             setattr(state, name, value)
             changed = True
     if changed:
-        redraw(context)
+        screen.redraw(context)
 
 
 def show_error(context: bpy.types.Context, error: TalkerError) -> None:
@@ -53,7 +62,7 @@ def show_error(context: bpy.types.Context, error: TalkerError) -> None:
     state = context.window_manager.talker_job
     state.backend = link.backend_word()
     state.error_what, state.error_do = error.what, error.do
-    redraw(context)
+    screen.redraw(context)
 
 
 def clear(context: bpy.types.Context) -> None:
@@ -65,18 +74,34 @@ def clear(context: bpy.types.Context) -> None:
     state.backend = link.backend_word()
 
 
+def is_running(state) -> bool:
+    """Whether the job that `WindowManager.talker_job` shows has not ended."""
+    return state.state in RUNNING_STATES
+
+
 def describe(context: bpy.types.Context) -> str:
     """The job in one line, for the status bar and the terminal."""
     state = context.window_manager.talker_job
+    return f"{heading(state)} {progress_words(state)}".rstrip()
+
+
+def heading(state) -> str:
+    """The job's verb and, where that is another word, its phase."""
     if not state.phase:
-        waiting = {"STARTING": "starting the backend", "LOST": "looking for the backend"}
-        return f"{state.verb}: {waiting.get(state.backend) or (state.state or 'waiting').lower()}"
-    text = f"{state.verb}: {state.phase}"
-    if state.total:
-        text += f" {state.step}/{state.total}"
+        return f"{state.verb}:"
+    return state.verb if state.phase == state.verb else f"{state.verb}: {state.phase}"
+
+
+def progress_words(state) -> str:
+    """How far the job's phase is, with the time left as far as known; before its first phase, what is waited for."""
+    if not state.phase:
+        return _WAITING.get(state.backend) or _BEFORE_FIRST_PHASE.get(state.state, "waiting")
+    text = f"{state.step}/{state.total}" if state.total else ""
     if state.eta_s >= 0 and state.step < state.total:
         text += f", {duration(state.eta_s)} left"
-    return text + (", cancelling" if state.state == "CANCELLING" else "")
+    if state.state == "CANCELLING":
+        text += ", cancelling" if text else "cancelling"
+    return text
 
 
 class TerminalLines:
@@ -104,17 +129,16 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def redraw(context: bpy.types.Context) -> None:
-    """Redraw the areas that show the job."""
-    for window in context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type in _AREAS:
-                area.tag_redraw()
+def set_followed(followed: bool) -> None:
+    """An operator takes the job over from the watch, or gives it back."""
+    _Watch.followed = followed
 
 
 def watch() -> None:
-    """Go on showing the job without an operator: Blender ends modal operators when another file is opened."""
+    """Keep what is shown true while no operator follows a job: between jobs; when Blender has ended the operator,
+    because another file was opened or its window closed; and when this Blender finds a job of an earlier one."""
     if not bpy.app.background and not bpy.app.timers.is_registered(_watch):
+        _Watch.followed = _Watch.looked = False
         bpy.app.timers.register(_watch, first_interval=WATCH_S, persistent=True)
 
 
@@ -123,15 +147,17 @@ def unwatch() -> None:
         bpy.app.timers.unregister(_watch)
 
 
-def _watch() -> float | None:
-    if not link.is_busy():
-        show(bpy.context, link.handle())
-        return None
+def _watch() -> float:
+    if _Watch.followed:
+        return WATCH_S
     try:
-        link.session().poll()
+        if not _Watch.looked:
+            _Watch.looked = True
+            link.find()
+        link.poll()
     except TalkerError as error:
         show_error(bpy.context, error)
         link.close()
-        return None
-    show(bpy.context, link.handle())
+    else:
+        show(bpy.context, link.handle())
     return WATCH_S

@@ -11,8 +11,11 @@ import bpy
 
 from .client import process
 from .client.session import JobHandle, Session
+from .client.transport import Refused
 from .shared.errors import InputError, TalkerError
 from .shared.jobs import JobState
+
+FIND_TIMEOUT_S = 0.5
 
 
 class _State:
@@ -81,6 +84,41 @@ def connect(on_wait: Callable[[], None] = lambda: None) -> Session:
     if not current.connected:
         current.connect(on_wait)
     return current
+
+
+def find() -> bool:
+    """Join a backend that runs already, and the job that it is doing; False if none runs. Starts nothing.
+
+    For a Blender that has just been opened: an earlier one may have left a job at work.
+    """
+    if _State.session is None:
+        from .preferences import backend_place
+
+        place = backend_place(bpy.context)
+        try:
+            connection = process.find_running(place, timeout_s=FIND_TIMEOUT_S)
+        except Refused:  # of another version: the next job replaces it
+            return False
+        if connection is None:
+            return False
+        _State.session = Session(place, connection)
+        attach_unfinished()
+    return True
+
+
+def attach_unfinished() -> JobHandle | None:
+    """Follow the first job that the connected backend has not ended; None where there is none."""
+    unfinished = open_jobs()
+    return attach(unfinished[0]) if unfinished else None
+
+
+def poll() -> None:
+    """Hear what the backend has to say, also between jobs. Raises TalkerError when a job's backend is lost."""
+    if _State.session is None:
+        return
+    _State.session.poll()
+    if _State.session.stopped:  # by another Blender, between jobs: the next job starts a fresh one
+        close()
 
 
 def open_jobs() -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import bpy
 from bpy.props import StringProperty
 
+from . import screen
 from .client.process import BackendPlace
 from .operators import install_backend
 from .shared.setup.environment import EnvironmentPlan, backend_plan, read_stamp, requirements_digest
@@ -43,15 +44,17 @@ def draw_state(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     running = install_backend.running()
     column = layout.column(align=True)
     if running is not None:
-        column.label(text=running.last_line, icon="IMPORT")
+        begun, total = running.packages
+        if total:
+            column.progress(factor=begun / total, type="BAR", text=f"{begun} of {total} packages")
+        screen.wrapped(column, running.last_line, "IMPORT")
         column.operator("talker.cancel_install", icon="CANCEL")
         return
-    state = backend_state(context)
-    column.label(text=state, icon="CHECKMARK" if is_installed(context) else "INFO")
+    screen.wrapped(column, backend_state(context), "CHECKMARK" if is_installed(context) else "INFO")
     text = "Update Backend" if is_installed(context) else "Install Backend"
     column.operator("talker.install_backend", text=text, icon="IMPORT")
     if install_backend.last_error():
-        column.label(text=install_backend.last_error(), icon="ERROR")
+        screen.wrapped(column, install_backend.last_error(), "INFO" if install_backend.was_cancelled() else "ERROR")
 
 
 def addon_preferences(context: bpy.types.Context) -> TalkerPreferences | None:

@@ -92,7 +92,7 @@ class TalkerSettings(bpy.types.PropertyGroup):
         name="Background", description="What the compositor puts behind the head", items=BACKGROUNDS
     )
     moving_head: BoolProperty(
-        name="Still Camera, Moving Head",
+        name="Moving Head",
         description="Keep the camera still and move a head object instead of moving the camera about a still head",
     )
     match_scene: BoolProperty(

@@ -14,6 +14,9 @@ from .bridge.bring_back import bring_back, options_of
 from .shared.errors import InputError
 from .shared.timing import fps_text
 
+_SOUND_ENDING = re.compile(r"\.(aac|aif|aiff|flac|m4a|mov|mp3|mp4|oga|ogg|opus|wav)(?=(\.\d{3,})?$)", re.IGNORECASE)
+"""Of "line.wav", and of "line.wav.001", the second strip of that name."""
+
 Notice = tuple[str, str]
 """(level of Operator.report, text)."""
 
@@ -86,7 +89,7 @@ def render(scene: bpy.types.Scene) -> dict:
     settings = scene.talker
     subject = absolute(settings.subject, "Subject")
     line = audio.line(scene)
-    out = absolute(settings.output, "Output") / folder_name(line.name)
+    out = absolute(settings.output, "Output") / take_name(line.name)
     fps = keys.scene_fps(scene)
     settings.take_frame = line.frame_start
     sound = line.write(out.parent / f"{out.name}.line.wav")
@@ -123,16 +126,22 @@ def _pose(scene: bpy.types.Scene, settings, line: audio.Line, out: Path) -> str:
 
 
 def _rendered(scene: bpy.types.Scene, result: dict) -> list[Notice]:
-    scene.talker.take = result["out"]
+    beside_the_file = scene.talker.output.startswith("//") and bpy.data.is_saved
+    scene.talker.take = bpy.path.relpath(result["out"]) if beside_the_file else result["out"]
     return [("INFO", f"The line is rendered: {result['frames']} frames in {result['out']}.")]
 
 
 def _rendered_and_brought_back(scene: bpy.types.Scene, result: dict) -> list[Notice]:
     notices = _rendered(scene, result)
     settings = scene.talker
-    done = bring_back(scene, settings.take, settings.take_frame, options_of(settings))
+    done = bring_back(scene, absolute(settings.take, "Take"), settings.take_frame, options_of(settings))
     where = f"{done.take} is on frames {done.frame_start} to {done.frame_end}."
-    return notices + [("WARNING", text) for text in done.warnings] + [("INFO", where)]
+    return [*notices, ("INFO", where), *(("WARNING", text) for text in done.warnings)]
+
+
+def take_name(line_name: str) -> str:
+    """The name of a line's folder: the line's, without the ending that Blender gives to strips of sound files."""
+    return folder_name(_SOUND_ENDING.sub("", line_name))
 
 
 def folder_name(line_name: str) -> str:

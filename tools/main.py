@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 from shared.errors import EXIT_CANCELLED, TalkerError
 
 from .workspace import ROOT
+
+WINDOW_VARIABLE = "TALKER_BLENDER"
+"""Names the Blender that tests/gui drive; they are skipped without it."""
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -19,7 +23,10 @@ def parse(argv: list[str]) -> argparse.Namespace:
     demo.add_argument("--footage", type=Path, help="a clip of one person speaking (default: a drawn presenter)")
     demo.add_argument("--audio", type=Path, help="the new line of dialogue (default: made on the spot)")
     demo.add_argument("--out", type=Path, default=ROOT / "out" / "demo", help="folder for the results")
-    commands.add_parser("test", help="set up, then run the tests; further arguments go to pytest", add_help=False)
+    test = commands.add_parser(
+        "test", help="set up, then run the tests; further arguments go to pytest", add_help=False
+    )
+    test.add_argument("--window", action="store_true", help="make a Blender with a window first, for tests/gui")
     options, rest = parser.parse_known_args(argv)
     if rest and options.command != "test":
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
@@ -38,6 +45,10 @@ def main(argv: list[str]) -> int:
         if options.command == "test":
             from .suite import test
 
+            if options.window and WINDOW_VARIABLE not in os.environ:
+                from .blender_window import prepare_window
+
+                os.environ[WINDOW_VARIABLE] = str(prepare_window())
             return test(options.rest)
         from .package import build_all
 

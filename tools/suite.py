@@ -1,4 +1,4 @@
-"""The tests: those without Blender in the backend's environment, the others in Blender's, and one closing line."""
+"""The tests: without Blender, in Blender's module, in Blender's window; and one closing line."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from .workspace import ROOT, prepare_backend, prepare_blender, project_environme
 
 BACKEND_TESTS = ("tests/unit", "tests/footage")
 BLENDER_TESTS = ("tests/bpy", "tests/install")
+WINDOW_TESTS = ("tests/gui",)
+"""They drive a Blender of their own from outside, so they run in the backend's environment."""
 NOTHING_COLLECTED = 5
 """pytest's exit status when a selection matches no test."""
 
@@ -68,6 +70,7 @@ def test(pytest_arguments: list[str]) -> int:
     for title, python, folders in (
         ("Without Blender", backend.python, BACKEND_TESTS),
         ("In Blender", blender.python, BLENDER_TESTS),
+        ("In Blender's window", backend.python, WINDOW_TESTS),
     ):
         for paths in _groups(folders, chosen):
             say(f"\n{title}: {' '.join(paths)}")

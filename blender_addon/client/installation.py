@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..shared.errors import EXIT_CANCELLED, EXIT_DONE, EXIT_FAULT, InputError
-from ..shared.setup.pip import child_environment
+from ..shared.setup.pip import PACKAGE_LINE, child_environment
 
 KEPT_LINES = 200
 END_TIMEOUT_S = 10.0
@@ -34,6 +34,8 @@ class Installation:
         """What it said, the newest last."""
         self.status: int | None = None
         """Exit status when it has ended."""
+        self.packages = (0, 0)
+        """Packages begun, and packages in all, of the present step; (0, 0) before the first."""
         self._cancelled = False
         self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         try:
@@ -66,7 +68,8 @@ class Installation:
                 self.status = EXIT_CANCELLED if self._cancelled else self._process.wait()
             else:
                 news.append(line)
-        self.lines.extend(news)
+        for line in news:
+            self._keep(line)
         return news
 
     def wait(self, log: Callable[[str], None]) -> int:
@@ -76,7 +79,7 @@ class Installation:
             if line is None:
                 self.status = EXIT_CANCELLED if self._cancelled else self._process.wait()
             else:
-                self.lines.append(line)
+                self._keep(line)
                 log(line)
         return self.status
 
@@ -98,6 +101,12 @@ class Installation:
     @property
     def last_line(self) -> str:
         return self.lines[-1].strip() if self.lines else "Starting"
+
+    def _keep(self, line: str) -> None:
+        self.lines.append(line)
+        package = PACKAGE_LINE.match(line)
+        if package:
+            self.packages = int(package[1]), int(package[2])
 
     def _read(self) -> None:
         assert self._process.stdout is not None

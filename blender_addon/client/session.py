@@ -83,7 +83,6 @@ class Session:
         self._next_try = 0.0
         self._silent_since = 0.0
         self._stopped = ""
-        """Why the backend ended on purpose; "" while it has not."""
 
     @classmethod
     def open(cls, place: BackendPlace, on_wait: Callable[[], None] = lambda: None) -> Session:
@@ -118,6 +117,11 @@ class Session:
     @property
     def connected(self) -> bool:
         return self._connection is not None
+
+    @property
+    def stopped(self) -> str:
+        """Why the backend ended on purpose; "" while it has not."""
+        return self._stopped
 
     @property
     def version(self) -> str:

@@ -40,10 +40,10 @@ class TALKER_OT_bring_back(bpy.types.Operator):
         except TalkerError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        for warning in done.warnings:
-            self.report({"WARNING"}, warning)
         settings.take, settings.take_frame = folder, frame
         self.report({"INFO"}, f"{done.take} is on frames {done.frame_start} to {done.frame_end}.")
+        for warning in done.warnings:  # last, since the status bar keeps the last report
+            self.report({"WARNING"}, warning)
         return {"FINISHED"}
 
 

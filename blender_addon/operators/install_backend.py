@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import bpy
 
+from .. import screen
 from ..client.installation import Installation, outcome
-from ..shared.errors import EXIT_DONE, TalkerError
+from ..shared.errors import EXIT_CANCELLED, EXIT_DONE, TalkerError
 
 TIMER_S = 0.1
 
@@ -24,8 +25,13 @@ def running() -> Installation | None:
 
 
 def last_error() -> str:
-    """Why the last installation failed; empty after a good one."""
+    """Why the last installation did not come to its end; empty after a good one."""
     return _State.error
+
+
+def was_cancelled() -> bool:
+    """Whether the last installation was ended by the user."""
+    return _State.installation is not None and _State.installation.status == EXIT_CANCELLED
 
 
 def start(context: bpy.types.Context) -> Installation:
@@ -37,6 +43,27 @@ def start(context: bpy.types.Context) -> Installation:
         preferences.EXTENSION_ROOT, preferences.plan().folder, preferences.models_dir(context)
     )
     return _State.installation
+
+
+def _follow() -> float | None:
+    """Take in the child's news. A timer of Blender's, not of a window: the preferences may be closed meanwhile."""
+    installation = _State.installation
+    if installation.poll():
+        screen.set_status(f"Installing the talker backend: {installation.last_line}   (ESC: cancel)")
+        screen.redraw(bpy.context)
+    if installation.status is None:
+        return TIMER_S
+    _conclude(installation)
+    screen.set_status(None)
+    screen.redraw(bpy.context)
+    return None
+
+
+def _conclude(installation: Installation) -> tuple[str, str]:
+    """Keep why an ended installation failed; (level, text) of an operator's report."""
+    level, text = outcome(installation.status, installation.last_line)
+    _State.error = "" if installation.status == EXIT_DONE else text
+    return level, text
 
 
 class TALKER_OT_install_backend(bpy.types.Operator):
@@ -74,35 +101,32 @@ class TALKER_OT_install_backend(bpy.types.Operator):
         try:
             start(context)
         except TalkerError as error:
+            _State.error = str(error)
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
+        bpy.app.timers.register(_follow, first_interval=TIMER_S, persistent=True)
         self._timer = context.window_manager.event_timer_add(TIMER_S, window=context.window)
         context.window_manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         installation = _State.installation
-        if event.type == "ESC" and event.value == "PRESS" and installation.status is None:
+        ended = installation.status is not None
+        if event.type == "ESC" and event.value == "PRESS" and not ended and screen.escape_is_free(context):
             installation.cancel()
             return {"RUNNING_MODAL"}
-        if event.type != "TIMER":
+        if event.type != "TIMER" or not ended:
             return {"PASS_THROUGH"}
-        if installation.poll():
-            context.workspace.status_text_set(
-                f"Installing the talker backend: {installation.last_line}   (ESC: cancel)"
-            )
-            redraw(context)
-        if installation.status is None:
-            return {"PASS_THROUGH"}
-        context.window_manager.event_timer_remove(self._timer)
-        context.workspace.status_text_set(None)
-        redraw(context)
+        self.cancel(context)
         return self._finish()
+
+    def cancel(self, context: bpy.types.Context) -> None:
+        """Blender ends the operator, for its window was closed or another file opened: the installation goes on."""
+        context.window_manager.event_timer_remove(self._timer)
 
     def _finish(self) -> set[str]:
         installation = _State.installation
-        level, text = outcome(installation.status, installation.last_line)
-        _State.error = "" if installation.status == EXIT_DONE else text
+        level, text = _conclude(installation)
         self.report({level}, text)
         return {"FINISHED"} if installation.status == EXIT_DONE else {"CANCELLED"}
 
@@ -122,14 +146,6 @@ class TALKER_OT_cancel_install(bpy.types.Operator):
         return {"FINISHED"}
 
 
-def redraw(context: bpy.types.Context) -> None:
-    """Redraw the areas that show the installation."""
-    for window in context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type in {"PREFERENCES", "VIEW_3D", "SEQUENCE_EDITOR"}:
-                area.tag_redraw()
-
-
 CLASSES = (TALKER_OT_install_backend, TALKER_OT_cancel_install)
 
 
@@ -139,6 +155,8 @@ def register() -> None:
 
 
 def unregister() -> None:
+    if bpy.app.timers.is_registered(_follow):
+        bpy.app.timers.unregister(_follow)
     if running() is not None:
         running().cancel()
     for cls in reversed(CLASSES):

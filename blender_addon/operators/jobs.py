@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import bpy
 
-from .. import compat, headless, job_state, link, requests
+from .. import compat, headless, job_state, link, requests, screen
 from ..client.session import JobHandle, Session
 from ..requests import Notice, Step
 from ..shared.errors import Cancelled, InputError, TalkerError
@@ -57,11 +57,12 @@ class FollowsJob:
             return self._fail(context, error)
         self._timer = context.window_manager.event_timer_add(TIMER_S, window=context.window)
         context.window_manager.modal_handler_add(self)
+        job_state.set_followed(True)
         job_state.show(context, link.handle())
         return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        if event.type == "ESC" and event.value == "PRESS" and link.is_busy():
+        if event.type == "ESC" and event.value == "PRESS" and link.is_busy() and screen.escape_is_free(context):
             link.cancel()
             return {"RUNNING_MODAL"}
         if event.type != "TIMER":
@@ -78,22 +79,20 @@ class FollowsJob:
         if done:
             self._remove_timer(context)
             return {"FINISHED"}
-        if context.workspace is not None:
-            context.workspace.status_text_set(f"Talker   {job_state.describe(context)}   (ESC: cancel)")
+        screen.set_status(f"Talker   {job_state.describe(context)}   (ESC: cancel)")
         return {"PASS_THROUGH"}
 
     def cancel(self, context: bpy.types.Context) -> None:
         """Blender ends the operator (another file is opened, the window is closed): the job goes on, watched."""
         self._remove_timer(context)
-        job_state.watch()
 
     def _remove_timer(self, context: bpy.types.Context) -> None:
         if self._timer is not None:
             context.window_manager.event_timer_remove(self._timer)
             self._timer = None
-        if context.workspace is not None:
-            context.workspace.status_text_set(None)
-        job_state.redraw(context)
+        job_state.set_followed(False)
+        screen.set_status(None)
+        screen.redraw(context)
 
     def _fail(self, context: bpy.types.Context, error: TalkerError) -> set[str]:
         if link.is_busy():
@@ -222,16 +221,15 @@ class TALKER_OT_start_backend(FollowsJob, bpy.types.Operator):
     bl_label = "Start Backend"
 
     def begin(self, context: bpy.types.Context) -> None:
+        if not link.is_busy():
+            link.drop()
         link.session().begin()
 
     def advance(self, context: bpy.types.Context) -> bool:
         if not link.session().connected:
             return False
-        if link.handle() is None:
-            unfinished = link.open_jobs()
-            if not unfinished:
-                return True
-            link.attach(unfinished[0])
+        if link.handle() is None and link.attach_unfinished() is None:
+            return True
         if not link.handle().ended:
             return False
         link.handle().result()
@@ -255,7 +253,7 @@ class TALKER_OT_stop_backend(bpy.types.Operator):
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         job_state.clear(context)
-        job_state.redraw(context)
+        screen.redraw(context)
         self.report({"INFO"}, "The backend has stopped." if ran else "No backend was running.")
         return {"FINISHED"}
 
@@ -274,6 +272,7 @@ CLASSES = (
 def register() -> None:
     for cls in CLASSES:
         bpy.utils.register_class(cls)
+    job_state.watch()
 
 
 def unregister() -> None:

@@ -7,7 +7,6 @@ only when its files have changed.
 from __future__ import annotations
 
 import json
-import textwrap
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import TypeVar
 
 import bpy
 
+from ..bridge import curves
 from ..shared import layout
 from ..shared.timing import parse_fps
 
@@ -47,8 +47,8 @@ class TakeFound:
     contact_sheet: str
 
 
-_seen: dict[tuple[str, str], tuple[float, object, object]] = {}
-"""(kind, path) to (when looked, file times, what was found)."""
+_seen: dict[tuple[str, str], tuple[tuple, object, object]] = {}
+"""(kind, path) to ((when looked, the job then), file times, what was found)."""
 
 
 def subject(path: str) -> SubjectFound | None:
@@ -63,19 +63,16 @@ def take(path: str) -> TakeFound | None:
 
 def step_icon(name: str, scene: bpy.types.Scene) -> str:
     """A tick at the steps that are done."""
-    settings = scene.talker
+    return "CHECKMARK" if _is_done(name, scene.talker) else "DOT"
+
+
+def _is_done(step: str, settings) -> bool:
+    if step == "line":
+        return take(settings.take) is not None
+    if step == "bring_back":
+        return bool(settings.take) and curves.find_controller(Path(bpy.path.abspath(settings.take))) is not None
     known = subject(settings.subject)
-    done = {
-        "footage": known is not None,
-        "train": known is not None and bool(known.models),
-        "line": take(settings.take) is not None,
-    }
-    return "CHECKMARK" if done.get(name) else "DOT"
-
-
-def wrap(text: str, width: int) -> list[str]:
-    """Lines of a text."""
-    return textwrap.wrap(text, width) or [""]
+    return known is not None and (step == "footage" or bool(known.models))
 
 
 def forget() -> None:
@@ -88,9 +85,10 @@ def _look(kind: str, text: str, names: tuple[str, ...], read: Callable[[Path], K
     if not text or (text.startswith("//") and not bpy.data.is_saved):
         return None
     path = bpy.path.abspath(text)
-    now = time.monotonic()
-    looked, times, known = _seen.get((kind, path), (float("-inf"), None, None))
-    if now - looked < LOOK_AGAIN_S:
+    job = bpy.context.window_manager.talker_job
+    now, job_now = time.monotonic(), (job.job_id, job.state)
+    (looked, job_then), times, known = _seen.get((kind, path), ((float("-inf"), None), None, None))
+    if now - looked < LOOK_AGAIN_S and job_now == job_then:  # a job that has just ended has left something
         return known
     folder = Path(path)
     times_now = tuple(_changed(folder / name) for name in names)
@@ -99,7 +97,7 @@ def _look(kind: str, text: str, names: tuple[str, ...], read: Callable[[Path], K
             known = read(folder)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):  # not there, not finished, or no such folder
             known = None
-    _seen[kind, path] = now, times_now, known
+    _seen[kind, path] = (now, job_now), times_now, known
     return known
 
 

@@ -12,6 +12,8 @@ from ..errors import InputError, InternalError, TalkerError
 
 _PROGRESS = re.compile(r"^(?:Collecting|Processing) (?:\S*/)?([^\s;]+)")
 _LARGE_DOWNLOAD = re.compile(r"^\s*Downloading (\S+)\s+\((\d+(?:\.\d+)? [GM]B)\)")
+PACKAGE_LINE = re.compile(r"^\s*package (\d+) of (\d+): ")
+"""The line that `install` logs for every package, for a listener who draws a bar."""
 _NETWORK_SIGNS = (
     "NewConnectionError",
     "ConnectTimeoutError",

@@ -195,9 +195,10 @@ def test_a_job_goes_on_when_this_blender_leaves_and_is_found_again(bpy, link, ta
     wait_until(lambda: first.info.progress, link)
     link.close()
     assert link.handle() is None
-    link.connect()
+    assert link.find()
     assert link.open_jobs() == [first.id]
-    again = link.attach(first.id)
+    again = link.handle()
+    assert again.id == first.id
     wait_until(lambda: again.info.progress and again.info.progress.step > 2, link)
     link.cancel()
     wait_until(lambda: again.ended, link)
@@ -218,6 +219,38 @@ def test_the_real_backend_runs_its_doctor(bpy, modules, backend_python, tmp_path
     assert not list(
         (modules["preferences"].EXTENSION_ROOT / "backend").rglob("__pycache__")
     )  # nothing is written there
+
+
+def test_looking_for_a_backend_starts_none(link):
+    assert not link.find()
+    assert link.handle() is None
+    assert link.backend_word() == ""
+
+
+def test_a_job_after_the_backend_was_stopped_elsewhere_starts_a_fresh_one(bpy, link, talker, modules):
+    link.connect()
+    modules["process"].stop(modules["preferences"].backend_place(bpy.context))
+    deadline = time.monotonic() + LIMIT_S
+    while link.backend_word() == "READY":
+        assert time.monotonic() < deadline
+        link.poll()
+    assert link.backend_word() == ""
+    assert bpy.ops.talker.preprocess() == {"FINISHED"}
+
+
+def test_a_take_beside_the_file_stays_beside_it(bpy, link, talker, tmp_path, modules):
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"))
+    talker = bpy.context.scene.talker
+    talker.output = "//lines/"
+    modules["requests"].RENDER.finish(bpy.context.scene, {"out": str(tmp_path / "lines" / "a"), "frames": 2})
+    assert talker.take == "//lines/a"
+
+
+def test_a_strips_file_ending_is_no_part_of_its_takes_name(modules):
+    name = modules["requests"].take_name
+    assert [name(n) for n in ("line.wav", "line.WAV.001", "v1.2 take.mp3", "line")] == [
+        "line", "line.001", "v1.2_take", "line"
+    ]  # fmt: skip
 
 
 def test_line_names_become_folder_names(modules):

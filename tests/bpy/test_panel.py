@@ -141,6 +141,60 @@ def test_the_backends_state_is_said(draw, job, backend):
     assert f"Backend: {words[backend]}" in draw()
 
 
+def test_a_text_is_broken_where_the_width_ends(addon):
+    broken = addon.screen.broken
+    assert broken("the mouth opens little", 10, len) == ["the mouth", "opens", "little"]
+    assert broken("short", 10, len) == ["short"]
+    assert broken("an unbreakablepath and", 10, len) == ["an", "unbreakablepath", "and"]
+    assert broken("", 10, len) == [""]
+
+
+@pytest.mark.parametrize(
+    ("phase", "step", "total", "state", "words"),
+    [
+        ("", 0, 0, "PENDING", "train: waiting for its turn"),
+        ("", 0, 0, "RUNNING", "train: getting ready"),
+        ("prepare", 0, 0, "RUNNING", "train: prepare"),
+        ("train", 749, 3000, "RUNNING", "train 749/3000, 1 min 10 s left"),
+        ("train", 3000, 3000, "RUNNING", "train 3000/3000"),
+        ("train", 749, 3000, "CANCELLING", "train 749/3000, 1 min 10 s left, cancelling"),
+        ("prepare", 0, 0, "CANCELLING", "train: prepare cancelling"),
+    ],
+)
+def test_a_job_is_described_in_one_line(addon, bpy, job, phase, step, total, state, words):
+    job.verb, job.phase, job.step, job.total, job.state, job.eta_s = "train", phase, step, total, state, 70.0
+    assert addon.job_state.describe(bpy.context) == words
+
+
+def test_the_step_that_is_being_done_shows_its_bar_in_place_of_its_button(draw, job, scene, subject):
+    scene.talker.subject = str(subject)
+    assert "[talker.train]" in draw()
+    job.state, job.verb, job.phase, job.step, job.total = "RUNNING", "train", "train", 30, 600
+    text = draw()
+    assert "[talker.train]" not in text and "[talker.preprocess]" in text
+    assert text.count("30/600") == 2 and text.count("[talker.cancel_job]") == 2
+
+
+def test_a_running_installation_shows_its_packages_and_the_way_to_end_it(addon, bpy, monkeypatch):
+    running = types.SimpleNamespace(packages=(43, 55), last_line="package 43 of 55: scipy==1.17.1")
+    monkeypatch.setattr(addon.operators.install_backend, "running", lambda: running)
+    layout = Recorder(bpy)
+    addon.preferences.draw_state(layout, bpy.context)
+    text = " ".join(layout.texts)
+    assert text == "43 of 55 packages package 43 of 55: scipy==1.17.1 [talker.cancel_install]"
+
+
+def test_what_a_job_has_left_is_seen_as_soon_as_it_has_ended(addon, job, subject):
+    found = addon.ui.found
+    found.forget()
+    job.job_id, job.state = "a", "RUNNING"
+    (subject / "subject.json").rename(subject / "unfinished.json")
+    assert found.subject(str(subject)) is None
+    (subject / "unfinished.json").rename(subject / "subject.json")
+    job.state = "DONE"
+    assert found.subject(str(subject)).frames == 450
+
+
 def test_the_steps_options_follow_their_choices(draw, scene, addon):
     settings = scene.talker
     for source in ("STRIP", "RANGE", "FILE"):

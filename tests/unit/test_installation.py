@@ -55,6 +55,14 @@ def test_every_line_arrives_and_then_the_status(source, tmp_path):
     assert installation.last_line == heard[2]
 
 
+def test_the_packages_of_the_present_step_are_counted_from_its_lines(source, tmp_path):
+    program = "print('Making it'); print('  package 1 of 55: numpy==2'); print('  package 43 of 55: scipy==1.17.1')"
+    installation = Installation(source(program), tmp_path / "environment")
+    assert installation.packages == (0, 0)
+    installation.wait(lambda line: None)
+    assert installation.packages == (43, 55)
+
+
 def test_waiting_gives_every_line_to_the_log(source, tmp_path):
     heard = []
     assert Installation(source(TALKATIVE), tmp_path / "environment").wait(heard.append) == 0

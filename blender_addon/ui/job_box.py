@@ -1,0 +1,43 @@
+"""The running job in the panel: phase, step, time left, a picture, the way to end it; and how the last one ended."""
+
+import bpy
+
+from .. import job_state, screen
+from . import pictures
+
+_BACKEND_WORDS = {"": "Backend: not started", "STARTING": "Backend: starting", "READY": "Backend: ready"}
+
+
+def draw(layout: bpy.types.UILayout, job) -> None:
+    """The backend's state, the job, and what went wrong last."""
+    row = layout.row(align=True)
+    row.label(
+        text=_BACKEND_WORDS.get(job.backend, "Backend: lost, looking for it"),
+        icon="LINKED" if job.backend else "UNLINKED",
+    )
+    if job.backend == "READY":
+        row.operator("talker.stop_backend", text="", icon="QUIT")
+    else:
+        row.operator("talker.start_backend", text="", icon="PLAY")
+    if job_state.is_running(job):
+        column = layout.box().column()
+        column.label(text=job_state.heading(job).rstrip(":").capitalize(), icon="TIME")
+        draw_bar(column, job)
+        if job.message:
+            screen.wrapped(column, job.message, "INFO")
+        pictures.draw(column, job.preview)
+    elif job.state == "CANCELLED":
+        screen.wrapped(layout, f"Cancelled: {job.verb}. Start it again to go on.", "INFO")
+    if job.error_what:
+        box = layout.box()
+        screen.wrapped(box, job.error_what, "ERROR")
+        if job.error_do:
+            screen.wrapped(box, job.error_do, "BLANK1")
+
+
+def draw_bar(layout: bpy.types.UILayout, job) -> None:
+    """A bar with step and time left, and a cross that cancels the job."""
+    row = layout.row(align=True)
+    factor = min(1.0, job.step / job.total) if job.total else 0.0
+    row.progress(factor=factor, type="BAR", text=job_state.progress_words(job) or job.phase)
+    row.operator("talker.cancel_job", text="", icon="CANCEL")

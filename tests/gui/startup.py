@@ -1,0 +1,138 @@
+"""Runs inside the windowed Blender: prepares the add-on for a story, and keeps telling the driver what goes on.
+
+`blender --python startup.py -- FOLDER`. FOLDER/config.json says where the backend's state lives and which verbs it has.
+Four times a second FOLDER/state.json is written anew, and FOLDER/command.py, where there is one, is run and removed.
+"""
+
+import dataclasses
+import importlib
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+
+import bpy
+
+FOLDER = Path(sys.argv[sys.argv.index("--") + 1])
+CONFIG = json.loads((FOLDER / "config.json").read_text(encoding="utf-8"))
+ADDON = "bl_ext.user_default.m2dao_talker"
+TICK_S = 0.25
+BUTTON_COLOUR = (1.0, 0.0, 1.0, 1.0)
+big_buttons: list[str] = []
+"""Operators of the enabled step buttons, from top to bottom, as the panel drew them last."""
+
+drawn = {"job": None}
+"""The job's state when the panel was drawn last."""
+
+
+def module(name: str):
+    return importlib.import_module(f"{ADDON}.{name}")
+
+
+def lead_to_pretended_backend() -> None:
+    """The backend's jobs are pretended ones, in the story's own folder."""
+    preferences = module("preferences")
+    real = preferences.backend_place
+
+    def place(context):
+        found = real(context)
+        path = os.pathsep.join((str(found.source), *CONFIG["verb_folders"]))
+        return dataclasses.replace(
+            found,
+            state_dir=Path(CONFIG["state_dir"]),
+            options=("--verbs", "window_verbs"),
+            environment={"PYTHONPATH": path},
+        )
+
+    preferences.backend_place = place
+
+
+def note_big_buttons() -> None:
+    """Keep the order of the enabled step buttons, which a picture of the window cannot tell apart."""
+    panel = module("ui.panel")
+    real_draw, real_big = panel._Panel.draw, panel._big
+
+    def draw(self, context):
+        big_buttons.clear()
+        drawn["job"] = context.window_manager.talker_job.state
+        real_draw(self, context)
+
+    def big(layout, operator, icon, enabled, *verb):
+        if enabled:
+            big_buttons.append(operator)
+        real_big(layout, operator, icon, enabled, *verb)
+
+    panel._Panel.draw, panel._big = draw, big
+
+
+def colour_buttons() -> None:
+    """Buttons of operators in one flat colour, by which the driver finds them in a picture of the window."""
+    colours = bpy.context.preferences.themes[0].user_interface.wcol_tool
+    colours.inner = colours.inner_sel = BUTTON_COLOUR
+    colours.show_shaded = False
+
+
+def open_sidebar() -> None:
+    for area in bpy.context.window_manager.windows[0].screen.areas:
+        if area.type == "VIEW_3D":
+            area.spaces.active.show_region_ui = True
+
+
+def state() -> dict:
+    """What a story asserts."""
+    scene = bpy.context.scene
+    windows = bpy.context.window_manager.windows
+    editor = scene.sequence_editor
+    strips = getattr(editor, "strips", None) or getattr(editor, "sequences", ()) if editor else ()
+    job = bpy.context.window_manager.talker_job
+    install = module("operators.install_backend")
+    running = install.running()
+    return {
+        "big_buttons": list(big_buttons),
+        "drawn_job": drawn["job"],
+        "regions": [_rectangle(windows[0], area, "UI") for area in windows[0].screen.areas if area.type == "VIEW_3D"],
+        "job": {name: getattr(job, name) for name in ("backend", "job_id", "verb", "state", "phase", "step", "total")},
+        "playing": any(window.screen.is_animation_playing for window in windows),
+        "modal": [operator.bl_idname for window in windows for operator in window.modal_operators],
+        "windows": len(windows),
+        "objects": sorted(object.name for object in scene.objects),
+        "hidden": sorted(object.name for object in scene.objects if object.hide_get()),
+        "strips": sorted(strip.type for strip in strips),
+        "take": scene.talker.take,
+        "installation": {"lines": list(running.lines), "packages": running.packages} if running else None,
+        "installation_error": install.last_error(),
+    }
+
+
+def _rectangle(window, area, kind: str) -> list[int]:
+    """(left, top, right, bottom) of a region in px of the window, whose origin is at the top left corner."""
+    region = next(region for region in area.regions if region.type == kind)
+    return [region.x, window.height - region.y - region.height, region.x + region.width, window.height - region.y]
+
+
+def tick() -> float:
+    command = FOLDER / "command.py"
+    if command.is_file():
+        code = command.read_text(encoding="utf-8")
+        try:
+            exec(compile(code, str(command), "exec"), {"bpy": bpy, "module": module})
+        except Exception:
+            (FOLDER / "command.error").write_text(traceback.format_exc(), encoding="utf-8")
+        module("screen").redraw(bpy.context)
+        command.unlink()
+    temporary = FOLDER / "state.partial"
+    temporary.write_text(json.dumps(state()), encoding="utf-8")
+    temporary.replace(FOLDER / "state.json")
+    return TICK_S
+
+
+bpy.context.preferences.view.show_splash = False
+bpy.context.preferences.view.show_tooltips = False
+bpy.context.preferences.system.use_online_access = True
+bpy.context.preferences.system.use_region_overlap = False
+lead_to_pretended_backend()
+note_big_buttons()
+colour_buttons()
+open_sidebar()
+bpy.app.timers.register(tick, first_interval=TICK_S, persistent=True)
