@@ -14,7 +14,7 @@ import threading
 import traceback
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from backend.settings import ENGINES
 from backend.terminal import ProgressBar, print_result
@@ -174,6 +174,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command; returns its exit status."""
     arguments = build_parser().parse_args(argv)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    result: dict[str, Any] | list[Any] | None
     try:
         if arguments.verb in VERBS:
             cancelled = _cancel_on_signals()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 from shared.errors import InputError
 
@@ -311,7 +312,7 @@ def train_settings(
     recipe: str = "m2dao",
     steps: int | None = None,
     minutes: float | None = None,
-    **overrides: object,
+    **overrides: Any,
 ) -> TrainSettings:
     """A preset with a recipe applied and single fields of TrainSettings replaced.
 

@@ -11,6 +11,7 @@ import os
 from dataclasses import asdict, dataclass, field, fields
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -99,14 +100,14 @@ class Track:
 
     def intrinsics(self, stored_size: int, size: int) -> Intrinsics:
         """The crop's camera for frames resampled from `stored_size` to `size` px."""
-        return Intrinsics(
-            self.focal_px, self.focal_px, *map(float, self.principal_px), stored_size, stored_size
-        ).scaled(size, size)
+        x, y = float(self.principal_px[0]), float(self.principal_px[1])
+        return Intrinsics(self.focal_px, self.focal_px, x, y, stored_size, stored_size).scaled(size, size)
 
     def save(self, path: Path) -> None:
         """Write as .npz without pickles, through a temporary name."""
         temporary = path.with_suffix(".partial.npz")
-        np.savez(temporary, **{f.name: np.asarray(getattr(self, f.name)) for f in fields(self)})
+        arrays: dict[str, Any] = {f.name: np.asarray(getattr(self, f.name)) for f in fields(self)}
+        np.savez(temporary, **arrays)
         os.replace(temporary, path)
 
     @classmethod

@@ -51,6 +51,7 @@ def demo(footage: Path | None, audio: Path | None, out: Path) -> int:
         with clock.part("footage and speech"):
             made = _make_material(backend.python, out / MATERIAL_FOLDER)
         footage, audio = Path(made["footage"]), audio or Path(made["line"])
+    assert audio is not None, "check_inputs lets no footage through without its line"
     with clock.part("footage to talking head"):
         command: list[str | os.PathLike] = [backend.python, "-P", "-m", "backend", "run"]
         command += [footage.resolve(), "--audio", audio.resolve()]

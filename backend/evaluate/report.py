@@ -254,7 +254,9 @@ class _Scorer:
             if name == "truth":
                 continue
             track = sums.face_track()
-            score = {key: float(np.nanmean(values)) for key, values in sums.values.items() if np.isfinite(values).any()}
+            score: dict[str, float | int | None] = {
+                key: float(np.nanmean(values)) for key, values in sums.values.items() if np.isfinite(values).any()
+            }
             score["lmd"], score["lmd_shape"] = landmark_distance(track, truth)
             score["expression_error"] = expression_error(track, truth)
             score["jitter"] = jitter(track, truth)

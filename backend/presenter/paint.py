@@ -89,8 +89,8 @@ def _paint_teeth() -> np.ndarray:
 
 
 def _paint_hair(random: np.random.Generator) -> np.ndarray:
-    strands = random.standard_normal((8, 256)).astype(np.float32)
-    strands = cv2.resize(strands, (TEXTURE_SIZE, TEXTURE_SIZE), interpolation=cv2.INTER_CUBIC)
+    few = random.standard_normal((8, 256)).astype(np.float32)
+    strands = cv2.resize(few, (TEXTURE_SIZE, TEXTURE_SIZE), interpolation=cv2.INTER_CUBIC)
     return np.clip(_flat((0.23, 0.15, 0.1), 0.28 * strands), 0, 1)
 
 
