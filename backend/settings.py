@@ -64,7 +64,9 @@ class SpeechSettings:
     """Sound to speech curves."""
 
     half_width_s: float = 0.2
-    """Sound from this long before a frame to this long after it is heard, seconds."""
+    """Sound from this long before the window's centre to this long after it is heard, seconds."""
+    lead_s: float = 0.1
+    """The window's centre lies this long after the frame: lips move before the sound that they shape is heard."""
     taps: int = 17
     """Feature vectors in that window."""
     components: int = 8
@@ -99,7 +101,7 @@ class SpeechSettings:
     """Share of windows that are silence, in which the mouth is taught to rest."""
     voice_prior_s: float = 3.0
     """A line's own loudness and tone count as much as the training voice's after this many seconds of voice."""
-    ridge: float = 0.1
+    ridge: float = 1.0
     """Caution of the map from the nets' outputs to curves, as a share of the outputs' variance."""
     expressiveness: float = 0.6
     """0: the likeliest curves, which move too little; 1: curves that move as much as the footage's."""

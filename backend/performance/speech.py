@@ -27,6 +27,8 @@ _SPREAD_FLOOR = 0.02
 _ACTIVE_NATS = 5.0
 """Sound within so many nats of the loud parts counts as voice."""
 _MIN_FRAMES = 10
+_MOST_SCALE = 2.0
+"""Predictions are never made larger than this to make up for the ridge's caution."""
 
 
 class VoiceNormaliser:
@@ -103,10 +105,10 @@ class SpeechModel:
         normal = voice.apply(features)
         silence = np.clip((np.log(FLOOR) - voice.mean) / voice.deviation, -4.0, 4.0).astype(np.float32)
         trained = train_net(
-            lambda at: normal.windows(at, settings.half_width_s, settings.taps).astype(np.float32),
+            lambda at: normal.windows(at + settings.lead_s, settings.half_width_s, settings.taps).astype(np.float32),
             np.asarray(times_s, np.float64), targets, rest, silence, settings, report or Reporter(),
         )  # fmt: skip
-        readout, offset, correlation = _read_out(trained.out_of_fold, speech, settings)
+        readout, offset, correlation = _read_out(trained.out_of_fold, speech, trained.fold, settings)
         state = {
             "style": style,
             "readout": readout,
@@ -117,7 +119,7 @@ class SpeechModel:
             "voice_mean": voice.mean,
             "voice_deviation": voice.deviation,
             "voice_prior_s": np.array([voice.prior_s]),
-            "window": np.array([settings.half_width_s, settings.taps]),
+            "window": np.array([settings.half_width_s, settings.taps, settings.lead_s]),
         }
         return cls(settings, trained.net, {name: value.astype(np.float32) for name, value in state.items()})
 
@@ -130,11 +132,13 @@ class SpeechModel:
         """(T, 27) float32 speech curves in [0, 1] at the exact times (T,) of a line, any voice."""
         s = self._state
         half_width_s, taps = float(s["window"][0]), int(s["window"][1])
+        # Models of before windows had a lead hold two numbers.
+        heard_s = times_s + (float(s["window"][2]) if len(s["window"]) > 2 else 0.0)
         voice = VoiceNormaliser(s["voice_mean"], s["voice_deviation"], float(s["voice_prior_s"][0]))
         normal = voice.apply(features)
         parts = []
         for first in range(0, len(times_s), 2048):
-            x = torch.from_numpy(normal.windows(times_s[first : first + 2048], half_width_s, taps).astype(np.float32))
+            x = torch.from_numpy(normal.windows(heard_s[first : first + 2048], half_width_s, taps).astype(np.float32))
             members = self.net.first.weight.shape[0]
             with torch.no_grad():
                 parts.append(self.net(x.expand(members, *x.shape)).mean(dim=0).numpy())
@@ -217,20 +221,31 @@ def _rest_target(speech: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
 
 def _read_out(
-    predicted: np.ndarray, speech: np.ndarray, settings: SpeechSettings
+    predicted: np.ndarray, speech: np.ndarray, fold: np.ndarray, settings: SpeechSettings
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Matrix (D, 27), offset (D,) and correlations (27,) that turn the net's outputs into curves.
 
-    Fitted by ridge regression on predictions (T, D) that never saw what they predict, so that what sound does not tell
-    stays at the speaker's style. Least squares alone answers doubt with half-open lips: where sound does predict a
+    Fitted by ridge regression on predictions (T, D) that never saw what they predict. How far each curve is to be
+    believed, and by how much the ridge has made it too small, is read off each fold, `fold` (T,), under the regression
+    of the others: so what sound does not tell stays at the speaker's style, and where a clip is too short to tell
+    anything nothing else is left. Least squares alone answers doubt with half-open lips: where sound does predict a
     curve, a share of its lost deviation is given back (`expressiveness`), so that closures close.
     """
     offset = predicted.mean(axis=0)
     p, t = predicted - offset, speech - speech.mean(axis=0)
-    gram = p.T @ p
-    readout = np.linalg.solve(gram + settings.ridge * np.trace(gram) / len(gram) * np.eye(len(gram)), p.T @ t)
-    fitted = p @ readout
-    norms = np.sqrt((fitted**2).mean(axis=0) * (t**2).mean(axis=0)) + 1e-8
-    correlation = (fitted * t).mean(axis=0) / norms
+    fitted = np.zeros_like(t)
+    for held in np.unique(fold):
+        tested = fold == held
+        fitted[tested] = p[tested] @ _ridge(p[~tested], t[~tested], settings.ridge)
+    product, power = (fitted * t).mean(axis=0), (fitted**2).mean(axis=0)
+    correlation = product / (np.sqrt(power * (t**2).mean(axis=0)) + 1e-8)
+    scale = np.clip(product / (power + 1e-12), 0.0, _MOST_SCALE)
     trust = np.clip((correlation - 0.1) / 0.2, 0.0, 1.0)
-    return readout * trust * np.maximum(correlation, 0.3) ** (-settings.expressiveness * trust), offset, correlation
+    gain = scale * trust * np.maximum(correlation, 0.3) ** (-settings.expressiveness * trust)
+    return _ridge(p, t, settings.ridge) * gain, offset, correlation
+
+
+def _ridge(inputs: np.ndarray, outputs: np.ndarray, share: float) -> np.ndarray:
+    """(D, K) ridge regression of outputs (T, K) on inputs (T, D); `share` of the inputs' mean variance is added."""
+    gram = inputs.T @ inputs
+    return np.linalg.solve(gram + share * np.trace(gram) / len(gram) * np.eye(len(gram)), inputs.T @ outputs)

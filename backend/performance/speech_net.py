@@ -72,6 +72,8 @@ class TrainedNet:
     net: SpeechNet
     out_of_fold: np.ndarray
     """(T, D) prediction of every frame by those members that never learned from it."""
+    fold: np.ndarray
+    """(T,) the member that never learned from each frame."""
 
 
 def blocks_of(times_s: np.ndarray, folds: int, block_s: float) -> np.ndarray:
@@ -149,7 +151,7 @@ def train_net(
         predicted = net(test_x).numpy()
     for m in range(members):
         out[tests[m]] = predicted[m]
-    return TrainedNet(net, out)
+    return TrainedNet(net, out, fold)
 
 
 def _clear_of(times_s: np.ndarray, held: np.ndarray, gap_s: float) -> np.ndarray:

@@ -58,6 +58,27 @@ def test_what_the_voice_does_not_tell_stays_at_the_style(taught):
     assert predicted.min() >= 0.0 and predicted.max() <= 1.0
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_short_clip_whose_voice_tells_nothing_leaves_the_mouth_at_its_style(seed):
+    sound, _ = voice(5, seed=seed)
+    _, unheard = voice(5, seed=seed + 100)
+    features, times_s = log_mel(sound, RATE), np.arange(len(unheard)) / FPS
+    model = SpeechModel.fit(features, curves_of(unheard), times_s, SMALL)
+    jaw = model.predict_array(features, times_s)[:, SPEECH_CURVES.index("jawOpen")]
+    truth = 0.5 * unheard
+    assert np.mean((jaw - truth) ** 2) < 1.1 * truth.var()
+
+
+def test_lips_that_move_before_their_sound_are_learned():
+    sound, opening = voice(10, seed=1)
+    late = np.concatenate([np.zeros(RATE * 16 // 100, np.float32), sound])[: len(sound)]
+    model = SpeechModel.fit(log_mel(late, RATE), curves_of(opening), np.arange(len(opening)) / FPS, SMALL)
+    sound, opening = voice(6, seed=2)
+    late = np.concatenate([np.zeros(RATE * 16 // 100, np.float32), sound])[: len(sound)]
+    jaw = model.predict_array(log_mel(late, RATE), np.arange(len(opening)) / FPS)[:, SPEECH_CURVES.index("jawOpen")]
+    assert np.corrcoef(jaw, opening)[0, 1] > 0.8
+
+
 def test_the_mouth_rests_in_silence(taught):
     silent = taught.predict_array(log_mel(np.zeros(RATE, np.float32), RATE), np.arange(FPS) / FPS)
     assert silent[:, SPEECH_CURVES.index("jawOpen")].max() < 0.15
