@@ -138,6 +138,18 @@ def test_nothing_of_the_recorded_head_shines_through_a_head_that_was_not_drawn()
     assert (shown[8:24, 8:24] == 102).all() and (shown[:8] == 200).all()
 
 
+def test_where_the_heads_edge_is_soft_it_is_drawn_once():
+    white = PortraitFrame(np.full((8, 8, 3), 0.5), np.full((8, 8), 0.5), np.ones((8, 8)), None)
+    regions = np.zeros((8, 8, 4), np.uint8)
+    regions[..., 2] = 255
+    recorded, black = np.full((8, 8, 3), 128, np.uint8), np.zeros((8, 8, 3))
+    assert (over_recorded(white, white, recorded, regions, black) == 128).all()
+    regions[..., 2] = 128
+    with_torso, without = (over_recorded(white, whole, recorded, regions, black) for whole in (white, None))
+    assert np.array_equal(with_torso, without)
+    assert abs(int(with_torso[0, 0, 0]) - round(0.625 * 255)) <= 1
+
+
 def test_a_frame_over_a_background_is_premultiplied_over():
     frame = PortraitFrame(np.full((2, 2, 3), 0.3), np.full((2, 2), 0.5), np.ones((2, 2)), None)
     assert (over(frame, np.full((2, 2, 3), 0.8)) == round(0.7 * 255)).all()
