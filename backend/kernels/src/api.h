@@ -144,7 +144,7 @@ TALKER_EXPORT int talker_pose_backward(const talker_pose_set*, int32_t set_count
                                        int32_t threads, const talker_pose_arrays* posed,
                                        const talker_pose_arrays* gradients, const talker_pose_gradient* out);
 
-/* The instruction set in use: "avx2" or "portable". */
+/* The instruction set in use: "avx512", "avx2" or "portable". */
 TALKER_EXPORT const char* talker_kernels_name(void);
 
 /* Threads that `requested` (0: all cores) means here. */

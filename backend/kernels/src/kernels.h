@@ -76,7 +76,7 @@ struct Kernels {
                                 const PoseGradient&, double* body_sums);
 };
 
-// The best for this machine; TALKER_KERNELS=portable in the environment forces the portable one.
+// The best for this machine; TALKER_KERNELS=portable or =avx2 in the environment asks for nothing better than that.
 const Kernels& kernels();
 
 }  // namespace talker
