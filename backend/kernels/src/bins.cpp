@@ -10,7 +10,7 @@
 namespace talker {
 namespace {
 
-constexpr int kDigitBits = 11, kDigits = 1 << kDigitBits;
+constexpr int kDigitBits = 12, kDigits = 1 << kDigitBits;
 
 // Stable radix sort of the visible splats by their key, a positive float's bits, whose order is that of the floats.
 // Keys are taken relative to the smallest: a head some way off spans few bits, and higher passes fall away.

@@ -77,17 +77,28 @@ TALKER_INLINE void load_values(f8* value, const Pass& pass, const Splat* splats,
     if (Channels > 0) value[Channels - 1] = all(pass.ends_with_depth ? splats[splat].depth : features[Channels - 1]);
 }
 
+// A row of a tile, or what the picture's edge leaves of it.
+void copy_row(float* to, const float* from, int width) {
+    // (A copy of known size is four instructions, one of any size is a call.)
+    if (width == kTile)
+        std::memcpy(to, from, kTile * sizeof(float));
+    else
+        std::memcpy(to, from, width * sizeof(float));
+}
+
+void write_plane(float* plane, const TileBuffer& from, const Camera& camera, const TileBounds& bounds) {
+    float* to = plane + static_cast<int64_t>(bounds.y) * camera.width + bounds.x;
+    for (int y = 0; y < bounds.height; y++) copy_row(to + int64_t{y} * camera.width, from.at + y * kTile, bounds.width);
+}
+
 template <int Channels>
 void blend(const Camera& camera, const Splat* splats, const TileLists& lists, int tile, const Pass& pass,
            float* const* planes, float* alpha) {
     TileBounds bounds(camera, lists, tile);
     const Entry *entry = lists.entries + lists.begin[tile], *end = lists.entries + lists.begin[tile + 1];
-    bool empty = entry == end;
     TileBuffer transmittance, sums[Channels > 0 ? Channels : 1];
-    if (!empty) {
-        start_transmittance(transmittance, bounds);
-        std::memset(sums, 0, sizeof sums);
-    }
+    start_transmittance(transmittance, bounds);
+    std::memset(sums, 0, sizeof sums);
     Spans spans;
     while (entry < end) {
         int batch = cut_batch<false>(spans, splats, entry, end, bounds.x, bounds.y);
@@ -105,19 +116,10 @@ void blend(const Camera& camera, const Splat* splats, const TileLists& lists, in
         }
         if (all_finished(transmittance)) break;
     }
-    for (int y = 0; y < bounds.height; y++) {
-        int64_t pixel = static_cast<int64_t>(bounds.y + y) * camera.width + bounds.x;
-        size_t bytes = bounds.width * sizeof(float);
-        for (int c = 0; c < Channels; c++) {
-            if (empty)
-                std::memset(planes[c] + pixel, 0, bytes);
-            else
-                std::memcpy(planes[c] + pixel, sums[c].at + y * kTile, bytes);
-        }
-        if (!alpha) continue;
-        const float* left = transmittance.at + y * kTile;
-        for (int x = 0; x < bounds.width; x++) alpha[pixel + x] = empty ? 0.0f : 1.0f - std::fabs(left[x]);
-    }
+    for (int c = 0; c < Channels; c++) write_plane(planes[c], sums[c], camera, bounds);
+    if (!alpha) return;
+    for (float& t : transmittance.at) t = 1.0f - std::fabs(t);
+    write_plane(alpha, transmittance, camera, bounds);
 }
 
 // A plane's values at the tile's pixels; zero outside of the picture.
@@ -128,7 +130,7 @@ void copy_plane(TileBuffer& to, const Plane& plane, const TileBounds& bounds) {
         const float* from = plane.data + (bounds.y + y) * plane.row + bounds.x * plane.column;
         float* row = to.at + y * kTile;
         if (plane.column == 1)
-            std::memcpy(row, from, bounds.width * sizeof(float));
+            copy_row(row, from, bounds.width);
         else
             for (int x = 0; x < bounds.width; x++) row[x] = from[x * plane.column];
     }
