@@ -39,7 +39,7 @@ def test_an_engine_that_draws_the_same_is_seen_to_do_so_and_one_that_does_not_is
     same, brighter = (compare(outside_engine(by), make_scene, 150, 32, 1, 0.0) for by in (1.0, 1.5))
     assert max(same["apart"].values()) < 1e-3 and max(same["gradients_apart"].values()) < 1e-4
     assert brighter["apart"]["colour"] > 0.1 and brighter["apart"]["alpha"] == same["apart"]["alpha"]
-    assert brighter["gradients_apart"]["features"] == pytest.approx(1 / 3, rel=1e-3)
+    assert brighter["gradients_apart"]["features"] == pytest.approx(1 / 3, abs=0.005)  # two digits
     theirs, ours = same["forward_ms"]
     assert same["forward_ratio"] == pytest.approx(theirs / ours, rel=0.05)
 
