@@ -6,9 +6,11 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from queue import SimpleQueue
 from typing import TypeVar
+
+import cv2
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -61,3 +63,14 @@ def in_order_with_tools(
                 free.put(tool)
 
         yield from in_order(with_tool, items, workers)
+
+
+@contextmanager
+def single_threaded_opencv() -> Iterator[None]:
+    """OpenCV without threads of its own, which get in the way of ours: mattes take half the processor time then."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)

@@ -6,6 +6,7 @@ Reads whatever FFmpeg (through PyAV) reads. Pictures come upright (phone rotatio
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -85,6 +86,12 @@ def _open(path: Path):
     try:
         container = av.open(os.fspath(path))
     except (av.error.FFmpegError, OSError) as error:
+        if _lacks_index(path):
+            raise InputError(
+                f"{path.name} breaks off before its index, without which nothing in it can be decoded.",
+                "Copy or download it again. If the recording itself broke off, a repair program can rebuild the index "
+                "from a whole clip of the same camera.",
+            ) from error
         raise InputError(
             f"{path.name} cannot be read as a video ({getattr(error, 'strerror', None) or error}).",
             "Give a video file such as .mp4 or .mov; if a download or copy broke off, fetch it again.",
@@ -93,6 +100,27 @@ def _open(path: Path):
         container.close()
         raise InputError(f"{path.name} has no picture in it.", "Give a video file that shows the speaker.")
     return container
+
+
+def _lacks_index(path: Path) -> bool:
+    """Whether a file is an MP4 or MOV that has its type (`ftyp`) but not its index (`moov`; ISO 14496-12, 8.2.1).
+
+    The index holds the decoder's parameters and every frame's place; cameras write it last, when recording ends.
+    """
+    kinds = set()
+    with open(path, "rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        start = 0
+        while start + 8 <= end:
+            file.seek(start)
+            length, kind = struct.unpack(">I4s", file.read(8))
+            if length == 1 and start + 16 <= end:
+                length = struct.unpack(">Q", file.read(8))[0]
+            kinds.add(kind)
+            if length < 8:
+                break
+            start += length
+    return b"ftyp" in kinds and b"moov" not in kinds
 
 
 def _packets(container, stream) -> Iterator:

@@ -103,28 +103,30 @@ def matte(
     face_height: float,
     settings: MattingSettings,
     plate: np.ndarray | None = None,
+    small: np.ndarray | None = None,
 ) -> np.ndarray:
     """Alpha of the person, (H, W) float32 in [0, 1].
 
     rgb: (H, W, 3) uint8. confidence: (h, w) float32 in [0, 1], of the same picture at matting size. face_height: of the
-    face in px of `confidence`. plate: (H, W, 3) uint8, the background where it is known (static camera), or None.
+    face in px of `confidence`. plate: (H, W, 3) or (h, w, 3) uint8, the background where it is known (static camera),
+    or None. small: (h, w, 3) uint8, `rgb` at matting size, where the caller has it.
     """
     size = rgb.shape[1], rgb.shape[0]
     small_size = confidence.shape[1], confidence.shape[0]
-    small = cv2.resize(rgb, small_size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255.0
+    guide = (shrunk(rgb, small_size) if small is None else small).astype(np.float32) / 255.0
     inner = _pixels(settings.inner_band * face_height)
     outer = _pixels(settings.outer_band * face_height)
     surely_person = _eroded(confidence > settings.person, inner)
     surely_background = _eroded(confidence < settings.background, outer)
     if plate is not None:
-        small_plate = cv2.resize(plate, small_size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255.0
-        confidence = _weigh_by_plate(confidence, small, small_plate, settings)
-    guided = GuidedFilter(small, _pixels(settings.radius * face_height), settings.smoothness)
+        plate = shrunk(plate, small_size).astype(np.float32) / 255.0
+        confidence = _weigh_by_plate(confidence, guide, plate, settings)
+    guided = GuidedFilter(guide, _pixels(settings.radius * face_height), settings.smoothness)
     for _ in range(settings.passes - 1):
-        confidence = _explained(*guided.coefficients(confidence), small, settings)
+        confidence = _explained(*guided.coefficients(confidence), guide, settings)
     slope, offset = guided.coefficients(confidence)
     if size == small_size:
-        alpha = _explained(slope, offset, small, settings)
+        alpha = _explained(slope, offset, guide, settings)
     else:
         slope, offset, surely_person, surely_background = (
             cv2.resize(values, size, interpolation=cv2.INTER_LINEAR)
@@ -132,6 +134,11 @@ def matte(
         )
         alpha = _explained(slope, offset, rgb.astype(np.float32) / 255.0, settings)
     return np.maximum(alpha * (1.0 - surely_background), surely_person)
+
+
+def shrunk(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """`picture` averaged down to `size` (width, height); itself where it has that size."""
+    return picture if picture.shape[1::-1] == size else cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
 
 
 class GuidedFilter:

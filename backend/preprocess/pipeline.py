@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from backend.disk import require_space
+from backend.disk import GB, folder_bytes, free_bytes, require_space
 from backend.media.audio import extract_audio, fit_length, load_audio, resample, save_wav
 from backend.media.audio_features import log_mel
 from backend.media.decode import VideoInfo, probe
+from backend.parallel import single_threaded_opencv
 from backend.performance import curves
 from backend.performance.poses import most_usual
 from backend.preprocess import background, quality, regions, sync
@@ -23,7 +24,7 @@ from backend.preprocess.capture import Capture, StoredPictures, read_png, scan_f
 from backend.preprocess.crop import head_and_shoulders, stored_size
 from backend.preprocess.face import FacePath
 from backend.preprocess.working_folder import INTERMEDIATE_FOLDER, WorkingFolder, file_hash, stage_key, writing_errors
-from backend.settings import PreprocessSettings
+from backend.settings import PRESETS, PreprocessSettings
 from backend.subject import Subject, SubjectInfo, Track
 from shared import layout
 from shared.camera import Crop
@@ -100,7 +101,7 @@ def preprocess(footage: Path, subject_dir: Path, settings: PreprocessSettings, r
         raise _no_sound(footage)
     folder = WorkingFolder(subject_dir, file_hash(footage))
     run = _Run(footage, settings, report, folder, info)
-    with writing_errors(subject_dir):
+    with writing_errors(subject_dir), single_threaded_opencv():
         _audio_stage(run, sound)
         speaker = _face_stage(run)
         capture = _frames_stage(run, speaker)
@@ -333,12 +334,25 @@ def _sync_stage(run: _Run, capture: Capture) -> tuple[float, bool]:
     return float(found["offset_s"]), bool(found["corrected"])
 
 
+def _warn_of_little_space(run: _Run, count: int) -> None:
+    """Training at another size than the stored one keeps the clip's pictures at that size, uncompressed."""
+    size = PRESETS["standard"].size
+    needed, free = count * size**2 * (3 + len(layout.REGION_NAMES)), free_bytes(run.folder.path)
+    if size != run.size and free < needed:
+        run.warn(
+            f"Only {free / GB:.1f} GB are free on the disk; training with the standard preset keeps "
+            f"{needed / GB:.1f} GB of pictures there. Make room, or move the subject."
+        )
+
+
 def _quality_stage(run: _Run, capture: Capture, track: Track, offset_s: float, corrected: bool) -> SubjectInfo:
     """Quality report, contact sheet and subject.json."""
     run.report.phase("quality")
     count = len(capture.found)
     frames = _stored_frames(run, capture)
+    _warn_of_little_space(run, count)
     report = quality.quality_report(track, frames, run.size, offset_s, run.warnings)
+    report["disk_gb"] = round(folder_bytes(run.folder.path) / GB, 2)
     if run.settings.photometric:
         before, after = json.loads(run.intermediate(STILLNESS_FILE).read_text())
         report["upper_face_deviation"] = {"landmarks_only": round(before, 3), "refined": round(after, 3)}

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from backend.parallel import in_order_with_tools
-from backend.preprocess.matting import MattingSettings, PersonSegmenter, keep_speaker, matte
+from backend.preprocess.matting import MattingSettings, PersonSegmenter, keep_speaker, matte, shrunk
 from shared.jobs import Reporter
 
 INNER_LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)
@@ -78,6 +78,8 @@ def segment(
 
 def _segment(frames, landmarks, matting_size, models_dir, report, background, settings) -> Iterator[np.ndarray]:
     report.phase("regions", len(frames))
+    if background is not None:
+        background = shrunk(background, matting_shape(*background.shape[1::-1], matting_size)[0])
 
     def work(segmenter: PersonSegmenter, index: int) -> np.ndarray:
         return _segment_frame(frames[index], landmarks[index], segmenter, matting_size, background, settings)
@@ -87,15 +89,20 @@ def _segment(frames, landmarks, matting_size, models_dir, report, background, se
         report.step()
 
 
+def matting_shape(width: int, height: int, matting_size: int) -> tuple[tuple[int, int], float]:
+    """(width, height) at which a picture is matted, and its scale."""
+    scale = min(1.0, matting_size / max(height, width))
+    return (max(1, round(width * scale)), max(1, round(height * scale))), scale
+
+
 def _segment_frame(rgb, landmarks, segmenter, matting_size, background, settings) -> np.ndarray:
     height, width = rgb.shape[:2]
-    scale = min(1.0, matting_size / max(height, width))
-    small_size = max(1, round(width * scale)), max(1, round(height * scale))
-    small = cv2.resize(rgb, small_size, interpolation=cv2.INTER_AREA)
+    small_size, scale = matting_shape(width, height, matting_size)
+    small = shrunk(rgb, small_size)
     confidence, hair = segmenter.confidences(small)
     size_px = face_height(landmarks)
     inside = polygon(small_size[1], small_size[0], landmarks[FACE_OVAL, :2] * scale, 0.0) > 0.5
-    alpha = matte(rgb, keep_speaker(confidence, inside), size_px * scale, settings.matting, background)
+    alpha = matte(rgb, keep_speaker(confidence, inside), size_px * scale, settings.matting, background, small)
     weights = head_weights(height, width, landmarks, settings)
     alpha = np.maximum(alpha, weights.sure_face)
     if hair is not None:

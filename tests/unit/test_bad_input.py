@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from backend import cli
+from backend import cli, disk
 from backend.media.encode import MovieWriter
 from backend.models import find_model
 from backend.presenter.make import draw_clip
@@ -147,3 +147,10 @@ def test_a_full_disk(capsys, tmp_path, clip):
     finally:
         subprocess.run(["umount", str(room)], check=True)
         shutil.rmtree(room, ignore_errors=True)
+
+
+def test_a_disk_with_too_little_room_is_said_before_frames_are_written(capsys, tmp_path, clip, monkeypatch):
+    monkeypatch.setattr(disk, "free_bytes", lambda folder: 1_000_000)
+    said = _refused(capsys, tmp_path, clip)
+    assert "not enough space" in said
+    assert "--size" in said

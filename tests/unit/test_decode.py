@@ -122,3 +122,14 @@ def test_what_is_no_video_is_refused_with_what_to_do(tmp_path):
     with pytest.raises(InputError) as raised:
         probe(tmp_path / "notes.mp4")
     assert "notes.mp4" in raised.value.what and raised.value.do
+
+
+def test_a_clip_cut_before_its_index_is_refused_with_that_reason(tmp_path):
+    path = tmp_path / "clip.mp4"
+    _write(path, Fraction(25), _steady(Fraction(25), 20))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: whole.index(b"moov") - 4])
+    with pytest.raises(InputError) as raised:
+        probe(path)
+    assert "breaks off before its index" in raised.value.what
+    assert "again" in raised.value.do
