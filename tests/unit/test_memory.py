@@ -13,8 +13,8 @@ from backend.presenter.footage import draw_footage
 from backend.presenter.speech import speak
 
 FPS = Fraction(25)
-SHORT_S, LONG_S = 8, 28
-ALLOWED_MB = 60
+SHORT_S, LONG_S = 12, 32
+ALLOWED_MB = 70
 """Landmarks, curves and sound of the additional frames take 10 MB; the rest is room for the allocator. Their pictures
 alone would take 98 MB, as floats 393 MB."""
 
