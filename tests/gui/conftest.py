@@ -80,6 +80,7 @@ def open_window(found, user_folder, screen, story, monkeypatch):
 
     def open_one(file: Path | None = None) -> driver.Window:
         opened.append(driver.Window(screen, found["blender"], story, environment, file))
+        opened[-1].show_tab()
         return opened[-1]
 
     yield open_one

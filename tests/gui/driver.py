@@ -97,7 +97,6 @@ class Window:
             stderr=self._log,
             env={**os.environ, **environment, "DISPLAY": screen.display, "LIBGL_ALWAYS_SOFTWARE": "1"},
         )
-        self.show_tab()
 
     # What it shows and tells ------------------------------------------------------------------------------------------
 
