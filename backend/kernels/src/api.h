@@ -24,8 +24,8 @@ typedef struct {
     float fx, fy, cx, cy;
     int32_t width, height;
     int32_t threads; /* 0: all cores */
-    /* Colour as spherical harmonics: (count, bases, 3) with 1, 4, 9 or 16 bases; 0: none. With them, the picture has three
-       more channels, before those of the features, of which there may be none. */
+    /* Colour as spherical harmonics: (count, bases, 3) with 1, 4, 9 or 16 bases; 0: none. With them, the picture has
+       three more channels, before those of the features, of which there may be none. */
     int32_t bases;
     const float* harmonics;
 } talker_raster_scene;

@@ -13,7 +13,7 @@ namespace {
 constexpr int kDigitBits = 12, kDigits = 1 << kDigitBits;
 
 // Stable radix sort of the visible splats by their key, a positive float's bits, whose order is that of the floats.
-// Keys are taken relative to the smallest: a head some way off spans few bits, and higher passes fall away.
+// Keys are taken relative to the smallest: a head some way off spans fewer than 24 bits, which is two passes.
 void sort_by_depth(Frame& frame) {
     uint32_t* keys = frame.keys.data();
     uint32_t* keys2 = frame.keys2.resize(frame.count);

@@ -43,9 +43,9 @@ Scene with_values(const Scene& scene, float* values) {
 }  // namespace
 
 int64_t Frame::bytes() const {
-    return values.bytes() + value_gradients.bytes() + splats.bytes() + boxes.bytes() + first_slot.bytes() + keys.bytes() + keys2.bytes() + order.bytes() + order2.bytes() + chunk_counts.bytes() +
-           tile_begin.bytes() + entries.bytes() + tile_order.bytes() + sums.bytes() +
-           camera_blocks.bytes();
+    return values.bytes() + value_gradients.bytes() + splats.bytes() + boxes.bytes() + first_slot.bytes() +
+           keys.bytes() + keys2.bytes() + order.bytes() + order2.bytes() + chunk_counts.bytes() + tile_begin.bytes() +
+           entries.bytes() + tile_order.bytes() + sums.bytes() + camera_blocks.bytes();
 }
 
 bool render(Frame& frame, const Scene& given, float* features, float* alpha, float* depth) {
@@ -104,8 +104,8 @@ void render_backward(Frame& frame, const Scene& given, const float* features, co
                                     gradients, pass_alpha_gradient, sums, stride);
         });
         parallel_for(frame.blocks(), frame.threads, [&](int64_t block) {
-            run.project_block_backward(scene, frame.camera, block, frame.boxes.data(), frame.first_slot.data(), sums, stride,
-                                       plan.first, plan.features, plan.depth, plan.first > 0, gradient);
+            run.project_block_backward(scene, frame.camera, block, frame.boxes.data(), frame.first_slot.data(), sums,
+                                       stride, plan.first, plan.features, plan.depth, plan.first > 0, gradient);
         });
     });
     if (given.bases) {

@@ -12,14 +12,14 @@ struct Frame {
     int64_t count;     // Gaussians
     int64_t visible;   // of which splats on screen
     int64_t slots;     // (tile, splat) pairs
-    Buffer<float> values;       // with harmonics: colours and features, by Gaussian
+    Buffer<float> values;           // with harmonics: colours and features, by Gaussian
     Buffer<float> value_gradients;  // backward, with harmonics
-    Buffer<Splat> splats;       // by Gaussian
-    Buffer<TileBox> boxes;      // by Gaussian
-    Buffer<int32_t> first_slot; // by Gaussian: its first gradient sum; it has one for every tile of its box
-    Buffer<uint32_t> keys;      // sort keys, by Gaussian; then scratch of the sort
+    Buffer<Splat> splats;           // by Gaussian
+    Buffer<TileBox> boxes;          // by Gaussian
+    Buffer<int32_t> first_slot;     // by Gaussian: its first gradient sum; it has one for every tile of its box
+    Buffer<uint32_t> keys;          // sort keys, by Gaussian; then scratch of the sort
     Buffer<uint32_t> keys2;
-    Buffer<int32_t> order;      // visible Gaussians, nearest first
+    Buffer<int32_t> order;  // visible Gaussians, nearest first
     Buffer<int32_t> order2;
     Buffer<int32_t> chunk_counts;  // splats per (chunk of the order, tile)
     Buffer<int32_t> tile_begin;

@@ -28,7 +28,7 @@ Directions directions_to(const float* means, const float centre[3]) {
     return {x * inverse, y * inverse, z * inverse, inverse};
 }
 
-// Eight rows of `width` floats from row `first` on. Fewer than eight are left: a copy in `scratch`, filled up with zeros.
+// Eight rows of `width` floats from row `first` on. Where fewer are left: a copy in `scratch`, filled up with zeros.
 const float* eight_rows(const float* rows, int width, int64_t first, int64_t count, float* scratch) {
     const float* from = rows + first * width;
     if (count - first >= kLanes) return from;

@@ -52,7 +52,8 @@ struct Kernels {
     // from first_slot[i] on. Channel gradients cover the features [first_feature, first_feature + features), and the
     // depth where it is among the channels (then it is the last one). With `accumulate`, adds to what is there.
     void (*project_block_backward)(const Scene&, const Camera&, int64_t block, const TileBox*, const int32_t* first_slot,
-                                   const float* sums, int64_t sum_stride, int64_t first_feature, int64_t features, bool has_depth,
+                                   const float* sums, int64_t sum_stride, int64_t first_feature, int64_t features,
+                                   bool has_depth,
                                    bool accumulate, const SceneGradient&);
 
     // Structural similarity of rows [first_row, end_row) of a channel, summed up, with what its gradient needs; then the

@@ -44,7 +44,8 @@ void project_block(const Scene& scene, const Camera& camera, int64_t block, Spla
         f8 radius2 = (log2_opacity - all(kLog2AlphaCutoff)) * (2.0f / kLog2E);
 
         // The box of the ellipse on which alpha equals the cut-off, a trifle larger, in whole pixels of the picture.
-        f8 reach_x = sqrt(radius2 * p.xx) * 1.00001f + all(2e-3f), reach_y = sqrt(radius2 * p.yy) * 1.00001f + all(2e-3f);
+        f8 reach_x = sqrt(radius2 * p.xx) * 1.00001f + all(2e-3f);
+        f8 reach_y = sqrt(radius2 * p.yy) * 1.00001f + all(2e-3f);
         f8 left = clamp(ceil(x - reach_x - all(0.5f)), 0.0f, width);
         f8 right = clamp(floor(x + reach_x - all(0.5f)) + all(1.0f), 0.0f, width);
         f8 top = clamp(ceil(y - reach_y - all(0.5f)), 0.0f, height);

@@ -67,8 +67,8 @@ void rotation_backward(const Projection& p, const f8 g[9], f8 quaternion[4]) {
 }  // namespace
 
 void project_block_backward(const Scene& scene, const Camera& camera, int64_t block, const TileBox* boxes,
-                            const int32_t* first_slot, const float* sums, int64_t sum_stride, int64_t first_feature, int64_t features,
-                            bool has_depth, bool accumulate, const SceneGradient& out) {
+                            const int32_t* first_slot, const float* sums, int64_t sum_stride, int64_t first_feature,
+                            int64_t features, bool has_depth, bool accumulate, const SceneGradient& out) {
     int64_t begin = block * kBlock, end = begin + kBlock < scene.count ? begin + kBlock : scene.count;
     Accumulate into{accumulate};
     f8 camera_sums[12];
@@ -76,8 +76,8 @@ void project_block_backward(const Scene& scene, const Camera& camera, int64_t bl
 
     for (int64_t first = begin; first < end; first += kLanes) {
         int lanes = end - first < kLanes ? static_cast<int>(end - first) : kLanes;
-        SplatSums s = gather_sums(scene, first, lanes, boxes, first_slot, sums, sum_stride, first_feature, features, has_depth,
-                                  out.features);
+        SplatSums s = gather_sums(scene, first, lanes, boxes, first_slot, sums, sum_stride, first_feature, features,
+                                  has_depth, out.features);
         float *means = out.means + first * 3, *quaternions = out.quaternions + first * 4;
         float *scales = out.scales + first * 3, *opacities = out.opacities + first;
         if (!s.any) {
