@@ -27,6 +27,10 @@ _SPREAD_FLOOR = 0.02
 _ACTIVE_NATS = 5.0
 """Sound within so many nats of the loud parts counts as voice."""
 _MIN_FRAMES = 10
+_MEMORY_S = 0.3
+"""Mouths this far apart in time count as independent of each other."""
+_TRUST_WITHIN = 0.2
+"""A curve is fully believed once its correlation exceeds chance by this much."""
 _MOST_SCALE = 2.0
 """Predictions are never made larger than this to make up for the ridge's caution."""
 
@@ -108,7 +112,8 @@ class SpeechModel:
             lambda at: normal.windows(at + settings.lead_s, settings.half_width_s, settings.taps).astype(np.float32),
             np.asarray(times_s, np.float64), targets, rest, silence, settings, report or Reporter(),
         )  # fmt: skip
-        readout, offset, correlation = _read_out(trained.out_of_fold, speech, trained.fold, settings)
+        seconds = len(speech) * float(np.median(np.diff(times_s)))
+        readout, offset, correlation = _read_out(trained.out_of_fold, speech, trained.fold, seconds, settings)
         state = {
             "style": style,
             "readout": readout,
@@ -221,14 +226,15 @@ def _rest_target(speech: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
 
 def _read_out(
-    predicted: np.ndarray, speech: np.ndarray, fold: np.ndarray, settings: SpeechSettings
+    predicted: np.ndarray, speech: np.ndarray, fold: np.ndarray, seconds: float, settings: SpeechSettings
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Matrix (D, 27), offset (D,) and correlations (27,) that turn the net's outputs into curves.
 
     Fitted by ridge regression on predictions (T, D) that never saw what they predict. How far each curve is to be
     believed, and by how much the ridge has made it too small, is read off each fold, `fold` (T,), under the regression
-    of the others: so what sound does not tell stays at the speaker's style, and where a clip is too short to tell
-    anything nothing else is left. Least squares alone answers doubt with half-open lips: where sound does predict a
+    of the others; a correlation counts as far as it exceeds the standard error that chance alone would give in so many
+    `seconds`. So what sound does not tell stays at the speaker's style, and where a clip is too short to tell anything
+    nothing else is left. Least squares alone answers doubt with half-open lips: where sound does predict a
     curve, a share of its lost deviation is given back (`expressiveness`), so that closures close.
     """
     offset = predicted.mean(axis=0)
@@ -240,7 +246,8 @@ def _read_out(
     product, power = (fitted * t).mean(axis=0), (fitted**2).mean(axis=0)
     correlation = product / (np.sqrt(power * (t**2).mean(axis=0)) + 1e-8)
     scale = np.clip(product / (power + 1e-12), 0.0, _MOST_SCALE)
-    trust = np.clip((correlation - 0.1) / 0.2, 0.0, 1.0)
+    chance = min(1.0, (_MEMORY_S / seconds) ** 0.5)
+    trust = np.clip((correlation - chance) / _TRUST_WITHIN, 0.0, 1.0)
     gain = scale * trust * np.maximum(correlation, 0.3) ** (-settings.expressiveness * trust)
     return _ridge(p, t, settings.ridge) * gain, offset, correlation
 
