@@ -87,11 +87,11 @@ class Track:
     """(T,) float32, mean error of the rigid landmarks, px."""
     times_s: np.ndarray
     """(T,) float64, time of each stored frame by its source timestamp, from the first frame."""
-    body: np.ndarray | None = None
+    body: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     """(T, K) float32 cm, the body's own motion (preprocess.body); K is 0 where it is not known."""
 
     def __post_init__(self) -> None:
-        if self.body is None:
+        if not self.body.size:
             self.body = np.zeros((self.frame_count, 0), np.float32)
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from torch import Tensor
 
 from backend.portrait.portrait import PortraitFrame
 
@@ -30,5 +31,5 @@ def over(frame: PortraitFrame, background: np.ndarray) -> np.ndarray:
     return _shown(frame.over(background))
 
 
-def _shown(picture: np.ndarray) -> np.ndarray:
-    return np.rint(np.clip(picture, 0.0, 1.0) * 255.0).astype(np.uint8)
+def _shown(picture: np.ndarray | Tensor) -> np.ndarray:
+    return np.rint(np.clip(np.asarray(picture), 0.0, 1.0) * 255.0).astype(np.uint8)

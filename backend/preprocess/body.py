@@ -138,7 +138,8 @@ class _FlowMeter:
 
     def measure(self, frame: np.ndarray) -> np.ndarray:
         """(C, 2) px of the compared pictures: where the reference's cells have moved to in a frame (S, S, 3) uint8."""
-        flow = self._flow().calc(self._reference, self._grey(frame), None)
+        # None: it makes its own array (OpenCV's stubs do not know).
+        flow = self._flow().calc(self._reference, self._grey(frame), None)  # type: ignore[call-overload]
         return self._pooled(flow * self._weight[..., None])[self._used] / self.weights[:, None].astype(np.float32)
 
     def _grey(self, frame: np.ndarray) -> np.ndarray:
@@ -153,6 +154,6 @@ class _FlowMeter:
     def _flow(self) -> cv2.DISOpticalFlow:
         """This thread's flow: it keeps buffers between calls."""
         if not hasattr(self._local, "flow"):
-            self._local.flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+            self._local.flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
             self._local.flow.setFinestScale(0)
         return self._local.flow
