@@ -22,11 +22,12 @@ from pathlib import Path
 SOURCES = Path(__file__).parent / "src"
 PER_INSTRUCTION_SET = (
     *("harmonics", "project", "project_backward", "blend", "ssim", "planes", "field", "pose"),
-    "kernel_table",
+    *("picture_loss", "adam", "depth", "kernel_table"),
 )
 ONCE = (
-    *("thread_pool", "dispatch", "bins", "frame", "plane_cells", "body_motion"),
-    *("api_raster", "api_ssim", "api_planes", "api_field", "api_pose"),
+    *("thread_pool", "dispatch", "bins", "frame", "plane_cells", "body_motion", "similarity"),
+    *("api_raster", "api_ssim", "api_planes", "api_field", "api_pose", "api_picture_loss"),
+    *("api_adam", "api_depth"),
 )
 FLAGS = ("-std=c++17", "-O3", "-fno-math-errno", "-ffp-contract=fast", "-fvisibility=hidden", "-Wall", "-Wextra")
 AVX2_FLAGS = ("-mavx2", "-mfma", "-mbmi2", "-mpopcnt")

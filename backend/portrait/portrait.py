@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from backend.kernels.depth import expect_depth
 from backend.portrait.audio_code import AudioCode
 from backend.portrait.canonical import CanonicalReads
 from backend.portrait.condition import CurveProjection
@@ -196,10 +197,8 @@ class Portrait(nn.Module):
     ) -> PortraitFrame:
         """Draw frame `index` of a drive as numpy float32 arrays, `size` px square unless `intrinsics` say otherwise."""
         frame, _ = self(drive, index, intrinsics or self.intrinsics(size), torso=torso, engine=engine, threads=threads)
-        alpha, depth = frame.alpha.cpu().numpy(), frame.depth.cpu().numpy()
-        visible = alpha >= VISIBLE_ALPHA
-        depth = np.where(visible, depth / np.maximum(alpha, VISIBLE_ALPHA), np.float32(EMPTY_DEPTH_CM))
-        return PortraitFrame(frame.rgb.cpu().numpy(), alpha, depth, frame.mattes.cpu().numpy())
+        depth = expect_depth(frame.alpha, frame.depth, VISIBLE_ALPHA, EMPTY_DEPTH_CM)
+        return PortraitFrame(*(t.cpu().numpy() for t in (frame.rgb, frame.alpha, depth, frame.mattes)))
 
     def render_frame(
         self, curves: np.ndarray, camera_from_head: np.ndarray, size: int, *, audio: np.ndarray | None = None, **options

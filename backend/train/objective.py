@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from backend.kernels import picture_loss as kernel
 from backend.portrait.gaussians import TORSO
 from backend.portrait.portrait import PortraitFrame
 from backend.settings import LossWeights
@@ -13,15 +14,20 @@ from backend.train.losses import ssim
 
 
 def composite(frame: PortraitFrame, sample: Sample, plate: Tensor, has_torso: bool) -> Tensor:
-    """(S, S, 3) the portrait over its background.
+    """(S, S, 3) the portrait over its background."""
+    return frame.over(background_of(sample, plate, has_torso))
+
+
+def background_of(sample: Sample, plate: Tensor, has_torso: bool) -> Tensor:
+    """(S, S, 3) what a portrait is laid over.
 
     Where the torso is synthesised that is the plate; else the recorded frame as far as it shows torso or background
     (the baseline never learns what is behind the head there), and the plate behind the head.
     """
     if has_torso:
-        return frame.over(plate)
+        return plate
     head = (sample.regions.sum(-1) - sample.regions[..., TORSO])[..., None]
-    return frame.over(head * plate + (1 - head) * sample.rgb)
+    return head * plate + (1 - head) * sample.rgb
 
 
 def picture_loss(picture: Tensor, sample: Sample, weights: LossWeights) -> Tensor:
@@ -41,6 +47,22 @@ def matte_loss(frame: PortraitFrame, sample: Sample, has_torso: bool) -> Tensor:
     """Mean absolute difference of the mattes and the region map; without a torso its channel does not count."""
     channels = 4 if has_torso else TORSO
     return (frame.mattes[..., :channels] - sample.regions[..., :channels]).abs().mean()
+
+
+def portrait_loss(
+    frame: PortraitFrame, sample: Sample, plate: Tensor, has_torso: bool, weights: LossWeights, matte_weight: float
+) -> Tensor:
+    """`picture_loss` of the composite, and `matte_weight` times `matte_loss` where the frame has mattes, in one go by
+    the compiled kernel where it serves."""
+    channels = 4 if has_torso else TORSO
+    case = kernel.Case(
+        background_of(sample, plate, has_torso), sample.rgb, sample.mouth, weights.mouth, weights.l1, weights.ssim,
+        None if frame.mattes is None else sample.regions[..., :channels], matte_weight,
+    )  # fmt: skip
+    if kernel.serves(frame.rgb, case):
+        return kernel.picture_loss(frame.rgb, frame.alpha, frame.mattes, case)
+    loss = picture_loss(composite(frame, sample, plate, has_torso), sample, weights)
+    return loss if frame.mattes is None else loss + matte_weight * matte_loss(frame, sample, has_torso)
 
 
 def deformation_loss(facial: Tensor | None) -> Tensor:

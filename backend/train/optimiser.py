@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from backend.kernels.adam import Adam
 from backend.portrait.portrait import Portrait
 from backend.settings import LearningRates
 from backend.train import stages
@@ -52,7 +53,7 @@ def parameter_groups(portrait: Portrait, rates: LearningRates) -> list[dict]:
 
 def make_optimiser(portrait: Portrait, rates: LearningRates) -> torch.optim.Adam:
     """Adam over `parameter_groups`."""
-    return torch.optim.Adam(parameter_groups(portrait, rates), eps=ADAM_EPSILON, fused=True)
+    return Adam(parameter_groups(portrait, rates), ADAM_EPSILON)
 
 
 def parameter_names(portrait: Portrait) -> dict[Tensor, str]:

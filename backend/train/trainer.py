@@ -165,11 +165,9 @@ def step_loss(run: Run, frame: int, deformed: bool) -> torch.Tensor:
         run.drive, frame, run.data.intrinsics, deformed=deformed, mattes=mattes,
         engine=settings.engine, threads=settings.threads,
     )  # fmt: skip
-    picture = objective.composite(drawn, sample, run.data.plate, portrait.has_torso)
-    loss = objective.picture_loss(picture, sample, settings.losses)
-    if mattes:
-        weight = MATTE_EVERY * settings.losses.mattes
-        loss = loss + weight * objective.matte_loss(drawn, sample, portrait.has_torso)
+    loss = objective.portrait_loss(
+        drawn, sample, run.data.plate, portrait.has_torso, settings.losses, MATTE_EVERY * settings.losses.mattes
+    )
     return loss + settings.losses.deformation * objective.deformation_loss(facial)
 
 

@@ -144,6 +144,40 @@ TALKER_EXPORT int talker_pose_backward(const talker_pose_set*, int32_t set_count
                                        int32_t threads, const talker_pose_arrays* posed,
                                        const talker_pose_arrays* gradients, const talker_pose_gradient* out);
 
+/* A drawn portrait (three colours, premultiplied, and alpha) over its background, held against a recorded frame; and its
+   mattes against region maps. Pixels in the box [left, right) x [top, bottom) weigh 1 + box_weight. */
+typedef struct {
+    const talker_plane *colours, *background, *target; /* three of each */
+    talker_plane alpha;
+    const talker_plane *mattes, *regions; /* matte_count of each */
+    int32_t matte_count, width, height;
+    int32_t box_top, box_bottom, box_left, box_right;
+    float box_weight, l1_weight, ssim_weight, matte_weight;
+    int32_t threads;
+} talker_picture_loss_case;
+
+/* l1_weight x (weighted mean absolute difference) + ssim_weight x (1 - structural similarity) + matte_weight x (mean absolute
+   difference of the mattes); and its gradients, planes of height x width: colours (3), alpha, mattes (matte_count). */
+TALKER_EXPORT int talker_picture_loss(const talker_picture_loss_case*, double* loss, float* colours, float* alpha,
+                                      float* mattes);
+
+/* A parameter with its gradient and Adam's moments; step_size: learning rate / (1 - beta1^step), root_scale:
+   1 / sqrt(1 - beta2^step). */
+typedef struct {
+    int64_t count;
+    float* parameter;
+    const float* gradient;
+    float *mean, *square;
+    float step_size, root_scale;
+} talker_adam_tensor;
+
+TALKER_EXPORT int talker_adam(const talker_adam_tensor*, int32_t tensor_count, double beta1, double beta2,
+                              double epsilon, int32_t threads);
+
+/* Divides depth by alpha, in place; `empty` where alpha is less than least_alpha. */
+TALKER_EXPORT int talker_expect_depth(const float* alpha, float* depth, int64_t count, float least_alpha, float empty,
+                                      int32_t threads);
+
 /* The instruction set in use: "avx512", "avx2" or "portable". */
 TALKER_EXPORT const char* talker_kernels_name(void);
 

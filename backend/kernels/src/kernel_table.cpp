@@ -28,6 +28,13 @@ void field_block_backward(const FieldNet&, int, const FieldRows&, const float*, 
 void pose_block(const PoseSet&, int64_t, const PoseOutput&);
 void pose_block_backward(const PoseSet&, int64_t, const PoseOutput&, const PoseUpstream&, const PoseGradient&, double*);
 
+double composite_rows(const LossPicture&, int, int, float*);
+void composite_rows_backward(const LossPicture&, int, int, float, float*, float*, float*);
+double difference_rows(const Plane&, const Plane&, int, int, int, float, float*);
+
+void adam_piece(const AdamTensor&, const AdamSettings&, int64_t, int64_t);
+void expect_depth(const float*, float*, int64_t, int64_t, float, float);
+
 extern const Kernels table;
 const Kernels table = {TALKER_NAME(TALKER_ISA),
                        shade_block,
@@ -43,6 +50,11 @@ const Kernels table = {TALKER_NAME(TALKER_ISA),
                        field_block,
                        field_block_backward,
                        pose_block,
-                       pose_block_backward};
+                       pose_block_backward,
+                       composite_rows,
+                       composite_rows_backward,
+                       difference_rows,
+                       adam_piece,
+                       expect_depth};
 
 }  // namespace talker::TALKER_ISA

@@ -1,7 +1,9 @@
 // The stages that are compiled once for every instruction set, and the choice between them.
 #pragma once
 
+#include "adam.h"
 #include "field.h"
+#include "picture_loss.h"
 #include "planes.h"
 #include "pose.h"
 #include "splat.h"
@@ -75,6 +77,21 @@ struct Kernels {
     void (*pose_block)(const PoseSet&, int64_t block, const PoseOutput&);
     void (*pose_block_backward)(const PoseSet&, int64_t block, const PoseOutput& posed, const PoseUpstream&,
                                 const PoseGradient&, double* body_sums);
+
+    // Rows [first_row, end_row) of a composite and of the recorded frame; returns the weighted sum of their absolute
+    // differences. Then its gradients: adds the differences' to the colours' (which hold the similarity's), and makes
+    // alpha's of them. `scratch` has four rows.
+    double (*composite_rows)(const LossPicture&, int first_row, int end_row, float* scratch);
+    void (*composite_rows_backward)(const LossPicture&, int first_row, int end_row, float difference_scale,
+                                    float* colour_gradients, float* alpha_gradient, float* scratch);
+
+    // Rows of one plane against another: the sum of absolute differences, and `scale` times its gradient.
+    double (*difference_rows)(const Plane& values, const Plane& target, int width, int first_row, int end_row,
+                              float scale, float* gradient);
+
+    // Adam for the elements [begin, end) of a tensor; expected depth for the pixels [begin, end), in place.
+    void (*adam_piece)(const AdamTensor&, const AdamSettings&, int64_t begin, int64_t end);
+    void (*expect_depth)(const float* alpha, float* depth, int64_t begin, int64_t end, float least_alpha, float empty);
 };
 
 // The best for this machine; TALKER_KERNELS=portable or =avx2 in the environment asks for nothing better than that.
