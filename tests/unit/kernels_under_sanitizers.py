@@ -252,6 +252,68 @@ def posing(lib: ctypes.CDLL, rng: np.random.Generator, counts: tuple[int, ...], 
         assert set(np.unique(posed[4][:, 3:])) <= {0.0, 1.0}
 
 
+class LossCase(ctypes.Structure):
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in ("colours", "background", "target")),
+        ("alpha", Plane),
+        *((name, ctypes.c_void_p) for name in ("mattes", "regions")),
+        *((name, ctypes.c_int32) for name in ("matte_count", "width", "height", "top", "bottom", "left", "right")),
+        *((f"weight{i}", ctypes.c_float) for i in range(4)),
+        ("threads", ctypes.c_int32),
+    )
+
+
+def losing(lib: ctypes.CDLL, rng: np.random.Generator, width: int, height: int, mattes: int) -> None:
+    """The training loss of pictures whose channels lie side by side, and of one that is not a number."""
+    for spoilt in (False, True):
+        pictures = [exact(rng.random((height, width, channels))) for channels in (3, 3, 3, mattes, mattes)]
+        alpha = exact(rng.random((height, width)))
+        if spoilt:
+            pictures[0][:], alpha[:] = np.nan, np.inf
+        planes = [
+            (Plane * p.shape[2])(
+                *(Plane(address(p) + 4 * c, p.shape[2] * width, p.shape[2]) for c in range(p.shape[2]))
+            )
+            for p in pictures
+        ]
+        box = height // 3, height, width // 3, width
+        case = LossCase(
+            *map(ctypes.addressof, planes[:3]), Plane(address(alpha), width, 1), *map(ctypes.addressof, planes[3:]),
+            mattes, width, height, *box, 2.0, 1.0, 0.2, 0.1, 2,
+        )  # fmt: skip
+        gradients, loss = np.empty((4 + mattes, height, width), np.float32), ctypes.c_double()
+        places = (ctypes.c_void_p(address(gradients) + 4 * height * width * k) for k in (0, 3, 4))
+        assert lib.talker_picture_loss(ctypes.byref(case), ctypes.byref(loss), *places) == 0
+        assert spoilt or (np.isfinite(gradients).all() and loss.value > 0)
+
+
+class AdamTensor(ctypes.Structure):
+    _fields_ = (
+        ("count", ctypes.c_int64),
+        *((f"array{i}", ctypes.c_void_p) for i in range(4)),
+        *(("step_size", ctypes.c_float), ("root_scale", ctypes.c_float)),
+    )
+
+
+def learning(lib: ctypes.CDLL, rng: np.random.Generator, counts: tuple[int, ...]) -> None:
+    arrays = [[exact(rng.random(count)) for _ in range(4)] for count in counts]
+    tensors = (AdamTensor * len(counts))(
+        *(AdamTensor(count, *map(address, own), 0.01, 1.0) for count, own in zip(counts, arrays, strict=True))
+    )
+    settings = (ctypes.c_double(value) for value in (0.9, 0.999, 1e-15))
+    assert lib.talker_adam(tensors, len(counts), *settings, 2) == 0
+    assert all(np.isfinite(array).all() for own in arrays for array in own)
+
+
+def expecting_depth(lib: ctypes.CDLL, rng: np.random.Generator, count: int) -> None:
+    alpha, depth = exact(rng.random(count)), exact(rng.random(count))
+    alpha[::3] = 0.0
+    places = ctypes.c_void_p(address(alpha)), ctypes.c_void_p(address(depth))
+    limits = ctypes.c_float(0.1), ctypes.c_float(1e12)
+    assert lib.talker_expect_depth(*places, ctypes.c_int64(count), *limits, 2) == 0
+    assert (depth[::3] == np.float32(1e12)).all() and np.isfinite(depth).all()
+
+
 def main() -> None:
     lib = ctypes.CDLL(sys.argv[1])
     rng = np.random.default_rng(0)
@@ -281,6 +343,11 @@ def main() -> None:
         deforming(lib, rng, *case)
     for counts, width, channels in (((1, 7, 9), 12, 7), ((300, 0, 257), 9, 3), ((8, 16, 5), 3, 5), ((3, 4), 0, 7)):
         posing(lib, rng, counts, width, channels)
+    for width, height, mattes in ((1, 1, 0), (7, 5, 4), (64, 65, 3), (33, 130, 4)):
+        losing(lib, rng, width, height, mattes)
+    learning(lib, rng, (0, 1, 7, 9, 40000))
+    for count in (0, 1, 7, 9, 70000):
+        expecting_depth(lib, rng, count)
     assert drawn > 100
     lib.talker_kernels_name.restype = ctypes.c_char_p
     print("clean", lib.talker_kernels_name().decode())
