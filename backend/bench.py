@@ -150,7 +150,8 @@ def _step_entry(engine: str, threads: int, gaussians: int, size: int, seconds: f
         loss.backward()
         optimiser.step()
 
-    return _entry("step", engine, threads, gaussians, size, step_ms=median_ms(step, seconds))
+    with portrait.threading(threads):
+        return _entry("step", engine, threads, gaussians, size, step_ms=median_ms(step, seconds))
 
 
 def _render_entries(engine: str, threads: int, gaussians: int, size: int, seconds: float) -> list[dict]:

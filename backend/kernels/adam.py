@@ -60,7 +60,7 @@ class Adam(torch.optim.Adam):
             tensors,
             len(tensors),
             *(ctypes.c_double(value) for value in (beta1, beta2, self.defaults["eps"])),
-            torch.get_num_threads(),
+            library.threads(),
         )
         library.check(status)
         # Whoever keeps something that was made of the parameters must see that they have changed.

@@ -25,7 +25,7 @@ def expect_depth(alpha: Tensor, depth: Tensor, least_alpha: float, empty: float)
         ctypes.c_int64(depth.numel()),
         ctypes.c_float(least_alpha),
         ctypes.c_float(empty),
-        torch.get_num_threads(),
+        library.threads(),
     )
     library.check(status)
     return depth

@@ -86,7 +86,7 @@ def describe(box: tuple[Tensor, ...] | list[Tensor], sizes: Tensor, features: in
         sizes.data_ptr(),
         len(sizes),
         features,
-        torch.get_num_threads(),
+        library.threads(),
     )
 
 

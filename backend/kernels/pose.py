@@ -168,7 +168,7 @@ class _Pose(torch.autograd.Function):
         )
         sets, head = job.describe(tensors)
         status = library.load().talker_pose_forward(
-            sets, len(sets), ctypes.byref(head), torch.get_num_threads(), ctypes.byref(_arrays(outputs))
+            sets, len(sets), ctypes.byref(head), library.threads(), ctypes.byref(_arrays(outputs))
         )
         library.check(status)
         if any(ctx.needs_input_grad):
@@ -196,7 +196,7 @@ class _Pose(torch.autograd.Function):
             sets,
             len(sets),
             ctypes.byref(head),
-            torch.get_num_threads(),
+            library.threads(),
             ctypes.byref(_arrays(outputs)),
             ctypes.byref(_arrays(upstream)),
             places,

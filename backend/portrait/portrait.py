@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from dataclasses import asdict, fields
@@ -13,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from backend.kernels import library
 from backend.kernels.depth import expect_depth
 from backend.portrait.audio_code import AudioCode
 from backend.portrait.canonical import CanonicalReads
@@ -183,6 +185,11 @@ class Portrait(nn.Module):
         self._reads.forget()
         return super().train(mode)
 
+    def threading(self, threads: int) -> contextlib.AbstractContextManager[None]:
+        """How to share `threads` (0: torch's) between kernels and torch while this portrait learns or is drawn."""
+        # The baseline's field is torch's own work.
+        return library.torch_aside(threads) if self.settings.field == "modes" else contextlib.nullcontext()
+
     @torch.no_grad()
     def render(
         self,
@@ -196,8 +203,11 @@ class Portrait(nn.Module):
         threads: int = 0,
     ) -> PortraitFrame:
         """Draw frame `index` of a drive as numpy float32 arrays, `size` px square unless `intrinsics` say otherwise."""
-        frame, _ = self(drive, index, intrinsics or self.intrinsics(size), torso=torso, engine=engine, threads=threads)
-        depth = expect_depth(frame.alpha, frame.depth, VISIBLE_ALPHA, EMPTY_DEPTH_CM)
+        with self.threading(threads):
+            frame, _ = self(
+                drive, index, intrinsics or self.intrinsics(size), torso=torso, engine=engine, threads=threads
+            )
+            depth = expect_depth(frame.alpha, frame.depth, VISIBLE_ALPHA, EMPTY_DEPTH_CM)
         return PortraitFrame(*(t.cpu().numpy() for t in (frame.rgb, frame.alpha, depth, frame.mattes)))
 
     def render_frame(

@@ -48,7 +48,7 @@ class _FastSsim(torch.autograd.Function):
     def forward(ctx, picture: Tensor, target: Tensor) -> Tensor:
         if library.load() is not None:
             want = ctx.needs_input_grad[0]
-            value, gradient = ssim_with_gradient(picture.detach(), target, want, torch.get_num_threads())
+            value, gradient = ssim_with_gradient(picture.detach(), target, want, library.threads())
             if want:
                 ctx.save_for_backward(gradient)
             return picture.new_tensor(value)

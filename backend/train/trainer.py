@@ -145,10 +145,12 @@ def steps(run: Run) -> Iterator[int]:
         stage, block = run.position.advance(stages, progress)
         freeze_all_but(run.optimiser, block.learns)
         set_rates(run.optimiser, progress, run.settings.rates)
-        loss = step_loss(run, run.sampler.draw(run.step, progress), stage.deformed)
-        run.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        run.optimiser.step()
+        frame = run.sampler.draw(run.step, progress)
+        with run.portrait.threading(run.settings.threads):
+            loss = step_loss(run, frame, stage.deformed)
+            run.optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            run.optimiser.step()
         value = float(loss.detach())
         run.loss = value if not np.isfinite(run.loss) else run.loss + 0.02 * (value - run.loss)
         run.step += 1
