@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from . import library
+from . import library, threads
 
 
 class _Tensor(ctypes.Structure):
@@ -60,7 +60,7 @@ class Adam(torch.optim.Adam):
             tensors,
             len(tensors),
             *(ctypes.c_double(value) for value in (beta1, beta2, self.defaults["eps"])),
-            library.threads(),
+            threads.count(),
         )
         library.check(status)
         # Whoever keeps something that was made of the parameters must see that they have changed.

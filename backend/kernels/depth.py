@@ -7,7 +7,7 @@ import ctypes
 import torch
 from torch import Tensor
 
-from . import library
+from . import library, threads
 
 
 def expect_depth(alpha: Tensor, depth: Tensor, least_alpha: float, empty: float) -> Tensor:
@@ -25,7 +25,7 @@ def expect_depth(alpha: Tensor, depth: Tensor, least_alpha: float, empty: float)
         ctypes.c_int64(depth.numel()),
         ctypes.c_float(least_alpha),
         ctypes.c_float(empty),
-        library.threads(),
+        threads.count(),
     )
     library.check(status)
     return depth

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import functools
 import logging
 import os
-from collections.abc import Iterator
 from pathlib import Path
-
-import torch
 
 from shared.places import cache_folder
 
@@ -75,35 +71,6 @@ def describe(library: ctypes.CDLL) -> dict[str, str]:
 def kernels_folder() -> Path:
     """This user's folder for libraries built on this machine."""
     return cache_folder() / "kernels"
-
-
-_threads: int | None = None
-
-
-def threads() -> int:
-    """Threads that the kernels take where nobody says otherwise: torch's, or those of `torch_aside`."""
-    return _threads or torch.get_num_threads()
-
-
-@contextlib.contextmanager
-def torch_aside(wanted: int) -> Iterator[None]:
-    """Give the kernels `wanted` threads (0: torch's) and torch's own operations one, where there is a library.
-
-    What the kernels leave to torch is so small that waking its threads costs more than they save, most of all where
-    other programs want the cores.
-    """
-    global _threads
-    if load() is None:
-        yield
-        return
-    before, before_torch = _threads, torch.get_num_threads()
-    _threads = wanted or before_torch
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before_torch)
-        _threads = before
 
 
 def check(status: int) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from . import library
+from . import library, threads
 from .ssim import Plane, planes
 
 
@@ -83,7 +83,7 @@ class _PictureLoss(torch.autograd.Function):
             *(count, width, height),
             *(rows.start, rows.stop, columns.start, columns.stop),
             *(case.box_weight, case.l1_weight, case.ssim_weight, case.matte_weight),
-            library.threads(),
+            threads.count(),
         )
         value = ctypes.c_double()
         places = (gradients[0], gradients[3], gradients[4]) if count else (gradients[0], gradients[3])

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from . import library
+from . import library, threads
 
 
 class Planes(ctypes.Structure):
@@ -86,7 +86,7 @@ def describe(box: tuple[Tensor, ...] | list[Tensor], sizes: Tensor, features: in
         sizes.data_ptr(),
         len(sizes),
         features,
-        library.threads(),
+        threads.count(),
     )
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from . import library
+from . import library, threads
 
 COLOURS = 3
 """Feature channels of a colour; with mattes there are `MATTES` more."""
@@ -168,7 +168,7 @@ class _Pose(torch.autograd.Function):
         )
         sets, head = job.describe(tensors)
         status = library.load().talker_pose_forward(
-            sets, len(sets), ctypes.byref(head), library.threads(), ctypes.byref(_arrays(outputs))
+            sets, len(sets), ctypes.byref(head), threads.count(), ctypes.byref(_arrays(outputs))
         )
         library.check(status)
         if any(ctx.needs_input_grad):
@@ -196,7 +196,7 @@ class _Pose(torch.autograd.Function):
             sets,
             len(sets),
             ctypes.byref(head),
-            library.threads(),
+            threads.count(),
             ctypes.byref(_arrays(outputs)),
             ctypes.byref(_arrays(upstream)),
             places,

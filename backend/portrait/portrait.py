@@ -14,8 +14,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from backend.kernels import library
 from backend.kernels.depth import expect_depth
+from backend.kernels.threads import torch_aside
 from backend.portrait.audio_code import AudioCode
 from backend.portrait.canonical import CanonicalReads
 from backend.portrait.condition import CurveProjection
@@ -188,7 +188,7 @@ class Portrait(nn.Module):
     def threading(self, threads: int) -> contextlib.AbstractContextManager[None]:
         """How to share `threads` (0: torch's) between kernels and torch while this portrait learns or is drawn."""
         # The baseline's field is torch's own work.
-        return library.torch_aside(threads) if self.settings.field == "modes" else contextlib.nullcontext()
+        return torch_aside(threads) if self.settings.field == "modes" else contextlib.nullcontext()
 
     @torch.no_grad()
     def render(

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from backend.kernels import library
+from backend.kernels import library, threads
 from backend.kernels.ssim import ssim_with_gradient
 
 WINDOW = 11
@@ -48,7 +48,7 @@ class _FastSsim(torch.autograd.Function):
     def forward(ctx, picture: Tensor, target: Tensor) -> Tensor:
         if library.load() is not None:
             want = ctx.needs_input_grad[0]
-            value, gradient = ssim_with_gradient(picture.detach(), target, want, library.threads())
+            value, gradient = ssim_with_gradient(picture.detach(), target, want, threads.count())
             if want:
                 ctx.save_for_backward(gradient)
             return picture.new_tensor(value)

@@ -134,3 +134,10 @@ def test_the_demo_refuses_a_folder_without_write_permission(tmp_path, monkeypatc
     monkeypatch.setattr(demo.os, "access", lambda path, mode: False)
     with pytest.raises(InputError, match="cannot be written"):
         demo.check_inputs(None, None, tmp_path / "out")
+
+
+def test_it_needs_nothing_but_the_standard_library_to_begin_with():
+    """On a fresh machine no package is there yet; -S leaves out this environment's."""
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import tools.main, tools.package, tools.demo, tools.suite"
+    run = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=False)
+    assert run.stderr == ""

@@ -1,0 +1,41 @@
+"""How many threads the compiled kernels take.
+
+Apart from `library`, which tools without torch import.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import torch
+
+from . import library
+
+_threads: int | None = None
+
+
+def count() -> int:
+    """Threads that the kernels take where nobody says otherwise: torch's, or those of `torch_aside`."""
+    return _threads or torch.get_num_threads()
+
+
+@contextlib.contextmanager
+def torch_aside(wanted: int) -> Iterator[None]:
+    """Give the kernels `wanted` threads (0: torch's) and torch's own operations one, where there is a library.
+
+    What the kernels leave to torch is so small that waking its threads costs more than they save, most of all where
+    other programs want the cores.
+    """
+    global _threads
+    if library.load() is None:
+        yield
+        return
+    before, before_torch = _threads, torch.get_num_threads()
+    _threads = wanted or before_torch
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before_torch)
+        _threads = before
