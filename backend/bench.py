@@ -8,22 +8,23 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from backend.deliver.frames import frame_passes, over_plate
+from backend.deliver.pipeline import Painter, in_order, workforce
+from backend.deliver.store import frame_store
 from backend.media.audio_features import log_mel
 from backend.media.encode import MovieWriter
-from backend.media.exr import write_layers
 from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES
 from backend.performance.speech import SpeechModel
 from backend.portrait.gaussians import FACE, ORAL, TORSO, GaussianSet, Seeds
-from backend.portrait.portrait import Drive, Portrait, PortraitSizes
+from backend.portrait.portrait import Drive, Portrait, PortraitFrame, PortraitSizes
 from backend.raster.rasterize import engine_device, rasterize, require_engine
 from backend.settings import LearningRates, LossWeights, PortraitSettings, SpeechSettings
 from backend.train import objective
@@ -43,10 +44,11 @@ TORSO_SHARE = 0.3
 LINE_S = 2.0
 LINE_FPS = Fraction(25)
 SAMPLE_RATE = 16000
+Finished = TypeVar("Finished")
 
 
 def bench(
-    engine: str = "native",
+    engine: str | None = None,
     threads: int = 0,
     seconds: float = 2.0,
     raster_cases: tuple[tuple[int, int], ...] = RASTER_CASES,
@@ -55,6 +57,7 @@ def bench(
 ) -> list[dict]:
     """Time rasterising, a training step and rendering; `seconds` go into each figure, more or less.
 
+    engine: None for the best one here; threads: 0 for all cores.
     Returns entries {name, engine, threads, gaussians, size, …}: "raster" with forward_ms and forward_backward_ms (RGB,
     alpha and depth; gradients of everything but the camera), for `engine` and for reference; "step" with step_ms;
     "render", "render+exr" and "render+movie" with frames_per_second. Raises InputError where `engine` does not run
@@ -155,35 +158,42 @@ def _step_entry(engine: str, threads: int, gaussians: int, size: int, seconds: f
 
 
 def _render_entries(engine: str, threads: int, gaussians: int, size: int, seconds: float) -> list[dict]:
-    """A line from its sound to pictures in memory; to EXR files; to a movie."""
+    """A line from its sound to frames in memory; to EXR files; to a movie: the pipeline of `talker render`."""
     portrait = drawn_portrait(gaussians).to(engine_device(engine)).eval()
     sound = _babble(LINE_S)
     speech = _babble_model(sound)
     frames = int(LINE_S * LINE_FPS)
     times_s = np.arange(frames) / float(LINE_FPS)
     plate = np.full((size, size, 3), 90, np.uint8)
+    staff = workforce(threads, size, frames)
 
-    def pictures():  # noqa: ANN202 (an iterator of PortraitFrame)
+    def finished(finish: Callable[[int, PortraitFrame], Finished]) -> Iterator[Finished]:
+        """What `finish` makes of every frame, in order."""
         curves = np.zeros((frames, len(CURVE_NAMES)), np.float32)
         curves[:, : len(SPEECH_CURVES)] = speech.predict_array(log_mel(sound, SAMPLE_RATE), times_s)
         drive = portrait.drive(curves, _nodding_poses(frames), float(LINE_FPS))
-        for index in range(frames):
-            yield portrait.render(drive, index, size, engine=engine, threads=threads)
+        with Painter(portrait, drive, size, engine, staff.threads) as painter:
+            numbers = range(1, frames + 1)
+            for _, result in in_order(numbers, lambda n: finish(n, painter.draw(n)), staff.frames):
+                yield result
 
     def in_memory() -> None:
-        for _ in pictures():
+        for _ in finished(lambda number, frame: frame):
             pass
 
-    with tempfile.TemporaryDirectory(prefix="talker-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="talker-bench-") as name:
+        folder = Path(name)
+        exr = frame_store(folder, "exr", "srgb", {}, plate)
+        movie_only = frame_store(folder, "mp4", "srgb", {}, plate)
 
         def to_exr() -> None:
-            for index, frame in enumerate(pictures()):
-                write_layers(Path(folder) / f"{index}.exr", frame_passes(frame, "srgb"), {})
+            for _ in finished(lambda number, frame: exr.write(number, frame, "bench")):
+                pass
 
         def to_movie() -> None:
-            with MovieWriter(Path(folder) / "line.mp4", size, size, LINE_FPS, (sound, SAMPLE_RATE), {}) as movie:
-                for frame in pictures():
-                    movie.write(over_plate(frame, plate))
+            with MovieWriter(folder / "line.mp4", size, size, LINE_FPS, (sound, SAMPLE_RATE), {}) as movie:
+                for picture in finished(lambda number, frame: movie_only.write(number, frame, "bench")):
+                    movie.write(picture)
 
         cases = (("render", in_memory), ("render+exr", to_exr), ("render+movie", to_movie))
         return [

@@ -97,6 +97,7 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--pose", metavar="recorded|still|FILE")
     sub.add_argument("--performance", metavar="FILE", help="performance.json that replaces what audio predicts")
     sub.add_argument("--layers", choices=("exr", "png", "mp4"))
+    sub.add_argument("--take", metavar="NAME", help="what the line is called (default: its sound file's name)")
     _add_engine(sub)
 
     sub = verb("evaluate", "Score a model on the frames kept out of its training.")

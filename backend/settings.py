@@ -57,6 +57,8 @@ class RenderSettings:
     """Threads; 0: all cores."""
     seed: int = 0
     """Seed of what is made up: the blinks of a still head."""
+    take: str | None = None
+    """What the line is called; None: the sound file's name. A render folder takes edits of its own line only."""
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,8 @@ def _pose(scene: bpy.types.Scene, settings, line: audio.Line, out: Path) -> str:
 def _rendered(scene: bpy.types.Scene, result: dict) -> list[Notice]:
     beside_the_file = scene.talker.output.startswith("//") and bpy.data.is_saved
     scene.talker.take = bpy.path.relpath(result["out"]) if beside_the_file else result["out"]
-    return [("INFO", f"The line is rendered: {result['frames']} frames in {result['out']}.")]
+    kept = f", {result['kept']} of them as they were" if result.get("kept") else ""
+    return [("INFO", f"The line is rendered: {result['frames']} frames{kept}, in {result['out']}.")]
 
 
 def _rendered_and_brought_back(scene: bpy.types.Scene, result: dict) -> list[Notice]:

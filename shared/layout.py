@@ -25,6 +25,7 @@ PREVIEW_FILE = "preview.mp4"
 PERFORMANCE_FILE = "performance.json"
 CAMERA_FILE = "camera.json"
 MANIFEST_FILE = "manifest.json"
+VOICE_FILE = "voice.json"
 
 REPORT_FILE = "report.json"
 DEMO_BLEND_FILE = "demo.blend"

@@ -1,25 +1,27 @@
-"""One drawn frame as files: passes of an EXR, a PNG, and the picture of the preview."""
+"""One drawn frame as it is delivered: the passes of an EXR, straight RGBA, and the picture of the preview.
+
+A preview's picture is made of what is stored, not of what was drawn: a frame that is read back looks the same to the
+bit.
+"""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from pathlib import Path
+import functools
 
-import cv2
 import numpy as np
 
+from backend.kernels import passes as kernel
 from backend.media import colour
-from backend.media.exr import read_layers, write_layers
 from backend.portrait.portrait import PortraitFrame
 from shared import layout
 from shared.camera import CENTIMETRE_M
-from shared.errors import InputError
 
 VISIBLE_ALPHA = 1.0 / 255.0
 """Pixels with less coverage have no depth."""
 MATTE_TOLERANCE = 2e-3
 """Largest difference between the delivered mattes' sum and Combined.A: four roundings to half precision below one."""
+Buffers = tuple[np.ndarray, np.ndarray]
+"""Memory of `stored_passes`, to be used again."""
 
 
 def frame_passes(frame: PortraitFrame, colour_name: str) -> dict[str, np.ndarray]:
@@ -43,6 +45,34 @@ def frame_passes(frame: PortraitFrame, colour_name: str) -> dict[str, np.ndarray
     return passes | {name.capitalize(): mattes[..., i] for i, name in enumerate(layout.REGION_NAMES)}
 
 
+def stored_passes(
+    frame: PortraitFrame, colour_name: str, buffers: Buffers | None = None
+) -> tuple[dict[str, np.ndarray], Buffers | None]:
+    """`frame_passes` with the precision at which an EXR has them (colour and mattes float16), made in one go.
+
+    buffers: returned by an earlier call for a frame whose passes are no longer needed: they are overwritten.
+    """
+    if not kernel.is_available():
+        passes = frame_passes(frame, colour_name)
+        return {name: p if name == "Depth" else p.astype(np.float16) for name, p in passes.items()}, None
+    halves, depth = kernel.store(
+        frame.rgb, frame.alpha, frame.depth, frame.mattes, _linear_table(colour_name),
+        CENTIMETRE_M, layout.DEPTH_EMPTY, buffers,
+    )  # fmt: skip
+    passes = {"Combined": np.moveaxis(halves[:4], 0, 2), "Depth": depth}
+    return passes | {name.capitalize(): halves[4 + i] for i, name in enumerate(layout.REGION_NAMES)}, (halves, depth)
+
+
+def combined_over_plate(combined: np.ndarray, colour_name: str, plate: np.ndarray) -> np.ndarray:
+    """(H, W, 3) uint8: a stored Combined pass (H, W, 4) float16 over the plate (H, W, 3) uint8, in display space."""
+    if kernel.is_available():
+        return kernel.show(np.moveaxis(combined, 2, 0), _display_table(colour_name), plate)
+    rgba = combined.astype(np.float32)
+    _, from_linear = colour.transfer(colour_name)
+    alpha = rgba[..., 3:]
+    return _over(from_linear(colour.unpremultiply(rgba[..., :3], rgba[..., 3])) * alpha, alpha, plate)
+
+
 def straight_rgba(frame: PortraitFrame) -> np.ndarray:
     """(H, W, 4) uint8, display-referred colour with straight alpha, as PNG has it."""
     alpha = np.clip(np.asarray(frame.alpha, np.float32), 0.0, 1.0)
@@ -50,68 +80,31 @@ def straight_rgba(frame: PortraitFrame) -> np.ndarray:
     return np.rint(rgba * 255.0).astype(np.uint8)
 
 
+def straight_over_plate(rgba: np.ndarray, plate: np.ndarray) -> np.ndarray:
+    """(H, W, 3) uint8: a stored straight picture (H, W, 4) uint8 over the plate (H, W, 3) uint8."""
+    straight = rgba.astype(np.float32) / 255.0
+    alpha = straight[..., 3:]
+    return _over(straight[..., :3] * alpha, alpha, plate)
+
+
 def over_plate(frame: PortraitFrame, plate: np.ndarray) -> np.ndarray:
-    """(H, W, 3) uint8: the frame composited over the background plate (H, W, 3) uint8, in display space."""
-    return to_bytes(frame.over(plate.astype(np.float32) / 255.0))
+    """(H, W, 3) uint8: a drawn frame over the plate (H, W, 3) uint8, in display space."""
+    return _over(frame.rgb, frame.alpha[..., None], plate)
 
 
-def to_bytes(picture: np.ndarray) -> np.ndarray:
-    """Display-referred values in [0, 1] as uint8."""
+def _over(premultiplied: np.ndarray, alpha: np.ndarray, plate: np.ndarray) -> np.ndarray:
+    picture = premultiplied + (1.0 - alpha) * (plate.astype(np.float32) / 255.0)
     return np.rint(np.clip(picture, 0.0, 1.0) * 255.0).astype(np.uint8)
 
 
-def write_png(path: Path, picture: np.ndarray) -> None:
-    """Write (H, W, 3) RGB or (H, W, 4) RGBA uint8, through a temporary name. Raises InputError when it cannot be."""
-    code = cv2.COLOR_RGB2BGR if picture.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
-    data = cv2.imencode(".png", cv2.cvtColor(picture, code), [cv2.IMWRITE_PNG_COMPRESSION, 3])[1]
-    temporary = path.with_name(path.name + ".partial")
-    try:
-        temporary.write_bytes(data.tobytes())
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise InputError(f"{path} cannot be written ({error.strerror}).", "Check the free space.") from error
+@functools.cache
+def _linear_table(colour_name: str) -> np.ndarray:
+    to_linear, _ = colour.transfer(colour_name)
+    return to_linear(np.linspace(0.0, 1.0, kernel.LINEAR_STEPS + 1)).astype(np.float32)
 
 
-class FrameStore:
-    """The frames of a render folder: writes them, and reads back for the preview those that an earlier run finished."""
-
-    def __init__(self, folder: Path, layers: str, colour_name: str, attributes: Mapping[str, str]) -> None:
-        """layers: exr, png, or mp4 (no frame files); colour_name: transfer curve of drawn frames."""
-        self.folder, self.layers, self.colour_name, self.attributes = folder, layers, colour_name, attributes
-
-    def path(self, number: int) -> Path | None:
-        """File of frame `number` (from 1), None where frames are not stored."""
-        name = {"exr": layout.EXR_NAME, "png": layout.PNG_NAME}.get(self.layers)
-        return None if name is None else self.folder / name.format(frame=number)
-
-    def has(self, number: int) -> bool:
-        path = self.path(number)
-        return path is not None and path.is_file()
-
-    def write(self, number: int, frame: PortraitFrame) -> None:
-        """Store a frame. Raises InputError when it cannot be written."""
-        path = self.path(number)
-        if path is None:
-            return
-        if self.layers == "exr":
-            write_layers(path, frame_passes(frame, self.colour_name), self.attributes)
-        else:
-            write_png(path, straight_rgba(frame))
-
-    def read_over(self, number: int, plate: np.ndarray) -> np.ndarray:
-        """A stored frame composited over the plate, (H, W, 3) uint8. Raises InputError when it is damaged."""
-        path = self.path(number)
-        if self.layers == "exr":
-            passes, _ = read_layers(path)
-            rgba = passes["Combined"].astype(np.float32)
-            _, from_linear = colour.transfer(self.colour_name)
-            straight = from_linear(colour.unpremultiply(rgba[..., :3], rgba[..., 3]))
-            alpha = rgba[..., 3:]
-        else:
-            stored = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-            if stored is None or stored.ndim != 3 or stored.shape[2] != 4:
-                raise InputError(f"{path} is damaged.", "Delete it and render again.")
-            rgba = cv2.cvtColor(stored, cv2.COLOR_BGRA2RGBA).astype(np.float32) / 255.0
-            straight, alpha = rgba[..., :3], rgba[..., 3:]
-        return to_bytes(straight * alpha + (1 - alpha) * (plate.astype(np.float32) / 255.0))
+@functools.cache
+def _display_table(colour_name: str) -> np.ndarray:
+    _, from_linear = colour.transfer(colour_name)
+    halves = np.arange(kernel.HALF_ONE + 1, dtype=np.uint16).view(np.float16)
+    return from_linear(halves.astype(np.float64)).astype(np.float32)

@@ -14,13 +14,17 @@ from backend.media.audio_features import AudioFeatures, log_mel
 from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES, UPPER_CURVES, Performance
 from backend.performance.idle import idle_upper, lids, replayed_upper
 from backend.performance.poses import plan_replay, resample_poses, resample_values, still_pose
-from backend.performance.speech import SpeechModel
+from backend.performance.speech import SpeechModel, Voice, voice_of_edited
 from backend.settings import RenderSettings
 from backend.subject import Subject, Track
 from backend.train.driving import ordered_curves
 from shared.errors import InputError
 from shared.jobs import Reporter
 from shared.timing import frame_count, parse_fps, parse_frame_range
+
+_PLANNED_S = 30
+"""Poses beyond the recording's end are planned for whole multiples of this: a line that gets a little longer keeps the
+poses that it had."""
 
 
 @dataclass
@@ -39,12 +43,14 @@ class Line:
     last: int
     """Last frame to draw, inclusive."""
     performance: Performance
-    """All curves, `frame_count` frames."""
+    """All curves, `frame_count` frames, with the values that performance.json gives them."""
     poses: np.ndarray
     """(frame_count, 4, 4) camera_from_head, cm."""
     body: np.ndarray | None
     """(frame_count, K) the body's own motion where the recorded poses are replayed, and it with them; None: it follows
     the head."""
+    voice: Voice | None = None
+    """What the sound was heard in; None for silence."""
 
     @property
     def times_s(self) -> np.ndarray:
@@ -57,8 +63,20 @@ def frame_times(count: int, fps: Fraction) -> np.ndarray:
     return np.arange(count) * float(fps.denominator) / float(fps.numerator)
 
 
-def plan_line(subject: Subject, speech: SpeechModel, audio: Path, settings: RenderSettings, report: Reporter) -> Line:
-    """Everything about a line but its pictures. Raises InputError for whatever of it does not make sense."""
+def plan_line(
+    subject: Subject,
+    speech: SpeechModel,
+    audio: Path,
+    settings: RenderSettings,
+    report: Reporter,
+    first_heard: Voice | None = None,
+) -> Line:
+    """Everything about a line but its pictures.
+
+    first_heard: the voice that an earlier render of this take was heard in. What the frames get is local: an edit of
+    the sound, of the curves or of the poses changes the frames within its reach and no other.
+    Raises InputError for whatever of it does not make sense.
+    """
     samples, rate = read_audio(audio)
     features = log_mel(samples, rate)
     try:
@@ -69,10 +87,11 @@ def plan_line(subject: Subject, speech: SpeechModel, audio: Path, settings: Rend
         raise InputError(f"{str(error).capitalize()}.", "Correct the option.") from error
     track = subject.track()
     poses, body, upper = _motion_and_upper(subject, track, settings, fps, count)
-    speech_curves = speech.predict_array(features, frame_times(count, fps))
+    voice = voice_of_edited(features, first_heard)
+    speech_curves = speech.predict_array(features, frame_times(count, fps), voice)
     predicted = Performance.from_array(fps, np.concatenate([speech_curves, upper], axis=1))
-    performance = _edited(predicted, settings.performance, report)
-    return Line(samples, rate, features, fps, count, first, last, performance, poses, body)
+    performance = _edited(predicted, settings.performance, report).as_saved()
+    return Line(samples, rate, features, fps, count, first, last, performance, poses, body, voice)
 
 
 def _motion_and_upper(
@@ -85,7 +104,7 @@ def _motion_and_upper(
     if settings.pose != "recorded":
         pose_fps, given = read_poses(settings.pose)
         return _extended(given, pose_fps, fps, count), None, idle_upper(curves, fps, count, settings.seed)
-    needed = _recorded_frames(count, fps, subject.fps)
+    needed = _planned_frames(_recorded_frames(count, fps, subject.fps), subject.fps, len(recorded))
     replay = plan_replay(recorded, subject.fps, needed, np.concatenate([lids(curves), track.body], axis=1))
     poses, body = (
         resample_poses(replay.poses(recorded), subject.fps, fps, count),
@@ -99,7 +118,7 @@ def _extended(poses: np.ndarray, pose_fps: Fraction, fps: Fraction, count: int) 
     """A given pose track at the line's rate, played on without a jump where it is shorter than the line."""
     if len(poses) == 1:
         return np.repeat(poses, count, axis=0)
-    needed = _recorded_frames(count, fps, pose_fps)
+    needed = _planned_frames(_recorded_frames(count, fps, pose_fps), pose_fps, len(poses))
     extended = plan_replay(poses, pose_fps, needed).poses(poses)
     return resample_poses(extended, pose_fps, fps, count)
 
@@ -107,6 +126,14 @@ def _extended(poses: np.ndarray, pose_fps: Fraction, fps: Fraction, count: int) 
 def _recorded_frames(count: int, fps: Fraction, recorded_fps: Fraction) -> int:
     """Frames at the recording's rate that reach as far as `count` frames at the line's."""
     return int((count - 1) * recorded_fps / fps) + 2 if fps != recorded_fps else count
+
+
+def _planned_frames(needed: int, fps: Fraction, recorded: int) -> int:
+    """Frames to plan for: those `needed`, where they go beyond the `recorded` ones up to the next whole _PLANNED_S."""
+    if needed <= recorded:
+        return needed
+    step = max(1, round(_PLANNED_S * fps))
+    return -(-needed // step) * step
 
 
 def _edited(predicted: Performance, path: str | None, report: Reporter) -> Performance:

@@ -9,8 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from backend.deliver.frames import write_png
 from backend.media.audio import fit_length, save_wav
+from backend.media.png import write_png
 from shared import layout
 from shared.timing import samples_for_frames
 

@@ -45,21 +45,29 @@ def movie_metadata(title: str, values: Mapping[str, str]) -> dict[str, str]:
 
 
 def manifest(
-    *, take: str, key: str, subject: Path, inputs: dict, settings: dict, frames: dict, timings_s: dict, complete: bool
+    *,
+    take: str,
+    subject: Path,
+    inputs: dict,
+    settings: dict,
+    frames: dict,
+    preview: dict | None,
+    timings_s: dict,
+    complete: bool,
 ) -> dict:
-    """What manifest.json holds."""
+    """What manifest.json holds. complete: whether all frames, and the movie, are those of these inputs."""
     return {
-        "schema": 1,
+        "schema": 2,
         "synthetic_media": True,
         "statement": STATEMENT,
         "take": take,
-        "key": key,
         "complete": complete,
         "subject": str(Path(subject).resolve()),
         "inputs": inputs,
         "settings": settings,
         "seed": settings.get("seed"),
         "frames": frames,
+        "preview": preview,
         "versions": versions(),
         "timings_s": timings_s,
     }

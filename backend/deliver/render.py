@@ -5,22 +5,21 @@ from __future__ import annotations
 import errno
 import json
 import time
-from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, dataclass
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from backend.deliver import package, provenance
 from backend.deliver.camera_file import write_camera
-from backend.deliver.frames import FrameStore, over_plate, write_png
+from backend.deliver.keys import frame_keys, model_key
 from backend.deliver.line import Line, plan_line
-from backend.deliver.take import TakeFolder, digest
-from backend.media.encode import MovieWriter
+from backend.deliver.pipeline import Painter, in_order, workforce
+from backend.deliver.preview import Preview, PreviewRecord
+from backend.deliver.store import frame_store
+from backend.deliver.take import Take, TakeFolder
+from backend.media.png import write_png
 from backend.performance.curves import CURVE_NAMES
 from backend.performance.speech import SPEECH_FILE, SpeechModel
 from backend.portrait.audio_code import audio_windows
@@ -38,10 +37,6 @@ LAYERS = ("exr", "png", "mp4")
 LIVE_PREVIEW_FILE = "preview.png"
 """The frame that was drawn last, for whoever watches the job."""
 _LIVE_PREVIEW_S = 2.0
-_WRITERS = 2
-"""Threads that encode frames while the next ones are drawn."""
-_WAITING = 6
-"""Drawn frames that may wait for them; bounds memory."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +52,9 @@ class RenderResult:
     preview: str
     contact_sheet: str
     rendered: int
-    """Frames drawn now; the others of first..last were there already."""
+    """Frames of first..last drawn now."""
+    kept: int
+    """The others: they were there already, and nothing that they depend on has changed."""
     frames_per_second: float
     """Frames drawn, encoded and written a second."""
 
@@ -69,9 +66,9 @@ def render(subject: Subject, audio: Path, out: Path, settings: RenderSettings, r
     """Draw a line of dialogue into the take's folder `out`.
 
     Leaves there what DESIGN calls a render: frames (EXR or PNG), preview.mp4, performance.json, camera.json, audio.wav,
-    manifest.json, a contact sheet. A folder of the same take is brought up to date; frames that a cancelled run
-    finished are kept. Raises InputError for bad input, options, a folder that holds another take, a full disk;
-    Cancelled when the user asked to stop.
+    manifest.json, a contact sheet. A folder of the same take is brought up to date: frames whose curves, pose and model
+    are as they were are kept, those of a cancelled run too. Raises InputError for bad input, options, a folder that
+    holds another take, a full disk; Cancelled when the user asked to stop.
     """
     try:
         return _render(subject, Path(audio), Path(out), settings, report)
@@ -90,101 +87,115 @@ def _render(subject: Subject, audio: Path, out: Path, settings: RenderSettings, 
     name = settings.model or subject.newest_model()
     folder = layout.model_folder(subject.root, name)
     portrait = Portrait.open(folder).to(engine_device(settings.engine))
-    line = plan_line(subject, _speech_model(subject, folder, report), audio, settings, report)
-    size = settings.size or subject.crop.width
     inputs = _inputs(subject, folder, name, audio)
-    take = digest(inputs["footage"]["sha256"], inputs["audio"]["sha256"])
-    key = _frames_key(inputs, line, settings, size)
+    take = Take(
+        footage_sha256=inputs["footage"]["sha256"], name=settings.take or audio.name,
+        is_named=settings.take is not None, audio_path=inputs["audio"]["path"], audio_sha256=inputs["audio"]["sha256"],
+    )  # fmt: skip
     target = TakeFolder(out)
-    target.claim(take, key)
+    target.check(take)
+    first_heard = target.voice()
+    line = plan_line(subject, _speech_model(subject, folder, report), audio, settings, report, first_heard)
+    size = settings.size or subject.crop.width
+    details = {"audio": inputs["audio"]["name"], "model": name, "fps": fps_text(line.fps)}
+    drive = _drive(portrait, line)
+    keys = _keys(subject, folder, drive, size, settings, inputs, details)
+    earlier = PreviewRecord.of(target.manifest())
+    job = _Job(subject, portrait, line, drive, size, out, settings, details, keys, earlier)
+    target.claim()
     timings = {"prepare": time.monotonic() - started}
 
-    def write_manifest(complete: bool) -> None:
+    def write_manifest(complete: bool, preview: PreviewRecord | None, drawn: int | None = None) -> None:
         target.write_manifest(
             provenance.manifest(
-                take=take, key=key, subject=subject.root, inputs=inputs, settings=asdict(settings), complete=complete,
+                take=take.name, subject=subject.root, inputs=inputs, settings=asdict(settings), complete=complete,
                 frames={"count": line.frame_count, "first": line.first, "last": line.last, "fps": fps_text(line.fps),
-                        "size": size, "layers": settings.layers, "colour": subject.info.input_colour},
+                        "size": size, "layers": settings.layers, "colour": subject.info.input_colour, "drawn": drawn},
+                preview=preview and preview.to_dict(),
                 timings_s={phase: round(seconds, 2) for phase, seconds in timings.items()},
             )
         )  # fmt: skip
 
-    write_manifest(complete=False)
+    write_manifest(complete=False, preview=job.preview)
+    target.write_voice(line.voice)
+    if first_heard is not None and line.voice is not first_heard:
+        report.message("The line sounds like another voice than before: all of its lip movements are made anew.")
     footage_size = (subject.info.footage_width, subject.info.footage_height)
     write_camera(out / layout.CAMERA_FILE, line.fps, portrait.intrinsics(size), subject.crop, footage_size, line.poses)
     line.performance.save(out / layout.PERFORMANCE_FILE)
     package.write_sound(out, line.samples, line.sample_rate, line.frame_count, line.fps)
-    rendered = _draw(subject, portrait, line, size, out, settings, inputs, report)
+    drawn, preview = _draw(job, target, report)
     timings["draw"] = time.monotonic() - started - timings["prepare"]
-    write_manifest(complete=True)
+    write_manifest(complete=True, preview=preview, drawn=drawn)
     (out / LIVE_PREVIEW_FILE).unlink(missing_ok=True)
+    wanted = line.last - line.first + 1
     return RenderResult(
         out=str(out), frames=line.frame_count, first=line.first, last=line.last, fps=fps_text(line.fps),
-        preview=str(out / layout.PREVIEW_FILE), contact_sheet=str(out / layout.CONTACT_SHEET_FILE), rendered=rendered,
-        frames_per_second=round((line.last - line.first + 1) / max(timings["draw"], 1e-6), 2),
+        preview=str(out / layout.PREVIEW_FILE), contact_sheet=str(out / layout.CONTACT_SHEET_FILE), rendered=drawn,
+        kept=wanted - drawn, frames_per_second=round(wanted / max(timings["draw"], 1e-6), 2),
     )  # fmt: skip
 
 
-def _draw(
-    subject: Subject, portrait: Portrait, line: Line, size: int, out: Path, settings: RenderSettings, inputs: dict,
-    report: Reporter,
-) -> int:  # fmt: skip
-    """Frames, movie and contact sheet; returns how many frames had to be drawn."""
-    details = {"audio": inputs["audio"]["name"], "model": inputs["model"]["name"], "fps": fps_text(line.fps)}
-    crop = subject.crop
-    attributes = provenance.exr_attributes(details | {"crop": f"{crop.x} {crop.y} {crop.width} {crop.height}"})
-    store = FrameStore(out, settings.layers, subject.info.input_colour, attributes)
-    plate = subject.background(size)
-    drive = _drive(portrait, line)
-    torch.set_num_threads(settings.threads or torch.get_num_threads())
-    wanted = set(package.sheet_frames(line.first, line.last))
+@dataclass(frozen=True)
+class _Job:
+    """Everything that the frames of one render need."""
+
+    subject: Subject
+    portrait: Portrait
+    line: Line
+    drive: Drive
+    size: int
+    out: Path
+    settings: RenderSettings
+    details: dict[str, str]
+    """What stands in the headers of frames and movie."""
+    keys: list[str]
+    """Of every frame of the line (deliver.keys)."""
+    preview: PreviewRecord | None
+    """Of the movie that an earlier render left."""
+
+
+def _draw(job: _Job, target: TakeFolder, report: Reporter) -> tuple[int, PreviewRecord]:
+    """Frames, movie and contact sheet; returns how many frames had to be drawn, and what the movie is made of."""
+    line, settings, crop = job.line, job.settings, job.subject.crop
+    attributes = provenance.exr_attributes(job.details | {"crop": f"{crop.x} {crop.y} {crop.width} {crop.height}"})
+    plate = job.subject.background(job.size)
+    store = frame_store(job.out, settings.layers, job.subject.info.input_colour, attributes, plate)
+    keys = dict(enumerate(job.keys, start=1))
+    stored = target.remove_stale(store, keys)
+    numbers = range(line.first, line.last + 1)
+    title = f"{job.subject.info.source}: {job.details['audio']}"
+    preview = Preview(
+        job.out / layout.PREVIEW_FILE, [keys[number] for number in numbers], plate, line.fps, job.preview,
+        sound=_sound_of(line), metadata=provenance.movie_metadata(title, job.details),
+    )  # fmt: skip
+    on_sheet = set(package.sheet_frames(line.first, line.last))
+    shown = on_sheet | {line.first + index for index in preview.missing()}
+    missing = set() if settings.layers == "mp4" else set(numbers) - stored
+    wanted = sorted(shown | missing)
+    staff = workforce(settings.threads, job.size, len(wanted))
     cells: dict[int, np.ndarray] = {}
-    shown = time.monotonic()
-    drawn = 0
-    report.phase("render", line.last - line.first + 1)
-    sound = _sound_of(line)
-    metadata = provenance.movie_metadata(f"{subject.info.source}: {inputs['audio']['name']}", details)
-    with (
-        MovieWriter(out / layout.PREVIEW_FILE, size, size, line.fps, sound, metadata) as movie,
-        ThreadPoolExecutor(_WRITERS) as pool,
-    ):
+    live_at = time.monotonic()
+    report.phase("render", len(wanted))
+    with Painter(job.portrait, job.drive, job.size, settings.engine, staff.threads) as painter:
 
-        def picture_of(number: int) -> Future:
-            if store.has(number):
-                return pool.submit(store.read_over, number, plate)
-            nonlocal drawn
-            drawn += 1
-            frame = portrait.render(drive, number - 1, size, engine=settings.engine, threads=settings.threads)
+        def finish(number: int) -> np.ndarray:
+            if number in stored:
+                return store.read(number)
+            return store.write(number, painter.draw(number), keys[number])
 
-            def encode() -> np.ndarray:
-                store.write(number, frame)
-                return over_plate(frame, plate)
-
-            return pool.submit(encode)
-
-        for number, picture in _in_order(line, picture_of):
-            movie.write(picture)
-            if number in wanted:
-                cells[number] = package.sheet_cell(picture)
-            live = None
-            if time.monotonic() - shown > _LIVE_PREVIEW_S:
-                shown, live = time.monotonic(), out / LIVE_PREVIEW_FILE
-                write_png(live, package.sheet_cell(picture))
-            report.step(preview=None if live is None else str(live))
-    package.write_contact_sheet(out / layout.CONTACT_SHEET_FILE, cells)
-    return drawn
-
-
-def _in_order(line: Line, picture_of) -> Iterator[tuple[int, np.ndarray]]:
-    """Pictures by frame number, in order, with a few always under way."""
-    waiting: deque[tuple[int, Future]] = deque()
-    for number in range(line.first, line.last + 1):
-        waiting.append((number, picture_of(number)))
-        while waiting and (len(waiting) > _WAITING or waiting[0][1].done()):
-            ready, future = waiting.popleft()
-            yield ready, future.result()
-    for ready, future in waiting:
-        yield ready, future.result()
+        with closing(in_order(wanted, finish, staff.frames, report.check)) as pictures, preview.writing() as movie:
+            for number, picture in pictures:
+                movie.add(number - line.first, picture)
+                if number in on_sheet:
+                    cells[number] = package.sheet_cell(picture)
+                live = None
+                if time.monotonic() - live_at > _LIVE_PREVIEW_S:
+                    live_at, live = time.monotonic(), job.out / LIVE_PREVIEW_FILE
+                    write_png(live, package.sheet_cell(picture))
+                report.step(preview=None if live is None else str(live))
+    package.write_contact_sheet(job.out / layout.CONTACT_SHEET_FILE, cells)
+    return len(set(wanted) - stored), preview.record()
 
 
 def _check(settings: RenderSettings) -> None:
@@ -219,19 +230,24 @@ def _sound_of(line: Line) -> tuple[np.ndarray, int]:
 
 def _inputs(subject: Subject, folder: Path, name: str, audio: Path) -> dict:
     weights = provenance.file_sha256(folder / layout.MODEL_WEIGHTS_FILE)
+    if not audio.is_file():
+        raise InputError(f"There is no sound file {audio}.", "Check the path.")
     return {
         "footage": {"name": subject.info.source, "sha256": subject.info.source_sha256},
-        "audio": {"name": audio.name, "sha256": provenance.file_sha256(audio)},
+        "audio": {"name": audio.name, "path": str(audio.resolve()), "sha256": provenance.file_sha256(audio)},
         "model": {"name": name, "sha256": weights},
     }
 
 
-def _frames_key(inputs: dict, line: Line, settings: RenderSettings, size: int) -> str:
-    """Hash of all that the pictures depend on: frames under another key are out of date."""
-    return digest(
-        inputs["model"]["sha256"],
-        np.ascontiguousarray(line.performance.array()).tobytes(),
-        np.ascontiguousarray(line.poses).tobytes(),
-        b"" if line.body is None else np.ascontiguousarray(line.body).tobytes(),
-        f"{fps_text(Fraction(line.fps))} {size} {settings.layers} {settings.engine}",
-    )
+def _keys(
+    subject: Subject, folder: Path, drive: Drive, size: int, settings: RenderSettings, inputs: dict, details: dict
+) -> list[str]:
+    common = {
+        "model": model_key(folder, inputs["model"]["sha256"]),
+        "size": size,
+        "layers": settings.layers,
+        "engine": settings.engine,
+        "colour": subject.info.input_colour,
+        "details": details,
+    }
+    return frame_keys(drive, common)

@@ -1,26 +1,49 @@
-"""The folder of a take: whose it is, and which of its frames are still good."""
+"""The folder of a take: whose it is, which voice it was heard in, and which of its frames are still good."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from backend.deliver.store import FrameStore
+from backend.performance.speech import Voice
 from shared import layout
 from shared.errors import InputError
 
-_OURS = re.compile(r"^head\.\d{6}\.(exr|png)$")
+_OURS = re.compile(r"^head\.(\d{6})\.(?:exr|png)$")
+_DELETE_IT = "Choose another folder, or delete it."
 
 
-def digest(*parts: bytes | str) -> str:
-    """Short hash of several things."""
-    sha = hashlib.sha256()
-    for part in parts:
-        data = part.encode() if isinstance(part, str) else part
-        sha.update(len(data).to_bytes(8, "little") + data)
-    return sha.hexdigest()[:24]
+@dataclass(frozen=True)
+class Take:
+    """One line of dialogue by one person, whatever is edited of it."""
+
+    footage_sha256: str
+    name: str
+    """What the line is called: by the user, else its sound file's name."""
+    is_named: bool
+    """Whether the user called it so."""
+    audio_path: str
+    """The sound file's absolute path."""
+    audio_sha256: str
+
+    def is_that_of(self, manifest: Mapping) -> bool:
+        """Whether a folder with this manifest holds this take.
+
+        The same person's, and: the same sound; or sound that was edited since, in the same file, or under a name that
+        the user says is this line's. (Two shots may both have a line.wav: the file's name alone says nothing.)
+        """
+        inputs = manifest.get("inputs", {})
+        audio = inputs.get("audio", {})
+        if inputs.get("footage", {}).get("sha256") != self.footage_sha256:
+            return False
+        if audio.get("sha256") == self.audio_sha256:
+            return True
+        return manifest.get("take") == self.name and (self.is_named or audio.get("path") == self.audio_path)
 
 
 class TakeFolder:
@@ -29,13 +52,22 @@ class TakeFolder:
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
 
-    def claim(self, take: str, key: str) -> None:
-        """Make the folder this take's.
+    def check(self, take: Take) -> None:
+        """Raise InputError if the folder holds another take, or frames of unknown origin. Writes nothing."""
+        manifest = self.manifest()
+        if manifest is None:
+            if self._frames() or (self.path / layout.CAMERA_FILE).exists():
+                raise InputError(f"{self.path} holds frames that are not from here.", "Choose an empty folder.")
+        elif not take.is_that_of(manifest):
+            held = manifest.get("inputs", {}).get("audio", {})
+            line = held.get("path") or held.get("name", "another line")
+            mend = _DELETE_IT
+            if manifest.get("take") == take.name:
+                mend += f" If it is the same line, edited, say so with --take {take.name}."
+            raise InputError(f"{self.path} holds another take ({line}).", mend)
 
-        take: hash of person and line; key: hash of all that frames depend on. Frames of this take under another key are
-        out of date and removed; those under the same key stay, so that a cancelled render goes on from them.
-        Raises InputError if the folder cannot be written to, or holds another take or frames of unknown origin.
-        """
+    def claim(self) -> None:
+        """Make the folder, and rid it of what a killed run left half-written. Raises InputError if that cannot be."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             for leftover in self.path.glob("*.partial"):
@@ -47,33 +79,65 @@ class TakeFolder:
             raise InputError(
                 f"The folder {self.path} cannot be written to ({error.strerror}).", "Choose another."
             ) from error
-        manifest = self.manifest()
-        frames = [p for p in self.path.iterdir() if _OURS.match(p.name)]
-        if manifest is None and (frames or (self.path / layout.CAMERA_FILE).exists()):
-            raise InputError(f"{self.path} holds frames that are not from here.", "Choose an empty folder.")
-        if manifest is not None and manifest.get("take") != take:
-            line = manifest.get("inputs", {}).get("audio", {}).get("name", "another line")
-            raise InputError(f"{self.path} holds another take ({line}).", "Choose another folder, or delete it.")
-        if manifest is not None and manifest.get("key") != key:
-            for path in frames:
+
+    def remove_stale(self, store: FrameStore, keys: Mapping[int, str]) -> set[int]:
+        """Remove frame files that are not what would be drawn now; returns the numbers of those that stay.
+
+        keys: what every frame of the line would be drawn from, by number.
+        """
+        kept = set()
+        for path in self._frames():
+            number = int(_OURS.match(path.name)[1])
+            if number in keys and path == store.path(number) and store.key(number) == keys[number]:
+                kept.add(number)
+            else:
                 path.unlink()
+        return kept
+
+    def voice(self) -> Voice | None:
+        """The voice that the take was first heard in, None where none is kept. Raises InputError if it is damaged."""
+        values = self._read_json(layout.VOICE_FILE)
+        if values is None:
+            return None
+        try:
+            return Voice.from_dict(values)
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{self.path / layout.VOICE_FILE} is damaged ({error!r}).", "Delete it.") from error
+
+    def write_voice(self, voice: Voice | None) -> None:
+        """Keep a voice; None (a silent line): keep none."""
+        if voice is None:
+            (self.path / layout.VOICE_FILE).unlink(missing_ok=True)
+        else:
+            self._write_json(layout.VOICE_FILE, voice.to_dict())
 
     def manifest(self) -> dict | None:
         """What manifest.json says, None if there is none. Raises InputError if it is damaged."""
-        path = self.path / layout.MANIFEST_FILE
+        return self._read_json(layout.MANIFEST_FILE)
+
+    def write_manifest(self, values: dict) -> None:
+        """Write manifest.json, through a temporary name."""
+        self._write_json(layout.MANIFEST_FILE, values)
+
+    def _frames(self) -> list[Path]:
+        if not self.path.is_dir():
+            return []
+        return [path for path in self.path.iterdir() if _OURS.match(path.name)]
+
+    def _read_json(self, name: str) -> dict | None:
+        path = self.path / name
         if not path.is_file():
             return None
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
-            raise InputError(f"{path} is damaged ({error}).", "Choose another folder, or delete it.") from error
+            raise InputError(f"{path} is damaged ({error}).", _DELETE_IT) from error
         if not isinstance(values, dict):
-            raise InputError(f"{path} is damaged.", "Choose another folder, or delete it.")
+            raise InputError(f"{path} is damaged.", _DELETE_IT)
         return values
 
-    def write_manifest(self, values: dict) -> None:
-        """Write manifest.json, through a temporary name."""
-        path = self.path / layout.MANIFEST_FILE
+    def _write_json(self, name: str, values: dict) -> None:
+        path = self.path / name
         temporary = path.with_name(path.name + ".partial")
         temporary.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
         os.replace(temporary, path)

@@ -22,15 +22,15 @@ from pathlib import Path
 SOURCES = Path(__file__).parent / "src"
 PER_INSTRUCTION_SET = (
     *("harmonics", "project", "project_backward", "blend", "ssim", "planes", "field", "pose"),
-    *("picture_loss", "adam", "depth", "kernel_table"),
+    *("picture_loss", "adam", "depth", "passes", "kernel_table"),
 )
 ONCE = (
     *("thread_pool", "dispatch", "bins", "frame", "plane_cells", "body_motion", "similarity"),
     *("api_raster", "api_ssim", "api_planes", "api_field", "api_pose", "api_picture_loss"),
-    *("api_adam", "api_depth"),
+    *("api_adam", "api_depth", "api_passes"),
 )
 FLAGS = ("-std=c++17", "-O3", "-fno-math-errno", "-ffp-contract=fast", "-fvisibility=hidden", "-Wall", "-Wextra")
-AVX2_FLAGS = ("-mavx2", "-mfma", "-mbmi2", "-mpopcnt")
+AVX2_FLAGS = ("-mavx2", "-mfma", "-mf16c", "-mbmi2", "-mpopcnt")
 # Of AVX-512 it is the masks and the thirty-two registers that pay, at the same eight floats a vector: the blend's sums
 # do not fit into sixteen registers.
 AVX512_FLAGS = (*AVX2_FLAGS, "-mavx512f", "-mavx512vl", "-mavx512dq", "-mavx512bw", "-mprefer-vector-width=256")

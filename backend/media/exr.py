@@ -52,11 +52,22 @@ def write_layers(
     }
     temporary = path.with_name(path.name + ".partial")
     try:
-        OpenEXR.File(header, channels).write(str(temporary))
+        # In the calling thread: whoever writes many frames writes several at a time. (The library lets go of the GIL.)
+        OpenEXR.File(header, channels, num_threads=0).write(str(temporary))
         os.replace(temporary, path)
     except (OSError, RuntimeError) as error:
         temporary.unlink(missing_ok=True)
         raise InputError(f"{path} cannot be written ({error}).", "Check the folder and the free space.") from error
+
+
+def read_attribute(path: str | os.PathLike, name: str) -> str | None:
+    """A header attribute's text; None where there is no such attribute, or the file is no EXR."""
+    try:
+        with OpenEXR.File(str(path), header_only=True) as file:
+            value = file.header().get(name)
+    except (OSError, RuntimeError):
+        return None
+    return value if isinstance(value, str) else None
 
 
 def read_layers(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict]:

@@ -111,6 +111,10 @@ def from_track(
     return np.clip(curves, 0.0, 1.0)
 
 
+_DECIMALS = 6
+"""Digits after the point in a performance.json."""
+
+
 @dataclass
 class Performance:
     """Named curves at a constant frame rate: what drives a portrait, and what an artist edits."""
@@ -155,10 +159,16 @@ class Performance:
         times_s = np.array([float(n / fps) for n in range(frame_count)])
         return Performance(fps, self.at(times_s).curves)
 
+    def as_saved(self) -> Performance:
+        """The values that a file of this performance has: saved, loaded and saved again it stays the same."""
+        return Performance(
+            self.fps, {name: np.round(np.float64(c), _DECIMALS).astype(np.float32) for name, c in self.curves.items()}
+        )
+
     def save(self, path: str | os.PathLike) -> None:
         """Write performance.json, through a temporary name."""
         path = Path(path)
-        curves = {name: [round(float(v), 6) for v in values] for name, values in self.curves.items()}
+        curves = {name: [round(float(v), _DECIMALS) for v in values] for name, values in self.curves.items()}
         temporary = path.with_name(path.name + ".partial")
         temporary.write_text(json.dumps({"fps": fps_text(self.fps), "curves": curves}) + "\n", encoding="utf-8")
         os.replace(temporary, path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -33,6 +33,60 @@ _TRUST_WITHIN = 0.2
 """A curve is fully believed once its correlation exceeds chance by this much."""
 _MOST_SCALE = 2.0
 """Predictions are never made larger than this to make up for the ridge's caution."""
+_BLOCK_FRAMES = 256
+"""Frames that are predicted at a time."""
+_SAME_VOICE = 0.3
+"""How far a voice may move from the one that a line was first heard in, in its bands' deviations (root mean square).
+A word edited in a line of 20 s moves it by some hundredths, another speaker or microphone by a half or more."""
+
+
+@dataclass(frozen=True)
+class Voice:
+    """How a line's voice sounds: statistics of the mel bands while it does."""
+
+    mean: np.ndarray
+    """(80,) mean log-mel."""
+    deviation: np.ndarray
+    """(80,) standard deviation, kept off zero."""
+    seconds: float
+    """For how long it sounds."""
+
+    @classmethod
+    def of(cls, features: AudioFeatures) -> Voice | None:
+        """The voice of a line; None in silence."""
+        loudness = features.log_mel.mean(axis=1)
+        loud = np.percentile(loudness, 95)
+        if loud < np.log(FLOOR) + 0.5:
+            return None
+        active = features.log_mel[loudness > loud - _ACTIVE_NATS]
+        return cls(active.mean(axis=0), active.std(axis=0) + 0.3, len(active) / features.rate_hz)
+
+    def is_like(self, other: Voice) -> bool:
+        """Whether what was heard in this voice may go on being heard in it, now that the line's own is `other`."""
+        moved = (other.mean - self.mean) / self.deviation
+        spread = np.log(other.deviation / self.deviation)
+        return float(np.sqrt((moved**2).mean())) < _SAME_VOICE and float(np.sqrt((spread**2).mean())) < _SAME_VOICE
+
+    def to_dict(self) -> dict:
+        return {"mean": self.mean.tolist(), "deviation": self.deviation.tolist(), "seconds": self.seconds}
+
+    @classmethod
+    def from_dict(cls, values: dict) -> Voice:
+        """Read what `to_dict` wrote. Raises ValueError, KeyError or TypeError for anything else."""
+        mean, deviation = (np.array(values[name], np.float32) for name in ("mean", "deviation"))
+        if mean.shape != (MELS,) or deviation.shape != (MELS,) or not (deviation > 0).all():
+            raise ValueError(f"statistics of shape {mean.shape} and {deviation.shape}, expected ({MELS},)")
+        return cls(mean, deviation, float(values["seconds"]))
+
+
+def voice_of_edited(features: AudioFeatures, first_heard: Voice | None) -> Voice | None:
+    """The voice to hear a line in; None in silence.
+
+    A line that was heard before keeps its voice while it is much the same. Else every edit would move the scale that
+    all of the line is heard on, by very little, and with it every frame.
+    """
+    voice = Voice.of(features)
+    return first_heard if voice and first_heard and first_heard.is_like(voice) else voice
 
 
 class VoiceNormaliser:
@@ -47,31 +101,20 @@ class VoiceNormaliser:
     @classmethod
     def fit(cls, features: AudioFeatures, prior_s: float) -> VoiceNormaliser:
         """From the training line. Raises InputError if it is silent."""
-        statistics = _voice_statistics(features)
-        if statistics is None:
+        voice = Voice.of(features)
+        if voice is None:
             raise InputError("The footage's sound is silent.", "Give its sound as a file with --audio WAV.")
-        return cls(statistics[0], statistics[1], prior_s)
+        return cls(voice.mean, voice.deviation, prior_s)
 
-    def apply(self, features: AudioFeatures) -> AudioFeatures:
-        """The line on that scale."""
+    def apply(self, features: AudioFeatures, voice: Voice | None) -> AudioFeatures:
+        """The line on that scale, heard in `voice` (None: silence)."""
         mean, deviation = self.mean, self.deviation
-        statistics = _voice_statistics(features)
-        if statistics is not None:
-            weight = statistics[2] / (statistics[2] + self.prior_s)
-            mean = mean + weight * (statistics[0] - mean)
-            deviation = deviation + weight * (statistics[1] - deviation)
+        if voice is not None:
+            weight = voice.seconds / (voice.seconds + self.prior_s)
+            mean = mean + weight * (voice.mean - mean)
+            deviation = deviation + weight * (voice.deviation - deviation)
         scaled = np.clip((features.log_mel - mean) / deviation, -4.0, 4.0).astype(np.float32)
         return AudioFeatures(scaled, features.rate_hz, features.start_s)
-
-
-def _voice_statistics(features: AudioFeatures) -> tuple[np.ndarray, np.ndarray, float] | None:
-    """Mean and deviation (80,) of the bands while voice sounds, and for how many seconds it does; None in silence."""
-    loudness = features.log_mel.mean(axis=1)
-    loud = np.percentile(loudness, 95)
-    if loud < np.log(FLOOR) + 0.5:
-        return None
-    active = features.log_mel[loudness > loud - _ACTIVE_NATS]
-    return active.mean(axis=0), active.std(axis=0) + 0.3, len(active) / features.rate_hz
 
 
 class SpeechModel:
@@ -106,7 +149,7 @@ class SpeechModel:
         rest = _rest_target(speech, targets)
 
         voice = VoiceNormaliser.fit(features, settings.voice_prior_s)
-        normal = voice.apply(features)
+        normal = voice.apply(features, Voice.of(features))
         silence = np.clip((np.log(FLOOR) - voice.mean) / voice.deviation, -4.0, 4.0).astype(np.float32)
         trained = train_net(
             lambda at: normal.windows(at + settings.lead_s, settings.half_width_s, settings.taps).astype(np.float32),
@@ -133,21 +176,28 @@ class SpeechModel:
         """(27,) correlation of each curve with its prediction, on blocks that were not learned from."""
         return self._state["correlation"]
 
-    def predict_array(self, features: AudioFeatures, times_s: np.ndarray) -> np.ndarray:
-        """(T, 27) float32 speech curves in [0, 1] at the exact times (T,) of a line, any voice."""
+    def predict_array(self, features: AudioFeatures, times_s: np.ndarray, voice: Voice | None = None) -> np.ndarray:
+        """(T, 27) float32 speech curves in [0, 1] at the exact times (T,) of a line, any voice.
+
+        voice: to hear the line in; None: its own. A frame's curves have the same bits whatever else is in the line.
+        """
         s = self._state
         half_width_s, taps = float(s["window"][0]), int(s["window"][1])
         # Models of before windows had a lead hold two numbers.
-        heard_s = times_s + (float(s["window"][2]) if len(s["window"]) > 2 else 0.0)
-        voice = VoiceNormaliser(s["voice_mean"], s["voice_deviation"], float(s["voice_prior_s"][0]))
-        normal = voice.apply(features)
-        parts = []
-        for first in range(0, len(times_s), 2048):
-            x = torch.from_numpy(normal.windows(heard_s[first : first + 2048], half_width_s, taps).astype(np.float32))
-            members = self.net.first.weight.shape[0]
+        heard_s = np.asarray(times_s) + (float(s["window"][2]) if len(s["window"]) > 2 else 0.0)
+        normaliser = VoiceNormaliser(s["voice_mean"], s["voice_deviation"], float(s["voice_prior_s"][0]))
+        normal = normaliser.apply(features, voice or Voice.of(features))
+        members = self.net.first.weight.shape[0]
+        blocks = []
+        for first in range(0, len(heard_s), _BLOCK_FRAMES):
+            # Blocks of one size: matrix products of another shape may add up in another order.
+            block = heard_s[first : first + _BLOCK_FRAMES]
+            filled = np.pad(block, (0, _BLOCK_FRAMES - len(block)), mode="edge")
+            x = torch.from_numpy(normal.windows(filled, half_width_s, taps).astype(np.float32))
             with torch.no_grad():
-                parts.append(self.net(x.expand(members, *x.shape)).mean(dim=0).numpy())
-        curves = s["style"] + (np.concatenate(parts) - s["offset"]) @ s["readout"]
+                outputs = self.net(x.expand(members, *x.shape)).mean(dim=0).numpy()
+            blocks.append((s["style"] + (outputs - s["offset"]) @ s["readout"])[: len(block)])
+        curves = np.concatenate(blocks)
         margin = 0.1 * (s["high"] - s["low"])
         return np.clip(np.clip(curves, s["low"] - margin, s["high"] + margin), 0.0, 1.0).astype(np.float32)
 

@@ -314,6 +314,37 @@ def expecting_depth(lib: ctypes.CDLL, rng: np.random.Generator, count: int) -> N
     assert (depth[::3] == np.float32(1e12)).all() and np.isfinite(depth).all()
 
 
+class Drawn(ctypes.Structure):
+    _fields_ = (
+        ("rgb", ctypes.c_void_p * 3),
+        *((name, ctypes.c_void_p) for name in ("alpha", "depth")),
+        ("mattes", ctypes.c_void_p * 4),
+        *((name, ctypes.c_float) for name in ("depth_scale", "empty_depth")),
+    )
+
+
+def passes(lib: ctypes.CDLL, rng: np.random.Generator, width: int, height: int) -> None:
+    pose = np.eye(4)
+    planes = [exact(rng.random((height, width)) * 1.2 - 0.1) for _ in range(9)]
+    for spoilt in (planes, [exact(plane) for plane in spoil(rng, [*planes, pose])[:5]] + planes[5:]):
+        at = [address(plane) for plane in spoilt]
+        drawn = Drawn((ctypes.c_void_p * 3)(*at[:3]), at[3], at[4], (ctypes.c_void_p * 4)(*at[5:]), 0.01, 1e10)
+        table, display = exact(np.linspace(0, 1, 4097)), exact(np.linspace(0, 1, 0x3C01))
+        halves, depth = np.empty((8, height, width), np.uint16), np.empty((height, width), np.float32)
+        pointers = [ctypes.c_void_p(address(array)) for array in (table, halves, depth)]
+        status = lib.talker_store_passes(ctypes.byref(drawn), pointers[0], width, height, pointers[1], pointers[2])
+        assert status == 0 and (halves <= 0x3C00).all()
+        for rgba in (halves[:4], rng.integers(0, 1 << 16, (4, height, width)).astype(np.uint16)):
+            kept = [np.array(plane) for plane in rgba]
+            plate, out = rng.integers(0, 256, (2, height, width, 3)).astype(np.uint8)
+            plate, out = np.array(plate), np.array(out)
+            status = lib.talker_show_passes(
+                (ctypes.c_void_p * 4)(*map(address, kept)), ctypes.c_void_p(address(display)),
+                ctypes.c_void_p(address(plate)), width, height, ctypes.c_void_p(address(out)),
+            )  # fmt: skip
+            assert status == 0
+
+
 def main() -> None:
     lib = ctypes.CDLL(sys.argv[1])
     rng = np.random.default_rng(0)
@@ -348,6 +379,8 @@ def main() -> None:
     learning(lib, rng, (0, 1, 7, 9, 40000))
     for count in (0, 1, 7, 9, 70000):
         expecting_depth(lib, rng, count)
+    for width, height in ((1, 1), (7, 3), (8, 2), (41, 5)):
+        passes(lib, rng, width, height)
     assert drawn > 100
     lib.talker_kernels_name.restype = ctypes.c_char_p
     print("clean", lib.talker_kernels_name().decode())

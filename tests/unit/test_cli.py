@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from backend import bench, cli
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -48,3 +50,12 @@ def test_json_prints_one_document_even_for_an_error(tmp_path):
     document = json.loads(done.stdout)
     assert done.returncode == document["status"] == 2
     assert "not a subject folder" in document["error"]
+
+
+def test_bench_without_an_engine_measures_the_native_one(monkeypatch, capsys):
+    monkeypatch.setattr(bench.bench, "__defaults__", ("native", 0, 0.01, ((60, 24),), (80, 24), (80, 32)))
+    assert cli.main(["bench", "--json"]) == 0
+    entries = json.loads(capsys.readouterr().out)
+    measured = [(entry["name"], entry["engine"]) for entry in entries]
+    names = ["raster", "step", "render", "render+exr", "render+movie"]
+    assert [entry for entry in measured if entry != ("raster", "reference")] == [(name, "native") for name in names]

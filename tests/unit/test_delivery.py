@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import soundfile
-from synthetic_subject import make_subject
+from disc_stage import SIZE, SteadySpeech, disc, make_stage
 
 from backend.deliver import render as rendering
 from backend.deliver.camera_file import read_poses, write_camera
@@ -17,77 +17,17 @@ from backend.deliver.frames import MATTE_TOLERANCE, frame_passes
 from backend.deliver.line import frame_times, plan_line
 from backend.media.audio import load_audio, save_wav
 from backend.media.exr import read_layers
-from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES, Performance
-from backend.performance.speech import SPEECH_FILE
-from backend.portrait.portrait import PortraitFrame
+from backend.performance.curves import Performance
 from backend.settings import RenderSettings
-from shared import layout
 from shared.camera import Crop, Intrinsics
 from shared.errors import Cancelled, InputError
 from shared.jobs import Reporter
 from shared.timing import frame_time
 
-SIZE = 32
-
-
-def disc(opening: float = 0.0) -> PortraitFrame:
-    """A soft disc at 50 cm: orange, its lower half mouth as far as it opens."""
-    y, x = np.mgrid[:SIZE, :SIZE] + 0.5
-    alpha = np.clip((10 - np.hypot(x - 16, y - 16)) / 3, 0, 1).astype(np.float32)
-    oral = alpha * opening * (y > 16)
-    mattes = np.stack([oral, 0.7 * (alpha - oral), 0.2 * (alpha - oral), 0.1 * (alpha - oral)], axis=2)
-    rgb = alpha[..., None] * np.array([0.8, 0.4, 0.2], np.float32)
-    return PortraitFrame(rgb, alpha, np.where(alpha > 0, np.float32(50), np.float32(1e12)), mattes.astype(np.float32))
-
-
-class DiscPortrait:
-    """Draws the disc, and counts how often."""
-
-    curve_names = CURVE_NAMES
-    needs_audio = False
-
-    def __init__(self) -> None:
-        self.drawn = []
-
-    def to(self, device):
-        return self
-
-    def intrinsics(self, size):
-        return Intrinsics(60, 60, SIZE / 2, SIZE / 2, SIZE, SIZE).scaled(size, size)
-
-    def drive(self, curves, poses, fps, audio, body=None):
-        assert len(curves) == len(poses)
-        return curves
-
-    def render(self, drive, index, size, **options):
-        self.drawn.append(index)
-        return disc(float(drive[index, 0]))
-
-
-class SteadySpeech:
-    """Says of every line that the jaw opens by a quarter."""
-
-    def predict_array(self, features, times_s):
-        curves = np.zeros((len(times_s), len(SPEECH_CURVES)), np.float32)
-        curves[:, 0] = 0.25
-        return curves
-
 
 @pytest.fixture
 def stage(tmp_path, monkeypatch):
-    """(subject, portrait, sound file of 1.02 s, out folder) with the stand-ins in place of a trained model."""
-    subject = make_subject(tmp_path / "subject")
-    folder = layout.model_folder(subject.root, "disc")
-    folder.mkdir(parents=True)
-    (folder / layout.MODEL_CONFIG_FILE).write_text("{}")
-    (folder / layout.MODEL_WEIGHTS_FILE).write_bytes(b"weights")
-    (folder / SPEECH_FILE).write_bytes(b"speech")
-    portrait = DiscPortrait()
-    monkeypatch.setattr(rendering.Portrait, "open", classmethod(lambda cls, folder: portrait))
-    monkeypatch.setattr(rendering.SpeechModel, "load", classmethod(lambda cls, folder: SteadySpeech()))
-    sound = np.random.default_rng(0).standard_normal(16320).astype(np.float32) * 0.1
-    save_wav(tmp_path / "line.wav", sound, 16000)
-    return subject, portrait, tmp_path / "line.wav", tmp_path / "out"
+    return make_stage(tmp_path, monkeypatch)
 
 
 def test_a_render_leaves_everything_at_the_lines_exact_length(stage):

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from backend.media import colour
-from backend.media.encode import MovieWriter
-from backend.media.exr import channel_names, read_layers, write_layers
+from backend.media.encode import GROUP_FRAMES, CodedMovie, MovieWriter
+from backend.media.exr import channel_names, read_attribute, read_layers, write_layers
+from backend.media.png import read_rgba, read_text, write_png
 from shared.errors import InputError
 
 
@@ -97,3 +98,71 @@ def test_odd_sizes_are_widened_and_a_broken_off_movie_leaves_nothing(tmp_path):
         movie.write(np.zeros((48, 64, 3), np.uint8))
         raise RuntimeError("stopped")
     assert [p.name for p in tmp_path.iterdir()] == ["odd.mp4"]
+
+
+def test_groups_copied_from_another_movie_give_the_same_file_as_coding_them_again(tmp_path):
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 256, (2 * GROUP_FRAMES + 3, 32, 32, 3)).astype(np.uint8)
+    fps = Fraction(24000, 1001)
+
+    def write(path, copied=()):
+        with MovieWriter(path, 32, 32, fps) as movie, CodedMovie(tmp_path / "whole.mp4") as whole:
+            for group in range(3):
+                if group in copied:
+                    movie.copy(whole.group(group))
+                else:
+                    for picture in pictures[group * GROUP_FRAMES : (group + 1) * GROUP_FRAMES]:
+                        movie.write(picture)
+
+    with MovieWriter(tmp_path / "whole.mp4", 32, 32, fps) as movie:
+        for picture in pictures:
+            movie.write(picture)
+    whole = (tmp_path / "whole.mp4").read_bytes()
+    for copied in [(0,), (1,), (2,), (0, 2), (0, 1, 2)]:
+        write(tmp_path / "copied.mp4", copied)
+        assert (tmp_path / "copied.mp4").read_bytes() == whole
+    with av.open(str(tmp_path / "copied.mp4")) as container:
+        assert container.streams.video[0].average_rate == fps
+        assert [f.pts * f.time_base for f in container.decode(video=0)] == [n / fps for n in range(len(pictures))]
+
+
+def test_a_group_is_not_copied_into_the_middle_of_another_nor_from_a_movie_that_ends_before(tmp_path):
+    written_movie(tmp_path / "p.mp4", Fraction(25), GROUP_FRAMES + 1, 0.1)
+    with CodedMovie(tmp_path / "p.mp4") as coded:
+        group = coded.group(0)
+        with (
+            pytest.raises(ValueError, match="where another ends"),
+            MovieWriter(tmp_path / "q.mp4", 64, 48, Fraction(25)) as movie,
+        ):
+            movie.write(np.zeros((48, 64, 3), np.uint8))
+            movie.copy(group)
+        assert len(coded.group(1)) == 1
+        with pytest.raises(InputError, match="no group 2"):
+            coded.group(2)
+        with pytest.raises(ValueError, match="after"):
+            coded.group(1)
+    with pytest.raises(InputError, match="cannot be read"):
+        CodedMovie(tmp_path / "nowhere.mp4")
+
+
+def test_a_png_carries_its_text_and_comes_back(tmp_path):
+    path = tmp_path / "head.000001.png"
+    rgba = np.random.default_rng(0).integers(0, 256, (9, 7, 4)).astype(np.uint8)
+    write_png(path, rgba, {"comments": "synthetic", "m2dao_talker.key": "abc"})
+    assert np.array_equal(read_rgba(path), rgba)
+    assert read_text(path) == {"comments": "synthetic", "m2dao_talker.key": "abc"}
+    path.write_bytes(path.read_bytes()[:60])
+    assert read_text(path).get("m2dao_talker.key") is None
+    with pytest.raises(InputError, match="damaged"):
+        read_rgba(path)
+    path.write_bytes(b"no picture")
+    assert read_text(path) == {}
+
+
+def test_an_attribute_is_read_from_the_header_alone(tmp_path):
+    path = tmp_path / "head.000001.exr"
+    write_layers(path, {"Oral": np.zeros((4, 4), np.float32)}, {"m2dao_talker.key": "abc"})
+    assert read_attribute(path, "m2dao_talker.key") == "abc"
+    assert read_attribute(path, "owner") is None
+    path.write_bytes(b"no picture")
+    assert read_attribute(path, "m2dao_talker.key") is None

@@ -178,6 +178,25 @@ TALKER_EXPORT int talker_adam(const talker_adam_tensor*, int32_t tensor_count, d
 TALKER_EXPORT int talker_expect_depth(const float* alpha, float* depth, int64_t count, float least_alpha, float empty,
                                       int32_t threads);
 
+/* A drawn frame as planes of height x width. */
+typedef struct {
+    const float* rgb[3]; /* display-referred, premultiplied by alpha */
+    const float *alpha, *depth;
+    const float* mattes[4];
+    float depth_scale; /* factor from the depth's unit to the stored one */
+    float empty_depth; /* stored where alpha is below 1/255 */
+} talker_drawn;
+
+/* A frame as it is stored. `linear`: 4097 values of linear light for display values from 0 to 1. `halves`: 8 planes of half
+   floats: R, G, B scene-linear and premultiplied, alpha, and the mattes, scaled to sum to alpha. */
+TALKER_EXPORT int talker_store_passes(const talker_drawn*, const float* linear, int32_t width, int32_t height,
+                                      uint16_t* halves, float* depth);
+
+/* Stored colour (4 planes R, G, B, alpha of half floats) over `plate` (height x width x 3 bytes), in display space, as
+   bytes likewise. `display`: 15361 display values, one for every half float from 0 to 1. */
+TALKER_EXPORT int talker_show_passes(const uint16_t* const* rgba, const float* display, const uint8_t* plate,
+                                     int32_t width, int32_t height, uint8_t* out);
+
 /* The instruction set in use: "avx512", "avx2" or "portable". */
 TALKER_EXPORT const char* talker_kernels_name(void);
 

@@ -31,7 +31,7 @@ struct Support {
 // says no).
 Support find_support() {
     unsigned a, b, c, d;
-    constexpr unsigned kBase = bit_OSXSAVE | bit_AVX | bit_FMA | bit_POPCNT;
+    constexpr unsigned kBase = bit_OSXSAVE | bit_AVX | bit_FMA | bit_F16C | bit_POPCNT;
     if (!__get_cpuid(1, &a, &b, &c, &d) || (c & kBase) != kBase) return {};
     // What the system saves of the registers when it switches threads.
     unsigned saved, unused;

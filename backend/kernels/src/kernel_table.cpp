@@ -35,6 +35,9 @@ double difference_rows(const Plane&, const Plane&, int, int, int, float, float*)
 void adam_piece(const AdamTensor&, const AdamSettings&, int64_t, int64_t);
 void expect_depth(const float*, float*, int64_t, int64_t, float, float);
 
+void store_passes(const DrawnRow&, const PassScale&, int, const PassRow&);
+void show_passes(const uint16_t* const*, const float*, const uint8_t*, int, uint8_t*);
+
 extern const Kernels table;
 const Kernels table = {TALKER_NAME(TALKER_ISA),
                        shade_block,
@@ -55,6 +58,9 @@ const Kernels table = {TALKER_NAME(TALKER_ISA),
                        composite_rows_backward,
                        difference_rows,
                        adam_piece,
-                       expect_depth};
+                       expect_depth,
+
+                       store_passes,
+                       show_passes};
 
 }  // namespace talker::TALKER_ISA

@@ -3,6 +3,7 @@
 
 #include "adam.h"
 #include "field.h"
+#include "passes.h"
 #include "picture_loss.h"
 #include "planes.h"
 #include "pose.h"
@@ -92,6 +93,11 @@ struct Kernels {
     // Adam for the elements [begin, end) of a tensor; expected depth for the pixels [begin, end), in place.
     void (*adam_piece)(const AdamTensor&, const AdamSettings&, int64_t begin, int64_t end);
     void (*expect_depth)(const float* alpha, float* depth, int64_t begin, int64_t end, float least_alpha, float empty);
+
+    // A row of a drawn frame as it is stored; and a row of stored colour (half floats) over an 8-bit plate as 8-bit RGB,
+    // through a table of display values, one for every half float from 0 to 1.
+    void (*store_passes)(const DrawnRow&, const PassScale&, int width, const PassRow&);
+    void (*show_passes)(const uint16_t* const* rgba, const float* display, const uint8_t* plate, int width, uint8_t* out);
 };
 
 // The best for this machine; TALKER_KERNELS=portable or =avx2 in the environment asks for nothing better than that.

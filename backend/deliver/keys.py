@@ -1,0 +1,48 @@
+"""What every frame was drawn from, as a short hash: a stored frame under the same key need not be drawn again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+
+from backend.portrait.portrait import Drive
+from shared import layout
+from shared.version import VERSION
+
+_DRAWING_CONFIG = ("settings", "sizes", "curve_names", "camera", "fps")
+"""What of a model's config.json changes its pictures; the rest tells of its training."""
+
+
+def digest(*parts: bytes | str) -> str:
+    """Short hash of several things."""
+    sha = hashlib.sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        sha.update(len(data).to_bytes(8, "little") + data)
+    return sha.hexdigest()[:24]
+
+
+def model_key(folder: Path, weights_sha256: str) -> str:
+    """Hash of all of a model that its pictures depend on."""
+    config = json.loads((folder / layout.MODEL_CONFIG_FILE).read_text(encoding="utf-8"))
+    return digest(weights_sha256, json.dumps([config.get(name) for name in _DRAWING_CONFIG], sort_keys=True))
+
+
+def frame_keys(drive: Drive, common: Mapping[str, object]) -> list[str]:
+    """The key of every frame of a drive, in order.
+
+    A frame depends on its own rows of the drive's arrays (curves, pose, the body's motion, sound where it drives the
+    portrait), to the bit; on what all frames have in common; and on the version of this program.
+    """
+    shared = digest(VERSION, json.dumps(common, sort_keys=True, default=str))
+    values = {field.name: getattr(drive, field.name) for field in fields(drive)}
+    arrays = [(name, np.ascontiguousarray(value.cpu())) for name, value in values.items() if value is not None]
+    return [
+        digest(shared, *(part for name, array in arrays for part in (name, array[index].tobytes())))
+        for index in range(len(drive))
+    ]

@@ -1,0 +1,112 @@
+"""The frame files of a render folder, each with the key of what it was drawn from in its own header."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from backend.deliver import frames
+from backend.media import exr, png
+from backend.portrait.portrait import PortraitFrame
+from shared import layout
+
+KEY_ATTRIBUTE = "m2dao_talker.key"
+"""Header text of a frame: what it was drawn from (deliver.keys)."""
+
+
+class FrameStore(Protocol):
+    """Where a render's frames go. Frames are numbered from 1; several threads may write and read at once."""
+
+    def path(self, number: int) -> Path | None:
+        """File of a frame, None where frames are not stored."""
+
+    def key(self, number: int) -> str | None:
+        """The key that a stored frame was written with; None where there is no frame, or none of ours."""
+
+    def write(self, number: int, frame: PortraitFrame, key: str) -> np.ndarray:
+        """Store a drawn frame; returns its preview picture (H, W, 3) uint8. Raises InputError when it cannot be."""
+
+    def read(self, number: int) -> np.ndarray:
+        """The preview picture of a stored frame, the same to the bit. Raises InputError when it is damaged."""
+
+
+def frame_store(
+    folder: Path, layers: str, colour_name: str, attributes: Mapping[str, str], plate: np.ndarray
+) -> FrameStore:
+    """The store for `layers` (exr, png, or mp4: no frame files).
+
+    colour_name: transfer curve of drawn frames; attributes: header text; plate (H, W, 3) uint8: what the preview shows
+    behind the frames.
+    """
+    if layers == "exr":
+        return ExrStore(folder, colour_name, attributes, plate)
+    return PngStore(folder, attributes, plate) if layers == "png" else MovieOnly(plate)
+
+
+class ExrStore:
+    """Multilayer EXR files."""
+
+    def __init__(self, folder: Path, colour_name: str, attributes: Mapping[str, str], plate: np.ndarray) -> None:
+        self._folder, self._colour_name, self._attributes, self._plate = folder, colour_name, attributes, plate
+        self._own = threading.local()
+
+    def path(self, number: int) -> Path:
+        return self._folder / layout.EXR_NAME.format(frame=number)
+
+    def key(self, number: int) -> str | None:
+        path = self.path(number)
+        return exr.read_attribute(path, KEY_ATTRIBUTE) if path.is_file() else None
+
+    def write(self, number: int, frame: PortraitFrame, key: str) -> np.ndarray:
+        passes, self._own.buffers = frames.stored_passes(frame, self._colour_name, getattr(self._own, "buffers", None))
+        exr.write_layers(self.path(number), passes, {**self._attributes, KEY_ATTRIBUTE: key})
+        return frames.combined_over_plate(passes["Combined"], self._colour_name, self._plate)
+
+    def read(self, number: int) -> np.ndarray:
+        passes, _ = exr.read_layers(self.path(number))
+        return frames.combined_over_plate(passes["Combined"], self._colour_name, self._plate)
+
+
+class PngStore:
+    """RGBA PNG files with straight alpha."""
+
+    def __init__(self, folder: Path, attributes: Mapping[str, str], plate: np.ndarray) -> None:
+        self._folder, self._attributes, self._plate = folder, attributes, plate
+
+    def path(self, number: int) -> Path:
+        return self._folder / layout.PNG_NAME.format(frame=number)
+
+    def key(self, number: int) -> str | None:
+        path = self.path(number)
+        return png.read_text(path).get(KEY_ATTRIBUTE) if path.is_file() else None
+
+    def write(self, number: int, frame: PortraitFrame, key: str) -> np.ndarray:
+        rgba = frames.straight_rgba(frame)
+        png.write_png(self.path(number), rgba, {**self._attributes, KEY_ATTRIBUTE: key})
+        return frames.straight_over_plate(rgba, self._plate)
+
+    def read(self, number: int) -> np.ndarray:
+        return frames.straight_over_plate(png.read_rgba(self.path(number)), self._plate)
+
+
+class MovieOnly:
+    """No frame files: only the preview shows what was drawn."""
+
+    def __init__(self, plate: np.ndarray) -> None:
+        self._plate = plate
+
+    def path(self, number: int) -> None:
+        return None
+
+    def key(self, number: int) -> None:
+        return None
+
+    def write(self, number: int, frame: PortraitFrame, key: str) -> np.ndarray:
+        return frames.over_plate(frame, self._plate)
+
+    def read(self, number: int) -> np.ndarray:
+        raise LookupError(f"frame {number} is not stored")
