@@ -59,7 +59,6 @@ const Kernels table = {TALKER_NAME(TALKER_ISA),
                        difference_rows,
                        adam_piece,
                        expect_depth,
-
                        store_passes,
                        show_passes};
 
