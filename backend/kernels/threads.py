@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from contextvars import ContextVar
 
 import torch
 
 from . import library
 
-_threads: int | None = None
+_threads: ContextVar[int | None] = ContextVar("kernel_threads", default=None)
+"""Each Python thread's own: a render draws several frames at once."""
 
 
 def count() -> int:
     """Threads that the kernels take where nobody says otherwise: torch's, or those of `torch_aside`."""
-    return _threads or torch.get_num_threads()
+    return _threads.get() or torch.get_num_threads()
 
 
 @contextlib.contextmanager
@@ -27,15 +29,14 @@ def torch_aside(wanted: int) -> Iterator[None]:
     What the kernels leave to torch is so small that waking its threads costs more than they save, most of all where
     other programs want the cores.
     """
-    global _threads
     if library.load() is None:
         yield
         return
-    before, before_torch = _threads, torch.get_num_threads()
-    _threads = wanted or before_torch
+    before_torch = torch.get_num_threads()
+    token = _threads.set(wanted or before_torch)
     torch.set_num_threads(1)
     try:
         yield
     finally:
         torch.set_num_threads(before_torch)
-        _threads = before
+        _threads.reset(token)

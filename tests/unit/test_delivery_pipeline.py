@@ -7,9 +7,11 @@ import time
 from contextlib import closing
 
 import pytest
+import torch
 
 from backend.deliver import pipeline
 from backend.deliver.pipeline import Workforce, in_order, workforce
+from backend.kernels import library, threads
 from shared.errors import Cancelled
 
 PATIENCE_S = 10.0
@@ -80,3 +82,23 @@ def test_threads_go_to_frames_first_and_to_the_rasteriser_where_frames_are_few_o
     assert workforce(8, 8192, 500) == Workforce(frames=1, threads=8)
     assert workforce(3, 512, 0) == Workforce(frames=1, threads=3)
     assert workforce(0, 64, 10_000).frames >= 1
+
+
+@pytest.mark.skipif(library.load() is None, reason="no compiled kernels on this machine")
+def test_frames_drawn_at_once_share_out_the_kernels_threads_each_for_itself():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    both_inside, first_left = threading.Barrier(2), threading.Event()
+
+    def work(number: int) -> tuple[int, int]:
+        with threads.torch_aside(number + 5):
+            both_inside.wait(PATIENCE_S)
+            inside = threads.count()
+            if number == 1:
+                assert first_left.wait(PATIENCE_S)
+        first_left.set()
+        return inside, threads.count()
+
+    assert [result for _, result in in_order(range(2), work, workers=2)] == [(5, 1), (6, 1)]
+    torch.set_num_threads(before)
+    assert threads.count() == before
