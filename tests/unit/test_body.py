@@ -159,7 +159,7 @@ def test_a_portrait_with_a_body_is_saved_and_opened_with_it(subject):  # noqa: F
 class SteadySpeech:
     """Stands in for a speech model: a mouth that is half open."""
 
-    def predict_array(self, features, times_s):
+    def predict_array(self, features, times_s, voice=None):
         return np.full((len(times_s), 27), 0.5, np.float32)
 
 
