@@ -280,7 +280,8 @@ def _read_out(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Matrix (D, 27), offset (D,) and correlations (27,) that turn the net's outputs into curves.
 
-    Fitted by ridge regression on predictions (T, D) that never saw what they predict. How far each curve is to be
+    Fitted by ridge regression on predictions (T, D) that never saw what they predict, with that ridge of the settings
+    which predicts the folds best: short clips need more caution than long ones. How far each curve is to be
     believed, and by how much the ridge has made it too small, is read off each fold, `fold` (T,), under the regression
     of the others; a correlation counts as far as it exceeds the standard error that chance alone would give in so many
     `seconds`. So what sound does not tell stays at the speaker's style, and where a clip is too short to tell anything
@@ -289,17 +290,25 @@ def _read_out(
     """
     offset = predicted.mean(axis=0)
     p, t = predicted - offset, speech - speech.mean(axis=0)
-    fitted = np.zeros_like(t)
-    for held in np.unique(fold):
-        tested = fold == held
-        fitted[tested] = p[tested] @ _ridge(p[~tested], t[~tested], settings.ridge)
+    tried = {ridge: _out_of_fold(p, t, fold, ridge) for ridge in settings.ridges}
+    ridge = min(tried, key=lambda ridge: ((t - tried[ridge]) ** 2).sum())
+    fitted = tried[ridge]
     product, power = (fitted * t).mean(axis=0), (fitted**2).mean(axis=0)
     correlation = product / (np.sqrt(power * (t**2).mean(axis=0)) + 1e-8)
     scale = np.clip(product / (power + 1e-12), 0.0, _MOST_SCALE)
     chance = min(1.0, (_MEMORY_S / seconds) ** 0.5)
     trust = np.clip((correlation - chance) / _TRUST_WITHIN, 0.0, 1.0)
     gain = scale * trust * np.maximum(correlation, 0.3) ** (-settings.expressiveness * trust)
-    return _ridge(p, t, settings.ridge) * gain, offset, correlation
+    return _ridge(p, t, ridge) * gain, offset, correlation
+
+
+def _out_of_fold(inputs: np.ndarray, outputs: np.ndarray, fold: np.ndarray, share: float) -> np.ndarray:
+    """(T, K) outputs of each fold, as the ridge regression of the others has them."""
+    fitted = np.zeros_like(outputs)
+    for held in np.unique(fold):
+        tested = fold == held
+        fitted[tested] = inputs[tested] @ _ridge(inputs[~tested], outputs[~tested], share)
+    return fitted
 
 
 def _ridge(inputs: np.ndarray, outputs: np.ndarray, share: float) -> np.ndarray:

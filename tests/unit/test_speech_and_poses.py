@@ -10,7 +10,7 @@ from backend.media.audio_features import log_mel
 from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES
 from backend.performance.idle import blink_curve, blink_times, idle_upper
 from backend.performance.poses import from_vectors, plan_replay, resample_poses, still_pose, to_vectors
-from backend.performance.speech import SpeechModel
+from backend.performance.speech import SpeechModel, _read_out
 from backend.settings import SpeechSettings
 from shared.errors import InputError
 
@@ -202,3 +202,17 @@ def test_a_blink_closes_fast_opens_slower_and_an_idle_face_uses_this_persons_lid
     curves[40:45, lid] = 0.7
     idle = idle_upper(curves, Fraction(FPS), 500)[:, lid - len(SPEECH_CURVES)]
     assert abs(np.median(idle) - 0.1) < 1e-6 and 0.5 < idle.max() <= 0.7
+
+
+def test_the_read_out_is_as_cautious_as_blocks_not_learned_from_ask_for():
+    rng = np.random.default_rng(0)
+    fold = np.repeat(np.arange(5), 60)
+    predicted = rng.standard_normal((300, 13))
+    told = np.repeat(predicted[:, :1], 27, axis=1) + 0.1 * rng.standard_normal((300, 27))
+    untold = rng.standard_normal((300, 27))
+    settings = SpeechSettings(expressiveness=0.0)
+    readout, _, correlation = _read_out(predicted, told, fold, 300.0, settings)
+    assert correlation.min() > 0.95
+    assert np.abs(readout[0] - 1).max() < 0.1 and np.abs(readout[1:]).max() < 0.1
+    readout, _, _ = _read_out(predicted, untold, fold, 12.0, settings)
+    assert np.abs(readout).max() < 0.2
