@@ -104,8 +104,8 @@ class SpeechSettings:
     voice_prior_s: float = 3.0
     """A line's own loudness and tone count as much as the training voice's after this many seconds of voice."""
     ridges: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0, 10.0)
-    """Cautions of the map from the nets' outputs to curves, as shares of the outputs' variance; the one that serves blocks
-    not learned from best is taken."""
+    """Cautions of the map from the nets' outputs to curves, as shares of the outputs' variance; the one that predicts
+    blocks not learned from best is taken."""
     expressiveness: float = 0.6
     """0: the likeliest curves, which move too little; 1: curves that move as much as the footage's."""
     seed: int = 0
