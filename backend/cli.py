@@ -83,7 +83,15 @@ def build_parser() -> argparse.ArgumentParser:
     sub = verb("train", "Train a talking head on a subject.")
     sub.add_argument("--subject", required=True, metavar="DIR")
     sub.add_argument("--model", metavar="NAME", help="name of the model (default: the recipe's)")
-    sub.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    begin = sub.add_mutually_exclusive_group()
+    begin.add_argument(
+        "--resume", action="store_true",
+        help="go on where the training stopped; a finished model stays as it is (without this: train anew)",
+    )  # fmt: skip
+    begin.add_argument(
+        "--more", action="store_true",
+        help="train a finished model on, for as many --steps or --minutes (default: the preset's)",
+    )  # fmt: skip
     _add_train(sub)
     _add_engine(sub)
 

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
+from enum import StrEnum
 from typing import Any
 
 from shared.errors import InputError
 
 ENGINES = ("native", "cuda", "reference")
 """Rasterisers by name: C++ on the CPU, an NVIDIA GPU, plain torch."""
+
+
+class Start(StrEnum):
+    """How a training is asked to begin."""
+
+    ANEW = "anew"
+    """From the footage alone, whatever is there."""
+    RESUME = "resume"
+    """From the model's checkpoint; a finished model stays as it is."""
+    MORE = "more"
+    """A finished model is trained on for so many steps or minutes; an unfinished one is resumed."""
+    AUTO = "auto"
+    """From a checkpoint of the same settings where there is one, else anew."""
 
 
 @dataclass(frozen=True)
@@ -269,8 +283,8 @@ class TrainSettings:
     """The last one of so many parts of the frames is kept out of training; 0: train on everything."""
     seed: int = 0
     """Seed of everything random."""
-    resume: bool = False
-    """Go on from the model's checkpoint."""
+    start: Start = Start.ANEW
+    """How to begin."""
     static_share: float = 0.08
     """Share of the training that fits the still head first."""
     joint_share: float = 0.10

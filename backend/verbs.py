@@ -10,7 +10,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -60,22 +60,37 @@ def preprocess(arguments: dict, report: Reporter) -> dict:
 
 
 def train(arguments: dict, report: Reporter) -> dict:
-    """subject, recipe, preset, and the overrides that settings.train_settings takes. Returns model and its folder.
+    """subject, recipe, preset, and the overrides that settings.train_settings takes.
 
-    `resume` may be "auto": go on from a checkpoint of the same settings where there is one, else begin.
+    How it begins is said by `more` (train a finished model on) and `resume`: true, or "auto" (go on from a checkpoint
+    of the same settings where there is one, else begin); with neither it begins anew. Returns model, its folder, its
+    steps and minutes, what was done (`did`: anew, go_on, more, nothing) and the same as a sentence.
     """
     _check_engine(arguments)
     subject = Subject.open(_required(arguments, "subject"))
-    from backend.train.trainer import can_resume
     from backend.train.trainer import train as run_train
 
-    options = {key: value for key, value in arguments.items() if key != "subject" and value is not None}
-    auto = options.get("resume") == "auto"
-    settings = s.train_settings(**{**options, "resume": False if auto else bool(options.get("resume"))})
-    if auto:
-        settings = replace(settings, resume=can_resume(subject, settings))
-    folder = run_train(subject, settings, report)
-    return {"subject": str(subject.root), "model": folder.name, "folder": str(folder)}
+    own = ("subject", "resume", "more")
+    options = {key: value for key, value in arguments.items() if key not in own and value is not None}
+    done = run_train(subject, s.train_settings(**options, start=_start(arguments)), report)
+    return {
+        "subject": str(subject.root),
+        "model": done.folder.name,
+        "folder": str(done.folder),
+        "did": str(done.way),
+        "steps": done.steps,
+        "minutes": round(done.minutes, 3),
+        "message": done.sentence(),
+    }
+
+
+def _start(arguments: dict) -> s.Start:
+    """`more` goes first: a job that is taken up again has got resume "auto" beside it."""
+    if arguments.get("more"):
+        return s.Start.MORE
+    if arguments.get("resume") == "auto":
+        return s.Start.AUTO
+    return s.Start.RESUME if arguments.get("resume") else s.Start.ANEW
 
 
 def render(arguments: dict, report: Reporter) -> dict:

@@ -32,15 +32,6 @@ def save_checkpoint(
     os.replace(temporary, path)
 
 
-def is_of(path: Path, settings_key: str) -> bool:
-    """Whether there is a readable checkpoint of a run with these settings; reads its header only."""
-    try:
-        with safe_open(path, "pt") as file:
-            return json.loads(file.metadata()["state"])["settings"] == settings_key
-    except (OSError, KeyError, ValueError, TypeError, SafetensorError):
-        return False
-
-
 def load_checkpoint(
     path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, names: dict[Tensor, str], settings_key: str
 ) -> dict:
@@ -49,14 +40,14 @@ def load_checkpoint(
     Raises InputError if the file is missing, damaged, or of a run with other settings.
     """
     if not path.is_file():
-        raise InputError(f"There is no checkpoint {path}.", "Train without --resume.")
+        raise InputError(f"There is no checkpoint {path}.", "Train anew.")
     try:
         with safe_open(path, "pt") as file:
             state = json.loads(file.metadata()["state"])
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
         if state["settings"] != settings_key:
             raise InputError(
-                "The checkpoint belongs to a training with other settings or other footage.", "Train without --resume."
+                "The checkpoint belongs to a training with other settings or other footage.", "Train anew."
             )
         model.load_state_dict({key[6:]: value for key, value in tensors.items() if key.startswith("model/")})
         for parameter, name in names.items():
@@ -65,5 +56,5 @@ def load_checkpoint(
                     key: tensors[f"adam/{name}/{key}"].to(parameter.device) for key in STATE_KEYS
                 }
     except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
-        raise InputError(f"The checkpoint {path} cannot be read ({error}).", "Train without --resume.") from error
+        raise InputError(f"The checkpoint {path} cannot be read ({error}).", "Train anew.") from error
     return state

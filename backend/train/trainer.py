@@ -7,7 +7,7 @@ import json
 import logging
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -20,7 +20,8 @@ from backend.raster.rasterize import engine_device
 from backend.settings import SpeechSettings, TrainSettings
 from backend.subject import Subject
 from backend.train import objective
-from backend.train.checkpoint import is_of, load_checkpoint, save_checkpoint
+from backend.train.beginning import Trained, Way, choose, length_of
+from backend.train.checkpoint import load_checkpoint, save_checkpoint
 from backend.train.data import TrainingData
 from backend.train.driving import true_drive
 from backend.train.optimiser import freeze_all_but, make_optimiser, parameter_names, set_rates
@@ -31,19 +32,22 @@ from backend.train.start import start_portrait
 from shared import layout
 from shared.errors import Cancelled
 from shared.jobs import Reporter
+from shared.training import Length, TrainingState, read_training
 
 log = logging.getLogger(__name__)
 
 PREVIEW_FILE = "preview.png"
 MATTE_EVERY = 4
 """Mattes are drawn and compared every so many steps: they cost four raster channels and change slowly."""
-RUN_ONLY = ("resume", "checkpoint_s", "preview_s", "threads", "engine")
+RUN_ONLY = ("start", "checkpoint_s", "preview_s", "threads", "engine")
 """Settings that a resumed run may change."""
+LENGTH = ("steps", "minutes")
+"""Settings of a single round."""
 
 
 @dataclass
 class Run:
-    """A training run between two steps."""
+    """A training run between two steps. The settings are those of its present round."""
 
     data: TrainingData
     settings: TrainSettings
@@ -56,45 +60,94 @@ class Run:
     elapsed_s: float = 0.0
     loss: float = float("nan")
     """Running mean of the loss."""
+    rounds: tuple[Length, ...] = ()
+    """Of the model, the present one last."""
+    before_step: int = 0
+    """Steps of the rounds before this one."""
+    before_s: float = 0.0
+    """Time spent on them."""
+
+    @property
+    def round_step(self) -> int:
+        """Done steps of the present round."""
+        return self.step - self.before_step
 
     @property
     def progress(self) -> float:
-        """Done share of the run, in [0, 1]."""
+        """Done share of the present round, in [0, 1]."""
         if self.settings.minutes is None:
-            return self.step / self.settings.steps
-        return min(1.0, self.elapsed_s / (60.0 * self.settings.minutes))
+            return self.round_step / self.settings.steps
+        return min(1.0, (self.elapsed_s - self.before_s) / (60.0 * self.settings.minutes))
+
+    def state(self, key: str) -> dict:
+        """What a checkpoint says beside the weights, for a run whose settings have the hash `key`."""
+        told = TrainingState(
+            key, self.settings.portrait.recipe, self.settings.preset, self.rounds, self.progress, self.step,
+            self.elapsed_s,
+        )  # fmt: skip
+        own = {
+            "loss": self.loss, "position": asdict(self.position), "before_step": self.before_step,
+            "before_s": self.before_s,
+        }  # fmt: skip
+        return {**told.to_dict(), **own}
+
+    def restore(self, state: dict) -> None:
+        """Stand where `state` was told."""
+        told = TrainingState.from_dict(state)
+        self.step, self.elapsed_s, self.rounds = told.step, told.elapsed_s, told.rounds
+        self.loss, self.position = state["loss"], Position(**state["position"])
+        self.before_step, self.before_s = state["before_step"], state["before_s"]
+        self._set_round(told.rounds[-1])
+
+    def begin_round(self, length: Length) -> None:
+        """Begin another round of a finished model: the schedule without its still start, from what it has learnt.
+
+        Its rates begin high again and fall along the same cosine, a warm restart (Loshchilov and Hutter, SGDR, 2017).
+        """
+        self.rounds = (*self.rounds, length)
+        self.before_step, self.before_s, self.position = self.step, self.elapsed_s, Position()
+        self._set_round(length)
+
+    def _set_round(self, length: Length) -> None:
+        still = self.settings.static_share if len(self.rounds) == 1 else 0.0
+        steps = self.settings.steps if length.steps is None else length.steps
+        self.settings = replace(self.settings, steps=steps, minutes=length.minutes, static_share=still)
 
 
-def train(subject: Subject, settings: TrainSettings, report: Reporter, models_dir: str | None = None) -> Path:
-    """Train a portrait; returns its model folder.
+def train(subject: Subject, settings: TrainSettings, report: Reporter, models_dir: str | None = None) -> Trained:
+    """Train a portrait, as `settings.start` says: anew, on from its checkpoint, or a finished one for another round.
 
-    Leaves a checkpoint while it runs (also when cancelled), from which `settings.resume` goes on: to the same bits
-    for a given number of steps and threads. Raises InputError where the subject or the checkpoint do not serve,
-    Cancelled when the user asked to stop.
+    Leaves a checkpoint while it runs (also when cancelled), from which a resumed run goes on: to the same bits for a
+    given number of steps and threads. What a finished model was stays in use until the new weights are whole. Raises
+    InputError where the subject or the checkpoint do not serve, Cancelled when the user asked to stop.
     """
     torch.set_num_threads(settings.threads or torch.get_num_threads())
     folder = layout.model_folder(subject.root, settings.model or settings.portrait.recipe)
+    checkpoint, key = folder / layout.CHECKPOINT_FILE, settings_key(subject, settings)
+    before = read_training(checkpoint)
+    way = choose(before, settings, key)
+    if before is not None and way is Way.NOTHING:
+        return Trained(folder, way, before.step, before.elapsed_s / 60.0)
     folder.mkdir(parents=True, exist_ok=True)
     report.phase("prepare")
     run = prepare(subject, settings, models_dir)
-    checkpoint = folder / layout.CHECKPOINT_FILE
-    names, key = parameter_names(run.portrait), settings_key(subject, settings)
-    if settings.resume:
-        state = load_checkpoint(checkpoint, run.portrait, run.optimiser, names, key)
-        run.step, run.elapsed_s, run.loss = state["step"], state["elapsed_s"], state["loss"]
-        run.position = Position(**state["position"])
-    if not (settings.resume and (folder / SPEECH_FILE).is_file()):
+    names = parameter_names(run.portrait)
+    if way is not Way.ANEW:
+        run.restore(load_checkpoint(checkpoint, run.portrait, run.optimiser, names, key))
+    if way is Way.MORE:
+        run.begin_round(length_of(settings))
+    began_at, from_progress = run.step, run.progress
+    if way is Way.ANEW or not (folder / SPEECH_FILE).is_file():
         learn_speech(subject, folder, run.data.count, report, SpeechSettings(seed=settings.seed))
 
     def keep() -> None:
-        state = {
-            "settings": key, "step": run.step, "elapsed_s": run.elapsed_s, "loss": run.loss,
-            "position": asdict(run.position),
-        }  # fmt: skip
-        save_checkpoint(checkpoint, run.portrait, run.optimiser, names, state)
+        save_checkpoint(checkpoint, run.portrait, run.optimiser, names, run.state(key))
 
+    keep()  # from now on this is the run to go on with, if the process should be killed
     kept = shown = time.monotonic()
-    report.phase("train", settings.steps if settings.minutes is None else 1000)
+    report.phase("train", run.settings.steps if run.settings.minutes is None else 1000)
+    if way is Way.GO_ON:
+        report.message(f"Going on from {from_progress:.0%}.")
     reported = 0
     try:
         for _ in steps(run):
@@ -105,24 +158,18 @@ def train(subject: Subject, settings: TrainSettings, report: Reporter, models_di
             if now - kept > settings.checkpoint_s:
                 kept = now
                 keep()
-            done = run.step if settings.minutes is None else int(1000 * run.progress)
+            done = run.round_step if run.settings.minutes is None else int(1000 * run.progress)
             report.step(done - reported, preview)
             reported = done
     except Cancelled:
         keep()
         raise
-    keep()
     write_preview(run, folder / PREVIEW_FILE)
     run.portrait.eval().save(folder)
     _record(run, folder)
+    keep()  # last: a checkpoint that says that all is done stands beside a model that is whole
     log.info("trained %d steps in %.0f s, loss %.4f", run.step, run.elapsed_s, run.loss)
-    return folder
-
-
-def can_resume(subject: Subject, settings: TrainSettings) -> bool:
-    """Whether an earlier run with these settings left a checkpoint to go on from."""
-    folder = layout.model_folder(subject.root, settings.model or settings.portrait.recipe)
-    return is_of(folder / layout.CHECKPOINT_FILE, settings_key(subject, settings))
+    return Trained(folder, way, run.step, run.elapsed_s / 60.0, from_progress, run.step - began_at)
 
 
 def prepare(subject: Subject, settings: TrainSettings, models_dir: str | None = None) -> Run:
@@ -133,11 +180,12 @@ def prepare(subject: Subject, settings: TrainSettings, models_dir: str | None = 
     blink = 0.5 * (data.curve("eyeBlinkLeft") + data.curve("eyeBlinkRight"))
     sampler = FrameSampler(data.frames, data.curve("jawOpen")[data.frames], blink[data.frames], settings.seed)
     optimiser = make_optimiser(portrait, settings.rates)
-    return Run(data, settings, portrait, optimiser, sampler, true_drive(portrait, data), Position())
+    drive = true_drive(portrait, data)
+    return Run(data, settings, portrait, optimiser, sampler, drive, Position(), rounds=(length_of(settings),))
 
 
 def steps(run: Run) -> Iterator[int]:
-    """Train to the end of the run, yielding after every step."""
+    """Train to the end of the run's present round, yielding after every step."""
     stages = plan(run.settings)
     while run.progress < 1.0:
         started = time.perf_counter()
@@ -195,8 +243,8 @@ def write_preview(run: Run, path: Path) -> Path:
 
 
 def settings_key(subject: Subject, settings: TrainSettings) -> str:
-    """Hash of all that a resumed run must share with the one it goes on from."""
-    values = {name: value for name, value in asdict(settings).items() if name not in RUN_ONLY}
+    """Hash of all that a resumed run must share with the one it goes on from, and a further round with those before."""
+    values = {name: value for name, value in asdict(settings).items() if name not in RUN_ONLY + LENGTH}
     values["footage"] = subject.info.source_sha256
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
@@ -211,6 +259,7 @@ def _record(run: Run, folder: Path) -> None:
         "settings": asdict(run.settings),
         "steps": run.step,
         "minutes": run.elapsed_s / 60.0,
+        "rounds": [asdict(length) for length in run.rounds],
         "trained_frames": run.data.count,
         "frames": len(run.data.pictures),
         "loss": run.loss,

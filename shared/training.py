@@ -1,0 +1,84 @@
+"""How far a model's training has come, read from its checkpoint without torch: both sides go by it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+HEADER_LIMIT = 1 << 24
+"""Bytes. A checkpoint's header has some ten kilobytes; a file that claims more than this is none."""
+
+
+@dataclass(frozen=True)
+class Length:
+    """How long a round of training lasts: so many steps, or so many minutes; the other is None."""
+
+    steps: int | None
+    minutes: float | None = None
+
+    def __str__(self) -> str:
+        return f"{self.steps} steps" if self.minutes is None else f"{self.minutes:g} min"
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """What a checkpoint says of the training that it was left by."""
+
+    settings: str
+    """Hash of all settings that a run must share to go on from it; not of its length."""
+    recipe: str
+    preset: str
+    rounds: tuple[Length, ...]
+    """The first training, then every round by which the finished model was trained on; the last may be unfinished."""
+    progress: float
+    """Share of the last round that is done, in [0, 1]."""
+    step: int
+    """Steps done in all rounds."""
+    elapsed_s: float
+    """Time spent on them."""
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the last round is done."""
+        return self.progress >= 1.0
+
+    def to_dict(self) -> dict:
+        """As plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict) -> TrainingState:
+        """Read what `to_dict` wrote; further entries are passed over. Raises KeyError, TypeError or ValueError."""
+        return cls(
+            settings=str(values["settings"]),
+            recipe=str(values["recipe"]),
+            preset=str(values["preset"]),
+            rounds=tuple(Length(**length) for length in values["rounds"]),
+            progress=float(values["progress"]),
+            step=int(values["step"]),
+            elapsed_s=float(values["elapsed_s"]),
+        )
+
+
+def read_training(checkpoint: Path) -> TrainingState | None:
+    """What a checkpoint says of its training; None where there is none, or none that is whole."""
+    try:
+        return TrainingState.from_dict(json.loads(_metadata(checkpoint)["state"]))
+    except (OSError, KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    """The texts in a safetensors file: 8 bytes (little-endian) that say how long the JSON behind them is, which lists
+    the tensors by their offsets and has the texts under `__metadata__`. Raises ValueError if the file is not whole."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > HEADER_LIMIT:
+            raise ValueError(f"{path} is no safetensors file")
+        header = json.loads(file.read(length))
+    metadata = header.pop("__metadata__")
+    end = max((tensor["data_offsets"][1] for tensor in header.values()), default=0)
+    if path.stat().st_size != 8 + length + end:
+        raise ValueError(f"{path} is cut short")
+    return metadata
