@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -88,6 +89,26 @@ def test_gradients_are_the_same_bits_every_time_and_for_any_number_of_threads():
         torch.set_num_threads(threads)
     for other in results[1:]:
         assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
+
+
+def test_fields_at_work_at_the_same_time_do_not_disturb_each_other():
+    field, drives = field_of((16, 24), 4, 64, 12), torch.randn(8, 5)
+    points, weight = torch.rand(2000, 3), torch.randn(2000, 12)
+
+    def work(drive: torch.Tensor) -> list[torch.Tensor]:
+        change, gradients = change_and_gradients(field, points, drive, weight, "change")
+        return [change, *gradients]
+
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        alone = [work(drive) for drive in drives]
+        with ThreadPoolExecutor(4) as pool:
+            together = list(pool.map(work, drives))
+    finally:
+        torch.set_num_threads(threads)
+    for expected, got in zip(alone, together, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(expected, got, strict=True))
 
 
 def test_points_that_are_not_numbers_leave_the_others_as_they_are():

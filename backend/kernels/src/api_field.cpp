@@ -1,6 +1,5 @@
 // The C interface of the deformation field; backend/kernels/field.py is its other side.
 #include <cstring>
-#include <mutex>
 #include <vector>
 
 #include "api.h"
@@ -8,23 +7,17 @@
 #include "kernels.h"
 #include "plane_cells.h"
 #include "thread_pool.h"
+#include "workspace.h"
 
 namespace talker {
 namespace {
 
-// Kept from call to call; one call at a time uses it.
 struct Workspace {
-    std::mutex mutex;
     Buffer<float> cells, net, sums, feature_gradients;
 };
 
 // Each thread's own, from block to block.
 thread_local Buffer<float> block_scratch;
-
-Workspace& workspace() {
-    static Workspace* kept = new Workspace;
-    return *kept;
-}
 
 bool is_sound(const talker_field& f) {
     constexpr int kMost = 4096;
@@ -133,12 +126,11 @@ int64_t talker_field_kept(const talker_field* f) {
 int talker_field_forward(const talker_field* f, float* kept, float* change) {
     if (!is_sound(*f)) return TALKER_BAD_ARGUMENT;
     return guarded([&] {
-        Workspace& memory = workspace();
-        std::lock_guard<std::mutex> lock(memory.mutex);
+        Borrowed<Workspace> memory;
         int threads = thread_count(f->encoding.threads);
-        FieldNet net = lay_out_net(*f, memory.net, false);
+        FieldNet net = lay_out_net(*f, memory->net, false);
         int64_t row = padded(net.inputs);
-        std::vector<FeaturePlane> planes = lay_out_planes(f->encoding, memory.cells);
+        std::vector<FeaturePlane> planes = lay_out_planes(f->encoding, memory->cells);
         fill_planes(planes, f->levels, f->encoding.features, threads);
         PlanePoints points = make_points(f->encoding, row);
         parallel_for(block_count(*f), threads, [&](int64_t block) {
@@ -158,13 +150,12 @@ int talker_field_backward(const talker_field* f, const float* kept, const float*
                           const talker_field_gradient* out) {
     if (!is_sound(*f)) return TALKER_BAD_ARGUMENT;
     return guarded([&] {
-        Workspace& memory = workspace();
-        std::lock_guard<std::mutex> lock(memory.mutex);
+        Borrowed<Workspace> memory;
         int threads = thread_count(f->encoding.threads);
-        FieldNet net = lay_out_net(*f, memory.net, true);
+        FieldNet net = lay_out_net(*f, memory->net, true);
         int64_t blocks = block_count(*f), row = padded(net.inputs), size = sums_size(net);
-        float* sums = memory.sums.resize((blocks ? blocks : 1) * size);
-        float* feature_gradients = memory.feature_gradients.resize(f->encoding.count * row);
+        float* sums = memory->sums.resize((blocks ? blocks : 1) * size);
+        float* feature_gradients = memory->feature_gradients.resize(f->encoding.count * row);
         if (!blocks) std::memset(sums, 0, size * sizeof(float));
         parallel_for(blocks, threads, [&](int64_t block) {
             int64_t begin = block * kFieldBlock;
@@ -179,7 +170,7 @@ int talker_field_backward(const talker_field* f, const float* kept, const float*
         drop_padding(total.second, net.hidden, net.hidden, out->second);
         drop_padding(total.second_bias, 1, net.hidden, out->second_bias);
         drop_padding(total.head, net.outputs, net.hidden, out->head);
-        std::vector<FeaturePlane> planes = lay_out_planes(f->encoding, memory.cells);
+        std::vector<FeaturePlane> planes = lay_out_planes(f->encoding, memory->cells);
         sum_plane_gradients(planes, make_points(f->encoding, row), feature_gradients, out->levels, threads);
         return TALKER_OK;
     });

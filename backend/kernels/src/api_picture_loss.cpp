@@ -1,6 +1,5 @@
 // The C interface of the training loss; backend/kernels/picture_loss.py is its other side.
 #include <cstring>
-#include <mutex>
 #include <vector>
 
 #include "api.h"
@@ -9,20 +8,14 @@
 #include "kernels.h"
 #include "similarity.h"
 #include "thread_pool.h"
+#include "workspace.h"
 
 namespace talker {
 namespace {
 
-// Kept from call to call; one call at a time uses it.
 struct Workspace {
-    std::mutex mutex;
     Buffer<float> pictures, scratch;
 };
-
-Workspace& workspace() {
-    static Workspace* kept = new Workspace;
-    return *kept;
-}
 
 constexpr int kRowsOfScratch = 4;
 
@@ -58,12 +51,11 @@ using namespace talker;
 int talker_picture_loss(const talker_picture_loss_case* l, double* loss, float* colours, float* alpha, float* mattes) {
     if (!is_sound(*l)) return TALKER_BAD_ARGUMENT;
     return guarded([&] {
-        Workspace& memory = workspace();
-        std::lock_guard<std::mutex> lock(memory.mutex);
+        Borrowed<Workspace> memory;
         int threads = thread_count(l->threads), bands = (l->height + kLossRows - 1) / kLossRows;
         int64_t pixels = int64_t{l->width} * l->height, scratch_size = int64_t{kRowsOfScratch} * l->width;
-        LossPicture picture = make_picture(*l, memory.pictures);
-        float* scratch = memory.scratch.resize(bands * scratch_size);
+        LossPicture picture = make_picture(*l, memory->pictures);
+        float* scratch = memory->scratch.resize(bands * scratch_size);
         std::vector<double> differences(bands), matte_differences(bands);
         auto for_bands = [&](auto visit) {
             parallel_for(bands, threads, [&](int64_t band) {

@@ -1,25 +1,17 @@
 // The C interface of the tri-plane encoding; backend/kernels/planes.py is its other side.
-#include <mutex>
-
 #include "api.h"
 #include "guard.h"
 #include "kernels.h"
 #include "plane_cells.h"
 #include "thread_pool.h"
+#include "workspace.h"
 
 namespace talker {
 namespace {
 
-// Kept from call to call; one call at a time uses it.
 struct Workspace {
-    std::mutex mutex;
     Buffer<float> cells;
 };
-
-Workspace& workspace() {
-    static Workspace* kept = new Workspace;
-    return *kept;
-}
 
 }  // namespace
 }  // namespace talker
@@ -29,10 +21,9 @@ using namespace talker;
 int talker_planes_forward(const talker_planes* p, const float* const* levels, float* outputs) {
     if (!are_sound(*p)) return TALKER_BAD_ARGUMENT;
     return guarded([&] {
-        Workspace& memory = workspace();
-        std::lock_guard<std::mutex> lock(memory.mutex);
+        Borrowed<Workspace> memory;
         int threads = thread_count(p->threads);
-        std::vector<FeaturePlane> planes = lay_out_planes(*p, memory.cells);
+        std::vector<FeaturePlane> planes = lay_out_planes(*p, memory->cells);
         PlanePoints points = make_points(*p, plane_features(*p));
         fill_planes(planes, levels, p->features, threads);
         int64_t blocks = (p->count + kPointBlock - 1) / kPointBlock;
@@ -47,9 +38,8 @@ int talker_planes_forward(const talker_planes* p, const float* const* levels, fl
 int talker_planes_backward(const talker_planes* p, const float* gradients, float* const* level_gradients) {
     if (!are_sound(*p)) return TALKER_BAD_ARGUMENT;
     return guarded([&] {
-        Workspace& memory = workspace();
-        std::lock_guard<std::mutex> lock(memory.mutex);
-        std::vector<FeaturePlane> planes = lay_out_planes(*p, memory.cells);
+        Borrowed<Workspace> memory;
+        std::vector<FeaturePlane> planes = lay_out_planes(*p, memory->cells);
         PlanePoints points = make_points(*p, plane_features(*p));
         sum_plane_gradients(planes, points, gradients, level_gradients, thread_count(p->threads));
         return TALKER_OK;

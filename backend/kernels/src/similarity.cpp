@@ -2,12 +2,12 @@
 
 #include <cmath>
 #include <cstring>
-#include <mutex>
 #include <vector>
 
 #include "buffer.h"
 #include "kernels.h"
 #include "thread_pool.h"
+#include "workspace.h"
 
 namespace talker {
 namespace {
@@ -16,29 +16,21 @@ namespace {
 constexpr int kBandRows = 64;
 constexpr double kSigmaPx = 1.5;
 
-// Kept from call to call; one call at a time uses it.
 struct Workspace {
-    std::mutex mutex;
     Buffer<float> maps, scratch;
 };
-
-Workspace& workspace() {
-    static Workspace* kept = new Workspace;
-    return *kept;
-}
 
 }  // namespace
 
 double similarity(const talker_plane* x, const talker_plane* y, int channels, int width, int height, int threads,
                   double factor, float* gradient) {
-    Workspace& memory = workspace();
-    std::lock_guard<std::mutex> lock(memory.mutex);
+    Borrowed<Workspace> memory;
     int bands = (height + kBandRows - 1) / kBandRows;
     int64_t pieces = static_cast<int64_t>(bands) * channels, map_size = ssim_row(width) * height;
-    float* scratch = memory.scratch.resize(pieces * ssim_scratch(width));
+    float* scratch = memory->scratch.resize(pieces * ssim_scratch(width));
     float* maps = nullptr;
     if (gradient) {
-        maps = memory.maps.resize(3 * map_size * channels);
+        maps = memory->maps.resize(3 * map_size * channels);
         std::memset(maps, 0, 3 * map_size * channels * sizeof(float));
     }
     std::vector<SsimChannel> work(channels);
