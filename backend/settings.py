@@ -293,6 +293,8 @@ class TrainSettings:
     """Steps one field trains while the other is frozen."""
     alternate: bool = True
     """Train the two fields in alternating blocks; False: one after the other (the baseline)."""
+    heard_share: float = 0.5
+    """Share of the steps whose speech curves go part of the way to what the voice alone would have told of them."""
     rates: LearningRates = field(default_factory=LearningRates)
     """Learning rates."""
     losses: LossWeights = field(default_factory=LossWeights)

@@ -120,6 +120,10 @@ class VoiceNormaliser:
 class SpeechModel:
     """Audio to speech curves of one speaker. Make it with `fit` or `from_state`."""
 
+    heard: np.ndarray | None = None
+    """(T, 27) float32 curves of the frames that `fit` learned from, each predicted without having learned from it: as
+    good as the model is on sound it has not heard. None for a model that was read from a file."""
+
     def __init__(self, settings: SpeechSettings, net: SpeechNet, state: dict[str, np.ndarray]) -> None:
         self.settings, self.net, self._state = settings, net, state
 
@@ -156,12 +160,12 @@ class SpeechModel:
             np.asarray(times_s, np.float64), targets, rest, silence, settings, report or Reporter(),
         )  # fmt: skip
         seconds = len(speech) * float(np.median(np.diff(times_s)))
-        readout, offset, correlation = _read_out(trained.out_of_fold, speech, trained.fold, seconds, settings)
+        read_out = _read_out(trained.out_of_fold, speech, trained.fold, seconds, settings)
         state = {
             "style": style,
-            "readout": readout,
-            "offset": offset,
-            "correlation": correlation,
+            "readout": read_out.matrix,
+            "offset": read_out.offset,
+            "correlation": read_out.correlation,
             "low": np.minimum(speech.min(axis=0), style),
             "high": np.maximum(speech.max(axis=0), style),
             "voice_mean": voice.mean,
@@ -169,7 +173,9 @@ class SpeechModel:
             "voice_prior_s": np.array([voice.prior_s]),
             "window": np.array([settings.half_width_s, settings.taps, settings.lead_s]),
         }
-        return cls(settings, trained.net, {name: value.astype(np.float32) for name, value in state.items()})
+        model = cls(settings, trained.net, {name: value.astype(np.float32) for name, value in state.items()})
+        model.heard = model._within_range(style + read_out.out_of_fold)
+        return model
 
     @property
     def correlation(self) -> np.ndarray:
@@ -197,9 +203,13 @@ class SpeechModel:
             with torch.no_grad():
                 outputs = self.net(x.expand(members, *x.shape)).mean(dim=0).numpy()
             blocks.append((s["style"] + (outputs - s["offset"]) @ s["readout"])[: len(block)])
-        curves = np.concatenate(blocks)
-        margin = 0.1 * (s["high"] - s["low"])
-        return np.clip(np.clip(curves, s["low"] - margin, s["high"] + margin), 0.0, 1.0).astype(np.float32)
+        return self._within_range(np.concatenate(blocks))
+
+    def _within_range(self, curves: np.ndarray) -> np.ndarray:
+        """Curves (T, 27) as float32, hardly further than the footage's went."""
+        low, high = self._state["low"], self._state["high"]
+        margin = 0.1 * (high - low)
+        return np.clip(np.clip(curves, low - margin, high + margin), 0.0, 1.0).astype(np.float32)
 
     def predict(self, features: AudioFeatures, times_s: np.ndarray, fps: Fraction | None = None) -> Performance:
         """The same as named curves. fps: of the times, by default that of their median distance."""
@@ -275,10 +285,24 @@ def _rest_target(speech: np.ndarray, targets: np.ndarray) -> np.ndarray:
     return targets[opening <= np.percentile(opening, 10)].mean(axis=0).astype(np.float32)
 
 
+@dataclass(frozen=True)
+class _ReadOut:
+    """What turns the net's outputs (T, D) into curves' deviations from their mean: (outputs - offset) @ matrix."""
+
+    matrix: np.ndarray
+    """(D, 27)"""
+    offset: np.ndarray
+    """(D,)"""
+    correlation: np.ndarray
+    """(27,) of each curve with its prediction, on blocks that were not learned from."""
+    out_of_fold: np.ndarray
+    """(T, 27) the deviations of every frame, as net and regression have them that never learned from it."""
+
+
 def _read_out(
     predicted: np.ndarray, speech: np.ndarray, fold: np.ndarray, seconds: float, settings: SpeechSettings
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Matrix (D, 27), offset (D,) and correlations (27,) that turn the net's outputs into curves.
+) -> _ReadOut:
+    """The read-out of a net whose predictions of `speech` (T, 27) on blocks not learned from are `predicted` (T, D).
 
     Fitted by ridge regression on predictions (T, D) that never saw what they predict, with that ridge of the settings
     which predicts the folds best: short clips need more caution than long ones. How far each curve is to be
@@ -299,7 +323,7 @@ def _read_out(
     chance = min(1.0, (_MEMORY_S / seconds) ** 0.5)
     trust = np.clip((correlation - chance) / _TRUST_WITHIN, 0.0, 1.0)
     gain = scale * trust * np.maximum(correlation, 0.3) ** (-settings.expressiveness * trust)
-    return _ridge(p, t, ridge) * gain, offset, correlation
+    return _ReadOut(_ridge(p, t, ridge) * gain, offset, correlation, fitted * gain)
 
 
 def _out_of_fold(inputs: np.ndarray, outputs: np.ndarray, fold: np.ndarray, share: float) -> np.ndarray:

@@ -41,6 +41,12 @@ class Drive:
     def __len__(self) -> int:
         return len(self.poses)
 
+    def only(self, index: int) -> Drive:
+        """Frame `index` by itself, T of 1."""
+        at = slice(index, index + 1)
+        audio = None if self.audio is None else self.audio[at]
+        return Drive(self.curves[at], self.poses[at], self.rotations[at], self.motion[at], audio)
+
 
 @dataclass
 class PortraitFrame:

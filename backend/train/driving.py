@@ -1,18 +1,24 @@
-"""What drives the portrait while it trains: the footage's own performance, or the one that audio predicts."""
+"""What drives the portrait while it trains: the footage's own performance, and what the voice makes of it."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import torch
 
 from backend.media.audio_features import AudioFeatures
-from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES
+from backend.performance.curves import CURVE_NAMES, SPEECH, SPEECH_CURVES
 from backend.portrait.audio_code import audio_windows
 from backend.portrait.portrait import Drive, Portrait
 from backend.subject import Track
 from backend.train.data import TrainingData
 from shared import layout
 
-__all__ = ["ordered_curves", "speech_mask", "subject_audio", "true_drive"]
+__all__ = ["Hearing", "ordered_curves", "speech_mask", "subject_audio", "true_drive"]
+
+_DRAW = 1
+"""Keeps these draws apart from those of the frames (train.sampling), which come of the same seed."""
 
 
 def ordered_curves(track: Track) -> np.ndarray:
@@ -38,3 +44,29 @@ def true_drive(portrait: Portrait, data: TrainingData) -> Drive:
         audio = audio_windows(subject_audio(data), data.track.times_s, portrait.settings)
     track = data.track
     return portrait.drive(ordered_curves(track), track.camera_from_head, float(data.subject.fps), audio, track.body)
+
+
+class Hearing:
+    """Speech curves that are wrong as a voice's are.
+
+    A new line drives the portrait with what its sound tells, not with what lips did. Fields that only ever saw true
+    curves take each of its errors at its word; so a share of the steps goes part of the way from the footage's curves
+    to those that the voice was heard to say without having been learned from (SpeechModel.heard).
+    Stateless: step and seed alone decide, so a resumed run hears the same.
+    """
+
+    def __init__(self, heard: np.ndarray, share: float, seed: int) -> None:
+        """heard: (T, 27) speech curves, NaN in frames that nothing was heard of; share: of the steps, in [0, 1]."""
+        self._heard, self._share, self._seed = torch.from_numpy(heard), share, seed
+        self._known = np.isfinite(heard).all(axis=1)
+
+    def drive(self, true: Drive, frame: int, step: int) -> Drive:
+        """Frame `frame` of the true drive by itself, T of 1, as step `step` is to have it."""
+        alone = true.only(frame)
+        chance, way = np.random.default_rng((self._seed, step, _DRAW)).random(2)
+        if chance >= self._share or not self._known[frame]:
+            return alone
+        curves = alone.curves.clone()
+        speech = curves[:, SPEECH]
+        speech += float(way) * (self._heard[frame].to(curves.device) - speech)
+        return replace(alone, curves=curves)

@@ -14,7 +14,6 @@ import cv2
 import numpy as np
 import torch
 
-from backend.performance.speech import SPEECH_FILE
 from backend.portrait.portrait import Drive, Portrait
 from backend.raster.rasterize import engine_device
 from backend.settings import SpeechSettings, TrainSettings
@@ -23,10 +22,10 @@ from backend.train import objective
 from backend.train.beginning import Trained, Way, choose, length_of
 from backend.train.checkpoint import load_checkpoint, save_checkpoint
 from backend.train.data import TrainingData
-from backend.train.driving import true_drive
+from backend.train.driving import Hearing, true_drive
 from backend.train.optimiser import freeze_all_but, make_optimiser, parameter_names, set_rates
 from backend.train.sampling import FrameSampler
-from backend.train.speech import learn_speech
+from backend.train.speech import has_learned_speech, learn_speech, load_heard
 from backend.train.stages import Position, plan
 from backend.train.start import start_portrait
 from shared import layout
@@ -55,11 +54,14 @@ class Run:
     optimiser: torch.optim.Adam
     sampler: FrameSampler
     drive: Drive
+    """The footage's own."""
     position: Position
     step: int = 0
     elapsed_s: float = 0.0
     loss: float = float("nan")
     """Running mean of the loss."""
+    hearing: Hearing | None = None
+    """What the voice makes of the drive; None: nothing, all steps see the footage's own."""
     rounds: tuple[Length, ...] = ()
     """Of the model, the present one last."""
     before_step: int = 0
@@ -137,8 +139,10 @@ def train(subject: Subject, settings: TrainSettings, report: Reporter, models_di
     if way is Way.MORE:
         run.begin_round(length_of(settings))
     began_at, from_progress = run.step, run.progress
-    if way is Way.ANEW or not (folder / SPEECH_FILE).is_file():
+    if way is Way.ANEW or not has_learned_speech(folder):
         learn_speech(subject, folder, run.data.count, report, SpeechSettings(seed=settings.seed))
+    if not run.portrait.needs_audio:
+        run.hearing = Hearing(load_heard(folder), settings.heard_share, settings.seed)
 
     def keep() -> None:
         save_checkpoint(checkpoint, run.portrait, run.optimiser, names, run.state(key))
@@ -211,8 +215,9 @@ def step_loss(run: Run, frame: int, deformed: bool) -> torch.Tensor:
     settings, portrait = run.settings, run.portrait
     sample = run.data.sample(frame)
     mattes = bool(settings.losses.mattes) and run.step % MATTE_EVERY == 0
+    drive = run.drive.only(frame) if run.hearing is None else run.hearing.drive(run.drive, frame, run.step)
     drawn, facial = portrait(
-        run.drive, frame, run.data.intrinsics, deformed=deformed, mattes=mattes,
+        drive, 0, run.data.intrinsics, deformed=deformed, mattes=mattes,
         engine=settings.engine, threads=settings.threads,
     )  # fmt: skip
     loss = objective.portrait_loss(

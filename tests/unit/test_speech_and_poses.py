@@ -69,6 +69,19 @@ def test_a_short_clip_whose_voice_tells_nothing_leaves_the_mouth_at_its_style(se
     assert np.mean((jaw - truth) ** 2) < 1.1 * truth.var()
 
 
+def test_what_was_heard_of_the_footage_is_no_better_than_on_sound_never_heard(taught):
+    """Lips memorised word by word would come out of the training's own sound nearly as they were."""
+    jaw = SPEECH_CURVES.index("jawOpen")
+    sound, opening = voice(10, seed=1)
+    heard = taught.heard[:, jaw]
+    again = taught.predict_array(log_mel(sound, RATE), np.arange(len(opening)) / FPS)[:, jaw]
+    truth = 0.5 * opening
+    assert taught.heard.shape == (len(opening), len(SPEECH_CURVES)) and taught.heard.dtype == np.float32
+    assert np.corrcoef(heard, truth)[0, 1] > 0.8
+    assert np.mean((heard - truth) ** 2) > np.mean((again - truth) ** 2)
+    assert 0.0 <= taught.heard.min() and taught.heard.max() <= 1.0
+
+
 def test_lips_that_move_before_their_sound_are_learned():
     sound, opening = voice(10, seed=1)
     late = np.concatenate([np.zeros(RATE * 16 // 100, np.float32), sound])[: len(sound)]
@@ -211,8 +224,9 @@ def test_the_read_out_is_as_cautious_as_blocks_not_learned_from_ask_for():
     told = np.repeat(predicted[:, :1], 27, axis=1) + 0.1 * rng.standard_normal((300, 27))
     untold = rng.standard_normal((300, 27))
     settings = SpeechSettings(expressiveness=0.0)
-    readout, _, correlation = _read_out(predicted, told, fold, 300.0, settings)
-    assert correlation.min() > 0.95
-    assert np.abs(readout[0] - 1).max() < 0.1 and np.abs(readout[1:]).max() < 0.1
-    readout, _, _ = _read_out(predicted, untold, fold, 12.0, settings)
-    assert np.abs(readout).max() < 0.2
+    read_out = _read_out(predicted, told, fold, 300.0, settings)
+    assert read_out.correlation.min() > 0.95
+    assert np.abs(read_out.matrix[0] - 1).max() < 0.1 and np.abs(read_out.matrix[1:]).max() < 0.1
+    assert np.abs(read_out.out_of_fold - (told - told.mean(axis=0))).max() < 0.6
+    read_out = _read_out(predicted, untold, fold, 12.0, settings)
+    assert np.abs(read_out.matrix).max() < 0.2
