@@ -54,4 +54,4 @@ def load_heard(folder: Path) -> np.ndarray:
     try:
         return np.load(path, allow_pickle=False)
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read ({error}).", "Train without --resume.") from error
+        raise InputError(f"{path} cannot be read ({error}).", "Train anew.") from error

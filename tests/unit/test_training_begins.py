@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from synthetic_subject import SIZE, subject  # noqa: F401 (fixture)
+from synthetic_subject import FRAMES, SIZE, subject  # noqa: F401 (fixture)
 
+from backend.performance.curves import SPEECH_CURVES
 from backend.settings import PortraitSettings, Start, TrainSettings
 from backend.train.beginning import Trained, Way
+from backend.train.speech import HEARD_FILE
 from backend.train.trainer import prepare, settings_key, steps, train
 from backend.verbs import train as train_verb
 from shared import layout
@@ -34,7 +37,11 @@ TINY = TrainSettings(
 @pytest.fixture(autouse=True)
 def no_speech(monkeypatch):
     """The speech model has tests of its own; half a second of a tone would teach it nothing."""
-    monkeypatch.setattr("backend.train.trainer.learn_speech", lambda *arguments: None)
+
+    def hear_nothing(subject, folder, *arguments) -> None:  # noqa: F811
+        np.save(folder / HEARD_FILE, np.full((FRAMES, len(SPEECH_CURVES)), np.nan, np.float32))
+
+    monkeypatch.setattr("backend.train.trainer.learn_speech", hear_nothing)
 
 
 def _train(subject, start: Start, **changes) -> Trained:  # noqa: F811
