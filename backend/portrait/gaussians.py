@@ -13,6 +13,8 @@ from shared.camera import Intrinsics
 ORAL, FACE, HAIR, TORSO = range(4)
 """Matte of a Gaussian, in the order of shared.layout.REGION_NAMES."""
 
+MATTES = 4
+
 OPACITY_START = 0.6
 
 
@@ -77,7 +79,7 @@ class GaussianSet(nn.Module):
     @property
     def matte_features(self) -> Tensor:
         """(N, 4) one-hot mattes, so that rendered mattes sum to alpha."""
-        return torch.nn.functional.one_hot(self.mattes, 4).to(self.means.dtype)
+        return torch.nn.functional.one_hot(self.mattes, MATTES).to(self.means.dtype)
 
 
 def sample_mesh(

@@ -21,7 +21,7 @@ from backend.portrait.canonical import CanonicalReads
 from backend.portrait.condition import CurveProjection
 from backend.portrait.facial import JawMotion, make_field
 from backend.portrait.frame import Drive, PortraitFrame, PortraitSizes
-from backend.portrait.gaussians import GaussianSet
+from backend.portrait.gaussians import MATTES, GaussianSet
 from backend.portrait.head import motion_features, quaternion_from_matrix
 from backend.portrait.oral import oral_drive
 from backend.portrait.posing import Part, pose_parts
@@ -155,16 +155,20 @@ class Portrait(nn.Module):
             motion = self.torso_motion.drive(drive.motion[index])
             change = self._reads.change("torso", self.torso_motion.field, self.torso, motion)
             parts.append(Part(self.torso, change, self.torso_motion, self.torso_motion.body(motion)))
+        # Mattes that nothing is learned from need no features: as labels they are the same bits for less.
+        as_features = mattes and torch.is_grad_enabled()
         posed = pose_parts(
-            parts, drive.poses[index], drive.rotations[index], self.rest_pose, self.rest_rotation, mattes
+            parts, drive.poses[index], drive.rotations[index], self.rest_pose, self.rest_rotation, as_features
         )
+        labels = torch.cat([part.gaussians.mattes for part in parts]) if mattes and not as_features else None
         out = rasterize(
             posed.means, posed.quaternions, posed.scales, posed.opacities, posed.features,
-            torch.eye(4, device=posed.means.device), intrinsics, engine=engine, threads=threads,
+            torch.eye(4, device=posed.means.device), intrinsics, labels=labels, label_count=MATTES, engine=engine,
+            threads=threads,
         )  # fmt: skip
         if not mattes:
             return PortraitFrame(out.features, out.alpha, out.depth, None), facial
-        rgb, coverage = out.features.split((3, posed.features.shape[1] - 3), dim=-1)
+        rgb, coverage = out.features.split((3, MATTES), dim=-1)
         return PortraitFrame(rgb, out.alpha, out.depth, coverage), facial
 
     def _head_changes(

@@ -15,6 +15,9 @@ from torch.autograd.function import once_differentiable
 from backend.kernels import library
 from shared.camera import Intrinsics
 
+MOST_LABELS = 4
+"""kMostLabels of splat.h."""
+
 
 class _Scene(ctypes.Structure):
     """talker_raster_scene of api.h."""
@@ -36,7 +39,9 @@ class _Scene(ctypes.Structure):
         ("height", ctypes.c_int32),
         ("threads", ctypes.c_int32),
         ("bases", ctypes.c_int32),
+        ("label_count", ctypes.c_int32),
         ("harmonics", ctypes.c_void_p),
+        ("labels", ctypes.c_void_p),
     )
 
 
@@ -91,31 +96,39 @@ def render(
     intrinsics: Intrinsics,
     threads: int = 0,
     harmonics: Tensor | None = None,
+    labels: Tensor | None = None,
+    label_count: int = 0,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Features (H, W, C), alpha (H, W), depth (H, W); arguments as `rasterize`. Raises ValueError or MemoryError.
 
-    The features are a view of planes (C, H, W), so `features.permute(2, 0, 1)` is contiguous.
+    The features are a view of planes (C, H, W), so `features.permute(2, 0, 1)` is contiguous. Labels are for pictures
+    without gradients.
     """
     inputs = (means, quaternions, scales, opacities, features, camera_from_world, harmonics)
     device, dtype = means.device, features.dtype
     inputs = tuple(None if tensor is None else tensor.to("cpu", torch.float32) for tensor in inputs)
-    planes, alpha, depth = _Rasterize.apply(*inputs, intrinsics, threads)
+    if labels is not None:
+        labels = labels.cpu().contiguous()
+    planes, alpha, depth = _Rasterize.apply(*inputs, labels, label_count, intrinsics, threads)
     return tuple(tensor.to(device, dtype) for tensor in (planes.permute(1, 2, 0), alpha, depth))
 
 
 class _Rasterize(torch.autograd.Function):
-    """Planes (C, H, W), alpha, depth of float32 CPU tensors. Arguments as `render`, harmonics before intrinsics."""
+    """Planes (C, H, W), alpha, depth of float32 CPU tensors. Arguments as `render`, intrinsics and threads last."""
 
     @staticmethod
     def forward(ctx, *arguments):
-        *tensors, intrinsics, threads = arguments
+        *tensors, labels, label_count, intrinsics, threads = arguments
         lib = library.load()
         inputs = tuple(None if tensor is None else tensor.contiguous() for tensor in tensors)
         features, harmonics = inputs[4], inputs[6]
         height, width = intrinsics.height, intrinsics.width
-        planes = torch.empty(features.shape[1] + (0 if harmonics is None else 3), height, width)
+        channels = features.shape[1] + (0 if harmonics is None else 3) + (0 if labels is None else label_count)
+        planes = torch.empty(channels, height, width)
         alpha, depth = torch.empty(height, width), torch.empty(height, width)
         scene = _scene(inputs, intrinsics, threads)
+        if labels is not None:
+            scene.label_count, scene.labels = label_count, labels.data_ptr()
         frame = _Frame(lib) if any(ctx.needs_input_grad) else None
         status = lib.talker_raster_forward(
             ctypes.byref(scene),
@@ -161,7 +174,7 @@ class _Rasterize(torch.autograd.Function):
         )
         library.check(status)
         wanted = [tensor if need else None for tensor, need in zip(outputs, ctx.needs_input_grad[:5], strict=True)]
-        return *wanted, None if camera is None else camera.float(), harmonics, None, None
+        return *wanted, None if camera is None else camera.float(), harmonics, None, None, None, None
 
 
 def _scene(inputs: Sequence[Tensor | None], intrinsics: Intrinsics, threads: int) -> _Scene:
@@ -177,7 +190,9 @@ def _scene(inputs: Sequence[Tensor | None], intrinsics: Intrinsics, threads: int
         intrinsics.height,
         threads,
         0 if harmonics is None else harmonics.shape[1],
+        0,
         _address(harmonics),
+        None,
     )
 
 

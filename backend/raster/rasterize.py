@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from backend.settings import ENGINES
 from shared.camera import Intrinsics
@@ -48,6 +49,8 @@ def rasterize(
     intrinsics: Intrinsics,
     *,
     harmonics: Tensor | None = None,
+    labels: Tensor | None = None,
+    label_count: int = 0,
     engine: str = "native",
     threads: int = 0,
 ) -> RasterOutput:
@@ -61,15 +64,31 @@ def rasterize(
     With `harmonics` (N, K, 3), of degree 0, 1, 2, 3 for K = 1, 4, 9, 16 (see `spherical_harmonics.py`), the picture
     begins with three more channels, the colour seen from the camera's centre; `features` may be (N, 0) then.
 
+    With `labels` (N,) int64 in [0, label_count), the picture ends with label_count more channels, each with the
+    coverage that the Gaussians of that label contribute. One-hot features would give the same bits; the native engine
+    draws labels, where nothing learns, at the price of a single channel.
+
     Differentiable in every tensor. The gradient of the camera is computed only if `camera_from_world.requires_grad`.
     Gaussians that are behind the camera or hold a NaN or an infinity are not drawn and get zero gradients.
-    Raises ValueError for a wrong shape, a wrong intrinsics size or an unknown engine.
+    Raises ValueError for a wrong shape, a wrong intrinsics size, labels out of range or an unknown engine.
     """
     _check(means, quaternions, scales, opacities, features, camera_from_world, intrinsics, harmonics)
+    if labels is not None:
+        _check_labels(labels, label_count, len(means))
     if threads < 0:
         raise ValueError(f"threads is {threads}, expected 0 (all cores) or more")
     render = _engine(engine)
-    if harmonics is not None and render is native.render:
+    is_native = render is native.render
+    if labels is not None:
+        learns = torch.is_grad_enabled() and any(
+            tensor is not None and tensor.requires_grad
+            for tensor in (means, quaternions, scales, opacities, features, camera_from_world, harmonics)
+        )
+        if is_native and label_count <= native.MOST_LABELS and not learns:
+            render = functools.partial(render, labels=labels, label_count=label_count)
+        else:
+            features = torch.cat((features, functional.one_hot(labels, label_count).to(features)), dim=1)
+    if harmonics is not None and is_native:
         render = functools.partial(render, harmonics=harmonics)
     elif harmonics is not None:
         features = torch.cat((spherical_harmonics.colours(means, harmonics, camera_from_world), features), dim=1)
@@ -100,6 +119,15 @@ def require_engine(name: str) -> None:
     if name not in engines:
         why = f" {cuda.why_not()}" if name == "cuda" else ""
         raise InputError(f"The engine {name!r} does not run on this machine.{why}", f"It has {', '.join(engines)}.")
+
+
+def _check_labels(labels: Tensor, label_count: int, count: int) -> None:
+    if tuple(labels.shape) != (count,) or labels.dtype != torch.int64:
+        raise ValueError(f"labels have shape {tuple(labels.shape)} and type {labels.dtype}, expected ({count},) int64")
+    if label_count < 1:
+        raise ValueError(f"label_count is {label_count}, expected 1 or more where there are labels")
+    if count and not 0 <= int(labels.min()) <= int(labels.max()) < label_count:
+        raise ValueError(f"labels reach from {labels.min()} to {labels.max()}, expected 0 to {label_count - 1}")
 
 
 def _engine(name: str) -> Callable[..., tuple[Tensor, Tensor, Tensor]]:

@@ -14,9 +14,10 @@ import numpy as np
 SCENE = [("count", ctypes.c_int64), ("channels", ctypes.c_int64)]
 SCENE += [(f"array{i}", ctypes.c_void_p) for i in range(6)]
 SCENE += [(name, ctypes.c_float) for name in ("fx", "fy", "cx", "cy")]
-SCENE += [(name, ctypes.c_int32) for name in ("width", "height", "threads", "bases")]
-SCENE += [("harmonics", ctypes.c_void_p)]
+SCENE += [(name, ctypes.c_int32) for name in ("width", "height", "threads", "bases", "label_count")]
+SCENE += [("harmonics", ctypes.c_void_p), ("labels", ctypes.c_void_p)]
 NASTY_SCENES = 60
+BAD_ARGUMENT = 3
 
 
 class Scene(ctypes.Structure):
@@ -51,10 +52,11 @@ def rasterise(
     bases = 0 if harmonics is None else harmonics.shape[1]
     count, channels = arrays[4].shape
     scene = Scene(
-        count, channels, *map(address, arrays), focal, focal, width / 2, height / 2, width, height, threads, bases,
-        address(harmonics),
+        count, channels, *map(address, arrays), focal, focal, width / 2, height / 2, width, height, threads, bases, 0,
+        address(harmonics), None,
     )  # fmt: skip
     channels += 3 * (bases > 0)
+    draw_labelled(lib, scene, channels)
     planes = np.empty((channels, height, width), np.float32)
     alpha, depth = np.empty((height, width), np.float32), np.empty((height, width), np.float32)
     frame = ctypes.c_void_p()
@@ -88,6 +90,26 @@ def rasterise(
     lib.talker_raster_release(frame)
     assert np.isfinite(alpha).all()
     return float(alpha.sum())
+
+
+def draw_labelled(lib: ctypes.CDLL, scene: Scene, channels: int) -> None:
+    """The scene with every number of labels, with labels out of range, and where a gradient would be wanted."""
+    alpha, depth = (np.empty((scene.height, scene.width), np.float32) for _ in range(2))
+    frame = ctypes.c_void_p()
+    for count in range(1, 6):
+        labels = np.arange(scene.count) % count
+        planes = np.empty((channels + count, scene.height, scene.width), np.float32)
+        pictures = tuple(ctypes.c_void_p(address(a)) for a in (planes, alpha, depth))
+        labelled = Scene.from_buffer_copy(scene)
+        labelled.label_count, labelled.labels = count, address(labels)
+        status = lib.talker_raster_forward(ctypes.byref(labelled), *pictures, None)
+        assert status == (0 if count <= 4 else BAD_ARGUMENT)
+        if status == 0:
+            assert np.allclose(planes[channels:].sum(axis=0), alpha, atol=1e-5)
+        assert lib.talker_raster_forward(ctypes.byref(labelled), *pictures, ctypes.byref(frame)) == BAD_ARGUMENT
+        for wrong in (-1, count, 1 << 40) if scene.count else ():
+            labels[-1] = wrong
+            assert lib.talker_raster_forward(ctypes.byref(labelled), *pictures, None) == BAD_ARGUMENT
 
 
 def scene(rng: np.random.Generator, count: int, channels: int, spread: float) -> list[np.ndarray]:

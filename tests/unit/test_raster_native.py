@@ -174,3 +174,41 @@ def test_features_of_another_count_and_unknown_engines_are_refused():
         rasterize(**scene, engine="metal")
     with pytest.raises(ValueError, match="threads is -1"):
         rasterize(**scene, threads=-1)
+
+
+@pytest.mark.parametrize(("channels", "harmonics"), [(1, None), (3, None), (9, None), (2, torch.ones(3000, 4, 3))])
+def test_labels_are_the_same_bits_as_one_hot_features(channels, harmonics):
+    scene = single(head_scene(3000, 100, channels, seed=channels)) | {"harmonics": harmonics}
+    labels = torch.arange(3000) * 7 % 4
+    one_hot = torch.cat((scene["features"], torch.eye(4)[labels]), dim=1)
+    expected = rasterize(**scene | {"features": one_hot}, engine="native")
+    for threads in (1, 2):
+        got = rasterize(**scene, labels=labels, label_count=4, engine="native", threads=threads)
+        assert got.features.shape == (100, 100, channels + 4 + (0 if harmonics is None else 3))
+        for name in ("features", "alpha", "depth"):
+            assert torch.equal(getattr(got, name), getattr(expected, name)), name
+
+
+@pytest.mark.parametrize(("engine", "label_count"), [("reference", 3), ("native", 3), ("native", 6)])
+def test_where_something_learns_labels_are_one_hot_features(engine, label_count):
+    scene = single(head_scene(200, 40))
+    labels = torch.arange(200) % label_count
+    opacities = scene["opacities"].clone().requires_grad_()
+    picture = rasterize(**scene | {"opacities": opacities}, labels=labels, label_count=label_count, engine=engine)
+    one_hot = torch.cat((scene["features"], torch.eye(label_count)[labels]), dim=1)
+    expected = rasterize(**scene | {"opacities": opacities, "features": one_hot}, engine=engine)
+    assert torch.equal(picture.features, expected.features)
+    weight = torch.rand(picture.features.shape)
+    (got,) = torch.autograd.grad((picture.features * weight).sum(), opacities)
+    (wanted,) = torch.autograd.grad((expected.features * weight).sum(), opacities)
+    assert torch.equal(got, wanted) and got.abs().max() > 0
+
+
+def test_wrong_labels_are_refused():
+    scene = single(head_scene(5, 16))
+    for labels, label_count in (
+        (torch.tensor([0, 1, 2, 3, 4]), 4), (torch.tensor([0, 1, -1, 0, 0]), 4), (torch.zeros(4, dtype=torch.int64), 4),
+        (torch.zeros(5), 4), (torch.zeros(5, dtype=torch.int64), 0),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match="label"):
+            rasterize(**scene, labels=labels, label_count=label_count)

@@ -27,7 +27,12 @@ typedef struct {
     /* Colour as spherical harmonics: (count, bases, 3) with 1, 4, 9 or 16 bases; 0: none. With them, the picture has
        three more channels, before those of the features, of which there may be none. */
     int32_t bases;
+    /* Labels: (count) numbers below label_count (at most 4; 0: none). The picture then has label_count more channels, its
+       last, each with what the Gaussians of that label contribute, as if they had that label's one-hot row as features. For
+       pictures without a frame: labels have no backward pass. */
+    int32_t label_count;
     const float* harmonics;
+    const int64_t* labels;
 } talker_raster_scene;
 
 /* Pixel (x, y) is at data[y * row + x * column]; data null: all zero. */

@@ -52,7 +52,16 @@ Camera make_camera(const talker_raster_scene& s) {
 }
 
 Scene make_scene(const talker_raster_scene& s) {
-    return {s.count, s.channels, s.means, s.quaternions, s.scales, s.opacities, s.features, s.bases, s.harmonics};
+    return {s.count,    s.channels, s.means,     s.quaternions, s.scales, s.opacities,
+            s.features, s.bases,    s.harmonics, s.label_count, s.labels};
+}
+
+bool are_labels_sound(const talker_raster_scene& s) {
+    if (s.label_count < 0 || s.label_count > kMostLabels) return false;
+    if (s.label_count == 0) return true;
+    for (int64_t i = 0; i < s.count; i++)
+        if (s.labels[i] < 0 || s.labels[i] >= s.label_count) return false;
+    return true;
 }
 
 bool is_sound(const talker_raster_scene& s) {
@@ -60,7 +69,7 @@ bool is_sound(const talker_raster_scene& s) {
     bool has_colour = s.bases == 1 || s.bases == 4 || s.bases == 9 || s.bases == kMostBases;
     return s.count >= 0 && s.count <= INT_MAX - kBlock && (has_colour || s.bases == 0) &&
            s.channels >= (has_colour ? 0 : 1) && s.channels <= 65536 && s.width >= 1 &&
-           s.height >= 1 && s.width <= kMostPixels && s.height <= kMostPixels;
+           s.height >= 1 && s.width <= kMostPixels && s.height <= kMostPixels && are_labels_sound(s);
 }
 
 }  // namespace
@@ -70,7 +79,7 @@ using namespace talker;
 
 int talker_raster_forward(const talker_raster_scene* scene, float* features, float* alpha, float* depth,
                           void** frame_out) {
-    if (!is_sound(*scene)) return TALKER_BAD_ARGUMENT;
+    if (!is_sound(*scene) || (frame_out && scene->label_count)) return TALKER_BAD_ARGUMENT;
     return guarded([&] {
         std::unique_ptr<Frame> frame = store().take();
         frame->camera = make_camera(*scene);
@@ -87,7 +96,7 @@ int talker_raster_forward(const talker_raster_scene* scene, float* features, flo
 int talker_raster_backward(void* frame_pointer, const talker_raster_scene* scene, const float* features,
                            const float* alpha, const float* depth, const talker_plane* gradients,
                            const talker_raster_gradient* out) {
-    if (!is_sound(*scene)) return TALKER_BAD_ARGUMENT;
+    if (!is_sound(*scene) || scene->label_count) return TALKER_BAD_ARGUMENT;
     return guarded([&] {
         Frame& frame = *static_cast<Frame*>(frame_pointer);
         frame.threads = thread_count(scene->threads);

@@ -91,14 +91,16 @@ void write_plane(float* plane, const TileBuffer& from, const Camera& camera, con
     for (int y = 0; y < bounds.height; y++) copy_row(to + int64_t{y} * camera.width, from.at + y * kTile, bounds.width);
 }
 
-template <int Channels>
+// What a splat contributes goes to every channel, times its value there; and to the plane of its label, of all labels'.
+template <int Channels, bool Labelled>
 void blend(const Camera& camera, const Splat* splats, const TileLists& lists, int tile, const Pass& pass,
            float* const* planes, float* alpha) {
     TileBounds bounds(camera, lists, tile);
     const Entry *entry = lists.entries + lists.begin[tile], *end = lists.entries + lists.begin[tile + 1];
-    TileBuffer transmittance, sums[Channels > 0 ? Channels : 1];
+    TileBuffer transmittance, sums[Channels > 0 ? Channels : 1], label_sums[Labelled ? kMostLabels : 1];
     start_transmittance(transmittance, bounds);
     std::memset(sums, 0, sizeof sums);
+    if (Labelled) std::memset(label_sums, 0, sizeof label_sums);
     Spans spans;
     while (entry < end) {
         int batch = cut_batch<false>(spans, splats, entry, end, bounds.x, bounds.y);
@@ -106,8 +108,10 @@ void blend(const Camera& camera, const Splat* splats, const TileLists& lists, in
             f8 value[Channels > 0 ? Channels : 1];
             load_values<Channels>(value, pass, splats, entry->splat);
             f8 quadratic = iota() * iota() * splats[entry->splat].xx;
+            float* own = label_sums[Labelled ? splats[entry->splat].label : 0].at;
             for (int n = spans.begin[b]; n < spans.begin[b + 1]; n++) {
                 Meeting m = meet<true>(spans, n, quadratic, transmittance);
+                if (Labelled) store(own + spans.offset[n], load(own + spans.offset[n]) + m.weight);
                 for (int c = 0; c < Channels; c++) {
                     float* p = sums[c].at + spans.offset[n];
                     store(p, fma(m.weight, value[c], load(p)));
@@ -117,6 +121,7 @@ void blend(const Camera& camera, const Splat* splats, const TileLists& lists, in
         if (all_finished(transmittance)) break;
     }
     for (int c = 0; c < Channels; c++) write_plane(planes[c], sums[c], camera, bounds);
+    for (int k = 0; k < pass.labels; k++) write_plane(planes[Channels + k], label_sums[k], camera, bounds);
     if (!alpha) return;
     for (float& t : transmittance.at) t = 1.0f - std::fabs(t);
     write_plane(alpha, transmittance, camera, bounds);
@@ -219,7 +224,7 @@ void blend_tile(const Camera& camera, const Splat* splats, const TileLists& list
                 float* const* planes, float* alpha) {
     switch (pass.channels) {
 #define TALKER_CASE(N) \
-    case N: return blend<N>(camera, splats, lists, tile, pass, planes, alpha);
+    case N: return (pass.labels ? blend<N, true> : blend<N, false>)(camera, splats, lists, tile, pass, planes, alpha);
         TALKER_FOR_CHANNELS(TALKER_CASE)
 #undef TALKER_CASE
     }

@@ -29,8 +29,10 @@ void for_passes(int64_t features, bool depth, Visit visit) {
     } while (first < features || depth);
 }
 
+// (The labels go with the first pass.)
 Pass make_pass(const Scene& scene, const PassPlan& plan) {
-    return {plan.channels(), scene.features + plan.first, scene.channels, plan.depth};
+    return {plan.channels(), scene.features + plan.first, scene.channels, plan.depth,
+            plan.first == 0 ? scene.label_count : 0};
 }
 
 // The scene as the blend sees it: colours from harmonics are features like any other.
@@ -65,9 +67,10 @@ bool render(Frame& frame, const Scene& given, float* features, float* alpha, flo
     int64_t pixels = static_cast<int64_t>(frame.camera.width) * frame.camera.height;
     for_passes(scene.channels, true, [&](const PassPlan& plan) {
         Pass pass = make_pass(scene, plan);
-        float* planes[kMaxPassChannels] = {};
+        float* planes[kMaxPassChannels + kMostLabels] = {};
         for (int64_t c = 0; c < plan.features; c++) planes[c] = features + (plan.first + c) * pixels;
         if (plan.depth) planes[plan.features] = depth;
+        for (int k = 0; k < pass.labels; k++) planes[pass.channels + k] = features + (scene.channels + k) * pixels;
         parallel_for(frame.tiles(), frame.threads, [&](int64_t n) {
             run.blend_tile(frame.camera, splats, frame.lists, frame.tile_order[n], pass, planes,
                            plan.first == 0 ? alpha : nullptr);

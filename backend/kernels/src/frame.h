@@ -37,13 +37,13 @@ struct Frame {
 // More (tile, splat) pairs than this are refused: their memory would be tens of gigabytes.
 constexpr int64_t kMostSlots = int64_t{1} << 29;
 
-// Channels of the picture, depth and alpha apart.
+// Channels of the picture, depth, alpha and labels apart.
 inline int64_t picture_channels(const Scene& scene) { return scene.channels + (scene.bases ? kColours : 0); }
 
 // Stage 2 (bins.cpp): sorts the splats by depth and lists them by tile. False if there are more than kMostSlots pairs.
 bool bin_splats(Frame& frame);
 
-// Renders the scene: channel planes (features, then depth) and alpha. False as bin_splats.
+// Renders the scene: planes of its channels and labels (`features`), alpha and depth. False as bin_splats.
 bool render(Frame& frame, const Scene& scene, float* features, float* alpha, float* depth);
 
 // Gradients of `render`. Planes without data have gradient zero. `features`, `alpha`, `depth` are what was rendered.

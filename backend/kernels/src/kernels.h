@@ -25,6 +25,7 @@ struct Pass {
     const float* features;  // channel c of Gaussian i is at features[i * stride + c],
     int64_t stride;
     bool ends_with_depth;  // except that the last channel may be the depth
+    int labels;            // 0 .. kMostLabels: planes that come after the channels', one for each label
 };
 
 struct Kernels {
@@ -40,8 +41,8 @@ struct Kernels {
     // ~0 for what is not drawn).
     void (*project_block)(const Scene&, const Camera&, int64_t block, Splat* splats, TileBox* boxes, uint32_t* keys);
 
-    // Stage 3. Blends one tile. `planes` are the pass's channels, row-major pictures of the camera's size; `alpha` may
-    // be null.
+    // Stage 3. Blends one tile. `planes` are the pass's channels, then its labels, row-major pictures of the camera's
+    // size; `alpha` may be null.
     void (*blend_tile)(const Camera&, const Splat*, const TileLists&, int tile, const Pass&, float* const* planes,
                        float* alpha);
 

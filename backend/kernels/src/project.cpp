@@ -71,6 +71,7 @@ void project_block(const Scene& scene, const Camera& camera, int64_t block, Spla
             s.radius2 = radius2[i];
             s.depth = p.in_camera[2][i];
             s.top = static_cast<uint16_t>(top[i]), s.bottom = static_cast<uint16_t>(bottom[i]);
+            s.label = scene.label_count ? static_cast<int32_t>(scene.labels[first + i]) : 0;
             boxes[first + i] = {first_tile(left[i]), end_tile(right[i]), first_tile(top[i]), end_tile(bottom[i])};
             std::memcpy(&keys[first + i], &s.depth, sizeof(float));
         }

@@ -23,6 +23,9 @@ constexpr int kTilePixels = kTile * kTile;
 // Channels that one pass over a tile blends; wider features take several passes.
 constexpr int kMaxPassChannels = 8;
 
+// Labels that Gaussians may have: each has a plane of its own in the picture.
+constexpr int kMostLabels = 4;
+
 // Sums that the backward blend leaves for every (tile, splat), before those of the channels.
 enum Moment { kSum, kSumX, kSumXX, kSumY, kSumXY, kSumYY, kMoments };
 
@@ -43,6 +46,7 @@ struct alignas(64) Splat {
     float row_shift, row_scale, inverse_yy, radius2;
     float depth;
     uint16_t top, bottom;  // rows [top, bottom) of the picture may be covered
+    int32_t label;         // meaningful where the scene has labels
 };
 
 // Tiles [left, right) x [top, bottom) that a splat touches; none: it is not drawn.
@@ -69,6 +73,8 @@ struct Scene {
     const float* features;
     int bases;               // colour as spherical harmonics: 1, 4, 9 or 16 functions;
     const float* harmonics;  // their coefficients (count, bases, kColours). No bases: colour is among the features
+    int label_count;         // 0 .. kMostLabels
+    const int64_t* labels;   // numbers in [0, label_count)
 };
 
 constexpr int kColours = 3, kMostBases = 16;
