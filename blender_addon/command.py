@@ -48,6 +48,11 @@ def build_parser() -> argparse.ArgumentParser:
         sub.add_argument("--preset", choices=[item[0] for item in properties.PRESETS])
         sub.add_argument("--recipe", choices=[item[0] for item in properties.RECIPES])
 
+    def begin_options(sub: argparse.ArgumentParser) -> None:
+        begin = sub.add_mutually_exclusive_group()
+        begin.add_argument("--more", type=float, metavar="MINUTES", help="train a finished head on for so long")
+        begin.add_argument("--anew", action="store_true", help="train from the footage alone, whatever is there")
+
     def render_options(sub: argparse.ArgumentParser) -> None:
         line = sub.add_mutually_exclusive_group()
         line.add_argument("--strip", metavar="NAME", help="sound strip with the line")
@@ -69,7 +74,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     groups = {
         "preprocess": ("Footage to subject folder.", [preprocess_options]),
-        "train": ("Train the talking head.", [train_options]),
+        "train": ("Train the talking head.", [train_options, begin_options]),
         "render": ("Render the line of dialogue.", [render_options]),
         "import": ("Bring a rendered line into the scene.", [import_options]),
         "run": ("All of it.", [preprocess_options, train_options, render_options, import_options]),
@@ -111,7 +116,6 @@ def execute(argv: list[str]) -> int:
 
 _STEPS = {
     "preprocess": (requests.PREPROCESS,),
-    "train": (requests.TRAIN,),
     "render": (requests.RENDER,),
     "import": (),
     "run": (requests.PREPROCESS, requests.TRAIN, requests.RENDER),
@@ -122,7 +126,7 @@ def _do(options: argparse.Namespace) -> None:
     scene = _scene(options)
     with bpy.context.temp_override(scene=scene):
         _apply(scene.talker, options)
-        headless.do(scene, list(_STEPS[options.verb]), headless.print_notices)
+        headless.do(scene, _steps(options), headless.print_notices)
         if options.verb in ("import", "run"):
             if options.exact_colours:
                 colour.make_exact(scene)
@@ -132,6 +136,12 @@ def _do(options: argparse.Namespace) -> None:
             print(f"{done.take} is on frames {done.frame_start} to {done.frame_end}.", flush=True)
     if options.save is not None:
         print(f"Saved {headless.save(options.save or None)}.", flush=True)
+
+
+def _steps(options: argparse.Namespace) -> list[requests.Step]:
+    if options.verb == "train":
+        return [requests.TRAIN_BY_MODE["ANEW" if options.anew else "AUTO" if options.more is None else "MORE"]]
+    return list(_STEPS[options.verb])
 
 
 def _scene(options: argparse.Namespace) -> bpy.types.Scene:
@@ -156,6 +166,8 @@ def _apply(settings: properties.TalkerSettings, options: argparse.Namespace) -> 
     for name in ("consent", "preset", "recipe", "model", "background"):
         if values.get(name):
             setattr(settings, name, values[name])
+    if values.get("more") is not None:
+        settings.more_minutes = values["more"]
     for name in ("moving_head", "match_scene"):
         if values.get(name):
             setattr(settings, name, True)

@@ -99,9 +99,13 @@ def preprocess(scene: bpy.types.Scene | None = None) -> dict:
     return do(scene or bpy.context.scene, [requests.PREPROCESS], print_notices)[-1]
 
 
-def train(scene: bpy.types.Scene | None = None) -> dict:
-    """Train on the subject of a scene's settings; what the backend's verb returns."""
-    return do(scene or bpy.context.scene, [requests.TRAIN], print_notices)[-1]
+def train(scene: bpy.types.Scene | None = None, mode: str = "AUTO") -> dict:
+    """Train on the subject of a scene's settings; what the backend's verb returns.
+
+    `mode`: AUTO goes on where the training stopped, and leaves a finished model as it is; MORE trains a finished one
+    for the settings' `more_minutes`; ANEW begins from the footage.
+    """
+    return do(scene or bpy.context.scene, [requests.TRAIN_BY_MODE[mode]], print_notices)[-1]
 
 
 def render_line(scene: bpy.types.Scene | None = None) -> dict:
@@ -111,8 +115,7 @@ def render_line(scene: bpy.types.Scene | None = None) -> dict:
 
 def run_all(scene: bpy.types.Scene | None = None) -> dict:
     """The whole way, with the line brought back at its end; what the render returns."""
-    steps = [requests.PREPROCESS, requests.TRAIN, requests.RENDER_AND_BRING_BACK]
-    return do(scene or bpy.context.scene, steps, print_notices)[-1]
+    return do(scene or bpy.context.scene, list(requests.WHOLE_WAY), print_notices)[-1]
 
 
 def print_notices(notices: list[Notice]) -> None:

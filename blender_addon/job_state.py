@@ -22,6 +22,8 @@ class _Watch:
     """Whether an operator looks after the job at present."""
     looked = False
     """Whether a backend that ran before this Blender has been looked for."""
+    left: tuple[str, str] | None = None
+    """What an operator had to leave undone, and what to do about it. Here, for another file's window manager is new."""
 
 
 def show(context: bpy.types.Context, job: JobHandle | None) -> None:
@@ -65,8 +67,19 @@ def show_error(context: bpy.types.Context, error: TalkerError) -> None:
     screen.redraw(context)
 
 
+def leave(what: str, do: str) -> None:
+    """Keep what an operator that Blender has ended leaves undone, until the next job."""
+    _Watch.left = (what, do)
+
+
+def left() -> tuple[str, str] | None:
+    """What is left undone, and what to do about it."""
+    return _Watch.left
+
+
 def clear(context: bpy.types.Context) -> None:
     """Forget the last job."""
+    _Watch.left = None
     state = context.window_manager.talker_job
     for name in ("job_id", "verb", "state", "phase", "preview", "message", "error_what", "error_do"):
         setattr(state, name, "")

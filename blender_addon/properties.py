@@ -16,6 +16,15 @@ RECIPES = (
     ("m2dao", "M2DAO-Talker", "Decoupled motion, alternating training, torso and background synthesised"),
     ("talkinggaussian", "TalkingGaussian", "The baseline, to compare with: audio to motion end to end, recorded torso"),
 )
+TRAIN_MODES = (
+    ("AUTO", "Train", "Train the talking head on the footage, or go on where its training stopped"),
+    (
+        "MORE",
+        "Train On",
+        "Train the finished head for more minutes, from what it has learnt; it serves until that is done",
+    ),
+    ("ANEW", "Train Anew", "Train from the footage alone; the present head serves until the new one is done"),
+)
 LINE_SOURCES = (
     ("STRIP", "Strip", "One sound strip of the timeline, as it is trimmed and placed"),
     ("RANGE", "Scene Range", "All that is heard between the scene's first and last frame"),
@@ -55,6 +64,10 @@ class TalkerSettings(bpy.types.PropertyGroup):
     )
     recipe: EnumProperty(name="Recipe", description="Method of training", items=RECIPES, default="m2dao")
     model: StringProperty(name="Model", description="Name of the trained model; empty for the recipe's name")
+
+    more_minutes: FloatProperty(
+        name="More Minutes", description="How long to train a finished head on", default=5.0, min=0.1, soft_max=120.0
+    )
 
     line_source: EnumProperty(name="Line", description="Where the new line of dialogue is", items=LINE_SOURCES)
     line_strip: StringProperty(name="Strip", description="The sound strip with the new line of dialogue")

@@ -76,8 +76,16 @@ def train(scene: bpy.types.Scene) -> dict:
     }
 
 
+def train_more(scene: bpy.types.Scene) -> dict:
+    return {**train(scene), "resume": False, "more": True, "minutes": scene.talker.more_minutes}
+
+
+def train_anew(scene: bpy.types.Scene) -> dict:
+    return {**train(scene), "resume": False}
+
+
 def _trained(scene: bpy.types.Scene, result: dict) -> list[Notice]:
-    return [("INFO", f"The head is trained: model {result['model']}.")]
+    return [("INFO", result["message"])]
 
 
 def model_name(settings) -> str:
@@ -152,5 +160,12 @@ def folder_name(line_name: str) -> str:
 
 PREPROCESS = Step("preprocess", preprocess, _preprocessed)
 TRAIN = Step("train", train, _trained)
+TRAIN_BY_MODE = {
+    "AUTO": TRAIN,
+    "MORE": Step("train", train_more, _trained),
+    "ANEW": Step("train", train_anew, _trained),
+}
+"""By the modes of properties.TRAIN_MODES."""
 RENDER = Step("render", render, _rendered)
 RENDER_AND_BRING_BACK = Step("render", render, _rendered_and_brought_back)
+WHOLE_WAY = (PREPROCESS, TRAIN, RENDER_AND_BRING_BACK)

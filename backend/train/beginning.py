@@ -38,6 +38,8 @@ class Trained:
     """Share of the round that was done before, where an interrupted one was gone on with."""
     new_steps: int = 0
     """Steps of this call."""
+    replaced: bool = False
+    """Whether an earlier training of this name gave way."""
 
     def sentence(self) -> str:
         """For the user, what was done."""
@@ -51,7 +53,7 @@ class Trained:
             return f"The training went on from {self.from_progress:.0%} and is done: model {name}, {total}."
         if self.way is Way.MORE:
             return f"The model {name} was trained on, by {self.new_steps} steps: now {total}."
-        return f"The head is trained: model {name}, {total}."
+        return f"The head is trained{' anew' if self.replaced else ''}: model {name}, {total}."
 
 
 def length_of(settings: TrainSettings) -> Length:

@@ -152,6 +152,8 @@ def train(subject: Subject, settings: TrainSettings, report: Reporter, models_di
     report.phase("train", run.settings.steps if run.settings.minutes is None else 1000)
     if way is Way.GO_ON:
         report.message(f"Going on from {from_progress:.0%}.")
+    elif way is Way.ANEW and before is not None:
+        report.message("Training anew: the new model takes the old one's place when it is done.")
     reported = 0
     try:
         for _ in steps(run):
@@ -173,7 +175,8 @@ def train(subject: Subject, settings: TrainSettings, report: Reporter, models_di
     _record(run, folder)
     keep()  # last: a checkpoint that says that all is done stands beside a model that is whole
     log.info("trained %d steps in %.0f s, loss %.4f", run.step, run.elapsed_s, run.loss)
-    return Trained(folder, way, run.step, run.elapsed_s / 60.0, from_progress, run.step - began_at)
+    replaced = way is Way.ANEW and before is not None
+    return Trained(folder, way, run.step, run.elapsed_s / 60.0, from_progress, run.step - began_at, replaced)
 
 
 def prepare(subject: Subject, settings: TrainSettings, models_dir: str | None = None) -> Run:

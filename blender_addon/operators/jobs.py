@@ -4,11 +4,10 @@ Both ways share one body: a list of steps, each a verb with the arguments that t
 changes in the scene.
 """
 
-from __future__ import annotations
-
 import bpy
+from bpy.props import EnumProperty
 
-from .. import compat, headless, job_state, link, requests, screen
+from .. import compat, headless, job_state, link, properties, requests, screen
 from ..client.session import JobHandle, Session
 from ..requests import Notice, Step
 from ..shared.errors import Cancelled, InputError, TalkerError
@@ -109,6 +108,7 @@ class FollowsJob:
 class RunsSteps(FollowsJob):
     """Mixin: does the steps that `steps` names, one after the other, for the scene in which it was called."""
 
+    bl_label: str
     _scene_name: str
     _waiting: list[Step]
     _step: Step
@@ -130,6 +130,18 @@ class RunsSteps(FollowsJob):
             return True
         self._next()
         return False
+
+    def cancel(self, context: bpy.types.Context) -> None:
+        """The job goes on, but nothing that should follow it can be done in a scene that is no longer there."""
+        super().cancel(context)
+        undone = [step.verb for step in self._waiting]
+        if undone:
+            rest = " and ".join(undone)
+            what = f"{self.bl_label} lost its file or window: {self._step.verb} goes on, {rest} will not follow."
+            job_state.leave(what, f"In that file, press {self.bl_label} again: what is done is not done twice.")
+        elif self._step.verb == "render":
+            what = f"{self.bl_label} lost its file or window: the render goes on, but its scene will not know of it."
+            job_state.leave(what, f"In that file, choose {self._job.info.arguments['out']} under Bring Back.")
 
     def block(self, context: bpy.types.Context) -> None:
         headless.do(compat.sequencer_scene(context), self.steps(), self._tell)
@@ -166,8 +178,14 @@ class TALKER_OT_train(RunsSteps, bpy.types.Operator):
     bl_idname = "talker.train"
     bl_label = "Train"
 
+    mode: EnumProperty(name="Mode", items=properties.TRAIN_MODES, options={"SKIP_SAVE"})
+
+    @classmethod
+    def description(cls, context: bpy.types.Context, options: bpy.types.OperatorProperties) -> str:
+        return next(text for mode, _, text in properties.TRAIN_MODES if mode == options.mode)
+
     def steps(self) -> list[Step]:
-        return [requests.TRAIN]
+        return [requests.TRAIN_BY_MODE[self.mode]]
 
 
 class TALKER_OT_render_line(RunsSteps, bpy.types.Operator):
@@ -189,7 +207,7 @@ class TALKER_OT_run_all(RunsSteps, bpy.types.Operator):
     bl_options = {"UNDO"}  # it changes the scene when it ends
 
     def steps(self) -> list[Step]:
-        return [requests.PREPROCESS, requests.TRAIN, requests.RENDER_AND_BRING_BACK]
+        return list(requests.WHOLE_WAY)
 
 
 class TALKER_OT_cancel_job(bpy.types.Operator):

@@ -18,6 +18,7 @@ import bpy
 from ..bridge import curves
 from ..shared import layout
 from ..shared.timing import parse_fps
+from ..shared.training import TrainingState, read_training
 
 LOOK_AGAIN_S = 1.0
 Known = TypeVar("Known")
@@ -33,6 +34,8 @@ class SubjectFound:
     warnings: tuple[str, ...]
     models: tuple[str, ...]
     """Names of finished models."""
+    trainings: dict[str, TrainingState]
+    """By model, finished or not: how far its training has come."""
     contact_sheet: str
     """Path, or ""."""
 
@@ -111,13 +114,15 @@ def _changed(path: Path) -> float | None:
 def _read_subject(folder: Path) -> SubjectFound:
     info = json.loads((folder / layout.SUBJECT_FILE).read_text(encoding="utf-8"))
     models = folder / layout.MODELS_FOLDER
-    finished = [m.name for m in models.iterdir() if (m / layout.MODEL_CONFIG_FILE).is_file()] if models.is_dir() else []
+    folders = sorted(models.iterdir()) if models.is_dir() else []
+    states = {folder.name: read_training(folder / layout.CHECKPOINT_FILE) for folder in folders}
     return SubjectFound(
         source=str(info["source"]),
         frames=int(info["frame_count"]),
         fps=_fps_words(info["fps"]),
         warnings=tuple(str(w) for w in (info.get("quality") or {}).get("warnings") or ()),
-        models=tuple(sorted(finished)),
+        models=tuple(m.name for m in folders if (m / layout.MODEL_CONFIG_FILE).is_file()),
+        trainings={name: state for name, state in states.items() if state is not None},
         contact_sheet=_existing(folder / layout.CONTACT_SHEET_FILE),
     )
 

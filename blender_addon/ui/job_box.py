@@ -29,10 +29,17 @@ def draw(layout: bpy.types.UILayout, job) -> None:
     elif job.state == "CANCELLED":
         screen.wrapped(layout, f"Cancelled: {job.verb}. Start it again to go on.", "INFO")
     if job.error_what:
-        box = layout.box()
-        screen.wrapped(box, job.error_what, "ERROR")
-        if job.error_do:
-            screen.wrapped(box, job.error_do, "BLANK1")
+        _draw_trouble(layout, job.error_what, job.error_do)
+    left = job_state.left()
+    if left is not None:
+        _draw_trouble(layout, *left)
+
+
+def _draw_trouble(layout: bpy.types.UILayout, what: str, do: str) -> None:
+    box = layout.box()
+    screen.wrapped(box, what, "ERROR")
+    if do:
+        screen.wrapped(box, do, "BLANK1")
 
 
 def draw_bar(layout: bpy.types.UILayout, job) -> None:

@@ -8,7 +8,7 @@ import bpy
 
 from .. import compat, job_state, preferences, screen
 from ..bridge import audio, colour
-from . import found, job_box, pictures
+from . import found, job_box, pictures, training
 
 TAB = "Talker"
 
@@ -85,7 +85,17 @@ def _draw_train(layout: bpy.types.UILayout, scene: bpy.types.Scene, busy: bool) 
     subject = found.subject(settings.subject)
     if subject is None:
         screen.wrapped(layout, "Preprocess the footage first.", "INFO")
-    _big(layout, "talker.train", "RENDER_ANIMATION", not busy and subject is not None, "train")
+    offer = training.offer(settings, subject)
+    if offer.about:
+        screen.wrapped(layout, offer.about, "INFO")
+    if offer.mode == "MORE":
+        layout.prop(settings, "more_minutes")
+    enabled = not busy and subject is not None
+    button = _big(layout, "talker.train", "RENDER_ANIMATION", enabled, "train", offer.text)
+    if button is not None:
+        button.mode = offer.mode
+    if offer.mode == "MORE" and not busy:
+        layout.operator("talker.train", text="Train Anew", icon="FILE_REFRESH").mode = "ANEW"
     if subject is not None and subject.models:
         screen.wrapped(layout, f"Trained: {', '.join(subject.models)}", "CHECKMARK")
 
@@ -153,16 +163,21 @@ _STEPS = (
 )
 
 
-def _big(layout: bpy.types.UILayout, operator: str, icon: str, enabled: bool, verb: str = "") -> None:
-    """A step's button; the job's bar in its place while that does the step's verb."""
+def _big(
+    layout: bpy.types.UILayout, operator: str, icon: str, enabled: bool, verb: str = "", text: str | None = None
+) -> bpy.types.OperatorProperties | None:
+    """A step's button, by its own name or as `text`; the job's bar in its place while that does the step's verb.
+
+    Returns the button's properties, None where there is a bar.
+    """
     job = bpy.context.window_manager.talker_job
     if job.verb == verb and job_state.is_running(job):
         job_box.draw_bar(layout, job)
-        return
+        return None
     row = layout.row()
     row.scale_y = 1.4
     row.enabled = enabled
-    row.operator(operator, icon=icon)
+    return row.operator(operator, text=text, icon=icon)
 
 
 _CLASSES = (TALKER_PT_view3d, TALKER_PT_sequencer)

@@ -26,7 +26,8 @@ def train(arguments, report):
     for step in range(600 if (folder / "slow").exists() else 3):
         time.sleep(0.05)
         report.step(preview=str(folder / "preview.png") if step == 1 else None)
-    return {"subject": arguments["subject"], "model": arguments["model"], "folder": str(folder)}
+    model = arguments["model"]
+    return {"subject": str(folder), "model": model, "folder": str(folder), "message": f"Trained: {model}."}
 
 
 def render(arguments, report):

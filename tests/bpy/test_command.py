@@ -49,6 +49,22 @@ def test_the_verbs_do_the_files_settings_with_options_over_them(link, talker, ex
     assert status == DONE and Path(talker.take) == tmp_path / "lines" / "line"
 
 
+@pytest.mark.parametrize(
+    ("options", "asked"),
+    [
+        ((), {"resume": "auto"}),
+        (("--anew",), {"resume": False}),
+        (("--more", "3"), {"resume": False, "more": True, "minutes": 3.0}),
+    ],
+)
+def test_training_goes_on_or_begins_anew_or_takes_more_minutes(link, talker, execute, monkeypatch, options, asked):
+    submitted, submit = [], link.submit
+    monkeypatch.setattr(link, "submit", lambda verb, arguments: submitted.append(arguments) or submit(verb, arguments))
+    status, out, _ = execute("train", *options)
+    assert status == DONE and "Trained: m2dao." in out
+    assert [{key: a[key] for key in a if key in ("resume", "more", "minutes")} for a in submitted] == [asked]
+
+
 def test_a_take_is_imported_and_the_file_saved(bpy, scene, addon, make_take, execute, tmp_path):
     take = make_take()
     saved = tmp_path / "shots" / "a.blend"
@@ -67,6 +83,7 @@ def test_a_take_is_imported_and_the_file_saved(bpy, scene, addon, make_take, exe
     [
         (["dance"], "invalid choice"),
         (["train", "--preset", "huge"], "invalid choice"),
+        (["train", "--more", "3", "--anew"], "not allowed with"),
         ([], "required"),
         (["preprocess", "--footage", "/no/such.mp4"], "There is no file"),
         (["render", "--subject", "/no/such", "--strip", "gone"], "no sound strip gone"),

@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import time
+import types
 import wave
 from pathlib import Path
 
@@ -78,6 +79,25 @@ def test_training_asks_for_what_the_scene_says(bpy, link, talker):
         "resume": "auto",
     }
     assert bpy.context.window_manager.talker_job.preview == str(Path(talker.subject) / "preview.png")
+
+
+def test_training_on_and_anew_ask_for_more_minutes_and_for_no_checkpoint(bpy, link, talker):
+    talker.more_minutes = 2.5
+    assert bpy.ops.talker.train(mode="MORE") == {"FINISHED"}
+    asked = {"subject": talker.subject, "preset": "standard", "recipe": "m2dao", "model": "m2dao", "resume": False}
+    assert link.handle().info.arguments == {**asked, "more": True, "minutes": 2.5}
+    assert bpy.ops.talker.train(mode="ANEW") == {"FINISHED"}
+    assert link.handle().info.arguments == asked
+    assert bpy.ops.talker.train() == {"FINISHED"}
+    assert link.handle().info.arguments["resume"] == "auto", "the last mode is not kept"
+
+
+def test_the_train_button_says_of_each_mode_what_it_will_do(addon, modules):
+    operator = modules["jobs"].TALKER_OT_train
+    words = {mode: operator.description(None, types.SimpleNamespace(mode=mode)) for mode in ("AUTO", "MORE", "ANEW")}
+    assert "go on where its training stopped" in words["AUTO"]
+    assert "more minutes" in words["MORE"]
+    assert "from the footage alone" in words["ANEW"]
 
 
 def test_a_line_is_rendered_from_a_sound_file_at_the_scenes_rate(bpy, link, talker, tmp_path):
@@ -163,7 +183,7 @@ def test_the_window_body_does_its_steps_without_blocking(bpy, link, talker, modu
     assert [text for _, text in body.reports] == [
         "It is dark.",
         "The footage is ready: 4 frames.",
-        "The head is trained: model m2dao.",
+        "Trained: m2dao.",
     ]
     assert longest < LIMIT_S / 4  # no turn waits for a job
 
@@ -186,6 +206,45 @@ def test_cancelling_ends_a_running_job_long_before_its_time(bpy, link, talker, m
     with pytest.raises(Exception, match="Cancelled"):
         operator.advance(bpy.context)
     assert not bpy.ops.talker.cancel_job.poll()
+
+
+def begin_and_lose_the_file(bpy, modules, label, *names):
+    """Begin steps, whose first job goes on, and end their operator as Blender does when another file is opened."""
+    operator = Body(modules["jobs"].RunsSteps, *names).make(modules["requests"])
+    operator.bl_label = label
+    modules["job_state"].clear(bpy.context)
+    operator.begin(bpy.context)
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=False)
+    operator.cancel(bpy.context)
+
+
+def test_steps_that_will_not_follow_since_another_file_was_opened_are_named(bpy, link, talker, modules):
+    assert modules["job_state"].left() is None
+    begin_and_lose_the_file(bpy, modules, "Do It All", "PREPROCESS", "TRAIN", "RENDER_AND_BRING_BACK")
+    what, do = modules["job_state"].left()
+    assert what == "Do It All lost its file or window: preprocess goes on, train and render will not follow."
+    assert do == "In that file, press Do It All again: what is done is not done twice."
+    wait_until(lambda: link.handle().ended, link)
+    assert str(link.handle().info.state) == "DONE"
+    assert modules["job_state"].left() == (what, do), "it is said until the next job begins"
+    modules["job_state"].clear(bpy.context)
+    assert modules["job_state"].left() is None
+
+
+def test_a_render_whose_scene_is_gone_says_where_its_line_will_be(bpy, link, talker, modules, tmp_path):
+    with wave.open(str(tmp_path / "a.wav"), "wb") as sound:
+        sound.setparams((1, 2, 16000, 0, "NONE", ""))
+        sound.writeframes(bytes(3200))
+    talker.line_source, talker.line_file = "FILE", str(tmp_path / "a.wav")
+    begin_and_lose_the_file(bpy, modules, "Render Line", "RENDER")
+    what, do = modules["job_state"].left()
+    assert "the render goes on" in what
+    assert do == f"In that file, choose {tmp_path / 'lines' / 'a'} under Bring Back."
+
+
+def test_a_single_job_that_owes_its_scene_nothing_leaves_nothing_undone(bpy, link, talker, modules):
+    begin_and_lose_the_file(bpy, modules, "Train", "TRAIN")
+    assert modules["job_state"].left() is None
 
 
 def test_a_job_goes_on_when_this_blender_leaves_and_is_found_again(bpy, link, talker):

@@ -85,6 +85,25 @@ def subject(tmp_path):
     return folder
 
 
+@pytest.fixture
+def checkpoint(subject):
+    """A function that leaves a training's checkpoint in the subject: a safetensors file with one byte of weights."""
+
+    def leave(progress, preset="draft", rounds=1, model="m2dao"):
+        lengths = [{"steps": 3000, "minutes": None}] * rounds
+        state = {
+            "settings": "0", "recipe": "m2dao", "preset": preset, "rounds": lengths, "progress": progress,
+            "step": 1350, "elapsed_s": 60.0,
+        }  # fmt: skip
+        weights = {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}
+        header = json.dumps({"__metadata__": {"state": json.dumps(state)}, "weights": weights}).encode()
+        path = subject / "models" / model / "checkpoint.safetensors"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(len(header).to_bytes(8, "little") + header + b"\0")
+
+    return leave
+
+
 @pytest.mark.parametrize("panel", ["TALKER_PT_view3d", "TALKER_PT_sequencer"])
 def test_with_nothing_set_up_it_says_what_to_do_at_every_step(draw, panel):
     text = draw(panel)
@@ -147,6 +166,46 @@ def test_a_text_is_broken_where_the_width_ends(addon):
     assert broken("short", 10, len) == ["short"]
     assert broken("an unbreakablepath and", 10, len) == ["an", "unbreakablepath", "and"]
     assert broken("", 10, len) == [""]
+
+
+@pytest.mark.parametrize(
+    ("left", "button", "words"),
+    [
+        (None, "Train Anew", "Takes the place of the model m2dao when it is done."),
+        ({"progress": 0.45}, "Go On Training", "m2dao (draft) stopped at 45%."),
+        ({"progress": 0.2, "rounds": 2}, "Go On Training", "m2dao (draft) stopped at 20% of a further round."),
+        ({"progress": 1.0}, "Train On", "m2dao (draft) is finished: 1350 steps."),
+        (
+            {"progress": 1.0, "preset": "film"},
+            "Train Anew",
+            "Takes the place of the model m2dao (film) when it is done.",
+        ),
+    ],
+)
+def test_the_train_button_says_what_it_will_do_with_the_model_that_is_there(
+    draw, scene, subject, checkpoint, left, button, words
+):
+    scene.talker.subject, scene.talker.preset = str(subject), "draft"
+    if left is not None:
+        checkpoint(**left)
+    text = draw()
+    assert words in text
+    assert f"{button} [talker.train]" in text
+    assert text.count("[talker.train]") == (2 if button == "Train On" else 1)
+    assert ("Train Anew [talker.train]" in text) == (button in ("Train On", "Train Anew"))
+
+
+def test_without_a_model_of_that_name_the_button_says_train(draw, scene, subject):
+    scene.talker.subject, scene.talker.model = str(subject), "second"
+    text = draw()
+    assert "Train [talker.train]" in text and "Takes the place" not in text
+
+
+def test_what_an_operator_had_to_leave_undone_is_shown_until_the_next_job(addon, bpy, draw, job):
+    addon.job_state.leave("Do It All lost its file: render will not follow.", "Press it again.")
+    assert "Do It All lost its file: render will not follow. Press it again." in draw()
+    addon.job_state.clear(bpy.context)
+    assert "lost its file" not in draw()
 
 
 @pytest.mark.parametrize(

@@ -58,10 +58,10 @@ def note_big_buttons() -> None:
         drawn["job"] = context.window_manager.talker_job.state
         real_draw(self, context)
 
-    def big(layout, operator, icon, enabled, *verb):
+    def big(layout, operator, icon, enabled, *words):
         if enabled:
             big_buttons.append(operator)
-        real_big(layout, operator, icon, enabled, *verb)
+        return real_big(layout, operator, icon, enabled, *words)
 
     panel._Panel.draw, panel._big = draw, big
 

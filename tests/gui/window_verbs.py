@@ -24,7 +24,7 @@ def train(arguments, report):
     model = Path(arguments["subject"]) / "models" / arguments["model"]
     model.mkdir(parents=True, exist_ok=True)
     (model / "config.json").write_text("{}", encoding="utf-8")
-    return {"subject": arguments["subject"], "model": arguments["model"], "folder": str(model)}
+    return {"subject": arguments["subject"], "model": model.name, "folder": str(model), "message": "Trained."}
 
 
 def render(arguments, report):
