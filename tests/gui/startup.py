@@ -100,6 +100,7 @@ def state() -> dict:
         "hidden": sorted(object.name for object in scene.objects if object.hide_get()),
         "strips": sorted(strip.type for strip in strips),
         "take": scene.talker.take,
+        "left": module("job_state").left(),
         "installation": {"lines": list(running.lines), "packages": running.packages} if running else None,
         "installation_error": install.last_error(),
     }

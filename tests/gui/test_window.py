@@ -116,6 +116,24 @@ def test_a_job_is_shown_on_when_the_file_is_opened_again(window, story):
     window.wait_for(lambda state: state["job"]["state"] == "CANCELLED", "the training is cancelled")
 
 
+def test_the_steps_that_will_not_follow_are_named_when_another_file_is_opened(window, story):
+    (story / "clip.mp4").write_bytes(b"film")
+    (story / "subject" / "slow").touch()
+    window.execute(
+        f"bpy.context.scene.talker.footage = {str(story / 'clip.mp4')!r}\n"
+        f"bpy.ops.wm.save_as_mainfile(filepath={str(story / 'shot.blend')!r})\n"
+    )
+    window.click_wide(0)
+    window.wait_for(lambda state: state["job"]["verb"] == "train" and state["job"]["step"] > 2, "the training")
+    assert window.state()["left"] is None
+    window.execute(f"bpy.ops.wm.open_mainfile(filepath={str(story / 'shot.blend')!r})")
+    state = window.wait_for(lambda state: state["left"], "what will not follow is said")
+    assert state["left"][0] == "Do It All lost its file or window: train goes on, render will not follow."
+    assert state["modal"] == []
+    window.click_icon(1)
+    window.wait_for(lambda state: state["job"]["state"] == "CANCELLED", "the training is cancelled")
+
+
 def test_a_job_outlives_its_blender_and_the_next_blender_shows_it(window, open_window, story):
     job = start_slow_training(window, story)["job"]
     window.execute("bpy.ops.wm.save_mainfile()")
