@@ -15,7 +15,9 @@ import warp as wp
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from . import cuda_kernels as kernels
+from . import cuda_projection as projection
+from .cuda_blend import MOMENTS, blend_kernels
+from .cuda_view import BLOCK, TILE, view_of
 
 MOST_PAIRS = 1 << 29
 """More (tile, Gaussian) pairs than this are refused: their memory would be tens of gigabytes."""
@@ -30,14 +32,14 @@ class Rasterize(torch.autograd.Function):
         height, width, channels = intrinsics.height, intrinsics.width, features.shape[1]
         launch = _Launcher(means.device)
         with launch.on_torch_stream():
-            view = kernels.view_of(intrinsics)
+            view = view_of(intrinsics)
             screen = _project(launch, inputs, view)
             lists = _list_by_tile(launch, screen, view, height)
             picture = means.new_empty(height, width, channels)
             alpha, depth = means.new_empty(height, width), means.new_empty(height, width)
             ends = torch.empty(height, width, dtype=torch.int32, device=means.device)
             launch(
-                kernels.blend_kernels(channels).blend,
+                blend_kernels(channels).blend,
                 lists.threads,
                 (opacities, features, screen.centres, screen.conics, screen.depths, view),
                 (
@@ -48,7 +50,7 @@ class Rasterize(torch.autograd.Function):
                     depth.view(-1),
                     ends.view(-1),
                 ),
-                block=kernels.BLOCK,
+                block=BLOCK,
             )
         if any(ctx.needs_input_grad):
             ctx.save_for_backward(*inputs, picture, alpha, depth)
@@ -62,13 +64,13 @@ class Rasterize(torch.autograd.Function):
         means, quaternions, scales, opacities, features, camera = inputs
         screen, lists, view = ctx.screen, ctx.lists, ctx.view
         channels = features.shape[1]
-        blend = kernels.blend_kernels(channels)
+        blend = blend_kernels(channels)
         on_screen = [torch.zeros_like(tensor) for tensor in (screen.centres, screen.conics, screen.depths)]
         of_means, of_quaternions, of_scales, of_opacities, of_features = map(torch.zeros_like, inputs[:5])
         of_camera = torch.zeros_like(camera) if ctx.needs_input_grad[5] else None
         launch = _Launcher(means.device)
         with launch.on_torch_stream():
-            sums = means.new_zeros(len(lists.entries), kernels.MOMENTS + channels + 1)
+            sums = means.new_zeros(len(lists.entries), MOMENTS + channels + 1)
             launch(
                 blend.blend_backward,
                 lists.threads,
@@ -76,7 +78,7 @@ class Rasterize(torch.autograd.Function):
                 (lists.begins, lists.entries, lists.slots, picture.view(-1, channels), alpha.view(-1), depth.view(-1)),
                 (ctx.ends.view(-1), picture_gradient.contiguous().view(-1, channels)),
                 (alpha_gradient.contiguous().view(-1), depth_gradient.contiguous().view(-1), sums),
-                block=kernels.BLOCK,
+                block=BLOCK,
             )
             launch(
                 blend.gather,
@@ -85,7 +87,7 @@ class Rasterize(torch.autograd.Function):
                 (of_opacities, of_features, *on_screen),
             )
             launch.adjoint(
-                kernels.project,
+                projection.project,
                 len(means),
                 (means, quaternions, scales, camera, view, screen.drawn),
                 (screen.centres, screen.conics, screen.depths, screen.variances),
@@ -148,15 +150,15 @@ def _project(launch: _Launcher, inputs: tuple[Tensor, ...], view: Any) -> _Scree
         boxes=whole(count, 4),
         counts=whole(count),
     )
-    launch(kernels.select, count, inputs, (screen.drawn,))
+    launch(projection.select, count, inputs, (screen.drawn,))
     launch(
-        kernels.project,
+        projection.project,
         count,
         (means, quaternions, scales, camera, view, screen.drawn),
         (screen.centres, screen.conics, screen.depths, screen.variances),
     )
     launch(
-        kernels.cover,
+        projection.cover,
         count,
         (opacities, screen.centres, screen.conics, screen.variances, view),
         (screen.drawn, screen.boxes, screen.counts),
@@ -167,7 +169,7 @@ def _project(launch: _Launcher, inputs: tuple[Tensor, ...], view: Any) -> _Scree
 def _list_by_tile(launch: _Launcher, screen: _Screen, view: Any, height: int) -> _Lists:
     """Raises ValueError if there are more than MOST_PAIRS pairs."""
     device = screen.counts.device
-    tiles = view.tiles_x * ((height + kernels.TILE - 1) // kernels.TILE)
+    tiles = view.tiles_x * ((height + TILE - 1) // TILE)
     after = screen.counts.cumsum(0)
     pairs = int(after[-1]) if len(after) else 0
     if pairs > MOST_PAIRS:
@@ -179,7 +181,7 @@ def _list_by_tile(launch: _Launcher, screen: _Screen, view: Any, height: int) ->
     gaussians = torch.empty(pairs, dtype=torch.int32, device=device)
     if pairs:
         launch(
-            kernels.list_pairs,
+            projection.list_pairs,
             len(screen.drawn),
             (screen.drawn, screen.boxes, first_slots, screen.depths, view),
             (keys, slots, gaussians),
@@ -193,7 +195,7 @@ def _list_by_tile(launch: _Launcher, screen: _Screen, view: Any, height: int) ->
         entries=gaussians[slots.long()],
         slots=slots,
         first_slots=first_slots,
-        threads=tiles * kernels.BLOCK,
+        threads=tiles * BLOCK,
     )
 
 

@@ -133,10 +133,10 @@ def test_pictures_come_back_where_and_as_the_tensors_were():
 @pytest.mark.skipif(sys.platform == "darwin", reason="Warp brings no compiler for NVIDIA GPUs to macOS")
 @pytest.mark.parametrize("capability", [75, 90])
 def test_the_kernels_compile_for_gpus_without_one(capability, tmp_path):
-    from backend.raster import cuda_kernels
+    from backend.raster import cuda_blend, cuda_projection
 
-    blend = cuda_kernels.blend_kernels(1)
-    for kernel in (cuda_kernels.project, blend.blend, blend.blend_backward, blend.gather):
+    blend = cuda_blend.blend_kernels(1)
+    for kernel in (cuda_projection.project, blend.blend, blend.blend_backward, blend.gather):
         wp.compile_aot_module(kernel.module, arch=capability, module_dir=tmp_path, use_ptx=True)
     text = "".join(path.read_text() for path in tmp_path.glob("*.ptx"))
     assert f".target sm_{capability}" in text
