@@ -8,17 +8,16 @@ cells' motion over the clip is reduced to its principal components.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from backend.parallel import in_order_with_tools
 from shared.jobs import Reporter
 
-WORKERS = 2
 FLOW_MARGIN = 0.06
 """Flow is computed from this share of the picture's side above the torso on: it needs surroundings."""
 FLAT_GRADIENT = 1.0
@@ -72,14 +71,14 @@ def track_body(
         return np.zeros((len(frames), 0), np.float32)
     meter = _FlowMeter(frames[reference], torso, settings)
 
-    def measure(index: int) -> np.ndarray:
-        moved = meter.measure(frames[index])
-        report.step()
-        return moved
+    def measure(flow: cv2.DISOpticalFlow, index: int) -> np.ndarray:
+        return meter.measure(flow, frames[index])
 
-    with ThreadPoolExecutor(WORKERS) as pool:
-        cells = np.stack(list(pool.map(measure, range(len(frames)))))
-    motion = cells.astype(np.float64) * (cm_per_px * torso.shape[0] / settings.picture_px)
+    moved = []
+    for cells in in_order_with_tools(measure, range(len(frames)), _optical_flow):
+        moved.append(cells)
+        report.step()
+    motion = np.stack(moved).astype(np.float64) * (cm_per_px * torso.shape[0] / settings.picture_px)
     return principal_curves(without_outliers(motion, meter.places, meter.weights), meter.weights, settings.components)
 
 
@@ -121,7 +120,6 @@ class _FlowMeter:
 
     def __init__(self, reference: np.ndarray, torso: np.ndarray, settings: BodySettings) -> None:
         self._side = settings.picture_px
-        self._local = threading.local()
         matte = self._resized(torso).astype(np.float32) / 255.0
         first = int(np.flatnonzero((matte > 0.5).any(axis=1))[0])
         self._top = max(0, min(first - round(FLOW_MARGIN * self._side), self._side - 2 * settings.cell_px))
@@ -136,11 +134,11 @@ class _FlowMeter:
         self.places = np.argwhere(self._used)[:, ::-1].astype(np.float64)
         """(C, 2) column and row of each cell."""
 
-    def measure(self, frame: np.ndarray) -> np.ndarray:
+    def measure(self, flow: cv2.DISOpticalFlow, frame: np.ndarray) -> np.ndarray:
         """(C, 2) px of the compared pictures: where the reference's cells have moved to in a frame (S, S, 3) uint8."""
         # None: it makes its own array (OpenCV's stubs do not know).
-        flow = self._flow().calc(self._reference, self._grey(frame), None)  # type: ignore[call-overload]
-        return self._pooled(flow * self._weight[..., None])[self._used] / self.weights[:, None].astype(np.float32)
+        moved = flow.calc(self._reference, self._grey(frame), None)  # type: ignore[call-overload]
+        return self._pooled(moved * self._weight[..., None])[self._used] / self.weights[:, None].astype(np.float32)
 
     def _grey(self, frame: np.ndarray) -> np.ndarray:
         return np.ascontiguousarray(self._resized(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY))[self._top :])
@@ -151,9 +149,10 @@ class _FlowMeter:
     def _pooled(self, plane: np.ndarray) -> np.ndarray:
         return cv2.resize(plane, self._cells, interpolation=cv2.INTER_AREA)
 
-    def _flow(self) -> cv2.DISOpticalFlow:
-        """This thread's flow: it keeps buffers between calls."""
-        if not hasattr(self._local, "flow"):
-            self._local.flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-            self._local.flow.setFinestScale(0)
-        return self._local.flow
+
+@contextmanager
+def _optical_flow() -> Iterator[cv2.DISOpticalFlow]:
+    """A flow for one thread at a time: it keeps buffers between calls."""
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    flow.setFinestScale(0)
+    yield flow
