@@ -74,3 +74,17 @@ def single_threaded_opencv() -> Iterator[None]:
         yield
     finally:
         cv2.setNumThreads(before)
+
+
+@contextmanager
+def single_threaded_torch() -> Iterator[None]:
+    """torch without threads of its own: what is computed then has the same bits whatever the number of cores, and small
+    operations do not wait for threads that numpy's BLAS still keeps spinning after a product of its own."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -17,8 +17,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
-import torch
-
+from backend.parallel import single_threaded_torch
 from backend.portrait.portrait import Drive, Portrait, PortraitFrame
 
 _WAITING = 4
@@ -63,12 +62,12 @@ class Painter:
         self._turn = threading.Lock() if engine == "cuda" else nullcontext()
 
     def __enter__(self) -> Painter:
-        self._torch_threads = torch.get_num_threads()
-        torch.set_num_threads(1)
+        self._torch_alone = single_threaded_torch()
+        self._torch_alone.__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
-        torch.set_num_threads(self._torch_threads)
+        self._torch_alone.__exit__(*error)
 
     def draw(self, number: int) -> PortraitFrame:
         """Frame `number` of the drive, from 1."""

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from backend.media.audio import SPEECH_RATE, resample
+from backend.parallel import single_threaded_torch
 from shared.errors import InputError
 
 MELS = 80
@@ -89,11 +91,14 @@ def log_mel(samples: np.ndarray, rate: int) -> AudioFeatures:
     padded = np.pad(samples, (FFT_SIZE // 2, FFT_SIZE // 2 + HOP))
     window = np.hanning(FFT_SIZE + 1)[:-1].astype(np.float32)
     starts = np.lib.stride_tricks.sliding_window_view(padded, FFT_SIZE)[::HOP][:count]
-    bank = _filter_bank()
+    bank = torch.from_numpy(_filter_bank())
     mels = np.empty((count, MELS), np.float32)
     for first in range(0, count, 4096):
         block = starts[first : first + 4096] * window
-        mels[first : first + 4096] = np.abs(np.fft.rfft(block, axis=1)).astype(np.float32) @ bank
+        amplitude = np.abs(np.fft.rfft(block, axis=1)).astype(np.float32)
+        # Not numpy's product: its BLAS would keep a thread spinning for long after, in the way of what follows.
+        with single_threaded_torch():
+            mels[first : first + 4096] = (torch.from_numpy(amplitude) @ bank).numpy()
     return AudioFeatures(np.log(np.maximum(mels, FLOOR)), SPEECH_RATE / HOP)
 
 

@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from backend.media.audio_features import FLOOR, MELS, AudioFeatures
+from backend.parallel import single_threaded_torch
 from backend.performance.curves import SPEECH_CURVES, Performance
 from backend.performance.speech_net import SpeechNet, train_net
 from backend.settings import SpeechSettings
@@ -33,7 +34,7 @@ _TRUST_WITHIN = 0.2
 """A curve is fully believed once its correlation exceeds chance by this much."""
 _MOST_SCALE = 2.0
 """Predictions are never made larger than this to make up for the ridge's caution."""
-_BLOCK_FRAMES = 256
+_BLOCK_FRAMES = 64
 """Frames that are predicted at a time."""
 _SAME_VOICE = 0.3
 """How far a voice may move from the one that a line was first heard in, in its bands' deviations (root mean square).
@@ -200,7 +201,7 @@ class SpeechModel:
             block = heard_s[first : first + _BLOCK_FRAMES]
             filled = np.pad(block, (0, _BLOCK_FRAMES - len(block)), mode="edge")
             x = torch.from_numpy(normal.windows(filled, half_width_s, taps).astype(np.float32))
-            with torch.no_grad():
+            with torch.no_grad(), single_threaded_torch():
                 outputs = self.net(x.expand(members, *x.shape)).mean(dim=0).numpy()
             blocks.append((s["style"] + (outputs - s["offset"]) @ s["readout"])[: len(block)])
         return self._within_range(np.concatenate(blocks))

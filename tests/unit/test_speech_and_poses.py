@@ -4,13 +4,14 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import torch
 from scipy.spatial.transform import Rotation
 
 from backend.media.audio_features import log_mel
 from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES
 from backend.performance.idle import blink_curve, blink_times, idle_upper
 from backend.performance.poses import from_vectors, plan_replay, resample_poses, still_pose, to_vectors
-from backend.performance.speech import SpeechModel, _read_out
+from backend.performance.speech import SpeechModel, Voice, _read_out
 from backend.settings import SpeechSettings
 from shared.errors import InputError
 
@@ -90,6 +91,24 @@ def test_lips_that_move_before_their_sound_are_learned():
     late = np.concatenate([np.zeros(RATE * 16 // 100, np.float32), sound])[: len(sound)]
     jaw = model.predict_array(log_mel(late, RATE), np.arange(len(opening)) / FPS)[:, SPEECH_CURVES.index("jawOpen")]
     assert np.corrcoef(jaw, opening)[0, 1] > 0.8
+
+
+def test_curves_are_the_same_bits_for_any_number_of_threads_and_whatever_else_is_in_the_line(taught):
+    sound, _ = voice(8, seed=3)
+    times_s, threads = np.arange(200) / FPS, torch.get_num_threads()
+    heard_in = Voice.of(log_mel(sound, RATE))
+    results = []
+    try:
+        for number in (1, 2, 3):
+            torch.set_num_threads(number)
+            results.append(taught.predict_array(log_mel(sound, RATE), times_s, heard_in))
+            assert torch.get_num_threads() == number
+    finally:
+        torch.set_num_threads(threads)
+    assert np.array_equal(results[0], results[1]) and np.array_equal(results[0], results[2])
+    for first, last in ((0, 1), (61, 67), (30, 190)):
+        part = taught.predict_array(log_mel(sound, RATE), times_s[first:last], heard_in)
+        assert np.array_equal(part, results[0][first:last])
 
 
 def test_the_mouth_rests_in_silence(taught):
