@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from . import library, planes
+from . import library, memory, planes, threads
 
 
 class _Field(ctypes.Structure):
@@ -41,6 +41,39 @@ def change(
     `planes.serves`. Raises ValueError or MemoryError.
     """
     return _Change.apply(points, low, high, head, *layers, *levels)
+
+
+def poses(hidden_values: Tensor, head: Tensor) -> bool:
+    """Whether `pose` takes these: float32 on the CPU, where nothing learns and the compiled library is there."""
+    tensors = (hidden_values, head)
+    return (
+        all(tensor.dtype == torch.float32 and tensor.device.type == "cpu" for tensor in tensors)
+        and not (torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors))
+        and library.load() is not None
+    )
+
+
+def pose(hidden_values: Tensor, head: Tensor) -> Tensor:
+    """(N, O) changes of points with second hidden values (N, H) by a head (O, H), without gradients.
+
+    For tensors that `poses` accepts. Raises ValueError or MemoryError.
+    """
+    hidden_values, head = hidden_values.contiguous(), head.contiguous()
+    count, hidden = hidden_values.shape
+    if head.shape[1] != hidden:
+        raise ValueError(f"a head of shape {tuple(head.shape)} for {hidden} hidden values")
+    out = memory.empty(count, len(head))
+    status = library.load().talker_field_pose(
+        ctypes.c_void_p(hidden_values.data_ptr()),
+        ctypes.c_void_p(head.data_ptr()),
+        ctypes.c_int64(count),
+        hidden,
+        len(head),
+        threads.count(),
+        ctypes.c_void_p(out.data_ptr()),
+    )
+    library.check(status)
+    return out
 
 
 class _Change(torch.autograd.Function):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from . import library, threads
+from . import library, memory, threads
 
 COLOURS = 3
 """Feature channels of a colour; with mattes there are `MATTES` more."""
@@ -159,19 +159,15 @@ class _Pose(torch.autograd.Function):
     def forward(ctx, job, *tensors):
         tensors = tuple(None if tensor is None else tensor.detach().contiguous() for tensor in tensors)
         count = sum(len(tensor) for tensor in tensors[::LEARNED])
-        outputs = (
-            torch.empty(count, 3),
-            torch.empty(count, 4),
-            torch.empty(count, 3),
-            torch.empty(count),
-            torch.empty(count, job.channels),
-        )
+        learns = any(ctx.needs_input_grad)
+        empty = torch.empty if learns else memory.empty
+        outputs = (empty(count, 3), empty(count, 4), empty(count, 3), empty(count), empty(count, job.channels))
         sets, head = job.describe(tensors)
         status = library.load().talker_pose_forward(
             sets, len(sets), ctypes.byref(head), threads.count(), ctypes.byref(_arrays(outputs))
         )
         library.check(status)
-        if any(ctx.needs_input_grad):
+        if learns:
             ctx.save_for_backward(*outputs, *tensors)
             ctx.job = job
         return outputs

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -55,5 +57,13 @@ class JawMotion(nn.Module):
         of_lower = self.is_lower.to(vertical.dtype)
         of_upper = 1 - of_lower
         lower, upper = (vertical @ weight / weight.sum() for weight in (of_lower, of_upper))
-        lowest, highest = torch.quantile(vertical, vertical.new_tensor([0.05, 0.95]))
+        ordered = vertical.sort().values
+        lowest, highest = _quantile(ordered, 0.05), _quantile(ordered, 0.95)
         return torch.stack((lower, upper, lowest, highest, highest - lowest))
+
+
+def _quantile(ordered: Tensor, share: float) -> Tensor:
+    """() as torch.quantile, which takes several times as long, of values (N,) in ascending order."""
+    rank = share * (len(ordered) - 1)
+    below, above = math.floor(rank), math.ceil(rank)
+    return torch.lerp(ordered[below], ordered[above], rank - below)

@@ -73,7 +73,8 @@ class ModeField(nn.Module):
 
     def pose(self, read: Tensor, drive: Tensor) -> Tensor:
         """(N, outputs) deformation under a drive (D,), from what `read` gave."""
-        return functional.linear(read, self.posed_head(drive))
+        head = self.posed_head(drive)
+        return field.pose(read, head) if field.poses(read, head) else functional.linear(read, head)
 
     def forward(self, points: Tensor, drive: Tensor) -> Tensor:
         """(N, outputs) deformation of points (N, 3) under a drive (D,)."""

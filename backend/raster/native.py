@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from backend.kernels import library
+from backend.kernels import library, memory
 from shared.camera import Intrinsics
 
 MOST_LABELS = 4
@@ -124,12 +124,13 @@ class _Rasterize(torch.autograd.Function):
         features, harmonics = inputs[4], inputs[6]
         height, width = intrinsics.height, intrinsics.width
         channels = features.shape[1] + (0 if harmonics is None else 3) + (0 if labels is None else label_count)
-        planes = torch.empty(channels, height, width)
-        alpha, depth = torch.empty(height, width), torch.empty(height, width)
+        learns = any(ctx.needs_input_grad)
+        empty = torch.empty if learns else memory.empty
+        planes, alpha, depth = empty(channels, height, width), empty(height, width), empty(height, width)
         scene = _scene(inputs, intrinsics, threads)
         if labels is not None:
             scene.label_count, scene.labels = label_count, labels.data_ptr()
-        frame = _Frame(lib) if any(ctx.needs_input_grad) else None
+        frame = _Frame(lib) if learns else None
         status = lib.talker_raster_forward(
             ctypes.byref(scene),
             _pointer(planes),

@@ -223,6 +223,17 @@ def deforming(
     assert all(np.isfinite(gradient).all() for gradient in gradients)
 
 
+def posing_field(lib: ctypes.CDLL, rng: np.random.Generator, count: int, hidden: int, outputs: int) -> None:
+    values, head = exact(rng.standard_normal((count, hidden))), exact(rng.standard_normal((outputs, hidden)))
+    values[count // 2 :: 7] = np.nan
+    change = np.empty((count, outputs), np.float32)
+    places = (ctypes.c_void_p(address(array)) for array in (values, head))
+    widths = ctypes.c_int64(count), hidden, outputs, 2
+    assert lib.talker_field_pose(*places, *widths, ctypes.c_void_p(address(change))) == 0
+    assert (np.isfinite(change) == np.isfinite(values[:, :1])).all()
+    assert lib.talker_field_pose(None, None, ctypes.c_int64(-1), hidden, outputs, 2, None) == BAD_ARGUMENT
+
+
 class Neck(ctypes.Structure):
     _fields_ = (*((f"array{i}", ctypes.c_void_p) for i in range(6)), ("turn_scale", ctypes.c_float))
 
@@ -394,6 +405,8 @@ def main() -> None:
         encoding(lib, rng, count, sizes, features)
     for case in ((0, 4, 4, 8, 3), (1, 1, 1, 1, 1), (131, 5, 3, 10, 9), (300, 8, 12, 64, 12)):
         deforming(lib, rng, *case)
+    for case in ((0, 4, 3), (1, 1, 1), (7, 3, 12), (131, 10, 9), (300, 64, 12), (257, 32, 3)):
+        posing_field(lib, rng, *case)
     for counts, width, channels in (((1, 7, 9), 12, 7), ((300, 0, 257), 9, 3), ((8, 16, 5), 3, 5), ((3, 4), 0, 7)):
         posing(lib, rng, counts, width, channels)
     for width, height, mattes in ((1, 1, 0), (7, 5, 4), (64, 65, 3), (33, 130, 4)):

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
+from backend.kernels import field as kernel
 from backend.kernels import library
 from backend.portrait.field import ModeField
 from backend.portrait.planes import TriPlane
@@ -121,3 +122,41 @@ def test_points_that_are_not_numbers_leave_the_others_as_they_are():
     others = [n for n in range(20) if n not in (3, 4)]
     assert torch.equal(got[others], expected[others])
     assert torch.isfinite(got).all()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("count", [0, 1, 7, 9, 700])
+def test_a_field_that_does_not_learn_poses_as_in_double_precision(shape, count):
+    field, drive, read = field_of(*shape), torch.randn(5), torch.rand(count, shape[2])
+    exact = copy.deepcopy(field).double()
+    with torch.no_grad():
+        got, expected = field.pose(read, drive), exact.pose(read.double(), drive.double())
+    assert got.shape == (count, shape[3])
+    assert relative_error(got, expected) < 1e-5
+    assert count == 0 or got.abs().max() > 0.01
+
+
+def test_a_pose_is_the_same_bits_for_any_number_of_threads_and_whatever_other_points_there_are():
+    field, drive, threads = field_of((16, 24), 4, 64, 12), torch.randn(5), torch.get_num_threads()
+    with torch.no_grad():
+        read, head = field.read(torch.rand(3000, 3)), field.posed_head(drive)
+    try:
+        torch.set_num_threads(1)
+        alone = kernel.pose(read, head)
+        torch.set_num_threads(3)
+        assert torch.equal(kernel.pose(read, head), alone)
+        assert torch.equal(kernel.pose(read[5:1234], head), alone[5:1234])
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_a_pose_that_is_learned_from_has_its_gradients():
+    field, drive = field_of(*SHAPES[1]), torch.randn(5, requires_grad=True)
+    read = field.read(torch.rand(50, 3)).detach()
+    (gradient,) = torch.autograd.grad(field.pose(read, drive).square().sum(), drive)
+    assert gradient.abs().max() > 0
+
+
+def test_a_head_of_another_width_than_what_was_read_is_refused():
+    with pytest.raises(ValueError, match="hidden values"):
+        kernel.pose(torch.rand(10, 16), torch.rand(3, 17))

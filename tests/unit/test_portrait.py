@@ -104,6 +104,15 @@ def test_curve_projection_ignores_curves_that_are_not_selected_and_centres_the_f
     assert torch.equal(projection(torch.from_numpy(changed)), values)
 
 
+@pytest.mark.parametrize("count", [1, 2, 5, 63, 64])
+def test_jaw_motion_has_the_quantiles_of_the_lips(count):
+    jaw, change = JawMotion(count), torch.randn(count, 9)
+    *_, lowest, highest, extent = jaw(change)
+    expected = torch.quantile(change[:, 1], torch.tensor([0.05, 0.95]))
+    assert torch.allclose(torch.stack((lowest, highest)), expected, atol=1e-6)
+    assert torch.equal(extent, highest - lowest)
+
+
 def test_jaw_motion_tells_the_lower_lip_from_the_upper():
     jaw = JawMotion(2)
     points = torch.tensor([[0.0, 1.0, 0.0], [0.0, -1.0, 0.0], [50.0, 0.0, 0.0], [40.0, 0.0, 0.0]])

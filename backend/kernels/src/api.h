@@ -102,6 +102,10 @@ TALKER_EXPORT int talker_field_forward(const talker_field*, float* kept, float* 
 TALKER_EXPORT int talker_field_backward(const talker_field*, const float* kept, const float* change_gradient,
                                         const talker_field_gradient*);
 
+/* The last layer by itself: changes (count, outputs) of points whose second hidden values (count, hidden) are known. */
+TALKER_EXPORT int talker_field_pose(const float* hidden_values, const float* head, int64_t count, int32_t hidden,
+                                    int32_t outputs, int32_t threads, float* change);
+
 /* The head's motion into the camera: pose (4, 4) row-major and its rotation as a quaternion (w, x, y, z). */
 typedef struct {
     const float *pose, *rotation;

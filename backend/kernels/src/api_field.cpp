@@ -16,13 +16,17 @@ struct Workspace {
     Buffer<float> cells, net, sums, feature_gradients;
 };
 
-// Each thread's own, from block to block.
-thread_local Buffer<float> block_scratch;
+// Each thread's own, from block to block, and from call to call.
+thread_local Buffer<float> block_scratch, head_memory;
+
+constexpr int kMostWide = 4096;
+
+bool are_widths_sound(int hidden, int outputs) {
+    return hidden >= 1 && hidden <= kMostWide && outputs >= 1 && outputs <= kMostWide;
+}
 
 bool is_sound(const talker_field& f) {
-    constexpr int kMost = 4096;
-    return are_sound(f.encoding) && plane_features(f.encoding) <= kMost && f.hidden >= 1 && f.hidden <= kMost &&
-           f.outputs >= 1 && f.outputs <= kMost;
+    return are_sound(f.encoding) && plane_features(f.encoding) <= kMostWide && are_widths_sound(f.hidden, f.outputs);
 }
 
 int64_t block_count(const talker_field& f) { return (f.encoding.count + kFieldBlock - 1) / kFieldBlock; }
@@ -172,6 +176,22 @@ int talker_field_backward(const talker_field* f, const float* kept, const float*
         drop_padding(total.head, net.outputs, net.hidden, out->head);
         std::vector<FeaturePlane> planes = lay_out_planes(f->encoding, memory->cells);
         sum_plane_gradients(planes, make_points(f->encoding, row), feature_gradients, out->levels, threads);
+        return TALKER_OK;
+    });
+}
+
+int talker_field_pose(const float* hidden_values, const float* head, int64_t count, int32_t hidden, int32_t outputs,
+                      int32_t threads, float* change) {
+    if (count < 0 || !are_widths_sound(hidden, outputs)) return TALKER_BAD_ARGUMENT;
+    return guarded([&] {
+        float* next = head_memory.resize(int64_t{hidden} * padded(outputs));
+        const float* head_by_input = pad_columns(head, outputs, hidden, &next);
+        parallel_for((count + kFieldBlock - 1) / kFieldBlock, thread_count(threads), [&](int64_t block) {
+            int64_t begin = block * kFieldBlock, left = count - begin;
+            int rows = static_cast<int>(left < kFieldBlock ? left : kFieldBlock);
+            kernels().field_head_block(rows, hidden, hidden, hidden_values + begin * hidden, outputs, head_by_input,
+                                       change + begin * outputs);
+        });
         return TALKER_OK;
     });
 }

@@ -44,18 +44,30 @@ void sum_rows(int rows, int width, const float* values, float* out) {
     }
 }
 
+TALKER_INLINE void store_lanes(float* to, f8 values, int lanes) {
+    // (A copy of known size is an instruction or two, one of any size is a call.)
+    if (lanes >= kLanes)
+        store(to, values);
+    else if (lanes == kLanes / 2)
+        std::memcpy(to, &values, kLanes / 2 * sizeof(float));
+    else
+        std::memcpy(to, &values, lanes * sizeof(float));
+}
+
 }  // namespace
+
+void field_head_block(int rows, int hidden, int hidden_row, const float* values, int outputs, const float* head_by_input,
+                      float* change) {
+    multiply(rows, padded(outputs), hidden, {values, hidden_row, 1}, head_by_input, padded(outputs), nothing,
+             [&](int r, int c, f8 sum) { store_lanes(change + r * outputs + c, sum, outputs - c); });
+}
 
 void field_block(const FieldNet& net, int rows, const FieldRows& kept, float* change) {
     hidden_layer(rows, net.inputs, padded(net.inputs), kept.features, net.hidden, net.first_by_input, net.first_bias,
                  kept.first);
     hidden_layer(rows, net.hidden, padded(net.hidden), kept.first, net.hidden, net.second_by_input, net.second_bias,
                  kept.second);
-    multiply(rows, padded(net.outputs), net.hidden, {kept.second, padded(net.hidden), 1}, net.head_by_input,
-             padded(net.outputs), nothing, [&](int r, int c, f8 sum) {
-                 int left = net.outputs - c < kLanes ? net.outputs - c : kLanes;
-                 std::memcpy(change + r * net.outputs + c, &sum, left * sizeof(float));
-             });
+    field_head_block(rows, net.hidden, padded(net.hidden), kept.second, net.outputs, net.head_by_input, change);
 }
 
 void field_block_backward(const FieldNet& net, int rows, const FieldRows& kept, const float* change_gradient,

@@ -24,6 +24,7 @@ void add_to_plane(const PlanePoints&, const FeaturePlane&, const float*);
 
 void field_block(const FieldNet&, int, const FieldRows&, float*);
 void field_block_backward(const FieldNet&, int, const FieldRows&, const float*, float*, const FieldGradient&, float*);
+void field_head_block(int, int, int, const float*, int, const float*, float*);
 
 void pose_block(const PoseSet&, int64_t, const PoseOutput&);
 void pose_block_backward(const PoseSet&, int64_t, const PoseOutput&, const PoseUpstream&, const PoseGradient&, double*);
@@ -52,6 +53,7 @@ const Kernels table = {TALKER_NAME(TALKER_ISA),
                        add_to_plane,
                        field_block,
                        field_block_backward,
+                       field_head_block,
                        pose_block,
                        pose_block_backward,
                        composite_rows,

@@ -75,6 +75,10 @@ struct Kernels {
     void (*field_block_backward)(const FieldNet&, int rows, const FieldRows& kept, const float* change_gradient,
                                  float* scratch, const FieldGradient&, float* feature_gradient);
 
+    // Its last layer by itself, from `values` in rows of `hidden_row` floats; the head is laid out as in a FieldNet.
+    void (*field_head_block)(int rows, int hidden, int hidden_row, const float* values, int outputs,
+                             const float* head_by_input, float* change);
+
     // Block `block` of a set of Gaussians for the rasteriser; and the gradients, with `body_sums` for a set that has a body.
     void (*pose_block)(const PoseSet&, int64_t block, const PoseOutput&);
     void (*pose_block_backward)(const PoseSet&, int64_t block, const PoseOutput& posed, const PoseUpstream&,

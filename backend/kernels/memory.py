@@ -1,0 +1,51 @@
+"""Arrays whose memory is used again: a frame's pages, fresh from the system, cost more than some of its stages do."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+_LEAST_BYTES = 1 << 16
+"""Smaller arrays are left to malloc, which keeps their pages itself."""
+_MOST_IDLE_BYTES = 1 << 28
+"""What may lie idle, for each size of array."""
+_MOST_SIZES = 16
+"""Sizes of which memory is kept: another portrait or picture has others."""
+
+_idle: dict[int, list[np.ndarray]] = {}
+"""By size in bytes. Only single operations that no other thread can interrupt, and no lock: memory may also come back
+from within a garbage collection, whatever its thread holds at that moment."""
+
+
+class _Loan:
+    """Memory that somebody holds: numpy and torch keep this object, however they slice what it lends."""
+
+    def __init__(self, block: np.ndarray, idle: list[np.ndarray]) -> None:
+        self._block, self._idle = block, idle
+        self._most_idle = _MOST_IDLE_BYTES // block.nbytes
+        self.__array_interface__ = block.__array_interface__
+
+    def __del__(self) -> None:
+        if len(self._idle) < self._most_idle:
+            self._idle.append(self._block)
+
+
+def empty(*shape: int) -> Tensor:
+    """A float32 tensor on the CPU with whatever its memory holds.
+
+    The memory is lent again once the tensor is gone, with everything that shares it: views, slices, numpy arrays.
+    """
+    size = 4 * math.prod(shape)
+    if size < _LEAST_BYTES:
+        return torch.empty(shape)
+    if size not in _idle and len(_idle) >= _MOST_SIZES:
+        _idle.clear()
+    idle = _idle.setdefault(size, [])
+    try:
+        block = idle.pop()
+    except IndexError:
+        block = np.empty(size // 4, np.float32)
+    return torch.from_numpy(np.asarray(_Loan(block, idle))).view(shape)
