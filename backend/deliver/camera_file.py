@@ -57,7 +57,7 @@ def read_poses(path: str | os.PathLike) -> tuple[Fraction, np.ndarray]:
     if poses.ndim != 3 or poses.shape[1:] != (4, 4) or not np.isfinite(poses).all():
         raise InputError(f"{path} holds no 4x4 poses.", "Export the camera again.")
     rotations = poses[:, :3, :3]
-    error = np.abs(rotations @ rotations.transpose(0, 2, 1) - np.eye(3)).max()
-    if error > _RIGID_TOLERANCE or (np.linalg.det(rotations) < 0).any():
+    skew = np.abs(rotations @ rotations.transpose(0, 2, 1) - np.eye(3)).max()
+    if skew > _RIGID_TOLERANCE or (np.linalg.det(rotations) < 0).any():
         raise InputError(f"{path} holds poses with a scale or a mirror in them.", "Apply the camera's scale.")
     return fps, poses

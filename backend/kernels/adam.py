@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -34,21 +33,26 @@ class Adam(torch.optim.Adam):
         super().__init__(groups, eps=epsilon, fused=True)
 
     @torch.no_grad()
-    def step(self, closure: Callable | None = None) -> None:
-        learning = [
-            (parameter, group) for group in self.param_groups for parameter in group["params"] if _learns(parameter)
+    def step(self, closure=None):
+        """One step of all parameters that have a gradient; `closure` as torch's own has it."""
+        learning: list[tuple[Tensor, Tensor, dict]] = [
+            (parameter, parameter.grad, group)
+            for group in self.param_groups
+            for parameter in group["params"]
+            if parameter.grad is not None
         ]
-        if library.load() is None or not all(_is_served(parameter) for parameter, _ in learning):
+        served = all(_is_served(parameter, gradient) for parameter, gradient, _ in learning)
+        if closure is not None or library.load() is None or not served:
             return super().step(closure)
         if not learning:
             return None
         beta1, beta2 = self.defaults["betas"]
         tensors, alive = (_Tensor * len(learning))(), []
-        for place, (parameter, group) in enumerate(learning):
+        for place, (parameter, gradient, group) in enumerate(learning):
             state = self._state_of(parameter)
             state["step"] += 1
             step = float(state["step"])
-            gradient = parameter.grad.contiguous()
+            gradient = gradient.contiguous()
             alive.append(gradient)
             tensors[place] = _Tensor(
                 parameter.numel(),
@@ -56,7 +60,7 @@ class Adam(torch.optim.Adam):
                 group["lr"] / (1 - beta1**step),
                 1 / math.sqrt(1 - beta2**step),
             )
-        status = library.load().talker_adam(
+        status = library.require().talker_adam(
             tensors,
             len(tensors),
             *(ctypes.c_double(value) for value in (beta1, beta2, self.defaults["eps"])),
@@ -64,7 +68,7 @@ class Adam(torch.optim.Adam):
         )
         library.check(status)
         # Whoever keeps something that was made of the parameters must see that they have changed.
-        torch.autograd.graph.increment_version([parameter for parameter, _ in learning])
+        torch.autograd.graph.increment_version([parameter for parameter, *_ in learning])
         return None
 
     def _state_of(self, parameter: Tensor) -> dict[str, Tensor]:
@@ -76,14 +80,10 @@ class Adam(torch.optim.Adam):
         return state
 
 
-def _learns(parameter: Tensor) -> bool:
-    return parameter.grad is not None
-
-
-def _is_served(parameter: Tensor) -> bool:
+def _is_served(parameter: Tensor, gradient: Tensor) -> bool:
     return (
         parameter.dtype == torch.float32
         and parameter.device.type == "cpu"
         and parameter.is_contiguous()
-        and not parameter.grad.is_sparse
+        and not gradient.is_sparse
     )

@@ -112,7 +112,7 @@ def build(
 
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="talker-kernels-") as scratch:
-        jobs = [(f"{name}.o", name, []) for name in ONCE]
+        jobs: list[tuple[str, str, list[str]]] = [(f"{name}.o", name, []) for name in ONCE]
         for isa, isa_flags in instruction_sets.items():
             # Without AVX there is no fixed way to pass 32-byte vectors between functions: all of ours are inlined.
             options = [*isa_flags, f"-DTALKER_ISA={isa}", "-Wno-psabi"]

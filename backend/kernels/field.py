@@ -81,9 +81,9 @@ class _Change(torch.autograd.Function):
     def forward(ctx, *tensors):
         tensors = tuple(tensor.detach().contiguous() for tensor in tensors)
         field, alive = _field(tensors)
-        kept = torch.empty(library.load().talker_field_kept(ctypes.byref(field)))
+        kept = torch.empty(library.require().talker_field_kept(ctypes.byref(field)))
         out = torch.empty(field.encoding.count, field.outputs)
-        status = library.load().talker_field_forward(
+        status = library.require().talker_field_forward(
             ctypes.byref(field), ctypes.c_void_p(kept.data_ptr()), ctypes.c_void_p(out.data_ptr())
         )
         library.check(status)
@@ -104,7 +104,7 @@ class _Change(torch.autograd.Function):
             ctypes.addressof(level_pointers),
             *(tensor.data_ptr() for tensor in (first, first_bias, second, second_bias, head)),
         )
-        status = library.load().talker_field_backward(
+        status = library.require().talker_field_backward(
             ctypes.byref(field),
             ctypes.c_void_p(kept.data_ptr()),
             ctypes.c_void_p(upstream.data_ptr()),

@@ -7,10 +7,14 @@ import functools
 import logging
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from shared.places import cache_folder
 
 from . import build
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +60,19 @@ def load() -> ctypes.CDLL | None:
         "The compiled kernels are not available (%s); everything runs on the slow reference code.", "; ".join(problems)
     )
     return None
+
+
+def require() -> ctypes.CDLL:
+    """The library, for those who know that there is one. Raises RuntimeError where there is none."""
+    library = load()
+    if library is None:
+        raise RuntimeError("the compiled library is not available")
+    return library
+
+
+def address(tensor: Tensor | None) -> int | None:
+    """Where a tensor's values begin, as the library's structures take it; None is a null pointer."""
+    return None if tensor is None else tensor.data_ptr()
 
 
 def describe(library: ctypes.CDLL) -> dict[str, str]:

@@ -70,7 +70,7 @@ def store(
         )
     halves, stored_depth = out
     library.check(
-        library.load().talker_store_passes(
+        library.require().talker_store_passes(
             ctypes.byref(drawn), _pointer(linear), width, height, _pointer(halves), _pointer(stored_depth)
         )
     )
@@ -93,7 +93,7 @@ def show(rgba: np.ndarray, display: np.ndarray, plate: np.ndarray) -> np.ndarray
     out = np.empty((height, width, 3), np.uint8)
     pointers = (ctypes.c_void_p * _COLOURS)(*(plane.ctypes.data for plane in planes))
     library.check(
-        library.load().talker_show_passes(pointers, _pointer(display), _pointer(plate), width, height, _pointer(out))
+        library.require().talker_show_passes(pointers, _pointer(display), _pointer(plate), width, height, _pointer(out))
     )
     return out
 

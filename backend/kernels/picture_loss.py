@@ -87,7 +87,7 @@ class _PictureLoss(torch.autograd.Function):
         )
         value = ctypes.c_double()
         places = (gradients[0], gradients[3], gradients[4]) if count else (gradients[0], gradients[3])
-        status = library.load().talker_picture_loss(
+        status = library.require().talker_picture_loss(
             ctypes.byref(arguments),
             ctypes.byref(value),
             *(ctypes.c_void_p(place.data_ptr()) for place in places),

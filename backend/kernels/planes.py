@@ -50,7 +50,7 @@ class _Encode(torch.autograd.Function):
         features, count = levels[0].shape[1], len(levels)
         out = torch.empty(len(points), count * 3 * features)
         sizes = sizes_of(levels)
-        status = library.load().talker_planes_forward(
+        status = library.require().talker_planes_forward(
             ctypes.byref(describe(box, sizes, features)), pointers(levels), ctypes.c_void_p(out.data_ptr())
         )
         library.check(status)
@@ -66,7 +66,7 @@ class _Encode(torch.autograd.Function):
             return (None,) * (3 + len(ctx.shapes))
         upstream = upstream.contiguous()
         gradients = [torch.empty(shape) for shape in ctx.shapes]
-        status = library.load().talker_planes_backward(
+        status = library.require().talker_planes_backward(
             ctypes.byref(describe(box, sizes, ctx.shapes[0][1])),
             ctypes.c_void_p(upstream.data_ptr()),
             pointers(gradients),

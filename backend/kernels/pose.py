@@ -130,6 +130,7 @@ class _Job:
         self.fixed = [
             (s.mattes, *((s.neck.centre, s.neck.rest_pose, s.neck.rest_rotation) if s.neck else ())) for s in sets
         ]
+        self.counts = [len(s.means) for s in sets]
         self.turn_scales = [s.neck.turn_scale if s.neck else 0.0 for s in sets]
         self.head = (head_pose.contiguous(), head_rotation.contiguous())
         self.channels = COLOURS + (MATTES if mattes else 0)
@@ -141,17 +142,15 @@ class _Job:
             *canonical, change, body, neck_y, softness = tensors[i * LEARNED : (i + 1) * LEARNED]
             neck = None
             if body is not None:
-                places = (body, *fixed[1:], neck_y, softness)
-                neck = ctypes.pointer(_Neck(*(tensor.data_ptr() for tensor in places), self.turn_scales[i]))
+                places = map(library.address, (body, *fixed[1:], neck_y, softness))
+                neck = ctypes.pointer(_Neck(*places, self.turn_scales[i]))
             sets[i] = _Set(
-                len(canonical[0]),
-                *(tensor.data_ptr() for tensor in canonical),
-                None if change is None else change.data_ptr(),
-                fixed[0].data_ptr(),
+                self.counts[i],
+                *map(library.address, (*canonical, change, fixed[0])),
                 neck,
                 0 if change is None else change.shape[1],
             )
-        return sets, _HeadMotion(*(tensor.data_ptr() for tensor in self.head))
+        return sets, _HeadMotion(*map(library.address, self.head))
 
 
 class _Pose(torch.autograd.Function):
@@ -163,7 +162,7 @@ class _Pose(torch.autograd.Function):
         empty = torch.empty if learns else memory.empty
         outputs = (empty(count, 3), empty(count, 4), empty(count, 3), empty(count), empty(count, job.channels))
         sets, head = job.describe(tensors)
-        status = library.load().talker_pose_forward(
+        status = library.require().talker_pose_forward(
             sets, len(sets), ctypes.byref(head), threads.count(), ctypes.byref(_arrays(outputs))
         )
         library.check(status)
@@ -175,7 +174,7 @@ class _Pose(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, *upstream):
-        *outputs, tensors = *ctx.saved_tensors[:5], ctx.saved_tensors[5:]
+        outputs, tensors = ctx.saved_tensors[:5], ctx.saved_tensors[5:]
         upstream = tuple(gradient.contiguous() for gradient in upstream)
         sets, head = ctx.job.describe(tensors)
         wanted = ctx.needs_input_grad[1:]
@@ -187,8 +186,8 @@ class _Pose(torch.autograd.Function):
                 continue
             for k in own:
                 gradients[k] = None if tensors[k] is None else torch.empty_like(tensors[k])
-            places[i] = _Gradient(*(None if gradients[k] is None else gradients[k].data_ptr() for k in own))
-        status = library.load().talker_pose_backward(
+            places[i] = _Gradient(*(library.address(gradients[k]) for k in own))
+        status = library.require().talker_pose_backward(
             sets,
             len(sets),
             ctypes.byref(head),

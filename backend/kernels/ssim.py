@@ -34,7 +34,7 @@ def ssim_with_gradient(
     height, width, channels = picture.shape
     gradient = torch.empty(channels, height, width) if want_gradient else None
     mean = ctypes.c_double()
-    status = library.load().talker_ssim(
+    status = library.require().talker_ssim(
         planes(picture),
         planes(target),
         channels,

@@ -118,7 +118,14 @@ def _first_picture_time(container: av.container.InputContainer) -> Fraction | No
         frame = next(container.decode(streams[0]))
     except (StopIteration, av.FFmpegError):
         return None
-    return None if frame.pts is None else frame.pts * frame.time_base
+    return _time_of(frame)
+
+
+def _time_of(frame: av.frame.Frame) -> Fraction | None:
+    """Timestamp in seconds, None where the file gives none."""
+    if frame.pts is None or frame.time_base is None:
+        return None
+    return frame.pts * frame.time_base
 
 
 def _decode_audio(
@@ -132,7 +139,7 @@ def _decode_audio(
     count = 0
     for frame in _audio_frames(container, stream):
         rate = frame.sample_rate or rate
-        time = None if frame.pts is None else frame.pts * frame.time_base
+        time = _time_of(frame)
         if start is None:
             start = time
         elif time is not None:
@@ -170,5 +177,5 @@ def _mono(frame: av.AudioFrame) -> np.ndarray:
     if samples.dtype == np.uint8:
         samples = (samples.astype(np.float32) - 128.0) / 128.0
     elif np.issubdtype(samples.dtype, np.integer):
-        samples = samples.astype(np.float32) / -float(np.iinfo(samples.dtype).min)
+        samples = samples.astype(np.float32) / 2.0 ** (8 * samples.dtype.itemsize - 1)
     return samples.mean(axis=0, dtype=np.float32).astype(np.float32)

@@ -93,7 +93,7 @@ class MovieWriter:
             self._configure(self._encoder)
         frame.pts, frame.time_base = self._frames - self._group_start, 1 / self._fps
         self._frames += 1
-        self._encode_picture(frame)
+        self._encode_picture(self._encoder, frame)
         if self._frames - self._group_start == GROUP_FRAMES:
             self._end_group()
         self._write_sound(samples_for_frames(self._frames, MOVIE_SOUND_RATE, self._fps), last=False)
@@ -106,11 +106,9 @@ class MovieWriter:
         if self._encoder is not None:
             raise ValueError("a group can only be copied where another ends")
         self._group_start = self._frames
-        start = min(packet.pts for packet in group)
-        frame_time = (1 / self._fps) / group[0].time_base
-        for packet in group:
-            packet.pts = round((packet.pts - start) / frame_time)
-            self._mux_picture(packet)
+        times_s = [_time_of(packet) for packet in group]
+        for packet, time_s in zip(group, times_s, strict=True):
+            self._mux_picture(packet, round((time_s - min(times_s)) * self._fps))
         self._frames += len(group)
         self._write_sound(samples_for_frames(self._frames, MOVIE_SOUND_RATE, self._fps), last=False)
 
@@ -121,8 +119,7 @@ class MovieWriter:
                     raise ValueError("a movie needs at least one frame")
                 self._write_sound(samples_for_frames(self._frames, MOVIE_SOUND_RATE, self._fps), last=True)
                 self._end_group()
-                if self._audio is not None:
-                    self._encode_sound(None)
+                self._encode_sound(None)
                 self._close()
                 os.replace(self._temporary, self._path)
         finally:
@@ -132,7 +129,7 @@ class MovieWriter:
 
     def _write_sound(self, until: int, last: bool) -> None:
         """Encode sound up to sample `until`, in whole codec frames unless it is the `last`."""
-        if self._audio is None:
+        if self._sound is None:
             return
         step = 1024
         while self._sound_position < until and (last or until - self._sound_position >= step):
@@ -157,16 +154,16 @@ class MovieWriter:
 
     def _end_group(self) -> None:
         if self._encoder is not None:
-            self._encode_picture(None)
+            self._encode_picture(self._encoder, None)
             self._encoder = None
 
-    def _encode_picture(self, frame: av.VideoFrame | None) -> None:
-        for packet in self._encoder.encode(frame):
-            self._mux_picture(packet)
+    def _encode_picture(self, encoder: av.VideoCodecContext, frame: av.VideoFrame | None) -> None:
+        for packet in encoder.encode(frame):
+            self._mux_picture(packet, round(_time_of(packet) * self._fps))
 
-    def _mux_picture(self, packet: av.Packet) -> None:
-        """Hand on a packet whose `pts` counts frames of its group."""
-        packet.pts += self._group_start
+    def _mux_picture(self, packet: av.Packet, number: int) -> None:
+        """Hand on the packet of a picture, whose `number` counts frames of its group."""
+        packet.pts = self._group_start + number
         # Not the encoder's: in a short group it waits less, and a gap between groups would lengthen the movie.
         packet.dts = self._packets - _REORDER_FRAMES
         self._packets += 1
@@ -175,8 +172,10 @@ class MovieWriter:
             self._container.mux(packet)
 
     def _encode_sound(self, frame: av.AudioFrame | None) -> None:
-        with self._writing():
-            self._container.mux(self._audio.encode(frame))
+        """Encode a frame of sound, None at its end; a movie without sound has none."""
+        if self._audio is not None:
+            with self._writing():
+                self._container.mux(self._audio.encode(frame))
 
     def _close(self) -> None:
         with self._writing():
@@ -226,6 +225,13 @@ class CodedMovie:
         if not packets or not packets[0].is_keyframe:
             raise InputError(f"{self._path} has no group {index}.", "Delete it and render again.")
         return [_with_start_codes(packet) for packet in packets]
+
+
+def _time_of(packet: av.Packet) -> Fraction:
+    """Timestamp of a packet, seconds. Raises ValueError where it has none."""
+    if packet.pts is None or packet.time_base is None:
+        raise ValueError("a coded picture has no timestamp")
+    return packet.pts * packet.time_base
 
 
 def _with_start_codes(packet: av.Packet) -> av.Packet:

@@ -92,6 +92,6 @@ def read_layers(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict]:
         raise InputError(f"{path} holds no {LAYER} passes.", "Render it again.")
     passes = {}
     for name, group in grouped.items():
-        pixels = [plane for _, plane in sorted(group, key=lambda item: item[0])]
-        passes[name] = pixels[0] if len(pixels) == 1 else np.stack(pixels, axis=-1)
+        ordered = [plane for _, plane in sorted(group, key=lambda item: item[0])]
+        passes[name] = ordered[0] if len(ordered) == 1 else np.stack(ordered, axis=-1)
     return passes, header

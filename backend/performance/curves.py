@@ -161,9 +161,8 @@ class Performance:
 
     def as_saved(self) -> Performance:
         """The values that a file of this performance has: saved, loaded and saved again it stays the same."""
-        return Performance(
-            self.fps, {name: np.round(np.float64(c), _DECIMALS).astype(np.float32) for name, c in self.curves.items()}
-        )
+        rounded = {name: np.round(np.asarray(c, np.float64), _DECIMALS) for name, c in self.curves.items()}
+        return Performance(self.fps, {name: c.astype(np.float32) for name, c in rounded.items()})
 
     def save(self, path: str | os.PathLike) -> None:
         """Write performance.json, through a temporary name."""

@@ -154,7 +154,8 @@ def plan_replay(poses: np.ndarray, fps: Fraction, frame_count: int, extra: np.nd
     features = recorded * np.array([_RADIAN_CM] * 3 + [1.0] * 3)
     if extra is not None:
         features = np.concatenate([features, extra], axis=1)
-    best, least = None, np.inf
+    best: Replay | None = None
+    least = np.inf
     choices = [_pieces(features, float(fps), frame_count, rank) for rank in range(_RANKS)]
     for calm, pieces, seconds in itertools.product(_CALMS, choices, _BLENDS_S):
         replay = Replay(pieces, max(2, round(seconds * float(fps))), calm)
@@ -163,6 +164,7 @@ def plan_replay(poses: np.ndarray, fps: Fraction, frame_count: int, extra: np.nd
             best, least = replay, excess
         if least <= _AS_CALM:
             break
+    assert best is not None  # there is a calm, a rank and a blend to try
     return best
 
 

@@ -107,6 +107,7 @@ def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
     while at < len(data):
         key, at = _varint(data, at)
         kind = key & 7
+        value: int | bytes
         if kind == 0:
             value, at = _varint(data, at)
         else:

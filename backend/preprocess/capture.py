@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import overload
 
 import cv2
 import numpy as np
@@ -81,7 +82,7 @@ def read_png(path: Path) -> np.ndarray:
     return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB if picture.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
 
 
-class StoredPictures(Sequence):
+class StoredPictures(Sequence[np.ndarray]):
     """Pictures 000001.png, 000002.png, … of a folder, read when asked for."""
 
     def __init__(self, folder: Path, count: int) -> None:
@@ -90,7 +91,15 @@ class StoredPictures(Sequence):
     def __len__(self) -> int:
         return self._count
 
-    def __getitem__(self, index: int) -> np.ndarray:
+    @overload
+    def __getitem__(self, index: int) -> np.ndarray: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[np.ndarray]: ...
+
+    def __getitem__(self, index: int | slice) -> np.ndarray | list[np.ndarray]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(self._count))]
         if not 0 <= index < self._count:
             raise IndexError(index)
         return read_png(self._folder / frame_name(index + 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
@@ -267,14 +268,16 @@ def _stored_frames(run: _Run, capture: Capture) -> StoredPictures:
 def _background_and_regions_stages(run: _Run, capture: Capture) -> None:
     """The plate from the mattes of some frames, then every frame's region map with the plate's help."""
     frames = _stored_frames(run, capture)
-    options = {"matting_size": run.settings.matting_size, "models_dir": run.settings.models_dir}
+    segment = functools.partial(
+        regions.segment, matting_size=run.settings.matting_size, models_dir=run.settings.models_dir, report=run.report
+    )
     plate_path = run.folder.path / layout.BACKGROUND_FILE
     key = run.key("background", run.keys["frames"], run.settings.matting_size)
     if not run.folder.is_done("background", key):
         run.folder.begin("background", [layout.BACKGROUND_FILE])
         chosen = np.unique(np.linspace(0, len(frames) - 1, min(PLATE_SAMPLES, len(frames))).round().astype(int))
         sampled = [frames[t] for t in chosen]
-        maps = regions.segment(sampled, capture.landmarks[chosen], report=run.report, **options)
+        maps = segment(sampled, capture.landmarks[chosen])
         alphas = [np.minimum(one.astype(np.uint16).sum(-1), 255).astype(np.uint8) for one in maps]
         write_png(plate_path, background.estimate_plate(sampled, alphas))
         run.folder.finish("background", key)
@@ -284,7 +287,7 @@ def _background_and_regions_stages(run: _Run, capture: Capture) -> None:
         folder = run.folder.path / layout.REGIONS_FOLDER
         folder.mkdir()
         plate = read_png(plate_path)
-        maps = regions.segment(frames, capture.landmarks, report=run.report, background=plate, **options)
+        maps = segment(frames, capture.landmarks, background=plate)
         for index, region in enumerate(maps):
             write_png(folder / layout.frame_name(index + 1), region)
         run.folder.finish("regions", key)

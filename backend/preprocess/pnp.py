@@ -20,7 +20,7 @@ FRONTAL = np.diag([1.0, -1.0, -1.0])
 """Rotation camera from head of a face that looks straight into the camera (shared.camera)."""
 
 
-def focal_prior(width: int, height: int, pixels_per_cm: float) -> tuple[float, float]:
+def focal_prior(width: float, height: float, pixels_per_cm: float) -> tuple[float, float]:
     """(focal length in footage px, its spread as a natural log) expected of footage before its faces are fitted.
 
     width, height of the footage in px; pixels_per_cm: scale of the face in it. Joins two independent guesses, the

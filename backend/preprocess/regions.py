@@ -79,7 +79,8 @@ def segment(
 def _segment(frames, landmarks, matting_size, models_dir, report, background, settings) -> Iterator[np.ndarray]:
     report.phase("regions", len(frames))
     if background is not None:
-        background = shrunk(background, matting_shape(*background.shape[1::-1], matting_size)[0])
+        height, width = background.shape[:2]
+        background = shrunk(background, matting_shape(width, height, matting_size)[0])
 
     def work(segmenter: PersonSegmenter, index: int) -> np.ndarray:
         return _segment_frame(frames[index], landmarks[index], segmenter, matting_size, background, settings)
@@ -157,7 +158,7 @@ def head_weights(height: int, width: int, landmarks: np.ndarray, settings: Regio
 
 def to_map(alpha: np.ndarray, weights: HeadWeights) -> np.ndarray:
     """(H, W, 4) uint8 map whose channels sum exactly to the rounded alpha; alpha (H, W) in [0, 1]."""
-    person = cv2.multiply(np.clip(alpha, 0.0, 1.0), 255.0)
+    person = np.clip(alpha, 0.0, 1.0) * np.float32(255.0)
     head = cv2.multiply(person, weights.head)
     face = cv2.multiply(head, weights.face)
     oral = cv2.multiply(face, weights.oral)
@@ -184,7 +185,7 @@ def polygon(height: int, width: int, points: np.ndarray, sigma: float) -> np.nda
     fixed = np.rint((np.clip(points, -4.0 * width - 4.0 * height, 4.0 * width + 4.0 * height) - 0.5) * 2**shift)
     mask = np.zeros((height, width), np.uint8)
     cv2.fillPoly(mask, [fixed.astype(np.int32)], 255, lineType=cv2.LINE_AA, shift=shift)
-    coverage = mask.astype(np.float32) / 255.0
+    coverage: np.ndarray = mask.astype(np.float32) / 255.0
     if sigma > 0.0:
         coverage = cv2.GaussianBlur(coverage, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
     return coverage

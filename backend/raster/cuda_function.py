@@ -186,8 +186,10 @@ def _list_by_tile(launch: _Launcher, screen: _Screen, view: Any, height: int) ->
             (screen.drawn, screen.boxes, first_slots, screen.depths, view),
             (keys, slots, gaussians),
         )
-        bits = 32 + tiles.bit_length()
-        wp.utils.radix_sort_pairs(wp.from_torch(keys), wp.from_torch(slots), pairs, 0, bits)
+        # wp.from_torch is declared to return ctypes structures too, which it does only when asked for them.
+        sorted_keys: Any = wp.from_torch(keys)
+        sorted_slots: Any = wp.from_torch(slots)
+        wp.utils.radix_sort_pairs(sorted_keys, sorted_slots, pairs, 0, 32 + tiles.bit_length())
     keys, slots = keys[:pairs], slots[:pairs]
     starts = torch.arange(tiles + 1, device=device) << 32
     return _Lists(

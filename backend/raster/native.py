@@ -79,9 +79,7 @@ def is_available() -> bool:
 
 def describe() -> str:
     """One line on the library: its instruction set and threads."""
-    lib = library.load()
-    if lib is None:
-        raise RuntimeError("the compiled library is not available")
+    lib = library.require()
     facts = library.describe(lib)
     return f"compiled C++, {facts['origin']}, {facts['instruction_set']}, {lib.talker_thread_count(0)} threads"
 
@@ -104,9 +102,9 @@ def render(
     The features are a view of planes (C, H, W), so `features.permute(2, 0, 1)` is contiguous. Labels are for pictures
     without gradients.
     """
-    inputs = (means, quaternions, scales, opacities, features, camera_from_world, harmonics)
+    given = (means, quaternions, scales, opacities, features, camera_from_world, harmonics)
     device, dtype = means.device, features.dtype
-    inputs = tuple(None if tensor is None else tensor.to("cpu", torch.float32) for tensor in inputs)
+    inputs = [None if tensor is None else tensor.to("cpu", torch.float32) for tensor in given]
     if labels is not None:
         labels = labels.cpu().contiguous()
     planes, alpha, depth = _Rasterize.apply(*inputs, labels, label_count, intrinsics, threads)
@@ -119,7 +117,7 @@ class _Rasterize(torch.autograd.Function):
     @staticmethod
     def forward(ctx, *arguments):
         *tensors, labels, label_count, intrinsics, threads = arguments
-        lib = library.load()
+        lib = library.require()
         inputs = tuple(None if tensor is None else tensor.contiguous() for tensor in tensors)
         features, harmonics = inputs[4], inputs[6]
         height, width = intrinsics.height, intrinsics.width
@@ -127,7 +125,7 @@ class _Rasterize(torch.autograd.Function):
         learns = any(ctx.needs_input_grad)
         empty = torch.empty if learns else memory.empty
         planes, alpha, depth = empty(channels, height, width), empty(height, width), empty(height, width)
-        scene = _scene(inputs, intrinsics, threads)
+        scene = _scene(inputs[:6], harmonics, intrinsics, threads)
         if labels is not None:
             scene.label_count, scene.labels = label_count, labels.data_ptr()
         frame = _Frame(lib) if learns else None
@@ -163,10 +161,10 @@ class _Rasterize(torch.autograd.Function):
         ]
         # The library sums the camera's gradient in double precision: it comes from every Gaussian there is.
         camera = torch.zeros(4, 4, dtype=torch.float64) if ctx.needs_input_grad[5] else None
-        out = _Gradient(*map(_address, (*outputs, harmonics, camera)))
-        status = library.load().talker_raster_backward(
+        out = _Gradient(*map(library.address, (*outputs, harmonics, camera)))
+        status = library.require().talker_raster_backward(
             ctx.frame.handle,
-            ctypes.byref(_scene(inputs, ctx.intrinsics, ctx.threads)),
+            ctypes.byref(_scene(inputs[:6], inputs[6], ctx.intrinsics, ctx.threads)),
             _pointer(planes),
             _pointer(alpha),
             _pointer(depth),
@@ -178,11 +176,10 @@ class _Rasterize(torch.autograd.Function):
         return *wanted, None if camera is None else camera.float(), harmonics, None, None, None, None
 
 
-def _scene(inputs: Sequence[Tensor | None], intrinsics: Intrinsics, threads: int) -> _Scene:
-    *always, harmonics = inputs
+def _scene(inputs: Sequence[Tensor], harmonics: Tensor | None, intrinsics: Intrinsics, threads: int) -> _Scene:
     return _Scene(
-        *always[4].shape,
-        *map(_address, always),
+        *inputs[4].shape,
+        *map(library.address, inputs),
         intrinsics.fx,
         intrinsics.fy,
         intrinsics.cx,
@@ -192,13 +189,9 @@ def _scene(inputs: Sequence[Tensor | None], intrinsics: Intrinsics, threads: int
         threads,
         0 if harmonics is None else harmonics.shape[1],
         0,
-        _address(harmonics),
+        library.address(harmonics),
         None,
     )
-
-
-def _address(tensor: Tensor | None) -> int | None:
-    return None if tensor is None else tensor.data_ptr()
 
 
 def _pointer(tensor: Tensor) -> ctypes.c_void_p:
