@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -48,7 +48,7 @@ Finished = TypeVar("Finished")
 
 
 def bench(
-    engine: str | None = None,
+    engine: str = "native",
     threads: int = 0,
     seconds: float = 2.0,
     raster_cases: tuple[tuple[int, int], ...] = RASTER_CASES,
@@ -57,7 +57,7 @@ def bench(
 ) -> list[dict]:
     """Time rasterising, a training step and rendering; `seconds` go into each figure, more or less.
 
-    engine: None for the best one here; threads: 0 for all cores.
+    threads: 0 for all cores.
     Returns entries {name, engine, threads, gaussians, size, …}: "raster" with forward_ms and forward_backward_ms (RGB,
     alpha and depth; gradients of everything but the camera), for `engine` and for reference; "step" with step_ms;
     "render", "render+exr" and "render+movie" with frames_per_second. Raises InputError where `engine` does not run
@@ -113,9 +113,9 @@ def shell(count: int, size: int, seed: int = 0) -> tuple[dict[str, Tensor], Intr
 
 
 def _raster_entry(engine: str, threads: int, gaussians: int, size: int, seconds: float) -> dict:
-    scene, intrinsics = shell(gaussians, size)
+    tensors, intrinsics = shell(gaussians, size)
     device = engine_device(engine)
-    scene = {name: value.to(device) for name, value in scene.items()}
+    scene: dict[str, Any] = {name: value.to(device) for name, value in tensors.items()}
     learned = {name: value.clone().requires_grad_() for name, value in scene.items() if name != "camera_from_world"}
     leaves = list(learned.values())
     target = torch.rand(3, size, size, device=device).permute(1, 2, 0)
@@ -167,7 +167,7 @@ def _render_entries(engine: str, threads: int, gaussians: int, size: int, second
     plate = np.full((size, size, 3), 90, np.uint8)
     staff = workforce(threads, size, frames)
 
-    def finished(finish: Callable[[int, PortraitFrame], Finished]) -> Iterator[Finished]:
+    def finished(finish: Callable[[int, PortraitFrame[np.ndarray]], Finished]) -> Iterator[Finished]:
         """What `finish` makes of every frame, in order."""
         curves = np.zeros((frames, len(CURVE_NAMES)), np.float32)
         curves[:, : len(SPEECH_CURVES)] = speech.predict_array(log_mel(sound, SAMPLE_RATE), times_s)
@@ -231,9 +231,12 @@ def drawn_portrait(gaussians: int, seed: int = 0) -> Portrait:
     portrait.facial_field.encoder.enclose(portrait.face.means, 1.0)
     portrait.oral_field.encoder.enclose(portrait.oral.means, 1.0)
     mouth = torch.tensor([[0.0, -4.0, 7.0], [0.0, -4.8, 7.0]])
-    portrait.jaw.watch(portrait.face.means, mouth)
-    motion = torch.from_numpy(rng.standard_normal((50, portrait.torso_motion.body.in_features)).astype(np.float32))
-    portrait.torso_motion.start(portrait.torso.means.detach(), -9.0, motion)
+    if portrait.jaw is not None:
+        portrait.jaw.watch(portrait.face.means, mouth)
+    if portrait.torso_motion is not None:
+        width = portrait.torso_motion.body.in_features
+        motion = torch.from_numpy(rng.standard_normal((50, width)).astype(np.float32))
+        portrait.torso_motion.start(portrait.torso.means.detach(), -9.0, motion)
     return portrait
 
 

@@ -11,12 +11,14 @@ of those. Runs in the backend's environment. Prints one JSON line a case.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import statistics
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -46,8 +48,8 @@ def compare(other, make_scene: Callable, count: int, size: int, threads: int, se
     """One case: milliseconds of [theirs, ours] and their ratio; the largest difference of every picture; the gradients'
     differences by the length of theirs; and what pose gradient, harmonics and four more channels cost us, ms."""
     *tensors, pose, k = make_scene(count, size, size)
-    scene = dict(zip(NAMES, tensors, strict=True)) | {"camera_from_world": pose}
-    options = {
+    scene: dict[str, Any] = dict(zip(NAMES, tensors, strict=True)) | {"camera_from_world": pose}
+    options: dict[str, Any] = {
         "intrinsics": Intrinsics(float(k[0, 0]), float(k[1, 1]), float(k[0, 2]), float(k[1, 2]), size, size),
         "threads": threads,
     }
@@ -87,7 +89,7 @@ def compare(other, make_scene: Callable, count: int, size: int, threads: int, se
         "harmonics": leaves | {"features": torch.empty(count, 0, requires_grad=True), "harmonics": harmonics},
         "seven channels": leaves | {"features": torch.rand(count, 7, requires_grad=True)},
     }
-    plain, *extra = race([lambda it=it: ours(it) for it in variants.values()], seconds / 3)
+    plain, *extra = race([functools.partial(ours, it) for it in variants.values()], seconds / 3)
     return {
         "gaussians": count, "size": size, "threads": threads,
         "forward_ms": forward, "forward_ratio": round(forward[0] / forward[1], 2),

@@ -24,7 +24,7 @@ Buffers = tuple[np.ndarray, np.ndarray]
 """Memory of `stored_passes`, to be used again."""
 
 
-def frame_passes(frame: PortraitFrame, colour_name: str) -> dict[str, np.ndarray]:
+def frame_passes(frame: PortraitFrame[np.ndarray], colour_name: str) -> dict[str, np.ndarray]:
     """The passes of a multilayer EXR.
 
     frame: display-referred premultiplied, depth in cm; colour_name: its transfer curve. Returns Combined (H, W, 4)
@@ -34,7 +34,7 @@ def frame_passes(frame: PortraitFrame, colour_name: str) -> dict[str, np.ndarray
     alpha = np.clip(np.asarray(frame.alpha, np.float32), 0.0, 1.0)
     alpha = np.where(alpha < VISIBLE_ALPHA, 0.0, alpha).astype(np.float32)
     linear = colour.premultiplied_to_linear(np.asarray(frame.rgb, np.float32), alpha, colour_name)
-    mattes = np.clip(np.asarray(frame.mattes, np.float32), 0.0, 1.0)
+    mattes = np.clip(np.asarray(frame.drawn_mattes, np.float32), 0.0, 1.0)
     total = mattes.sum(axis=2)
     mattes = mattes * np.divide(alpha, total, out=np.zeros_like(alpha), where=total > 1e-6)[..., None]
     depth = np.asarray(frame.depth, np.float32) * np.float32(CENTIMETRE_M)
@@ -46,7 +46,7 @@ def frame_passes(frame: PortraitFrame, colour_name: str) -> dict[str, np.ndarray
 
 
 def stored_passes(
-    frame: PortraitFrame, colour_name: str, buffers: Buffers | None = None
+    frame: PortraitFrame[np.ndarray], colour_name: str, buffers: Buffers | None = None
 ) -> tuple[dict[str, np.ndarray], Buffers | None]:
     """`frame_passes` with the precision at which an EXR has them (colour and mattes float16), made in one go.
 
@@ -56,7 +56,7 @@ def stored_passes(
         passes = frame_passes(frame, colour_name)
         return {name: p if name == "Depth" else p.astype(np.float16) for name, p in passes.items()}, None
     halves, depth = kernel.store(
-        frame.rgb, frame.alpha, frame.depth, frame.mattes, _linear_table(colour_name),
+        frame.rgb, frame.alpha, frame.depth, frame.drawn_mattes, _linear_table(colour_name),
         CENTIMETRE_M, layout.DEPTH_EMPTY, buffers,
     )  # fmt: skip
     passes = {"Combined": np.moveaxis(halves[:4], 0, 2), "Depth": depth}
@@ -73,7 +73,7 @@ def combined_over_plate(combined: np.ndarray, colour_name: str, plate: np.ndarra
     return _over(from_linear(colour.unpremultiply(rgba[..., :3], rgba[..., 3])) * alpha, alpha, plate)
 
 
-def straight_rgba(frame: PortraitFrame) -> np.ndarray:
+def straight_rgba(frame: PortraitFrame[np.ndarray]) -> np.ndarray:
     """(H, W, 4) uint8, display-referred colour with straight alpha, as PNG has it."""
     alpha = np.clip(np.asarray(frame.alpha, np.float32), 0.0, 1.0)
     rgba = np.concatenate([colour.unpremultiply(np.asarray(frame.rgb, np.float32), alpha), alpha[..., None]], axis=2)
@@ -87,7 +87,7 @@ def straight_over_plate(rgba: np.ndarray, plate: np.ndarray) -> np.ndarray:
     return _over(straight[..., :3] * alpha, alpha, plate)
 
 
-def over_plate(frame: PortraitFrame, plate: np.ndarray) -> np.ndarray:
+def over_plate(frame: PortraitFrame[np.ndarray], plate: np.ndarray) -> np.ndarray:
     """(H, W, 3) uint8: a drawn frame over the plate (H, W, 3) uint8, in display space."""
     return _over(frame.rgb, frame.alpha[..., None], plate)
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import nullcontext
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import TypeVar
+
+import numpy as np
 
 from backend.parallel import single_threaded_torch
 from backend.portrait.portrait import Drive, Portrait, PortraitFrame
@@ -62,14 +64,14 @@ class Painter:
         self._turn = threading.Lock() if engine == "cuda" else nullcontext()
 
     def __enter__(self) -> Painter:
-        self._torch_alone = single_threaded_torch()
-        self._torch_alone.__enter__()
+        self._while_drawing = ExitStack()
+        self._while_drawing.enter_context(single_threaded_torch())
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._torch_alone.__exit__(*error)
+        self._while_drawing.close()
 
-    def draw(self, number: int) -> PortraitFrame:
+    def draw(self, number: int) -> PortraitFrame[np.ndarray]:
         """Frame `number` of the drive, from 1."""
         with self._turn:
             return self._portrait.render(
@@ -82,7 +84,7 @@ def in_order(
     work: Callable[[Item], Result],
     workers: int,
     check: Callable[[], None] = lambda: None,
-) -> Iterator[tuple[Item, Result]]:
+) -> Generator[tuple[Item, Result], None, None]:
     """(item, work(item)) in the order of `items`, with `workers` threads at work and a few results waiting.
 
     Whatever `work` raises, for any item, is raised here at once; `check` is called while nothing is finished, and may
@@ -93,8 +95,10 @@ def in_order(
     finished: SimpleQueue[Future] = SimpleQueue()
     stopped = threading.Event()
 
-    def unless_stopped(item: Item) -> Result | None:
-        return None if stopped.is_set() else work(item)
+    def unless_stopped(item: Item) -> Result:
+        if stopped.is_set():
+            raise CancelledError
+        return work(item)
 
     with ThreadPoolExecutor(workers, thread_name_prefix="frame") as pool:
         try:

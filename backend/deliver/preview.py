@@ -79,8 +79,9 @@ class Preview:
         return PreviewRecord(file_sha256(self._path), tuple(self._groups))
 
     def _has(self, earlier: PreviewRecord | None, index: int, key: str) -> bool:
-        known = earlier is not None and index < len(earlier.groups) and earlier.groups[index] == key
-        return known and self._is_there(earlier.sha256)
+        if earlier is None or index >= len(earlier.groups) or earlier.groups[index] != key:
+            return False
+        return self._is_there(earlier.sha256)
 
     def _is_there(self, sha256: str) -> bool:
         if not hasattr(self, "_sha256"):
@@ -109,6 +110,8 @@ class _Filling:
     def copy_until(self, frame: int) -> None:
         """Copy the groups before a frame."""
         while self._next < frame:
+            if self._earlier is None:
+                raise ValueError(f"the picture of frame {self._next} is missing, and there is no movie to copy it from")
             group = self._earlier.group(self._next // GROUP_FRAMES)
             self._movie.copy(group)
             self._next += len(group)

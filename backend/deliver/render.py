@@ -111,7 +111,7 @@ def _render(subject: Subject, audio: Path, out: Path, settings: RenderSettings, 
                 take=take.name, subject=subject.root, inputs=inputs, settings=asdict(settings), complete=complete,
                 frames={"count": line.frame_count, "first": line.first, "last": line.last, "fps": fps_text(line.fps),
                         "size": size, "layers": settings.layers, "colour": subject.info.input_colour, "drawn": drawn},
-                preview=preview and preview.to_dict(),
+                preview=None if preview is None else preview.to_dict(),
                 timings_s={phase: round(seconds, 2) for phase, seconds in timings.items()},
             )
         )  # fmt: skip

@@ -27,7 +27,7 @@ class FrameStore(Protocol):
     def key(self, number: int) -> str | None:
         """The key that a stored frame was written with; None where there is no frame, or none of ours."""
 
-    def write(self, number: int, frame: PortraitFrame, key: str) -> np.ndarray:
+    def write(self, number: int, frame: PortraitFrame[np.ndarray], key: str) -> np.ndarray:
         """Store a drawn frame; returns its preview picture (H, W, 3) uint8. Raises InputError when it cannot be."""
 
     def read(self, number: int) -> np.ndarray:
@@ -61,7 +61,7 @@ class ExrStore:
         path = self.path(number)
         return exr.read_attribute(path, KEY_ATTRIBUTE) if path.is_file() else None
 
-    def write(self, number: int, frame: PortraitFrame, key: str) -> np.ndarray:
+    def write(self, number: int, frame: PortraitFrame[np.ndarray], key: str) -> np.ndarray:
         passes, self._own.buffers = frames.stored_passes(frame, self._colour_name, getattr(self._own, "buffers", None))
         exr.write_layers(self.path(number), passes, {**self._attributes, KEY_ATTRIBUTE: key})
         return frames.combined_over_plate(passes["Combined"], self._colour_name, self._plate)
@@ -84,7 +84,7 @@ class PngStore:
         path = self.path(number)
         return png.read_text(path).get(KEY_ATTRIBUTE) if path.is_file() else None
 
-    def write(self, number: int, frame: PortraitFrame, key: str) -> np.ndarray:
+    def write(self, number: int, frame: PortraitFrame[np.ndarray], key: str) -> np.ndarray:
         rgba = frames.straight_rgba(frame)
         png.write_png(self.path(number), rgba, {**self._attributes, KEY_ATTRIBUTE: key})
         return frames.straight_over_plate(rgba, self._plate)
@@ -105,7 +105,7 @@ class MovieOnly:
     def key(self, number: int) -> None:
         return None
 
-    def write(self, number: int, frame: PortraitFrame, key: str) -> np.ndarray:
+    def write(self, number: int, frame: PortraitFrame[np.ndarray], key: str) -> np.ndarray:
         return frames.over_plate(frame, self._plate)
 
     def read(self, number: int) -> np.ndarray:

@@ -86,8 +86,7 @@ class TakeFolder:
         keys: what every frame of the line would be drawn from, by number.
         """
         kept = set()
-        for path in self._frames():
-            number = int(_OURS.match(path.name)[1])
+        for path, number in self._frames():
             if number in keys and path == store.path(number) and store.key(number) == keys[number]:
                 kept.add(number)
             else:
@@ -119,10 +118,12 @@ class TakeFolder:
         """Write manifest.json, through a temporary name."""
         self._write_json(layout.MANIFEST_FILE, values)
 
-    def _frames(self) -> list[Path]:
+    def _frames(self) -> list[tuple[Path, int]]:
+        """Files and numbers of the frames that are there."""
         if not self.path.is_dir():
             return []
-        return [path for path in self.path.iterdir() if _OURS.match(path.name)]
+        named = [(path, _OURS.match(path.name)) for path in self.path.iterdir()]
+        return [(path, int(match[1])) for path, match in named if match]
 
     def _read_json(self, name: str) -> dict | None:
         path = self.path / name

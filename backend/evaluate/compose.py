@@ -9,7 +9,11 @@ from backend.portrait.portrait import PortraitFrame
 
 
 def over_recorded(
-    head: PortraitFrame, whole: PortraitFrame | None, recorded: np.ndarray, regions: np.ndarray, plate: np.ndarray
+    head: PortraitFrame[np.ndarray],
+    whole: PortraitFrame[np.ndarray] | None,
+    recorded: np.ndarray,
+    regions: np.ndarray,
+    plate: np.ndarray,
 ) -> np.ndarray:
     """(S, S, 3) uint8: a drawn head over the recorded torso and background.
 
@@ -26,7 +30,7 @@ def over_recorded(
     return _shown(share * own + (1.0 - share) * head.over(recorded.astype(np.float32) / 255.0))
 
 
-def over(frame: PortraitFrame, background: np.ndarray) -> np.ndarray:
+def over(frame: PortraitFrame[np.ndarray], background: np.ndarray) -> np.ndarray:
     """(S, S, 3) uint8: a drawn frame over a background (S, S, 3) in [0, 1], as it would be shown."""
     return _shown(frame.over(background))
 

@@ -222,7 +222,7 @@ class _Scorer:
             drawn["following"] = over(self._render(drives["following"], frame, torso=True), self.plate)
         return drawn
 
-    def _render(self, drive: Drive, frame: int, torso: bool) -> PortraitFrame:
+    def _render(self, drive: Drive, frame: int, torso: bool) -> PortraitFrame[np.ndarray]:
         engine, threads = self.settings.engine, self.settings.threads
         return self.portrait.render(drive, frame, self.size, torso=torso, engine=engine, threads=threads)
 

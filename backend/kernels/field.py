@@ -63,7 +63,7 @@ def pose(hidden_values: Tensor, head: Tensor) -> Tensor:
     if head.shape[1] != hidden:
         raise ValueError(f"a head of shape {tuple(head.shape)} for {hidden} hidden values")
     out = memory.empty(count, len(head))
-    status = library.load().talker_field_pose(
+    status = library.require().talker_field_pose(
         ctypes.c_void_p(hidden_values.data_ptr()),
         ctypes.c_void_p(head.data_ptr()),
         ctypes.c_int64(count),

@@ -28,6 +28,9 @@ class AudioCode(nn.Module):
     The arrangement of TalkingGaussian's audio net (Li et al. 2024; from AD-NeRF), on log-mel instead of DeepSpeech.
     """
 
+    mean: Tensor
+    deviation: Tensor
+
     def __init__(self, bands: int, taps: int, width: int) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(bands))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from backend.portrait.field import Field
 from backend.portrait.gaussians import GaussianSet
 
 
@@ -21,7 +22,7 @@ class CanonicalReads:
         """Drop everything that was kept."""
         self._kept.clear()
 
-    def change(self, name: str, field: nn.Module, gaussians: GaussianSet, drive: Tensor) -> Tensor:
+    def change(self, name: str, field: Field, gaussians: GaussianSet, drive: Tensor) -> Tensor:
         """(N, outputs) of a field at its Gaussians under a drive (D,); `name` tells the fields apart."""
         sources = (gaussians.means, *field.parameters())
         if torch.is_grad_enabled() and any(source.requires_grad for source in sources):

@@ -17,6 +17,9 @@ class CurveProjection(nn.Module):
     them keeps what the footage shows and drops what it never tells apart.
     """
 
+    mean: Tensor
+    matrix: Tensor
+
     def __init__(self, curve_count: int, component_count: int) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(curve_count))

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from backend.portrait.field import GatedNetField, ModeField
+from backend.portrait.field import Field, GatedNetField, ModeField
 from backend.portrait.planes import TriPlane
 from backend.settings import PortraitSettings
 
@@ -19,7 +19,7 @@ def make_field(
     modes: int,
     drive_widths: tuple[int, ...],
     outputs: int,
-) -> ModeField | GatedNetField:
+) -> Field:
     """A deformation field of the form that the settings name."""
     encoder = TriPlane(planes, features)
     if settings.field == "modes":
@@ -36,6 +36,8 @@ class JawMotion(nn.Module):
     """
 
     width = 5
+    lips: Tensor
+    is_lower: Tensor
 
     def __init__(self, count: int) -> None:
         super().__init__()

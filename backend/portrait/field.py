@@ -84,7 +84,7 @@ class ModeField(nn.Module):
         """As `forward`, in one go by the compiled kernel where it serves: for a field that learns."""
         if not planes.serves(points, list(self.encoder.levels)):
             return self(points, drive)
-        first, second = self.trunk[0], self.trunk[2]
+        first, second = (layer for layer in self.trunk if isinstance(layer, nn.Linear))
         layers = (first.weight, first.bias, second.weight, second.bias)
         encoder = self.encoder
         return field.change(points, encoder.low, encoder.high, list(encoder.levels), layers, self.posed_head(drive))
@@ -128,11 +128,17 @@ class GatedNetField(nn.Module):
         return self(points, drive)
 
 
+Field = ModeField | GatedNetField
+"""A deformation field of either form."""
+
+
 def deform(gaussians: GaussianSet, change: Tensor) -> Deformed:
     """Gaussians moved by a field's output (N, 6, 9 or 12): position cm, rotation (half angles about head axes),
     log scale, colour logit; what is missing stays."""
     means = gaussians.means + change[:, :3]
-    rotations, log_scales, colours = gaussians.rotations, gaussians.log_scales, gaussians.colour_logits
+    rotations: Tensor = gaussians.rotations
+    log_scales: Tensor = gaussians.log_scales
+    colours: Tensor = gaussians.colour_logits
     if change.shape[1] > 3:
         turn = torch.cat((torch.ones_like(change[:, :1]), change[:, 3:6]), dim=1)
         rotations = quaternion_multiply(turn, rotations)

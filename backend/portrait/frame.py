@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 from torch import Tensor
@@ -48,19 +49,29 @@ class Drive:
         return Drive(self.curves[at], self.poses[at], self.rotations[at], self.motion[at], audio)
 
 
+Array = TypeVar("Array", Tensor, np.ndarray)
+
+
 @dataclass
-class PortraitFrame:
-    """A drawn frame: tensors while training, numpy arrays from `Portrait.render_frame`. H, W its size."""
+class PortraitFrame(Generic[Array]):
+    """A drawn frame: tensors while training, numpy arrays from `Portrait.render`. H, W its size."""
 
-    rgb: Tensor | np.ndarray
+    rgb: Array
     """(H, W, 3) display-referred RGB, premultiplied by alpha."""
-    alpha: Tensor | np.ndarray
+    alpha: Array
     """(H, W) coverage in [0, 1)."""
-    depth: Tensor | np.ndarray
+    depth: Array
     """(H, W) expected planar depth, cm; EMPTY_DEPTH_CM where alpha is below 1/255. While training: premultiplied."""
-    mattes: Tensor | np.ndarray | None
-    """(H, W, 4) coverage by region (layout.REGION_NAMES); they sum to alpha."""
+    mattes: Array | None
+    """(H, W, 4) coverage by region (layout.REGION_NAMES); they sum to alpha. None: drawn without."""
 
-    def over(self, background: Tensor | np.ndarray) -> Tensor | np.ndarray:
+    @property
+    def drawn_mattes(self) -> Array:
+        """The mattes of a frame that must have some. Raises ValueError if it was drawn without."""
+        if self.mattes is None:
+            raise ValueError("this frame was drawn without mattes")
+        return self.mattes
+
+    def over(self, background: Array) -> Array:
         """(H, W, 3) the frame composited over a background (H, W, 3) in [0, 1]."""
         return self.rgb + (1 - self.alpha)[..., None] * background

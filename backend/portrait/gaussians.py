@@ -41,6 +41,8 @@ class GaussianSet(nn.Module):
     """Learnable Gaussians in canonical (head, cm) coordinates: RGB without view dependence, as head motion is the
     only view change that footage of one camera shows."""
 
+    mattes: Tensor
+
     def __init__(self, count: int) -> None:
         super().__init__()
         self.means = nn.Parameter(torch.zeros(count, 3))

@@ -18,6 +18,9 @@ class TriPlane(nn.Module):
     The encoded box is the unit cube until `enclose` is called; points outside it read the border.
     """
 
+    low: Tensor
+    high: Tensor
+
     def __init__(self, resolutions: tuple[int, ...], features: int) -> None:
         super().__init__()
         self.register_buffer("low", torch.zeros(3))

@@ -7,6 +7,7 @@ import json
 import os
 from dataclasses import asdict, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,6 +43,9 @@ MEL_BANDS = 80
 
 class Portrait(nn.Module):
     """The model of one person."""
+
+    rest_pose: Tensor
+    rest_rotation: Tensor
 
     def __init__(self, settings: PortraitSettings, sizes: PortraitSizes, curve_names: tuple[str, ...]) -> None:
         super().__init__()
@@ -113,17 +117,16 @@ class Portrait(nn.Module):
         if self.needs_audio and audio is None:
             raise ValueError("this portrait is driven by audio windows, and there are none")
         poses = np.asarray(poses, np.float64)
-        motion = motion_features(
+        of_head = motion_features(
             poses, self.rest_pose.double().cpu().numpy(), float(fps or self.fps), self.settings.motion_windows_s
         )
 
         def tensor(values: np.ndarray) -> Tensor:
             return torch.from_numpy(np.asarray(values, np.float32)).to(self.rest_pose.device)
 
-        motion = tensor(motion)
+        motion = tensor(of_head)
         if self.torso_motion is not None:
-            known = body is not None and body.shape[1] > 0
-            motion = self.torso_motion.with_body(motion, tensor(body) if known else None)
+            motion = self.torso_motion.with_body(motion, tensor(body) if body is not None and body.size else None)
         return Drive(
             tensor(curves),
             tensor(poses),
@@ -145,7 +148,7 @@ class Portrait(nn.Module):
         mattes: bool = True,
         engine: str = "native",
         threads: int = 0,
-    ) -> tuple[PortraitFrame, Tensor | None]:
+    ) -> tuple[PortraitFrame[Tensor], Tensor | None]:
         """Draw frame `index` of a drive. Returns the frame (depth premultiplied) and the facial deformation (N, 9 or
         12), None when `deformed` is off and the head keeps its canonical shape. `torso` draws neck and shoulders,
         `mattes` their region coverage."""
@@ -178,7 +181,12 @@ class Portrait(nn.Module):
         if not deformed:
             return None, None, None
         curves = drive.curves[index]
-        speech = self.speech(curves) if self.audio is None else self.audio(drive.audio[index])
+        if self.audio is None:
+            speech = self.speech(curves)
+        elif drive.audio is not None:
+            speech = self.audio(drive.audio[index])
+        else:
+            raise ValueError("this portrait is driven by audio windows, and its drive has none")
         facial_drive = torch.cat((speech, self.upper(curves)))
         facial = self._reads.change("face", self.facial_field, self.face, facial_drive)
         moved = self._reads.change("oral", self.oral_field, self.oral, oral_drive(speech, self.jaw, facial))
@@ -205,18 +213,18 @@ class Portrait(nn.Module):
         torso: bool = True,
         engine: str = "native",
         threads: int = 0,
-    ) -> PortraitFrame:
+    ) -> PortraitFrame[np.ndarray]:
         """Draw frame `index` of a drive as numpy float32 arrays, `size` px square unless `intrinsics` say otherwise."""
         with self.threading(threads):
             frame, _ = self(
                 drive, index, intrinsics or self.intrinsics(size), torso=torso, engine=engine, threads=threads
             )
             depth = expect_depth(frame.alpha, frame.depth, VISIBLE_ALPHA, EMPTY_DEPTH_CM)
-        return PortraitFrame(*(t.cpu().numpy() for t in (frame.rgb, frame.alpha, depth, frame.mattes)))
+        return PortraitFrame(*(t.cpu().numpy() for t in (frame.rgb, frame.alpha, depth, frame.drawn_mattes)))
 
     def render_frame(
         self, curves: np.ndarray, camera_from_head: np.ndarray, size: int, *, audio: np.ndarray | None = None, **options
-    ) -> PortraitFrame:
+    ) -> PortraitFrame[np.ndarray]:
         """Draw one frame by itself: curves (K,), pose (4, 4), audio windows (W, taps, bands) where needed.
 
         The torso takes the pose as held; for a moving head prepare the whole track with `drive` and use `render`,
@@ -264,7 +272,7 @@ class Portrait(nn.Module):
             if config["schema"] > MODEL_SCHEMA:
                 raise InputError(f"{folder} was written by a newer version.", "Update M2DAO-Talker.")
             known = {f.name for f in fields(PortraitSettings)}
-            values = {
+            values: dict[str, Any] = {
                 key: tuple(value) if isinstance(value, list) else value
                 for key, value in config["settings"].items()
                 if key in known

@@ -24,7 +24,11 @@ class Part:
     torso: TorsoMotion | None = None
     """The motion of a set that hangs between head and body; None: rigid with the head."""
     body: Tensor | None = None
-    """(6,) the body's motion, where there is one (TorsoMotion.body of its drive)."""
+    """(6,) the body's motion under such a set (TorsoMotion.body of its drive)."""
+
+    def __post_init__(self) -> None:
+        if (self.torso is None) != (self.body is None):
+            raise ValueError("a set that hangs between head and body needs the motion of both, another one of neither")
 
 
 @dataclass
@@ -65,7 +69,7 @@ def pose_in_torch(
         gaussians = part.gaussians
         none = torch.zeros_like(gaussians.means)
         moved = deform(gaussians, none if part.change is None else part.change)
-        if part.torso is None:
+        if part.torso is None or part.body is None:
             means = moved.means @ pose[:3, :3].T + pose[:3, 3]
             rotations = quaternion_multiply(turn, moved.rotations)
         else:
@@ -82,7 +86,7 @@ def pose_in_torch(
 def _kernel_set(part: Part, rest_pose: Tensor, rest_rotation: Tensor) -> kernel.Set:
     g, torso = part.gaussians, part.torso
     neck = None
-    if torso is not None:
+    if torso is not None and part.body is not None:
         neck = kernel.Neck(
             part.body, TURN_SCALE, torso.neck_y, torso.neck_log_softness, torso.centre, rest_pose, rest_rotation
         )

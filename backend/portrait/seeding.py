@@ -88,7 +88,7 @@ def seed_rest_of_head(evidence: Evidence, count: int, rng: np.random.Generator) 
         points.append(back_project(pixels, depth, pose, evidence.intrinsics))
         colours.append(read_pixels(frame, pixels) / 255.0)
         spacing.append(np.sqrt(area / max(count, 1)) * depth / evidence.intrinsics.fx)
-    return Seeds(*map(np.concatenate, (points, colours, spacing)), np.full(count, HAIR))
+    return Seeds(np.concatenate(points), np.concatenate(colours), np.concatenate(spacing), np.full(count, HAIR))
 
 
 def seed_torso(evidence: Evidence, count: int, rng: np.random.Generator) -> Seeds:

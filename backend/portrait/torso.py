@@ -34,6 +34,10 @@ class TorsoMotion(nn.Module):
     what the head's says of it (`with_body`).
     """
 
+    follow: Tensor
+    whitening: Tensor
+    centre: Tensor
+
     def __init__(self, settings: PortraitSettings, head_width: int, body_width: int = 0) -> None:
         super().__init__()
         drive_width = head_width + body_width
@@ -52,8 +56,10 @@ class TorsoMotion(nn.Module):
     @torch.no_grad()
     def start(self, points: Tensor, chin_y_cm: float, motion: Tensor, body: Tensor | None = None) -> None:
         """Fit to the torso's points at rest (N, 3), the chin's height, and the footage's motion: of the head
-        (T, head_width), of the body (T, body_width) where it is known."""
+        (T, head_width), of the body (T, body_width), which a torso that replays it must know (else ValueError)."""
         if self.body_width:
+            if body is None:
+                raise ValueError(f"the body's motion is missing: this torso replays {self.body_width} curves of it")
             self.follow.copy_(fit_following(motion.double(), body.double()))
         motion = self.with_body(motion, body)
         self.field.encoder.enclose(points, 1.0)

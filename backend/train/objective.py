@@ -13,7 +13,7 @@ from backend.train.data import Sample
 from backend.train.losses import ssim
 
 
-def composite(frame: PortraitFrame, sample: Sample, plate: Tensor, has_torso: bool) -> Tensor:
+def composite(frame: PortraitFrame[Tensor], sample: Sample, plate: Tensor, has_torso: bool) -> Tensor:
     """(S, S, 3) the portrait over its background."""
     return frame.over(background_of(sample, plate, has_torso))
 
@@ -43,14 +43,19 @@ def picture_loss(picture: Tensor, sample: Sample, weights: LossWeights) -> Tenso
     return loss
 
 
-def matte_loss(frame: PortraitFrame, sample: Sample, has_torso: bool) -> Tensor:
+def matte_loss(frame: PortraitFrame[Tensor], sample: Sample, has_torso: bool) -> Tensor:
     """Mean absolute difference of the mattes and the region map; without a torso its channel does not count."""
     channels = 4 if has_torso else TORSO
-    return (frame.mattes[..., :channels] - sample.regions[..., :channels]).abs().mean()
+    return (frame.drawn_mattes[..., :channels] - sample.regions[..., :channels]).abs().mean()
 
 
 def portrait_loss(
-    frame: PortraitFrame, sample: Sample, plate: Tensor, has_torso: bool, weights: LossWeights, matte_weight: float
+    frame: PortraitFrame[Tensor],
+    sample: Sample,
+    plate: Tensor,
+    has_torso: bool,
+    weights: LossWeights,
+    matte_weight: float,
 ) -> Tensor:
     """`picture_loss` of the composite, and `matte_weight` times `matte_loss` where the frame has mattes, in one go by
     the compiled kernel where it serves."""

@@ -64,6 +64,22 @@ def test_a_step_raises_the_version_of_what_it_changes():
     assert [value._version > old for value, old in zip(values, before, strict=True)] == [True, True, True, False, True]
 
 
+def test_a_closure_is_evaluated_for_its_loss_and_gradients():
+    values = parameters()
+    optimiser = Adam(groups(values), 1e-15)
+
+    def closure() -> torch.Tensor:
+        loss = sum((value**2).sum() for value in values)
+        for value, gradient in zip(values, torch.autograd.grad(loss, values), strict=True):
+            value.grad = gradient
+        return loss
+
+    with torch.enable_grad():
+        before = float(closure())
+    assert float(optimiser.step(closure)) == pytest.approx(before)
+    assert float(closure()) < before
+
+
 @pytest.mark.skipif(library.load() is None, reason="no compiled kernels on this machine")
 def test_steps_are_the_same_bits_for_any_number_of_threads():
     threads, results = torch.get_num_threads(), []

@@ -6,6 +6,7 @@ import av
 import numpy as np
 import pytest
 
+from backend.deliver.preview import Preview
 from backend.media import colour
 from backend.media.encode import GROUP_FRAMES, CodedMovie, MovieWriter
 from backend.media.exr import channel_names, read_attribute, read_layers, write_layers
@@ -143,6 +144,15 @@ def test_a_group_is_not_copied_into_the_middle_of_another_nor_from_a_movie_that_
             coded.group(1)
     with pytest.raises(InputError, match="cannot be read"):
         CodedMovie(tmp_path / "nowhere.mp4")
+
+
+def test_a_preview_whose_pictures_are_missing_is_not_cut_short_in_silence(tmp_path):
+    sound = (np.zeros(16000, np.float32), 16000)
+    plate = np.zeros((16, 16, 3), np.uint8)
+    preview = Preview(tmp_path / "preview.mp4", ["a", "b", "c"], plate, Fraction(25), None, sound, {})
+    with pytest.raises(ValueError, match="picture of frame 1 is missing"), preview.writing() as movie:
+        movie.add(0, plate)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_png_carries_its_text_and_comes_back(tmp_path):

@@ -6,6 +6,7 @@ from synthetic_subject import FRAMES, SIZE, subject  # noqa: F401 (fixture)
 
 from backend import disk
 from backend.pictures import PictureFile, write_picture_file
+from backend.preprocess.capture import StoredPictures, write_png
 from shared import layout
 from shared.errors import InputError
 
@@ -71,3 +72,19 @@ def test_a_cache_that_the_disk_has_no_room_for_is_refused_before_it_is_begun(sub
         subject.frames(SIZE // 2)
     assert "Make room" in raised.value.do
     assert not list((subject.root / layout.CACHE_FOLDER).glob("*"))
+
+
+def test_stored_pictures_are_a_sequence_that_is_read_when_asked_for(tmp_path):
+    drawn = [np.full((4, 6, 3), (value, 0, 255 - value), np.uint8) for value in (10, 20, 30)]
+    for number, picture in enumerate(drawn, start=1):
+        write_png(tmp_path / f"{number:06d}.png", picture)
+    stored = StoredPictures(tmp_path, 3)
+    assert len(stored) == 3
+    assert all(np.array_equal(a, b) for a, b in zip(stored, drawn, strict=True))
+    assert [int(picture[0, 0, 0]) for picture in stored[1:]] == [20, 30]
+    with pytest.raises(IndexError):
+        stored[3]
+    (tmp_path / "000002.png").unlink()
+    assert np.array_equal(stored[2], drawn[2])
+    with pytest.raises(FileNotFoundError):
+        stored[1]

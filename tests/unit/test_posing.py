@@ -226,6 +226,12 @@ def test_what_is_not_a_number_stays_with_its_gaussian():
         assert torch.equal(getattr(got, name)[others], getattr(expected, name)[others]), name
 
 
+def test_a_torso_without_the_bodys_motion_is_refused():
+    head, torso = GaussianSet(3), TorsoMotion(PortraitSettings(), 6)
+    with pytest.raises(ValueError, match="needs the motion of both"):
+        Part(head, None, torso)
+
+
 def test_the_kernel_does_not_serve_double_precision():
     part = in_double(scene((1, 1, 1)))[0].gaussians
     values = (part.means, part.rotations, part.log_scales, part.opacity_logits, part.colour_logits, part.mattes)
