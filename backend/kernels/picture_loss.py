@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from . import library, threads
-from .ssim import Plane, planes
+from .channels import Plane, plane, planes
 
 
 @dataclass
@@ -78,7 +78,7 @@ class _PictureLoss(torch.autograd.Function):
         rows, columns = case.box
         arguments = _Case(
             *(ctypes.addressof(array) for array in (colours, background, target)),
-            Plane(alpha.data_ptr(), *alpha.stride()),
+            plane(alpha),
             *(None if array is None else ctypes.addressof(array) for array in (drawn, wanted)),
             *(count, width, height),
             *(rows.start, rows.stop, columns.start, columns.stop),

@@ -8,20 +8,7 @@ import torch
 from torch import Tensor
 
 from . import library
-
-
-class Plane(ctypes.Structure):
-    """talker_plane of api.h: one channel of a picture, wherever it lies."""
-
-    _fields_ = (("data", ctypes.c_void_p), ("row", ctypes.c_int64), ("column", ctypes.c_int64))
-
-
-def planes(picture: Tensor) -> ctypes.Array:
-    """The channels of a float32 CPU picture (H, W, C) of any strides. The tensor must outlive them."""
-    channels = picture.shape[2]
-    row, column, channel = picture.stride()
-    start, size = picture.data_ptr(), picture.element_size()
-    return (Plane * channels)(*(Plane(start + size * channel * c, row, column) for c in range(channels)))
+from .channels import planes
 
 
 def ssim_with_gradient(

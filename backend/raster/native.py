@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from backend.kernels import library, memory
+from backend.kernels.channels import Plane, plane
 from shared.camera import Intrinsics
 
 MOST_LABELS = 4
@@ -43,12 +44,6 @@ class _Scene(ctypes.Structure):
         ("harmonics", ctypes.c_void_p),
         ("labels", ctypes.c_void_p),
     )
-
-
-class _Plane(ctypes.Structure):
-    """talker_plane of api.h."""
-
-    _fields_ = (("data", ctypes.c_void_p), ("row", ctypes.c_int64), ("column", ctypes.c_int64))
 
 
 class _Gradient(ctypes.Structure):
@@ -148,14 +143,14 @@ class _Rasterize(torch.autograd.Function):
     def backward(ctx, planes_gradient, alpha_gradient, depth_gradient):
         *inputs, planes, alpha, depth = ctx.saved_tensors
         channels = planes.shape[0]
-        gradients = (_Plane * (channels + 2))()
+        gradients = (Plane * (channels + 2))()
         if planes_gradient is not None:
             for channel in range(channels):
-                gradients[channel] = _plane(planes_gradient[channel])
+                gradients[channel] = plane(planes_gradient[channel])
         if alpha_gradient is not None:
-            gradients[channels] = _plane(alpha_gradient)
+            gradients[channels] = plane(alpha_gradient)
         if depth_gradient is not None:
-            gradients[channels + 1] = _plane(depth_gradient)
+            gradients[channels + 1] = plane(depth_gradient)
         *outputs, harmonics = [
             None if tensor is None else torch.empty_like(tensor) for tensor in (*inputs[:5], inputs[6])
         ]
@@ -196,7 +191,3 @@ def _scene(inputs: Sequence[Tensor], harmonics: Tensor | None, intrinsics: Intri
 
 def _pointer(tensor: Tensor) -> ctypes.c_void_p:
     return ctypes.c_void_p(tensor.data_ptr())
-
-
-def _plane(gradient: Tensor) -> _Plane:
-    return _Plane(gradient.data_ptr(), *gradient.stride())

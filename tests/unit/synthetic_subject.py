@@ -14,6 +14,7 @@ from scipy.spatial.transform import Rotation
 from backend.media.audio_features import log_mel
 from backend.performance.curves import CURVE_NAMES
 from backend.raster.rasterize import rasterize
+from backend.settings import PortraitSettings, TrainSettings
 from backend.subject import Subject, SubjectInfo, Track
 from shared import layout
 
@@ -21,6 +22,18 @@ SIZE = 32
 FRAMES = 12
 FOCAL_PX = 60.0
 DISTANCE_CM = 50.0
+
+TINY = TrainSettings(
+    portrait=PortraitSettings(
+        head_gaussians=120, torso_gaussians=60, facial_planes=(8,), oral_planes=(8,), torso_planes=(4,), hidden=16
+    ),
+    size=SIZE,
+    steps=20,
+    holdout=0,
+    block=2,
+    threads=1,
+)
+"""A training that is over in a second."""
 
 
 @dataclass

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from synthetic_subject import SIZE, subject  # noqa: F401 (fixture)
+from synthetic_subject import SIZE, TINY, subject  # noqa: F401 (fixture)
 
 from backend.performance.curves import SPEECH, UPPER
 from backend.portrait.portrait import PortraitFrame
-from backend.settings import LossWeights, PortraitSettings, TrainSettings, replace, train_settings
+from backend.settings import LossWeights, replace, train_settings
 from backend.train import stages
 from backend.train.checkpoint import load_checkpoint, save_checkpoint
 from backend.train.data import Sample
@@ -20,17 +20,6 @@ from backend.train.sampling import FrameSampler, rarity, training_count
 from backend.train.stages import Position, plan
 from backend.train.trainer import prepare, settings_key, steps
 from shared.errors import InputError
-
-TINY = TrainSettings(
-    portrait=PortraitSettings(
-        head_gaussians=120, torso_gaussians=60, facial_planes=(8,), oral_planes=(8,), torso_planes=(4,), hidden=16
-    ),
-    size=SIZE,
-    steps=20,
-    holdout=0,
-    block=2,
-    threads=1,
-)
 
 
 def _run_until(run, step: int) -> None:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from synthetic_subject import FRAMES, SIZE, subject  # noqa: F401 (fixture)
+from synthetic_subject import FRAMES, TINY, subject  # noqa: F401 (fixture)
 
 from backend.performance.curves import SPEECH_CURVES
-from backend.settings import PortraitSettings, Start, TrainSettings
+from backend.settings import Start
 from backend.train.beginning import Trained, Way
 from backend.train.speech import HEARD_FILE
 from backend.train.trainer import prepare, settings_key, steps, train
@@ -22,16 +22,7 @@ from shared.errors import Cancelled, InputError
 from shared.jobs import Reporter
 from shared.training import Length, TrainingState, read_training
 
-TINY = TrainSettings(
-    portrait=PortraitSettings(
-        head_gaussians=120, torso_gaussians=60, facial_planes=(8,), oral_planes=(8,), torso_planes=(4,), hidden=16
-    ),
-    size=SIZE,
-    steps=10,
-    holdout=0,
-    block=2,
-    threads=1,
-)
+SHORT = replace(TINY, steps=10)
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +36,7 @@ def no_speech(monkeypatch):
 
 
 def _train(subject, start: Start, **changes) -> Trained:  # noqa: F811
-    return train(subject, replace(TINY, start=start, **changes), Reporter())
+    return train(subject, replace(SHORT, start=start, **changes), Reporter())
 
 
 def _stop_after(subject, limit: int, start: Start = Start.ANEW, **changes) -> None:  # noqa: F811
@@ -57,7 +48,7 @@ def _stop_after(subject, limit: int, start: Start = Start.ANEW, **changes) -> No
         min_interval_s=0.0,
     )
     with pytest.raises(Cancelled):
-        train(subject, replace(TINY, start=start, **changes), report)
+        train(subject, replace(SHORT, start=start, **changes), report)
 
 
 def _checkpoint(subject):  # noqa: F811
@@ -124,7 +115,7 @@ def test_more_trains_a_finished_model_for_another_round(subject):  # noqa: F811
 
 
 def test_a_further_round_moves_the_fields_again_and_has_no_still_start(subject):  # noqa: F811
-    run = prepare(subject, replace(TINY, static_share=0.5, joint_share=0.5))
+    run = prepare(subject, replace(SHORT, static_share=0.5, joint_share=0.5))
     for _ in steps(run):
         pass
     assert run.portrait.facial_field is not None
@@ -192,9 +183,9 @@ def test_a_checkpoint_that_is_cut_short_says_nothing(subject):  # noqa: F811
 
 
 def test_the_length_is_no_part_of_what_rounds_share_but_the_holdout_is(subject):  # noqa: F811
-    key = settings_key(subject, TINY)
-    assert settings_key(subject, replace(TINY, steps=99, minutes=2.0, start=Start.MORE, threads=2)) == key
-    assert settings_key(subject, replace(TINY, holdout=11)) != key
+    key = settings_key(subject, SHORT)
+    assert settings_key(subject, replace(SHORT, steps=99, minutes=2.0, start=Start.MORE, threads=2)) == key
+    assert settings_key(subject, replace(SHORT, holdout=11)) != key
 
 
 @pytest.mark.parametrize(
