@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-_LEAST_BYTES = 1 << 16
+_LEAST_BYTES = 1 << 18
 """Smaller arrays are left to malloc, which keeps their pages itself."""
 _MOST_IDLE_BYTES = 1 << 28
 """What may lie idle, for each size of array."""
