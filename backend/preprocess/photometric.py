@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import cv2
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from backend.parallel import in_order
 from backend.preprocess.bundle import (
     FRAMES_AT_ONCE,
     LandmarkInformation,
@@ -207,12 +207,12 @@ class _Refiner:
         return (values - mean) / gain + template_mean, gain
 
     def look_at_all(
-        self, used: np.ndarray, poses: np.ndarray, depth_of: set[int], pool: ThreadPoolExecutor, report: Reporter
+        self, used: np.ndarray, poses: np.ndarray, depth_of: set[int], report: Reporter
     ) -> Iterator[tuple[int, _Equations]]:
-        """Equations of the frames `used` in order, a batch at a time: memory stays flat."""
-        for start in range(0, len(used), FRAMES_AT_ONCE):
-            batch = used[start : start + FRAMES_AT_ONCE]
-            yield from zip(batch, pool.map(lambda t: self.equations(t, poses[t], t in depth_of), batch), strict=True)
+        """Equations of the frames `used` in order."""
+        looks = in_order(lambda t: self.equations(t, poses[t], t in depth_of), used, self.settings.workers)
+        for t, own in zip(used, looks, strict=True):
+            yield t, own
             report.check()
 
 
@@ -320,7 +320,6 @@ def refine_poses(
     with (
         threadpool_limits(1, user_api="blas"),
         tempfile.TemporaryDirectory(dir=scratch) as folder,
-        ThreadPoolExecutor(settings.workers) as pool,
     ):
         pictures = GreyPictures(
             frames, box, scale, settings.fine_blur, settings.coarse_blur * settings.face_px, Path(folder) / "grey"
@@ -329,7 +328,7 @@ def refine_poses(
 
         def measure() -> float:
             template = _Template(len(points.positions))
-            for _, own in refiner.look_at_all(used, poses, set(), pool, report):
+            for _, own in refiner.look_at_all(used, poses, set(), report):
                 template.add(own)
             report.step()
             return template.put_into(refiner)
@@ -341,7 +340,7 @@ def refine_poses(
             share = min(1.0, settings.depth_independent_frames / max(len(depth_of), 1))
             depth_system, template = _DepthSystem(prior, depth, share), _Template(len(points.positions))
             information, right = landmarks.at(poses)
-            for t, own in refiner.look_at_all(used, poses, depth_of, pool, report):
+            for t, own in refiner.look_at_all(used, poses, depth_of, report):
                 information[t] += own.pose_pose
                 right[t] += own.pose_right
                 template.add(own)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
+from backend.parallel import in_order
 from backend.preprocess.canonical_face import CanonicalFace
 from backend.presenter.geometry import Presenter
 from backend.presenter.motion import MOUTH_CURVES, Motion, presenter_motion
@@ -121,8 +121,7 @@ def draw_footage(
         return np.clip(picture + grain[frame * 5 % 8], 0, 255).astype(np.uint8)
 
     report.phase("drawing the presenter", count)
-    with ThreadPoolExecutor(2) as pool:
-        for picture in pool.map(draw, range(count)):
-            write_frame(picture)
-            report.step()
+    for picture in in_order(draw, range(count)):
+        write_frame(picture)
+        report.step()
     return GroundTruth(fps, focal, principal, poses, motion)
