@@ -75,9 +75,9 @@ def test_a_closure_is_evaluated_for_its_loss_and_gradients():
         return loss
 
     with torch.enable_grad():
-        before = float(closure())
-    assert float(optimiser.step(closure)) == pytest.approx(before)
-    assert float(closure()) < before
+        before = closure().item()
+    assert optimiser.step(closure).item() == pytest.approx(before)
+    assert closure().item() < before
 
 
 @pytest.mark.skipif(library.load() is None, reason="no compiled kernels on this machine")
