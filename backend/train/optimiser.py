@@ -14,8 +14,8 @@ from backend.train import stages
 
 ADAM_EPSILON = 3e-8
 """Gradients of single Gaussians are tiny, since the mean over all pixels is what is minimised, and those of one whose
-mere tail reaches into the picture are far tinier still. With the 1e-15 that is usual for Gaussians even that one moves at
-full speed: it grows, and takes on colours that come into view under new poses.
+mere tail reaches into the picture are far tinier still. With the 1e-15 that is usual for Gaussians even that one moves
+at full speed: it grows, and takes on colours that come into view under new poses.
 """
 
 
