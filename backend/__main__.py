@@ -2,8 +2,8 @@
 
 import sys
 
-from backend.cli import main
-from backend.native_messages import call_with_quiet_libraries
+from backend.command.cli import main
+from backend.command.native_messages import call_with_quiet_libraries
 
 if __name__ == "__main__":
     sys.exit(call_with_quiet_libraries(main))

@@ -93,7 +93,7 @@ def check_inputs(footage: Path | None, audio: Path | None, out: Path) -> None:
 
 def _make_material(python: Path, folder: Path) -> dict[str, str]:
     """Paths of the drawn footage and of the spoken line."""
-    command = [str(python), "-P", "-m", "backend.presenter", "--out", str(folder)]
+    command = [str(python), "-P", "-m", "backend.command.presenter", "--out", str(folder)]
     made = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=project_environment(), check=False)
     if made.returncode != 0:
         error = InputError if made.returncode == InputError.exit_status else InternalError

@@ -11,13 +11,13 @@ import numpy as np
 from backend.deliver.camera_file import read_poses
 from backend.media.audio import read_audio
 from backend.media.audio_features import AudioFeatures, log_mel
-from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES, UPPER_CURVES, Performance
+from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES, UPPER_CURVES, Performance, ordered_curves
 from backend.performance.idle import idle_upper, lids, replayed_upper
 from backend.performance.poses import plan_replay, resample_poses, resample_values, still_pose
 from backend.performance.speech import SpeechModel, Voice, voice_of_edited
 from backend.settings import RenderSettings
-from backend.subject import Subject, Track
-from backend.train.driving import ordered_curves
+from backend.subject.subject import Subject
+from backend.subject.track import Track
 from shared.errors import InputError
 from shared.jobs import Reporter
 from shared.timing import frame_count, parse_fps, parse_frame_range

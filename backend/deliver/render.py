@@ -21,13 +21,13 @@ from backend.deliver.store import frame_store
 from backend.deliver.take import Take, TakeFolder
 from backend.media.png import write_png
 from backend.performance.curves import CURVE_NAMES
+from backend.performance.learning import learn_speech
 from backend.performance.speech import SPEECH_FILE, SpeechModel
 from backend.portrait.audio_code import audio_windows
 from backend.portrait.portrait import Drive, Portrait
 from backend.raster.rasterize import engine_device
 from backend.settings import RenderSettings
-from backend.subject import Subject
-from backend.train.speech import learn_speech
+from backend.subject.subject import Subject
 from shared import layout
 from shared.errors import InputError
 from shared.jobs import Reporter

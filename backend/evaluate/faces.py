@@ -7,17 +7,19 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from backend.performance.curves import SPEECH_CURVES
-from backend.preprocess.canonical_face import (
+from backend.face.boxes import square_around
+from backend.face.landmarker import Landmarker
+from backend.face.points import (
     CHIN,
     FOREHEAD_TOP,
+    LANDMARK_POINTS,
     LIP_RING_INNER,
     LIP_RING_OUTER,
     LOWER_LIP_INNER,
     RIGID_POINTS,
     UPPER_LIP_INNER,
 )
-from backend.preprocess.face import Landmarker, square_around
+from backend.performance.curves import SPEECH_CURVES
 
 SCORE_SIZE = 256
 """Landmark distances are given in px of a picture of this size."""
@@ -69,7 +71,7 @@ class FaceMeter:
         large = cv2.resize(picture, (LOOK_SIZE, LOOK_SIZE), interpolation=cv2.INTER_CUBIC)
         faces = self._landmarker.find(large, square_around(around * (LOOK_SIZE / size)))
         if not faces:
-            return np.full((478, 3), np.nan), np.full(len(SPEECH_CURVES), np.nan)
+            return np.full((LANDMARK_POINTS, 3), np.nan), np.full(len(SPEECH_CURVES), np.nan)
         names = self._landmarker.blendshape_names
         order = [names.index(name) for name in SPEECH_CURVES]
         return faces[0].landmarks * (SCORE_SIZE / LOOK_SIZE), faces[0].blendshapes[order]

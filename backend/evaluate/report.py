@@ -23,7 +23,8 @@ from backend.portrait.audio_code import audio_windows
 from backend.portrait.portrait import Drive, Portrait, PortraitFrame
 from backend.raster.rasterize import engine_device
 from backend.settings import EvaluateSettings
-from backend.subject import Subject, Track
+from backend.subject.subject import Subject
+from backend.subject.track import Track
 from shared import layout
 from shared.errors import InputError
 from shared.jobs import Reporter

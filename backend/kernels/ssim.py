@@ -16,7 +16,7 @@ def ssim_with_gradient(
 ) -> tuple[float, Tensor | None]:
     """Mean similarity of float32 CPU pictures (H, W, C), and its gradient by `picture`, laid out as (C, H, W) planes.
 
-    Window and constants: backend.train.losses. Raises MemoryError.
+    Window and constants: backend.train.ssim. Raises MemoryError.
     """
     height, width, channels = picture.shape
     gradient = torch.empty(channels, height, width) if want_gradient else None

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from backend.subject.track import Track
 from shared.errors import InputError
 from shared.timing import fps_text, parse_fps
 
@@ -190,3 +191,14 @@ class Performance:
         if not all(np.isfinite(values).all() for values in curves.values()):
             raise InputError(f"The curves in {path} hold values that are not numbers.", mend)
         return cls(fps, curves)
+
+
+def ordered_curves(track: Track) -> np.ndarray:
+    """(T, K) the track's true curves in the order of CURVE_NAMES."""
+    names = [str(name) for name in track.curve_names]
+    return track.curves[:, [names.index(name) for name in CURVE_NAMES]]
+
+
+def speech_mask() -> np.ndarray:
+    """(K,) which of CURVE_NAMES are speech curves."""
+    return np.array([name in SPEECH_CURVES for name in CURVE_NAMES])

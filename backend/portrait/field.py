@@ -10,8 +10,9 @@ from torch.nn import functional
 
 from backend.kernels import field, planes
 from backend.portrait.gaussians import GaussianSet
-from backend.portrait.head import quaternion_multiply
 from backend.portrait.planes import TriPlane
+from backend.portrait.rotations import quaternion_multiply
+from backend.settings import PortraitSettings
 
 
 @dataclass
@@ -130,6 +131,23 @@ class GatedNetField(nn.Module):
 
 Field = ModeField | GatedNetField
 """A deformation field of either form."""
+
+
+def make_field(
+    settings: PortraitSettings,
+    planes: tuple[int, ...],
+    features: int,
+    modes: int,
+    drive_widths: tuple[int, ...],
+    outputs: int,
+) -> Field:
+    """A deformation field of the form that the settings name."""
+    encoder = TriPlane(planes, features)
+    if settings.field == "modes":
+        return ModeField(encoder, sum(drive_widths), outputs, modes, settings.hidden)
+    if settings.field == "net":
+        return GatedNetField(encoder, drive_widths, outputs, settings.hidden)
+    raise ValueError(f"field is {settings.field!r}, expected modes or net")
 
 
 def deform(gaussians: GaussianSet, change: Tensor) -> Deformed:

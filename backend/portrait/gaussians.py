@@ -1,4 +1,4 @@
-"""A set of 3D Gaussians and where they start: face mesh, rest of the head, inside of the mouth, torso."""
+"""A set of 3D Gaussians, and the points that it starts from."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor, nn
-
-from shared.camera import Intrinsics
 
 ORAL, FACE, HAIR, TORSO = range(4)
 """Matte of a Gaussian, in the order of shared.layout.REGION_NAMES."""
@@ -82,45 +80,3 @@ class GaussianSet(nn.Module):
     def matte_features(self) -> Tensor:
         """(N, 4) one-hot mattes, so that rendered mattes sum to alpha."""
         return torch.nn.functional.one_hot(self.mattes, MATTES).to(self.means.dtype)
-
-
-def sample_mesh(
-    vertices: np.ndarray, triangles: np.ndarray, count: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """`count` points spread evenly over a mesh: (count, 3) points and (count,) spacing, in the vertices' units.
-
-    vertices (V, 3), triangles (F, 3) vertex indices. Stratified over the cumulated area.
-    """
-    corners = vertices[triangles]
-    areas = 0.5 * np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
-    edges = np.cumsum(areas)
-    targets = (np.arange(count) + rng.random(count)) / count * edges[-1]
-    chosen = corners[np.minimum(np.searchsorted(edges, targets), len(areas) - 1)]
-    u, v = np.sqrt(rng.random(count)), rng.random(count)
-    weights = np.stack([1 - u, u * (1 - v), u * v], axis=1)
-    points = np.einsum("nk,nkd->nd", weights, chosen)
-    return points, np.full(count, np.sqrt(edges[-1] / max(count, 1)))
-
-
-def project(points: np.ndarray, camera_from_head: np.ndarray, intrinsics: Intrinsics) -> np.ndarray:
-    """(N, 2) pixels of head points (N, 3)."""
-    seen = points @ camera_from_head[:3, :3].T + camera_from_head[:3, 3]
-    depth = np.maximum(seen[:, 2:], 1e-3)
-    return seen[:, :2] / depth * (intrinsics.fx, intrinsics.fy) + (intrinsics.cx, intrinsics.cy)
-
-
-def back_project(
-    pixels: np.ndarray, depth_cm: np.ndarray, camera_from_head: np.ndarray, intrinsics: Intrinsics
-) -> np.ndarray:
-    """(N, 3) head points that are seen at pixels (N, 2) in depths (N,) along the optical axis, cm."""
-    rays = (pixels - (intrinsics.cx, intrinsics.cy)) / (intrinsics.fx, intrinsics.fy)
-    seen = np.concatenate([rays, np.ones((len(rays), 1))], axis=1) * np.asarray(depth_cm)[:, None]
-    return (seen - camera_from_head[:3, 3]) @ camera_from_head[:3, :3]
-
-
-def read_pixels(picture: np.ndarray, pixels: np.ndarray) -> np.ndarray:
-    """(N, C) values of a picture (H, W, C) at pixels (N, 2), the nearest one inside the frame."""
-    height, width = picture.shape[:2]
-    column = np.clip(np.floor(pixels[:, 0]).astype(int), 0, width - 1)
-    row = np.clip(np.floor(pixels[:, 1]).astype(int), 0, height - 1)
-    return picture[row, column]

@@ -20,12 +20,12 @@ from backend.kernels.threads import torch_aside
 from backend.portrait.audio_code import AudioCode
 from backend.portrait.canonical import CanonicalReads
 from backend.portrait.condition import CurveProjection
-from backend.portrait.facial import JawMotion, make_field
+from backend.portrait.field import make_field
 from backend.portrait.frame import Drive, PortraitFrame, PortraitSizes
 from backend.portrait.gaussians import MATTES, GaussianSet
-from backend.portrait.head import motion_features, quaternion_from_matrix
-from backend.portrait.oral import oral_drive
+from backend.portrait.jaw import JawMotion, oral_drive
 from backend.portrait.posing import Part, pose_parts
+from backend.portrait.rotations import motion_features, quaternion_from_matrix
 from backend.portrait.torso import TorsoMotion
 from backend.raster.rasterize import rasterize
 from backend.settings import PortraitSettings

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from backend.portrait.gaussians import FACE, HAIR, ORAL, TORSO, Seeds, back_project, project, read_pixels, sample_mesh
+from backend.portrait.gaussians import FACE, HAIR, ORAL, TORSO, Seeds
 from shared.camera import Intrinsics
 
 SKULL_RADII_CM = np.array([8.3, 12.0, 10.0])
@@ -85,7 +85,7 @@ def seed_rest_of_head(evidence: Evidence, count: int, rng: np.random.Generator) 
             weight = region[..., [FACE, HAIR]].sum(-1).astype(np.float64)
         pixels, area = _draw_pixels(weight, number, rng)
         depth = _skull_depth(evidence, pixels, pose)
-        points.append(back_project(pixels, depth, pose, evidence.intrinsics))
+        points.append(pixels_to_head(pixels, depth, pose, evidence.intrinsics))
         colours.append(read_pixels(frame, pixels) / 255.0)
         spacing.append(np.sqrt(area / max(count, 1)) * depth / evidence.intrinsics.fx)
     return Seeds(np.concatenate(points), np.concatenate(colours), np.concatenate(spacing), np.full(count, HAIR))
@@ -103,7 +103,7 @@ def seed_torso(evidence: Evidence, count: int, rng: np.random.Generator) -> Seed
     pixels, area = _draw_pixels(wide_share * (wide_share > 0.02), count, rng)
     pixels = pixels - margin
     depth = np.full(count, evidence.rest_pose[2, 3] + TORSO_BEHIND_HEAD_CM) + rng.normal(0, 0.3, count)
-    points = back_project(pixels, depth, evidence.rest_pose, evidence.intrinsics)
+    points = pixels_to_head(pixels, depth, evidence.rest_pose, evidence.intrinsics)
     spacing = np.sqrt(area / max(count, 1)) * depth / evidence.intrinsics.fx
     return Seeds(points, read_pixels(colour, pixels), spacing, np.full(count, TORSO))
 
@@ -112,7 +112,7 @@ def _average_colours(evidence: Evidence, points: np.ndarray, regions: tuple[int,
     """(N, 3) average over the frames of what is seen where the points lie, as far as it belongs to the regions."""
     total, weight = np.zeros((len(points), 3)), np.full((len(points), 1), 1e-6)
     for frame, region, pose in zip(evidence.frames, evidence.regions, evidence.poses, strict=True):
-        pixels = project(points, pose, evidence.intrinsics)
+        pixels = head_to_pixels(points, pose, evidence.intrinsics)
         seen = read_pixels(region, pixels)[:, regions].sum(axis=1, keepdims=True) / 255.0
         total += seen * read_pixels(frame, pixels) / 255.0
         weight += seen
@@ -147,3 +147,45 @@ def _skull_depth(evidence: Evidence, pixels: np.ndarray, pose: np.ndarray) -> np
     a, b = (direction**2).sum(axis=1), direction @ origin
     inside = np.maximum(b**2 - a * (origin @ origin - 1), 0)
     return (-b - np.sqrt(inside)) / a
+
+
+def sample_mesh(
+    vertices: np.ndarray, triangles: np.ndarray, count: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """`count` points spread evenly over a mesh: (count, 3) points and (count,) spacing, in the vertices' units.
+
+    vertices (V, 3), triangles (F, 3) vertex indices. Stratified over the cumulated area.
+    """
+    corners = vertices[triangles]
+    areas = 0.5 * np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    edges = np.cumsum(areas)
+    targets = (np.arange(count) + rng.random(count)) / count * edges[-1]
+    chosen = corners[np.minimum(np.searchsorted(edges, targets), len(areas) - 1)]
+    u, v = np.sqrt(rng.random(count)), rng.random(count)
+    weights = np.stack([1 - u, u * (1 - v), u * v], axis=1)
+    points = np.einsum("nk,nkd->nd", weights, chosen)
+    return points, np.full(count, np.sqrt(edges[-1] / max(count, 1)))
+
+
+def head_to_pixels(points: np.ndarray, camera_from_head: np.ndarray, intrinsics: Intrinsics) -> np.ndarray:
+    """(N, 2) pixels of head points (N, 3)."""
+    seen = points @ camera_from_head[:3, :3].T + camera_from_head[:3, 3]
+    depth = np.maximum(seen[:, 2:], 1e-3)
+    return seen[:, :2] / depth * (intrinsics.fx, intrinsics.fy) + (intrinsics.cx, intrinsics.cy)
+
+
+def pixels_to_head(
+    pixels: np.ndarray, depth_cm: np.ndarray, camera_from_head: np.ndarray, intrinsics: Intrinsics
+) -> np.ndarray:
+    """(N, 3) head points that are seen at pixels (N, 2) in depths (N,) along the optical axis, cm."""
+    rays = (pixels - (intrinsics.cx, intrinsics.cy)) / (intrinsics.fx, intrinsics.fy)
+    seen = np.concatenate([rays, np.ones((len(rays), 1))], axis=1) * np.asarray(depth_cm)[:, None]
+    return (seen - camera_from_head[:3, 3]) @ camera_from_head[:3, :3]
+
+
+def read_pixels(picture: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    """(N, C) values of a picture (H, W, C) at pixels (N, 2), the nearest one inside the frame."""
+    height, width = picture.shape[:2]
+    column = np.clip(np.floor(pixels[:, 0]).astype(int), 0, width - 1)
+    row = np.clip(np.floor(pixels[:, 1]).astype(int), 0, height - 1)
+    return picture[row, column]

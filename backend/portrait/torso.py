@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from backend.portrait.field import ModeField
 from backend.portrait.gaussians import GaussianSet
-from backend.portrait.head import quaternion_from_vector, quaternion_multiply, rotation_from_vector
 from backend.portrait.planes import TriPlane
+from backend.portrait.rotations import quaternion_from_vector, quaternion_multiply, rotation_from_vector
 from backend.settings import PortraitSettings
 
 NECK_TOP_BELOW_CHIN_CM = 2.0

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from backend.face.mesh import CanonicalFace
+from backend.face.points import CHIN, FOREHEAD_TOP, MESH_POINTS, RIGID_POINTS
 from backend.preprocess.bundle import BundleSettings, bundle_adjust, fit_shape, recentred_offsets
-from backend.preprocess.canonical_face import CHIN, FOREHEAD_TOP, MESH_POINTS, RIGID_POINTS, CanonicalFace
 from backend.preprocess.photometric import PhotometricSettings, refine_poses
 from backend.preprocess.pnp import face_pixels_per_cm, focal_prior, initial_poses, project
 from shared.jobs import Reporter

@@ -12,20 +12,12 @@ from typing import overload
 import cv2
 import numpy as np
 
+from backend.face.landmarker import FaceObservation, Landmarker
+from backend.face.points import LANDMARK_POINTS
 from backend.media.decode import VideoInfo, read_frames
 from backend.parallel import in_order_with_tools
 from backend.preprocess import crop as cropping
-from backend.preprocess.face import (
-    LANDMARK_POINTS,
-    MAX_FACES,
-    FaceObservation,
-    FacePath,
-    FaceTracker,
-    Landmarker,
-    choose_speaker,
-    find_all_faces,
-    scan_step,
-)
+from backend.preprocess.speaker import MAX_FACES, FacePath, FaceTracker, choose_speaker, find_all_faces, scan_step
 from shared.camera import Crop
 from shared.jobs import Reporter
 from shared.layout import frame_name

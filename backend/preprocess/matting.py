@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from backend.models import find_model
+from backend.model_files import find_model
 
 SELFIE_MODEL = "selfie_segmentation.tflite"
 MULTICLASS_MODEL = "selfie_multiclass_256x256.tflite"

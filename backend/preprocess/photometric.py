@@ -18,6 +18,8 @@ import cv2
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from backend.face.mesh import CanonicalFace
+from backend.face.points import RIGID_POINTS
 from backend.parallel import in_order
 from backend.preprocess.bundle import (
     FRAMES_AT_ONCE,
@@ -27,7 +29,6 @@ from backend.preprocess.bundle import (
     solve_smooth_steps,
     update_poses,
 )
-from backend.preprocess.canonical_face import RIGID_POINTS, CanonicalFace
 from backend.preprocess.grey_pictures import GreyPictures
 from backend.preprocess.pnp import project
 from backend.preprocess.surface import SurfacePoints, depth_modes, upper_face_points

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from backend.disk import GB, folder_bytes, free_bytes, require_space
+from backend.face.mesh import load_canonical_face
 from backend.media.audio import extract_audio, fit_length, load_audio, resample, save_wav
 from backend.media.audio_features import log_mel
 from backend.media.decode import VideoInfo, probe
@@ -20,13 +21,13 @@ from backend.performance.poses import most_usual
 from backend.preprocess import background, quality, regions, sync
 from backend.preprocess.body import track_body
 from backend.preprocess.camera import solve_camera
-from backend.preprocess.canonical_face import load_canonical_face
 from backend.preprocess.capture import Capture, StoredPictures, read_png, scan_faces, store_frames, write_png
 from backend.preprocess.crop import head_and_shoulders, stored_size
-from backend.preprocess.face import FacePath
+from backend.preprocess.speaker import FacePath
 from backend.preprocess.working_folder import INTERMEDIATE_FOLDER, WorkingFolder, file_hash, stage_key, writing_errors
 from backend.settings import PRESETS, PreprocessSettings
-from backend.subject import Subject, SubjectInfo, Track
+from backend.subject.subject import Subject, SubjectInfo
+from backend.subject.track import Track
 from shared import layout
 from shared.camera import Crop
 from shared.errors import InputError

@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from backend.preprocess.canonical_face import CHIN, FOREHEAD_TOP, LOWER_LIP_INNER, UPPER_LIP_INNER, CanonicalFace
+from backend.face.mesh import CanonicalFace
+from backend.face.points import CHIN, FOREHEAD_TOP, LOWER_LIP_INNER, UPPER_LIP_INNER
 from backend.preprocess.pnp import FRONTAL, project
-from backend.subject import Track
+from backend.subject.track import Track
 
 SMALL_FACE_PX = 80
 BLURRED = 12.0

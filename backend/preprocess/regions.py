@@ -12,22 +12,10 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
+from backend.face.points import BEFORE_EARS, CHIN, FACE_OVAL, FOREHEAD_TOP, JAW_LINE, LANDMARK_POINTS, LIP_RING_INNER
 from backend.parallel import in_order_with_tools
 from backend.preprocess.matting import MattingSettings, PersonSegmenter, keep_speaker, matte, shrunk
 from shared.jobs import Reporter
-
-INNER_LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)
-"""Landmarks around the opening of the mouth."""
-FACE_OVAL = (
-    *(10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377),
-    *(152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109),
-)
-"""Landmarks around the face, from the forehead by the image-right cheek to the chin and back."""
-JAW = (288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149, 150, 136, 172, 58)
-"""The part of FACE_OVAL along the jaw, between the angles below the ears."""
-FOREHEAD, CHIN = 10, 152
-RIGHT_EAR, LEFT_EAR = 234, 454
-"""Landmarks before the person's right and left ear (image left and right)."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +57,8 @@ def segment(
     settings = settings or RegionSettings()
     report = report or Reporter()
     landmarks = np.asarray(landmarks, dtype=np.float32)
-    if landmarks.shape != (len(frames), 478, 3):
-        raise ValueError(f"landmarks have shape {landmarks.shape}, expected ({len(frames)}, 478, 3)")
+    if landmarks.shape != (len(frames), LANDMARK_POINTS, 3):
+        raise ValueError(f"landmarks have shape {landmarks.shape}, expected ({len(frames)}, {LANDMARK_POINTS}, 3)")
     if not np.isfinite(landmarks).all():
         raise ValueError("landmarks must be finite; interpolate frames without a face first")
     return _segment(frames, landmarks, matting_size, models_dir, report, background, settings)
@@ -133,7 +121,7 @@ def head_weights(height: int, width: int, landmarks: np.ndarray, settings: Regio
     """Weights of head, face and oral region from one frame's landmarks, (478, 3) px."""
     size_px = face_height(landmarks)
     points = landmarks[:, :2]
-    down = points[CHIN] - points[FOREHEAD]
+    down = points[CHIN] - points[FOREHEAD_TOP]
     down = down / max(float(np.linalg.norm(down)), 1e-6)
     neck_sigma = settings.neck_softness * size_px
     face_sigma = settings.face_softness * size_px
@@ -143,11 +131,11 @@ def head_weights(height: int, width: int, landmarks: np.ndarray, settings: Regio
     # The neck edge alone ends the face below, so that no strip under the jaw is left to the hair.
     oval = points[list(FACE_OVAL)].copy()
     lowest = points[CHIN] @ down
-    jaw_line = points[[RIGHT_EAR, LEFT_EAR]].mean(axis=0) @ down
+    jaw_line = points[list(BEFORE_EARS)].mean(axis=0) @ down
     share = np.clip((oval @ down - jaw_line) / max(lowest - jaw_line, 1e-6), 0.0, 1.0) ** 2
     oval += share[:, None] * down * (drop + 3.0 * neck_sigma)
     face = polygon(height, width, oval, face_sigma)
-    lips = points[list(INNER_LIPS)]
+    lips = points[list(LIP_RING_INNER)]
     # A polygon is drawn at least a pixel thick, closed lips are not: fade the opening in over its first pixel.
     thickness = cv2.contourArea(lips) / max(float(np.ptp(lips @ np.array([down[1], -down[0]]))), 1.0)
     oral = polygon(height, width, lips, settings.lip_softness * size_px) * np.float32(min(1.0, thickness))
@@ -173,7 +161,7 @@ def to_map(alpha: np.ndarray, weights: HeadWeights) -> np.ndarray:
 
 def face_height(landmarks: np.ndarray) -> float:
     """Distance in px from the top of the forehead to the chin, in space, so that nodding does not change it."""
-    return max(float(np.linalg.norm(landmarks[FOREHEAD] - landmarks[CHIN])), 1.0)
+    return max(float(np.linalg.norm(landmarks[FOREHEAD_TOP] - landmarks[CHIN])), 1.0)
 
 
 def polygon(height: int, width: int, points: np.ndarray, sigma: float) -> np.ndarray:
@@ -196,9 +184,9 @@ def _head_outline(
 ) -> np.ndarray:
     """Polygon (N, 2) px of all above the neck edge: along the jaw, down beside the neck, out to both sides, up."""
     across = np.array([-down[1], down[0]])
-    if across @ (points[LEFT_EAR] - points[RIGHT_EAR]) < 0:
+    if across @ (points[BEFORE_EARS[1]] - points[BEFORE_EARS[0]]) < 0:
         across = -across
-    jaw = points[list(JAW)] + down * (settings.neck_drop * size_px)
+    jaw = points[list(JAW_LINE)] + down * (settings.neck_drop * size_px)
     fall, outward = down * (settings.nape_drop * size_px), across * (settings.nape_width * size_px)
     left, right = jaw[0] + fall + outward, jaw[-1] + fall - outward
     far_left, far_right = left + across * 2 * reach, right - across * 2 * reach

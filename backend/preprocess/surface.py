@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from scipy.linalg import eigh
 
-from backend.preprocess.canonical_face import EYE_RINGS, MESH_POINTS, CanonicalFace
+from backend.face.mesh import CanonicalFace
+from backend.face.points import EYE_RINGS, MESH_POINTS
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from backend.subject import Subject
+from backend.subject.subject import Subject
 from shared import layout
 from shared.errors import InputError
 

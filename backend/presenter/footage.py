@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from backend.face.mesh import CanonicalFace
 from backend.parallel import in_order
-from backend.preprocess.canonical_face import CanonicalFace
 from backend.presenter.geometry import Presenter
 from backend.presenter.motion import MOUTH_CURVES, Motion, presenter_motion
 from backend.presenter.paint import paint, paint_background

@@ -10,30 +10,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backend.preprocess.canonical_face import CanonicalFace
+from backend.face.mesh import CanonicalFace
+from backend.face.points import (
+    EYE_RINGS,
+    LIP_CORNERS,
+    LIP_RING_INNER,
+    LIP_RING_OUTER,
+    LOWER_LIDS,
+    LOWER_LIP_ROWS,
+    UPPER_LIDS,
+    UPPER_LIP_ROWS,
+    other_way_round,
+)
 
-# MediaPipe's face mesh indices of the lip rings, outside to inside, without the corners.
-LOWER_LIP = (
-    *(146, 91, 181, 84, 17, 314, 405, 321, 375),
-    *(77, 90, 180, 85, 16, 315, 404, 320, 307),
-    *(96, 89, 179, 86, 15, 316, 403, 319, 325),
-    *(95, 88, 178, 87, 14, 317, 402, 318, 324),
-)
-UPPER_LIP = (
-    *(185, 40, 39, 37, 0, 267, 269, 270, 409),
-    *(184, 74, 73, 72, 11, 302, 303, 304, 408),
-    *(183, 42, 41, 38, 12, 268, 271, 272, 407),
-    *(191, 80, 81, 82, 13, 312, 311, 310, 415),
-)
-LIP_CORNERS = (61, 76, 62, 78, 291, 306, 292, 308)
-INNER_LIPS = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191)
-OUTER_LIPS = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185)
-EYES = (
-    (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246),
-    (263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466),
-)
-UPPER_LIDS = ((246, 161, 160, 159, 158, 157, 173), (466, 388, 387, 386, 385, 384, 398))
-LOWER_LIDS = ((7, 163, 144, 145, 153, 154, 155), (249, 390, 373, 374, 380, 381, 382))
+INNER_LIPS = other_way_round(LIP_RING_INNER)
+OUTER_LIPS = other_way_round(LIP_RING_OUTER)
 
 JAW_HINGE = np.array([0.0, 0.5, -2.0])
 JAW_MAX_ANGLE = 0.29
@@ -104,7 +95,7 @@ def reshape_face(vertices: np.ndarray) -> np.ndarray:
 
 def _close_lips(vertices: np.ndarray) -> np.ndarray:
     """Bring the parted canonical lips together: the inner ring wholly, the outer rings less and less."""
-    lower, upper = np.array(LOWER_LIP).reshape(4, 9), np.array(UPPER_LIP).reshape(4, 9)
+    lower, upper = np.array(LOWER_LIP_ROWS).reshape(4, 9), np.array(UPPER_LIP_ROWS).reshape(4, 9)
     gap = vertices[upper[3], 1] - vertices[lower[3], 1]
     for ring, share in enumerate((0.1, 0.2, 0.34, 0.46)):
         vertices[lower[ring], 1] += share * gap
@@ -120,7 +111,7 @@ def _jaw_weights(vertices: np.ndarray) -> np.ndarray:
     weight = _smoothstep(-3.2, -6.2, y) * (0.25 + 0.75 * side)
     below = y < MOUTH_LINE_Y - 0.9
     weight = np.where(below & (np.abs(x) < 3.0), np.maximum(weight, 0.85 * side), weight)
-    lower, upper, corners = np.array(LOWER_LIP), np.array(UPPER_LIP), np.array(LIP_CORNERS)
+    lower, upper, corners = np.array(LOWER_LIP_ROWS), np.array(UPPER_LIP_ROWS), np.array(LIP_CORNERS)
     weight[lower] = 0.5 + 0.45 * (1.0 - np.clip(np.abs(x[lower]) / 2.4, 0, 1) ** 2)
     weight[upper] = 0.03 + 0.2 * np.clip(np.abs(x[upper]) / 2.4, 0, 1) ** 3
     weight[corners] = 0.38
@@ -131,7 +122,7 @@ class Presenter:
     """All parts, and their deformation by the mouth, the lids, the gaze and the torso."""
 
     def __init__(self, face: CanonicalFace) -> None:
-        holes = [set(INNER_LIPS), set(EYES[0]), set(EYES[1])]
+        holes = [set(INNER_LIPS), set(EYE_RINGS[0]), set(EYE_RINGS[1])]
         triangles = np.array([t for t in face.triangles.tolist() if not any(set(t) <= hole for hole in holes)])
         canonical = np.asarray(face.vertices, dtype=np.float64)
         own = reshape_face(canonical)
@@ -139,7 +130,7 @@ class Presenter:
         self.face_rest = own
         skin = Part(own, triangles, uv, "face", _jaw_weights(canonical), np.zeros(len(own)))
         self.parts: dict[str, Part] = {"face": skin}
-        self.eye_centres = [own[list(eye)].mean(axis=0) - np.array([0.0, 0.0, 1.5]) for eye in EYES]
+        self.eye_centres = [own[list(eye)].mean(axis=0) - np.array([0.0, 0.0, 1.5]) for eye in EYE_RINGS]
         for index, centre in enumerate(self.eye_centres):
             self.parts[f"eye{index}"] = _ellipsoid(centre, (1.4, 1.4, 1.4), "eye", 40, 32)
         self._add_mouth()
@@ -230,7 +221,7 @@ class Presenter:
         vertices[:, 0] += x * near * (0.2 * wide - 0.42 * pucker)
         vertices[:, 1] += near * np.abs(x) * 0.09 * wide
         vertices[:, 2] += near * (0.65 * pucker - 0.22 * wide)
-        lower, upper = np.array(LOWER_LIP), np.array(UPPER_LIP)
+        lower, upper = np.array(LOWER_LIP_ROWS), np.array(UPPER_LIP_ROWS)
         vertices[lower, 1] += (0.16 * press + 0.42 * tuck) * near[lower]
         vertices[upper, 1] -= 0.12 * press * near[upper]
         vertices[lower, 2] -= (0.12 * press + 0.55 * tuck) * near[lower]

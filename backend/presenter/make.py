@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from backend.face.mesh import load_canonical_face
 from backend.media.audio import save_wav
 from backend.media.encode import MovieWriter
-from backend.preprocess.canonical_face import load_canonical_face
 from backend.presenter.footage import GroundTruth, draw_footage
 from backend.presenter.speech import speak
 from shared.jobs import Reporter

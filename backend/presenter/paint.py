@@ -5,7 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from backend.presenter.geometry import EYES, OUTER_LIPS
+from backend.face.points import EYE_RINGS
+from backend.presenter.geometry import OUTER_LIPS
 
 TEXTURE_SIZE = 768
 _SKIN = np.array([0.83, 0.62, 0.51], np.float32)
@@ -63,7 +64,7 @@ def paint_face(face_uv: np.ndarray, random: np.random.Generator) -> np.ndarray:
     lips = _polygon(face_uv[list(OUTER_LIPS)], 1.6)
     _blend(picture, 0.9 * lips, (0.72, 0.3, 0.3))
     picture *= 1.0 + (lips * _noise(random, ((60, 0.05),)))[..., None]
-    for eye in EYES:
+    for eye in EYE_RINGS:
         outline = face_uv[list(eye)]
         centre = outline.mean(axis=0)
         _blend(picture, 0.75 * _polygon(centre + (outline - centre) * (1.1, 1.28), 1.5), (0.3, 0.17, 0.14))

@@ -239,7 +239,7 @@ def serve(
     state_dir: Path,
     ready_file: Path,
     settings: ServeSettings | None = None,
-    verbs: str = "backend.verbs",
+    verbs: str = "backend.command.verbs",
     version: str = VERSION,
 ) -> None:
     """Run the backend in this process until it is told to stop.

@@ -8,22 +8,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from backend.face.mesh import load_canonical_face
+from backend.face.points import BELOW_EARS, CHIN, FOREHEAD_TOP, LIP_RING_INNER, LIP_RING_OUTER
 from backend.portrait.seeding import Evidence
-from backend.preprocess.canonical_face import (
-    CHIN,
-    FACE_OVAL,
-    FOREHEAD_TOP,
-    LIP_RING_INNER,
-    LIP_RING_OUTER,
-    load_canonical_face,
-)
-from backend.subject import Subject, Track
+from backend.subject.subject import Subject
+from backend.subject.track import Track
 from backend.train.sampling import training_count
 from shared.camera import Intrinsics
 from shared.errors import InputError
 
 EVIDENCE_FRAMES = 24
-EAR_RIGHT, EAR_LEFT = FACE_OVAL[27], FACE_OVAL[9]
 MOUTH_BOX_GROWTH = 0.35
 """The mouth's box reaches this share of its width beyond the lips."""
 MIN_FRAMES = 8
@@ -91,7 +85,7 @@ class TrainingData:
             triangles=face.triangles,
             lips=np.array(LIP_RING_INNER),
             forehead=FOREHEAD_TOP,
-            ears=(EAR_RIGHT, EAR_LEFT),
+            ears=BELOW_EARS,
             chin=CHIN,
         )
 

@@ -8,28 +8,14 @@ import numpy as np
 import torch
 
 from backend.media.audio_features import AudioFeatures
-from backend.performance.curves import CURVE_NAMES, SPEECH, SPEECH_CURVES
+from backend.performance.curves import SPEECH, ordered_curves
 from backend.portrait.audio_code import audio_windows
 from backend.portrait.portrait import Drive, Portrait
-from backend.subject import Track
 from backend.train.data import TrainingData
 from shared import layout
 
-__all__ = ["Hearing", "ordered_curves", "speech_mask", "subject_audio", "true_drive"]
-
 _DRAW = 1
 """Keeps these draws apart from those of the frames (train.sampling), which come of the same seed."""
-
-
-def ordered_curves(track: Track) -> np.ndarray:
-    """(T, K) the track's true curves in the order of performance.curves.CURVE_NAMES."""
-    names = [str(name) for name in track.curve_names]
-    return track.curves[:, [names.index(name) for name in CURVE_NAMES]]
-
-
-def speech_mask() -> np.ndarray:
-    """(K,) which of CURVE_NAMES are speech curves."""
-    return np.array([name in SPEECH_CURVES for name in CURVE_NAMES])
 
 
 def subject_audio(data: TrainingData) -> AudioFeatures:

@@ -14,20 +14,20 @@ import cv2
 import numpy as np
 import torch
 
+from backend.performance.learning import has_learned_speech, learn_speech, load_heard
 from backend.portrait.portrait import Drive, Portrait
 from backend.raster.rasterize import engine_device
 from backend.settings import SpeechSettings, TrainSettings
-from backend.subject import Subject
-from backend.train import objective
-from backend.train.beginning import Trained, Way, choose, length_of
+from backend.subject.subject import Subject
 from backend.train.checkpoint import load_checkpoint, save_checkpoint
 from backend.train.data import TrainingData
 from backend.train.driving import Hearing, true_drive
+from backend.train.loss import composite, deformation_loss, portrait_loss
+from backend.train.new_portrait import start_portrait
 from backend.train.optimiser import freeze_all_but, make_optimiser, parameter_names, set_rates
+from backend.train.resuming import Trained, Way, choose, length_of
 from backend.train.sampling import FrameSampler
-from backend.train.speech import has_learned_speech, learn_speech, load_heard
 from backend.train.stages import Position, plan
-from backend.train.start import start_portrait
 from shared import layout
 from shared.errors import Cancelled
 from shared.jobs import Reporter
@@ -223,10 +223,10 @@ def step_loss(run: Run, frame: int, deformed: bool) -> torch.Tensor:
         drive, 0, run.data.intrinsics, deformed=deformed, mattes=mattes,
         engine=settings.engine, threads=settings.threads,
     )  # fmt: skip
-    loss = objective.portrait_loss(
+    loss = portrait_loss(
         drawn, sample, run.data.plate, portrait.has_torso, settings.losses, MATTE_EVERY * settings.losses.mattes
     )
-    return loss + settings.losses.deformation * objective.deformation_loss(facial)
+    return loss + settings.losses.deformation * deformation_loss(facial)
 
 
 def write_preview(run: Run, path: Path) -> Path:
@@ -243,7 +243,7 @@ def write_preview(run: Run, path: Path) -> Path:
             engine=run.settings.engine,
             threads=run.settings.threads,
         )
-        picture = objective.composite(drawn, sample, run.data.plate, run.portrait.has_torso)
+        picture = composite(drawn, sample, run.data.plate, run.portrait.has_torso)
     run.portrait.train()
     both = torch.cat((sample.rgb, picture.clamp(0, 1)), dim=1).cpu().numpy()
     cv2.imwrite(str(path), (both[..., ::-1] * 255 + 0.5).astype(np.uint8))

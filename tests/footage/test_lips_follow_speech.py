@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -13,9 +10,9 @@ from backend.preprocess.pipeline import preprocess
 from backend.settings import PreprocessSettings, train_settings
 from backend.train.trainer import train
 from shared.jobs import Reporter
+from tests.support.places import FOOTAGE
 
-FOLDER = Path(os.environ.get("TALKER_FOOTAGE") or Path(__file__).resolve().parents[3] / "shared" / "footage")
-CLIP = FOLDER / "office_20s_450.mp4"
+CLIP = FOOTAGE / "office_20s_450.mp4"
 
 pytestmark = pytest.mark.skipif(
     not CLIP.is_file(), reason=f"no {CLIP.name}: neither TALKER_FOOTAGE nor ../shared/footage has it"

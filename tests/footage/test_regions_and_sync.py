@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 
+from backend.face.landmarker import Landmarker
 from backend.media.audio import extract_audio, load_audio
 from backend.media.decode import read_frames
 from backend.preprocess import background, quality, regions, sync
-from backend.preprocess.face import Landmarker
+from tests.support.places import FOOTAGE
 
-FOLDER = Path(os.environ.get("TALKER_FOOTAGE") or Path(__file__).resolve().parents[3] / "shared" / "footage")
-OFFICE, SYNCED_SOUND = FOLDER / "office_20s_450.mp4", FOLDER / "office_20s_audio_synced_16k.wav"
+OFFICE, SYNCED_SOUND = FOOTAGE / "office_20s_450.mp4", FOOTAGE / "office_20s_audio_synced_16k.wav"
 CLIPS = ("office_20s_450.mp4", "podium_5s_512.mp4", "flag_8s_512.mp4")
 
 pytestmark = pytest.mark.skipif(
-    not FOLDER.is_dir(), reason="no footage: neither TALKER_FOOTAGE nor ../shared/footage is there"
+    not FOOTAGE.is_dir(), reason="no footage: neither TALKER_FOOTAGE nor ../shared/footage is there"
 )
 
 
 def _clip(name: str, count: int | None) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
     """`count` frames spread over a clip (None: all, pictures forgotten), their landmarks and times."""
-    path = FOLDER / name
+    path = FOOTAGE / name
     if not path.is_file():
-        pytest.skip(f"{name} is not in {FOLDER}")
+        pytest.skip(f"{name} is not in {FOOTAGE}")
     every = 1 if count is None else max(1, sum(1 for _ in read_frames(path)) // count)
     frames, landmarks, times = [], [], []
     with Landmarker(None, max_faces=1) as landmarker:
@@ -105,6 +102,6 @@ def test_late_sound_is_reported_as_late_and_synced_sound_as_in_sync():
 @pytest.mark.parametrize("name", ["podium_5s_512.mp4", "flag_8s_512.mp4", "grid_bbaf2n.mpg", "grid_lbax4n.mpg"])
 def test_sound_of_other_clips_is_within_what_a_short_clip_can_tell(name):
     _, landmarks, times = _clip(name, None)
-    estimate = sync.estimate_offset(*extract_audio(FOLDER / name), quality.lip_opening(landmarks), times)
+    estimate = sync.estimate_offset(*extract_audio(FOOTAGE / name), quality.lip_opening(landmarks), times)
     assert abs(estimate.offset_s) < 0.13
     assert not estimate.calls_for_correction

@@ -1,3 +1,16 @@
-"""Lets tests import the add-on's parts that need no Blender, as `extension_without_blender`."""
+"""Fixtures of the unit tests. The add-on's parts that need no Blender are known as `extension_without_blender`."""
 
-import extension_shim  # noqa: F401
+from pathlib import Path
+
+import pytest
+
+from backend.subject.subject import Subject
+from tests.support import extension_shim  # noqa: F401 (imported for what it registers)
+from tests.support.synthetic_subject import blob_face, make_subject
+
+
+@pytest.fixture
+def subject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Subject:
+    """A synthetic subject, whose face mesh stands in for the canonical one."""
+    monkeypatch.setattr("backend.train.data.load_canonical_face", lambda models_dir=None: blob_face())
+    return make_subject(tmp_path / "subject")

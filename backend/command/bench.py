@@ -1,0 +1,284 @@
+"""`talker bench`: how fast this machine rasterises, trains and renders, on scenes made on the spot.
+
+Every figure is a median. The engine asked for and the reference engine are timed in the same run, in turns.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from backend.deliver.pipeline import Painter, in_order, workforce
+from backend.deliver.store import frame_store
+from backend.media.audio_features import log_mel
+from backend.media.encode import MovieWriter
+from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES
+from backend.performance.speech import SpeechModel
+from backend.portrait.gaussians import FACE, ORAL, TORSO, GaussianSet, Seeds
+from backend.portrait.portrait import Drive, Portrait, PortraitFrame, PortraitSizes
+from backend.raster.rasterize import engine_device, rasterize, require_engine
+from backend.settings import LearningRates, LossWeights, PortraitSettings, SpeechSettings
+from backend.train.data import Sample
+from backend.train.loss import deformation_loss, portrait_loss
+from backend.train.optimiser import make_optimiser
+from shared.camera import Intrinsics
+
+RASTER_CASES = ((2_000, 128), (10_000, 256), (20_000, 512))
+"""Gaussians and picture size, px."""
+STEP_CASE = (10_000, 256)
+RENDER_CASE = (20_000, 512)
+HEAD_RADII_CM = (7.2, 9.5, 8.5)
+HEAD_DISTANCE_CM = 46.0
+FOCAL_SIDES = 1.9
+"""Focal length of the scenes' camera in picture sides."""
+TORSO_SHARE = 0.3
+LINE_S = 2.0
+LINE_FPS = Fraction(25)
+SAMPLE_RATE = 16000
+Finished = TypeVar("Finished")
+
+
+def bench(
+    engine: str = "native",
+    threads: int = 0,
+    seconds: float = 2.0,
+    raster_cases: tuple[tuple[int, int], ...] = RASTER_CASES,
+    step_case: tuple[int, int] = STEP_CASE,
+    render_case: tuple[int, int] = RENDER_CASE,
+) -> list[dict]:
+    """Time rasterising, a training step and rendering; `seconds` go into each figure, more or less.
+
+    threads: 0 for all cores.
+    Returns entries {name, engine, threads, gaussians, size, …}: "raster" with forward_ms and forward_backward_ms (RGB,
+    alpha and depth; gradients of everything but the camera), for `engine` and for reference; "step" with step_ms;
+    "render", "render+exr" and "render+movie" with frames_per_second. Raises InputError where `engine` does not run
+    here.
+    """
+    require_engine(engine)
+    torch.set_num_threads(threads or torch.get_num_threads())
+    threads = torch.get_num_threads()
+    entries = []
+    for gaussians, size in raster_cases:
+        for name in dict.fromkeys((engine, "reference")):
+            entries.append(_raster_entry(name, threads, gaussians, size, seconds))
+    entries.append(_step_entry(engine, threads, *step_case, seconds))
+    return entries + _render_entries(engine, threads, *render_case, seconds)
+
+
+def median_ms(run: Callable[[], object], seconds: float) -> float:
+    """Median milliseconds of `run`, repeated for about `seconds`, but three times at least."""
+
+    def finish() -> None:
+        run()
+        if torch.cuda.is_available():  # where calls return before their work is done
+            torch.cuda.synchronize()
+
+    finish()
+    times: list[float] = []
+    while len(times) < 3 or sum(times) < seconds:
+        started = time.perf_counter()
+        finish()
+        times.append(time.perf_counter() - started)
+    return round(1e3 * statistics.median(times), 3)
+
+
+def shell(count: int, size: int, seed: int = 0) -> tuple[dict[str, Tensor], Intrinsics]:
+    """A head-like shell of small Gaussians (three standard deviations cover 3 to 6 px) as arguments of `rasterize`."""
+    rng = np.random.default_rng(seed)
+    focal = FOCAL_SIDES * size
+    points = _ellipsoid(count, rng) * (1 - 0.15 * rng.random((count, 1)))
+    radius_px = rng.uniform(3.0, 6.0, (count, 3))
+    scales = radius_px / 3.0 * HEAD_DISTANCE_CM / focal * (1.0, 1.0, 0.3)
+    pose = np.eye(4)
+    pose[2, 3] = HEAD_DISTANCE_CM
+    arrays = {
+        "means": points,
+        "quaternions": rng.standard_normal((count, 4)),
+        "scales": scales,
+        "opacities": 1 / (1 + np.exp(-1.5 * rng.standard_normal(count) - 0.5)),
+        "features": rng.random((count, 3)),
+        "camera_from_world": pose,
+    }
+    tensors = {name: torch.from_numpy(value.astype(np.float32)) for name, value in arrays.items()}
+    return tensors, Intrinsics(focal, focal, size / 2, size / 2, size, size)
+
+
+def _raster_entry(engine: str, threads: int, gaussians: int, size: int, seconds: float) -> dict:
+    tensors, intrinsics = shell(gaussians, size)
+    device = engine_device(engine)
+    scene: dict[str, Any] = {name: value.to(device) for name, value in tensors.items()}
+    learned = {name: value.clone().requires_grad_() for name, value in scene.items() if name != "camera_from_world"}
+    leaves = list(learned.values())
+    target = torch.rand(3, size, size, device=device).permute(1, 2, 0)
+    target_depth = torch.rand(size, size, device=device)
+
+    def forward() -> None:
+        with torch.no_grad():
+            rasterize(**scene, intrinsics=intrinsics, engine=engine, threads=threads)
+
+    def forward_backward() -> None:
+        picture = rasterize(**scene | learned, intrinsics=intrinsics, engine=engine, threads=threads)
+        torch.autograd.grad((picture.features, picture.depth), leaves, (target, target_depth))
+
+    return _entry(
+        "raster", engine, threads, gaussians, size,
+        forward_ms=median_ms(forward, seconds / 2), forward_backward_ms=median_ms(forward_backward, seconds / 2),
+    )  # fmt: skip
+
+
+def _step_entry(engine: str, threads: int, gaussians: int, size: int, seconds: float) -> dict:
+    """A whole training step: frame, composite, loss, gradients, optimiser."""
+    device = engine_device(engine)
+    portrait = drawn_portrait(gaussians).to(device).train()
+    optimiser = make_optimiser(portrait, LearningRates())
+    drive, intrinsics, weights = _nodding_drive(portrait, 8), portrait.intrinsics(size), LossWeights()
+    mouth = slice(size * 5 // 8, size * 6 // 8)
+    rgb, regions, plate = (torch.rand(size, size, channels, device=device) for channels in (3, 4, 3))
+    sample = Sample(rgb, regions / 4, (mouth, mouth))
+
+    def step() -> None:
+        frame, facial = portrait(drive, 3, intrinsics, mattes=False, engine=engine, threads=threads)
+        loss = portrait_loss(frame, sample, plate, portrait.has_torso, weights, 0.0)
+        loss = loss + weights.deformation * deformation_loss(facial)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+
+    with portrait.threading(threads):
+        return _entry("step", engine, threads, gaussians, size, step_ms=median_ms(step, seconds))
+
+
+def _render_entries(engine: str, threads: int, gaussians: int, size: int, seconds: float) -> list[dict]:
+    """A line from its sound to frames in memory; to EXR files; to a movie: the pipeline of `talker render`."""
+    portrait = drawn_portrait(gaussians).to(engine_device(engine)).eval()
+    sound = _babble(LINE_S)
+    speech = _babble_model(sound)
+    frames = int(LINE_S * LINE_FPS)
+    times_s = np.arange(frames) / float(LINE_FPS)
+    plate = np.full((size, size, 3), 90, np.uint8)
+    staff = workforce(threads, size, frames)
+
+    def finished(finish: Callable[[int, PortraitFrame[np.ndarray]], Finished]) -> Iterator[Finished]:
+        """What `finish` makes of every frame, in order."""
+        curves = np.zeros((frames, len(CURVE_NAMES)), np.float32)
+        curves[:, : len(SPEECH_CURVES)] = speech.predict_array(log_mel(sound, SAMPLE_RATE), times_s)
+        drive = portrait.drive(curves, _nodding_poses(frames), float(LINE_FPS))
+        with Painter(portrait, drive, size, engine, staff.threads) as painter:
+            numbers = range(1, frames + 1)
+            for _, result in in_order(numbers, lambda n: finish(n, painter.draw(n)), staff.frames):
+                yield result
+
+    def in_memory() -> None:
+        for _ in finished(lambda number, frame: frame):
+            pass
+
+    with tempfile.TemporaryDirectory(prefix="talker-bench-") as name:
+        folder = Path(name)
+        exr = frame_store(folder, "exr", "srgb", {}, plate)
+        movie_only = frame_store(folder, "mp4", "srgb", {}, plate)
+
+        def to_exr() -> None:
+            for _ in finished(lambda number, frame: exr.write(number, frame, "bench")):
+                pass
+
+        def to_movie() -> None:
+            with MovieWriter(folder / "line.mp4", size, size, LINE_FPS, (sound, SAMPLE_RATE), {}) as movie:
+                for picture in finished(lambda number, frame: movie_only.write(number, frame, "bench")):
+                    movie.write(picture)
+
+        cases = (("render", in_memory), ("render+exr", to_exr), ("render+movie", to_movie))
+        return [
+            _entry(
+                name, engine, threads, gaussians, size,
+                frames_per_second=round(frames / (median_ms(run, seconds) / 1e3), 1),
+            )
+            for name, run in cases
+        ]  # fmt: skip
+
+
+def drawn_portrait(gaussians: int, seed: int = 0) -> Portrait:
+    """A portrait of nobody: an ellipsoid head on a torso, its fields at the identity, all of its parts at work.
+
+    Its Gaussians are as large as training leaves them: together they have about the picture's area. (A clip trained at
+    256 px with 10k has a median standard deviation of 1.7 px, this 1.5.)
+    """
+    rng = np.random.default_rng(seed)
+    torch.manual_seed(seed)
+    torso, oral = round(gaussians * TORSO_SHARE), round(gaussians * 0.05)
+    face = gaussians - torso - oral
+    settings = PortraitSettings(head_gaussians=face + oral, torso_gaussians=torso)
+    sizes = PortraitSizes(
+        face=face, oral=oral, torso=torso, curves=len(CURVE_NAMES), speech_components=8, upper_components=8,
+        lips=min(64, face // 4),
+    )  # fmt: skip
+    portrait = Portrait(settings, sizes, CURVE_NAMES)
+    spacing_cm = HEAD_DISTANCE_CM / FOCAL_SIDES / np.sqrt(max(gaussians, 1))
+    portrait.face = _seeded(_ellipsoid(face, rng), spacing_cm, FACE, rng)
+    portrait.oral = _seeded(_ellipsoid(oral, rng) * 0.3 + (0, -3.0, 6.0), spacing_cm, ORAL, rng)
+    portrait.torso = _seeded(_ellipsoid(torso, rng) * (1.7, 0.4, 0.5) + (0, -9.0, -2.0), spacing_cm, TORSO, rng)
+    rest = torch.from_numpy(_nodding_poses(1)[0].astype(np.float32))
+    portrait.rest_pose.copy_(rest)
+    portrait.camera = {"fx": FOCAL_SIDES, "fy": FOCAL_SIDES, "cx": 0.5, "cy": 0.5}
+    portrait.facial_field.encoder.enclose(portrait.face.means, 1.0)
+    portrait.oral_field.encoder.enclose(portrait.oral.means, 1.0)
+    mouth = torch.tensor([[0.0, -4.0, 7.0], [0.0, -4.8, 7.0]])
+    if portrait.jaw is not None:
+        portrait.jaw.watch(portrait.face.means, mouth)
+    if portrait.torso_motion is not None:
+        width = portrait.torso_motion.body.in_features
+        motion = torch.from_numpy(rng.standard_normal((50, width)).astype(np.float32))
+        portrait.torso_motion.start(portrait.torso.means.detach(), -9.0, motion)
+    return portrait
+
+
+def _seeded(points: np.ndarray, spacing_cm: float, matte: int, rng: np.random.Generator) -> GaussianSet:
+    count = len(points)
+    spacing = np.full(count, spacing_cm)
+    return GaussianSet.from_seeds(Seeds(points, rng.random((count, 3)), spacing, np.full(count, matte)))
+
+
+def _ellipsoid(count: int, rng: np.random.Generator) -> np.ndarray:
+    direction = rng.standard_normal((count, 3))
+    return direction / np.linalg.norm(direction, axis=1, keepdims=True) * HEAD_RADII_CM
+
+
+def _nodding_poses(count: int) -> np.ndarray:
+    """(count, 4, 4) camera_from_head of a head that faces the camera and nods a little."""
+    angle = 0.1 * np.sin(np.arange(count) / 8)
+    poses = np.tile(np.diag([1.0, -1.0, -1.0, 1.0]), (count, 1, 1))
+    poses[:, 1, 1] = poses[:, 2, 2] = -np.cos(angle)
+    poses[:, 1, 2], poses[:, 2, 1] = np.sin(angle), -np.sin(angle)
+    poses[:, 2, 3] = HEAD_DISTANCE_CM
+    return poses
+
+
+def _nodding_drive(portrait: Portrait, count: int) -> Drive:
+    curves = np.random.default_rng(0).random((count, len(CURVE_NAMES)), np.float32)
+    return portrait.drive(curves, _nodding_poses(count), float(LINE_FPS))
+
+
+def _babble(seconds: float) -> np.ndarray:
+    """(n,) noise that swells and fades four times a second, as speech does."""
+    time_s = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    noise = np.random.default_rng(0).standard_normal(len(time_s))
+    return (0.1 * noise * np.sin(2 * np.pi * 2 * time_s) ** 2).astype(np.float32)
+
+
+def _babble_model(sound: np.ndarray) -> SpeechModel:
+    """A speech model that has hardly learned anything, but is as large as one that has."""
+    times_s = np.arange(int(LINE_S * LINE_FPS)) / float(LINE_FPS)
+    curves = np.random.default_rng(0).random((len(times_s), len(CURVE_NAMES)))
+    return SpeechModel.fit(log_mel(sound, SAMPLE_RATE), curves, times_s, SpeechSettings(steps=2))
+
+
+def _entry(name: str, engine: str, threads: int, gaussians: int, size: int, **figures: float) -> dict:
+    return {"name": name, "engine": engine, "threads": threads, "gaussians": gaussians, "size": size} | figures

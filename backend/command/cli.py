@@ -1,0 +1,215 @@
+"""The command line `talker VERB …`. Exit status: 0 done, 2 the caller can mend it, 130 cancelled, 1 a fault of ours."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import json
+import logging
+import os
+import signal
+import sys
+import tempfile
+import threading
+import traceback
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+from backend.command.terminal import ProgressBar, print_result
+from backend.command.verbs import VERBS
+from backend.settings import ENGINES
+from shared.errors import EXIT_CALLER, EXIT_CANCELLED, EXIT_DONE, EXIT_FAULT, Cancelled, TalkerError
+from shared.jobs import Reporter
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose usage errors are one line, like every other error."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(EXIT_CALLER, f"{self.prog}: {message}. See {self.prog} --help.\n")
+
+
+def _add_models_dir(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--models-dir", metavar="DIR", help="folder with the model files, for machines without network")
+
+
+def _add_engine(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--engine", choices=ENGINES, help="rasteriser (default native)")
+    parser.add_argument("--threads", type=int, metavar="N", help="threads (default: all cores)")
+
+
+def _add_preprocess(parser: argparse.ArgumentParser, audio: bool = True) -> None:
+    parser.add_argument("--size", type=int, metavar="N", help="size of the stored frames, px (default 512)")
+    if audio:
+        parser.add_argument("--audio", metavar="WAV", help="sound that replaces the footage's own")
+    parser.add_argument("--input-colour", metavar="SPACE", help="auto, rec709, srgb, … (default auto: from its tags)")
+    parser.add_argument(
+        "--keep-audio-offset", dest="correct_audio_offset", action="store_const", const=False,
+        help="do not shift the sound by the measured offset between voice and lips",
+    )  # fmt: skip
+    parser.add_argument("--consent", metavar="NOTE", help="a note on the consent of the person shown")
+    _add_models_dir(parser)
+
+
+def _add_train(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--recipe", choices=("m2dao", "talkinggaussian"), help="default m2dao")
+    parser.add_argument("--preset", choices=("draft", "standard", "film"), help="default draft")
+    parser.add_argument("--holdout", type=int, metavar="N", help="keep the last N-th of the frames out (0: none)")
+    parser.add_argument("--seed", type=int, metavar="N")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--steps", type=int, metavar="N", help="training steps")
+    length.add_argument("--minutes", type=float, metavar="M", help="training time")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    parser = _Parser(prog="talker", description="Audio-driven 3D-Gaussian talking heads from footage.")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=_Parser)
+
+    def verb(name: str, text: str) -> argparse.ArgumentParser:
+        sub = verbs.add_parser(name, help=text, description=text)
+        sub.add_argument("--json", action="store_true", help="one JSON document and nothing else on standard output")
+        return sub
+
+    sub = verb("doctor", "What this machine has, and what is missing.")
+    _add_models_dir(sub)
+
+    sub = verb("preprocess", "Footage of one speaking person to a subject folder.")
+    sub.add_argument("footage", metavar="FOOTAGE")
+    sub.add_argument("--subject", required=True, metavar="DIR")
+    _add_preprocess(sub)
+
+    sub = verb("train", "Train a talking head on a subject.")
+    sub.add_argument("--subject", required=True, metavar="DIR")
+    sub.add_argument("--model", metavar="NAME", help="name of the model (default: the recipe's)")
+    begin = sub.add_mutually_exclusive_group()
+    begin.add_argument(
+        "--resume", action="store_true",
+        help="go on where the training stopped; a finished model stays as it is (without this: train anew)",
+    )  # fmt: skip
+    begin.add_argument(
+        "--more", action="store_true",
+        help="train a finished model on, for as many --steps or --minutes (default: the preset's)",
+    )  # fmt: skip
+    _add_train(sub)
+    _add_engine(sub)
+
+    sub = verb("render", "Render a line of dialogue.")
+    sub.add_argument("--subject", required=True, metavar="DIR")
+    sub.add_argument("--audio", required=True, metavar="WAV")
+    sub.add_argument("--out", required=True, metavar="DIR")
+    sub.add_argument("--model", metavar="NAME")
+    sub.add_argument("--fps", metavar="NUM/DEN", help="frame rate (default: the footage's)")
+    sub.add_argument("--frames", metavar="A:B", help="frames to render, inclusive, from 1")
+    sub.add_argument("--pose", metavar="recorded|still|FILE")
+    sub.add_argument("--performance", metavar="FILE", help="performance.json that replaces what audio predicts")
+    sub.add_argument("--layers", choices=("exr", "png", "mp4"))
+    sub.add_argument("--take", metavar="NAME", help="what the line is called (default: its sound file's name)")
+    _add_engine(sub)
+
+    sub = verb("evaluate", "Score a model on the frames kept out of its training.")
+    sub.add_argument("--subject", required=True, metavar="DIR")
+    sub.add_argument("--model", metavar="NAME")
+    sub.add_argument("--driven-by", choices=("audio", "track"), help="default audio; track: the ceiling for audio")
+    _add_models_dir(sub)
+    _add_engine(sub)
+
+    sub = verb("run", "The whole chain: footage and a line of dialogue to a talking head.")
+    sub.add_argument("footage", metavar="FOOTAGE")
+    sub.add_argument("--audio", required=True, metavar="WAV", help="the line of dialogue")
+    sub.add_argument("--out", required=True, metavar="DIR")
+    sub.add_argument("--evaluate", action="store_true", help="score the model as well")
+    _add_preprocess(sub, audio=False)
+    _add_train(sub)
+    _add_engine(sub)
+
+    sub = verb("bench", "Measure rasteriser, training step and rendering.")
+    _add_engine(sub)
+
+    sub = verb("serve", "Serve jobs to the Blender add-on.")
+    sub.add_argument("--state-dir", required=True, metavar="DIR", help="where jobs are kept")
+    sub.add_argument("--ready-file", required=True, metavar="FILE", help="written when the server listens")
+    sub.add_argument("--idle-timeout", type=float, metavar="S", help="end after S s without use (0: never)")
+    sub.add_argument("--verbs", default="backend.command.verbs", help=argparse.SUPPRESS)
+    return parser
+
+
+def _cancel_on_signals() -> threading.Event:
+    """An event that Ctrl-C and SIGTERM set; a second Ctrl-C ends the process at once."""
+    cancelled = threading.Event()
+
+    def request(number: int, frame: object) -> None:
+        if cancelled.is_set():
+            raise KeyboardInterrupt
+        cancelled.set()
+
+    signal.signal(signal.SIGINT, request)
+    signal.signal(signal.SIGTERM, request)
+    return cancelled
+
+
+def _special_verb(arguments: argparse.Namespace) -> dict | list | None:
+    """The two verbs that are no jobs."""
+    if arguments.verb == "serve":
+        from backend.serve.server import serve
+        from backend.settings import ServeSettings
+
+        settings = ServeSettings()
+        if arguments.idle_timeout is not None:
+            settings = replace(settings, idle_timeout_s=arguments.idle_timeout)
+        serve(Path(arguments.state_dir), Path(arguments.ready_file), settings, arguments.verbs)
+        return None
+    from backend.command.bench import bench
+
+    return bench(engine=arguments.engine or "native", threads=arguments.threads or 0)
+
+
+def _write_fault_log() -> Path:
+    descriptor, name = tempfile.mkstemp(prefix="talker-", suffix=".log")
+    with os.fdopen(descriptor, "w", encoding="utf-8") as log:
+        traceback.print_exc(file=log)
+    return Path(name)
+
+
+def _fail(arguments: argparse.Namespace, status: int, what: str, do: str) -> int:
+    if arguments.json:
+        print(json.dumps({"error": what, "do": do, "status": status}))
+    print(f"talker {arguments.verb}: {what} {do}".rstrip(), file=sys.stderr)
+    return status
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns its exit status."""
+    arguments = build_parser().parse_args(argv)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    result: dict[str, Any] | list[Any] | None
+    try:
+        if arguments.verb in VERBS:
+            cancelled = _cancel_on_signals()
+            options = {key: value for key, value in vars(arguments).items() if key not in ("verb", "json")}
+            with ProgressBar() as bar:
+                result = VERBS[arguments.verb](options, Reporter(bar.show, cancelled.is_set))
+        else:
+            result = _special_verb(arguments)
+    except (Cancelled, KeyboardInterrupt):
+        return _fail(arguments, EXIT_CANCELLED, "Cancelled.", "The same command goes on from where it stopped.")
+    except TalkerError as error:
+        return _fail(arguments, error.exit_status, error.what, error.do)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return _fail(arguments, EXIT_CALLER, "The disk is full.", "Free some room and run it again.")
+        return _fault(arguments)
+    except Exception:
+        return _fault(arguments)
+    if result is not None:
+        if arguments.json:
+            print(json.dumps(result))
+        else:
+            print_result(arguments.verb, result)
+    return EXIT_DONE
+
+
+def _fault(arguments: argparse.Namespace) -> int:
+    log = _write_fault_log()
+    return _fail(arguments, EXIT_FAULT, f"Something went wrong in the program; the log is {log}.", "Please report it.")

@@ -1,0 +1,1 @@
+"""The face as MediaPipe knows it: mesh, landmark sets, landmarker."""

@@ -1,0 +1,56 @@
+"""The part of training that is about sound: the speech model beside a portrait's weights."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from backend.media.audio_features import AudioFeatures
+from backend.performance.curves import SPEECH_CURVES, ordered_curves
+from backend.performance.speech import SPEECH_FILE, SpeechModel
+from backend.settings import SpeechSettings
+from backend.subject.subject import Subject
+from shared import layout
+from shared.errors import InputError
+from shared.jobs import Reporter
+
+HEARD_FILE = "heard.npy"
+"""Name of what `learn_speech` heard in the footage, in a model's folder: training reads it, drawing does not."""
+
+
+def learn_speech(
+    subject: Subject, folder: Path, trained_frames: int, report: Reporter, settings: SpeechSettings | None = None
+) -> SpeechModel:
+    """Learn audio to curves from the first `trained_frames` frames of the footage, and keep it in the model's folder.
+
+    Frames in which the face was not found teach nothing. Raises InputError as SpeechModel.fit does.
+    """
+    track = subject.track()
+    features = AudioFeatures.load(subject.root / layout.AUDIO_FEATURES_FILE)
+    seen = (track.confidence > 0) & (track.times_s <= track.times_s[trained_frames - 1])
+    model = SpeechModel.fit(features, ordered_curves(track)[seen], track.times_s[seen], settings, report)
+    heard = np.full((len(seen), len(SPEECH_CURVES)), np.nan, np.float32)
+    heard[seen] = model.heard
+    temporary = folder / (HEARD_FILE + ".partial")
+    with open(temporary, "wb") as file:
+        np.save(file, heard)
+    os.replace(temporary, folder / HEARD_FILE)
+    model.save(folder)
+    return model
+
+
+def has_learned_speech(folder: Path) -> bool:
+    """Whether `learn_speech` has been through with this model's folder."""
+    return (folder / HEARD_FILE).is_file() and (folder / SPEECH_FILE).is_file()
+
+
+def load_heard(folder: Path) -> np.ndarray:
+    """(T, 27) float32 speech curves of the footage as sound tells them that was not learned from; NaN where nothing
+    was heard. Raises InputError if the file cannot be read."""
+    path = folder / HEARD_FILE
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read ({error}).", "Train anew.") from error

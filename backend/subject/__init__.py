@@ -1,0 +1,1 @@
+"""The subject folder and the models in it: everything that is known of one person, as files."""

@@ -1,0 +1,157 @@
+"""The subject folder: everything that is known of one person, as files.
+
+Pictures are display-referred RGB uint8, region maps uint8 with channels `shared.layout.REGION_NAMES`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import asdict, dataclass, field, fields
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from backend.disk import require_space
+from backend.parallel import in_order
+from backend.subject.pictures import PictureFile, PictureFolder, Pictures, read_picture, write_picture_file
+from backend.subject.track import Track
+from shared import layout
+from shared.camera import Crop
+from shared.errors import InputError
+from shared.timing import fps_text, parse_fps
+
+SCHEMA = 2
+"""1: no body curves in track.npz; such a folder is read as one whose body was not tracked."""
+
+
+@dataclass
+class SubjectInfo:
+    """What subject.json holds."""
+
+    source: str
+    """File name of the footage (not its folder)."""
+    source_sha256: str
+    """Hash of the footage file."""
+    fps: str
+    """Frame rate as "num/den"."""
+    frame_count: int
+    """Frames in the folder."""
+    size: int
+    """Width and height of the stored frames, px."""
+    crop: dict
+    """Square cut out of the footage: x, y, width, height in the footage's (upright) px."""
+    footage_width: int
+    footage_height: int
+    audio_offset_s: float = 0.0
+    """How late the footage's sound was against its picture, seconds (positive: late); already taken out of audio.wav
+    when `audio_offset_corrected`."""
+    audio_offset_corrected: bool = False
+    input_colour: str = "srgb"
+    """Transfer curve and primaries the stored frames were read with."""
+    consent: str = ""
+    """The user's note on the consent of the person shown."""
+    stages: dict[str, str] = field(default_factory=dict)
+    """Finished preprocessing stages: name to the content hash of their inputs."""
+    quality: dict = field(default_factory=dict)
+    """Quality report: numbers, and `warnings` in plain words."""
+    schema: int = SCHEMA
+
+
+class Subject:
+    """A finished subject folder, opened for reading. Made by preprocess.pipeline."""
+
+    def __init__(self, root: Path, info: SubjectInfo) -> None:
+        self.root = root
+        self.info = info
+
+    @classmethod
+    def open(cls, root: str | os.PathLike) -> Subject:
+        """Open a subject folder, migrating older schemas.
+
+        Raises InputError if it is no subject, is unfinished, or was written by a newer version.
+        """
+        root = Path(root)
+        path = root / layout.SUBJECT_FILE
+        if not path.is_file():
+            raise InputError(f"{root} is not a subject folder (no {layout.SUBJECT_FILE}).", "Preprocess footage first.")
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise InputError(f"{path} is damaged ({error}).", "Preprocess the footage again.") from error
+        schema = values.get("schema", 0)
+        if schema > SCHEMA:
+            raise InputError(f"{root} was written by a newer version (schema {schema}).", "Update M2DAO-Talker.")
+        known = {f.name for f in fields(SubjectInfo)}
+        try:
+            info = SubjectInfo(**{key: value for key, value in values.items() if key in known})
+        except TypeError as error:
+            raise InputError(f"{path} lacks fields ({error}).", "Preprocess the footage again.") from error
+        info.schema = SCHEMA
+        return cls(root, info)
+
+    def save_info(self) -> None:
+        """Write subject.json, through a temporary name."""
+        path = self.root / layout.SUBJECT_FILE
+        temporary = path.with_suffix(".partial")
+        temporary.write_text(json.dumps(asdict(self.info), indent=2) + "\n", encoding="utf-8")
+        os.replace(temporary, path)
+
+    @property
+    def fps(self) -> Fraction:
+        return parse_fps(self.info.fps)
+
+    @fps.setter
+    def fps(self, fps: Fraction) -> None:
+        self.info.fps = fps_text(fps)
+
+    @property
+    def frame_count(self) -> int:
+        return self.info.frame_count
+
+    @property
+    def crop(self) -> Crop:
+        return Crop(**self.info.crop)
+
+    @property
+    def audio_path(self) -> Path:
+        return self.root / layout.AUDIO_FILE
+
+    def newest_model(self) -> str:
+        """Name of the model that was trained last. Raises InputError if there is none."""
+        configs = list((self.root / layout.MODELS_FOLDER).glob(f"*/{layout.MODEL_CONFIG_FILE}"))
+        if not configs:
+            raise InputError(f"{self.root} holds no trained model.", "Train one first.")
+        return max(configs, key=lambda path: path.stat().st_mtime).parent.name
+
+    def track(self) -> Track:
+        return Track.load(self.root / layout.TRACK_FILE)
+
+    def frames(self, size: int) -> Pictures:
+        """T pictures (size, size, 3) uint8 RGB, read when asked for: from the stored ones where these have that size,
+        else from a cache that is made on first use. Raises InputError where the disk has no room for it."""
+        return self._pictures(layout.FRAMES_FOLDER, size, 3)
+
+    def regions(self, size: int) -> Pictures:
+        """T soft region maps (size, size, 4) uint8 (layout.REGION_NAMES; 255 is one), likewise."""
+        return self._pictures(layout.REGIONS_FOLDER, size, 4)
+
+    def background(self, size: int) -> np.ndarray:
+        """(size, size, 3) uint8 RGB, the background plate."""
+        return read_picture(self.root / layout.BACKGROUND_FILE, size, 3)
+
+    def _pictures(self, folder: str, size: int, channels: int) -> Pictures:
+        stored = PictureFolder(self.root / folder, self.frame_count, size, channels)
+        if size == self.info.size:
+            return stored
+        key = self.info.stages.get(folder, "")[:12]
+        cache = self.root / layout.CACHE_FOLDER / f"{folder}_{size}_{key}.npy"
+        if not cache.is_file():
+            cache.parent.mkdir(exist_ok=True)
+            shape = (self.frame_count, size, size, channels)
+            do = "Make room, or train at a smaller size."
+            require_space(cache.parent, math.prod(shape), f"the clip's {folder} at {size} px", do)
+            write_picture_file(cache, in_order(stored.__getitem__, range(len(stored))), shape)
+        return PictureFile(cache)

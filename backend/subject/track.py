@@ -1,0 +1,76 @@
+"""What is known of a clip frame by frame: head poses, landmarks, blendshapes, the true performance."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from shared.camera import Intrinsics
+from shared.errors import InputError
+
+
+@dataclass
+class Track:
+    """What track.npz holds. T frames; pixels are those of the stored frames (`SubjectInfo.size`)."""
+
+    focal_px: float
+    principal_px: np.ndarray
+    """(2,) principal point, px; the footage's centre, so it may lie off the crop's centre."""
+    camera_from_head: np.ndarray
+    """(T, 4, 4) float64, head cm to OpenCV camera cm (shared.camera)."""
+    landmarks: np.ndarray
+    """(T, 478, 3) float32 px; z in the scale of x, smaller is nearer."""
+    shape_offsets: np.ndarray
+    """(468, 3) float32 cm, this person's neutral face minus MediaPipe's canonical one."""
+    blendshapes: np.ndarray
+    """(T, 52) float32 in [0, 1], names in `blendshape_names`."""
+    blendshape_names: np.ndarray
+    """(52,) str."""
+    curves: np.ndarray
+    """(T, K) float32, the true performance; names in `curve_names` (performance.curves)."""
+    curve_names: np.ndarray
+    """(K,) str."""
+    confidence: np.ndarray
+    """(T,) float32 in [0, 1]; 0 where the face was not found and the pose is interpolated."""
+    reprojection_px: np.ndarray
+    """(T,) float32, mean error of the rigid landmarks, px."""
+    times_s: np.ndarray
+    """(T,) float64, time of each stored frame by its source timestamp, from the first frame."""
+    body: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    """(T, K) float32 cm, the body's own motion (preprocess.body); K is 0 where it is not known."""
+
+    def __post_init__(self) -> None:
+        if not self.body.size:
+            self.body = np.zeros((self.frame_count, 0), np.float32)
+
+    @property
+    def frame_count(self) -> int:
+        return len(self.camera_from_head)
+
+    def intrinsics(self, stored_size: int, size: int) -> Intrinsics:
+        """The crop's camera for frames resampled from `stored_size` to `size` px."""
+        x, y = float(self.principal_px[0]), float(self.principal_px[1])
+        return Intrinsics(self.focal_px, self.focal_px, x, y, stored_size, stored_size).scaled(size, size)
+
+    def save(self, path: Path) -> None:
+        """Write as .npz without pickles, through a temporary name."""
+        temporary = path.with_suffix(".partial.npz")
+        arrays: dict[str, Any] = {f.name: np.asarray(getattr(self, f.name)) for f in fields(self)}
+        np.savez(temporary, **arrays)
+        os.replace(temporary, path)
+
+    @classmethod
+    def load(cls, path: Path) -> Track:
+        """Read what `save` wrote. Raises InputError when the file is missing or damaged."""
+        try:
+            with np.load(path, allow_pickle=False) as data:
+                # Folders of schema 1 have no body curves.
+                values = {f.name: data[f.name] for f in fields(cls) if f.name != "body" or "body" in data}
+        except (OSError, KeyError, ValueError) as error:
+            raise InputError(f"The track {path} cannot be read ({error}).", "Preprocess the footage again.") from error
+        values["focal_px"] = float(values["focal_px"])
+        return cls(**values)

@@ -1,0 +1,75 @@
+"""What a training step minimises: the whole composited portrait against the recorded frame."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from backend.kernels import picture_loss as kernel
+from backend.portrait.gaussians import TORSO
+from backend.portrait.portrait import PortraitFrame
+from backend.settings import LossWeights
+from backend.train.data import Sample
+from backend.train.ssim import ssim
+
+
+def composite(frame: PortraitFrame[Tensor], sample: Sample, plate: Tensor, has_torso: bool) -> Tensor:
+    """(S, S, 3) the portrait over its background."""
+    return frame.over(background_of(sample, plate, has_torso))
+
+
+def background_of(sample: Sample, plate: Tensor, has_torso: bool) -> Tensor:
+    """(S, S, 3) what a portrait is laid over.
+
+    Where the torso is synthesised that is the plate; else the recorded frame as far as it shows torso or background
+    (the baseline never learns what is behind the head there), and the plate behind the head.
+    """
+    if has_torso:
+        return plate
+    head = (sample.regions.sum(-1) - sample.regions[..., TORSO])[..., None]
+    return head * plate + (1 - head) * sample.rgb
+
+
+def picture_loss(picture: Tensor, sample: Sample, weights: LossWeights) -> Tensor:
+    """L1 (with the mouth's box weighted up) and one minus SSIM of a composite (S, S, 3)."""
+    difference = (picture - sample.rgb).abs()
+    rows, columns = sample.mouth
+    mouth = difference[rows, columns]
+    total = difference.sum() + weights.mouth * mouth.sum()
+    l1 = total / (difference.numel() + weights.mouth * mouth.numel())
+    loss = weights.l1 * l1
+    if weights.ssim:
+        loss = loss + weights.ssim * (1 - ssim(picture, sample.rgb))
+    return loss
+
+
+def matte_loss(frame: PortraitFrame[Tensor], sample: Sample, has_torso: bool) -> Tensor:
+    """Mean absolute difference of the mattes and the region map; without a torso its channel does not count."""
+    channels = 4 if has_torso else TORSO
+    return (frame.drawn_mattes[..., :channels] - sample.regions[..., :channels]).abs().mean()
+
+
+def portrait_loss(
+    frame: PortraitFrame[Tensor],
+    sample: Sample,
+    plate: Tensor,
+    has_torso: bool,
+    weights: LossWeights,
+    matte_weight: float,
+) -> Tensor:
+    """`picture_loss` of the composite, and `matte_weight` times `matte_loss` where the frame has mattes, in one go by
+    the compiled kernel where it serves."""
+    channels = 4 if has_torso else TORSO
+    case = kernel.Case(
+        background_of(sample, plate, has_torso), sample.rgb, sample.mouth, weights.mouth, weights.l1, weights.ssim,
+        None if frame.mattes is None else sample.regions[..., :channels], matte_weight,
+    )  # fmt: skip
+    if kernel.serves(frame.rgb, case):
+        return kernel.picture_loss(frame.rgb, frame.alpha, frame.mattes, case)
+    loss = picture_loss(composite(frame, sample, plate, has_torso), sample, weights)
+    return loss if frame.mattes is None else loss + matte_weight * matte_loss(frame, sample, has_torso)
+
+
+def deformation_loss(facial: Tensor | None) -> Tensor:
+    """Mean absolute facial deformation, (N, C) or None."""
+    return torch.zeros(()) if facial is None else facial.abs().mean()

@@ -1,0 +1,77 @@
+"""A new portrait, before its first step: Gaussians on their seeds, fields at the identity, the drive's projections."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from backend.performance.curves import CURVE_NAMES, ordered_curves, speech_mask
+from backend.portrait.condition import CurveProjection
+from backend.portrait.gaussians import GaussianSet
+from backend.portrait.portrait import Portrait, PortraitSizes
+from backend.portrait.rotations import mean_pose, motion_features, quaternion_from_matrix
+from backend.portrait.seeding import Evidence, seed_face, seed_oral, seed_rest_of_head, seed_torso
+from backend.settings import PortraitSettings
+from backend.train.data import TrainingData
+from backend.train.driving import subject_audio
+
+FIELD_MARGIN_CM = 1.0
+LIP_SHARE = 0.04
+"""Share of the face's Gaussians, those nearest to the lips, whose motion tells the oral field about the jaw."""
+
+
+def start_portrait(
+    data: TrainingData, settings: PortraitSettings, seed: int, models_dir: str | None = None
+) -> Portrait:
+    """A portrait that shows the person with a still face, ready to train."""
+    rng = np.random.default_rng(seed)
+    torch.manual_seed(seed)
+    poses = data.track.camera_from_head[data.frames]
+    rest_pose = mean_pose(poses)
+    evidence = data.evidence(rest_pose, models_dir)
+    curves = ordered_curves(data.track)[data.frames]
+    mask = speech_mask()
+    speech = CurveProjection.fit(curves, mask, settings.speech_components, settings.component_variance)
+    upper = CurveProjection.fit(curves, ~mask, settings.upper_components, settings.component_variance)
+
+    on_mesh = round(settings.head_gaussians * settings.mesh_share)
+    in_mouth = round(settings.head_gaussians * settings.oral_share)
+    face = seed_face(evidence, on_mesh, rng).joined(
+        seed_rest_of_head(evidence, settings.head_gaussians - on_mesh - in_mouth, rng)
+    )
+    oral = seed_oral(evidence, in_mouth, rng)
+    torso = seed_torso(evidence, settings.torso_gaussians, rng)
+    sizes = PortraitSizes(
+        face=len(face.points), oral=len(oral.points), torso=len(torso.points), curves=len(CURVE_NAMES),
+        speech_components=speech.component_count, upper_components=upper.component_count,
+        lips=max(8, round(on_mesh * LIP_SHARE)), body=data.track.body.shape[1] if settings.torso_gaussians else 0,
+    )  # fmt: skip
+    portrait = Portrait(settings, sizes, CURVE_NAMES)
+    portrait.face, portrait.oral, portrait.torso = (GaussianSet.from_seeds(seeds) for seeds in (face, oral, torso))
+    portrait.speech, portrait.upper = speech, upper
+    portrait.rest_pose.copy_(torch.from_numpy(rest_pose))
+    portrait.rest_rotation.copy_(torch.from_numpy(quaternion_from_matrix(rest_pose[:3, :3])))
+    portrait.facial_field.encoder.enclose(portrait.face.means, FIELD_MARGIN_CM)
+    portrait.oral_field.encoder.enclose(portrait.oral.means, FIELD_MARGIN_CM)
+    _start_links(portrait, data, evidence, poses)
+    unit = data.intrinsics.scaled(1, 1)
+    portrait.camera = {"fx": unit.fx, "fy": unit.fy, "cx": unit.cx, "cy": unit.cy}
+    portrait.fps = float(data.subject.fps)
+    return portrait.train()
+
+
+def _start_links(portrait: Portrait, data: TrainingData, evidence: Evidence, poses: np.ndarray) -> None:
+    """What ties the parts together: jaw to mouth, head to torso, sound to the code."""
+    settings = portrait.settings
+    if portrait.jaw is not None:
+        lips = torch.from_numpy(evidence.vertices[evidence.lips].astype(np.float32))
+        portrait.jaw.watch(portrait.face.means, lips)
+    if portrait.torso_motion is not None:
+        motion = motion_features(poses, evidence.rest_pose, float(data.subject.fps), settings.motion_windows_s)
+        chin = float(evidence.vertices[evidence.chin, 1])
+        body = torch.from_numpy(data.track.body[data.frames])
+        portrait.torso_motion.start(portrait.torso.means.detach(), chin, torch.from_numpy(motion), body)
+    if portrait.audio is not None:
+        mel = subject_audio(data).log_mel
+        portrait.audio.mean.copy_(torch.from_numpy(mel.mean(axis=0)))
+        portrait.audio.deviation.copy_(torch.from_numpy(mel.std(axis=0) + 1e-3))

@@ -1,0 +1,1 @@
+"""What tests share: scenes, subjects, processes with pretended work."""

@@ -1,0 +1,81 @@
+"""A subject with a stand-in portrait that draws a disc, and a line of noise to render with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from backend.deliver import render as rendering
+from backend.media.audio import save_wav
+from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES
+from backend.performance.speech import SPEECH_FILE
+from backend.portrait.portrait import Drive, PortraitFrame
+from backend.subject.subject import Subject
+from shared import layout
+from shared.camera import Intrinsics
+from tests.support.synthetic_subject import make_subject
+
+SIZE = 32
+
+
+def disc(opening: float = 0.0, size: int = SIZE) -> PortraitFrame:
+    """A soft disc at 50 cm in a picture of `size` px: orange, its lower half mouth as far as it opens."""
+    y, x = (np.mgrid[:size, :size] + 0.5) * SIZE / size
+    alpha = np.clip((10 - np.hypot(x - 16, y - 16)) / 3, 0, 1).astype(np.float32)
+    oral = alpha * opening * (y > 16)
+    mattes = np.stack([oral, 0.7 * (alpha - oral), 0.2 * (alpha - oral), 0.1 * (alpha - oral)], axis=2)
+    rgb = alpha[..., None] * np.array([0.8, 0.4, 0.2], np.float32)
+    return PortraitFrame(rgb, alpha, np.where(alpha > 0, np.float32(50), np.float32(1e12)), mattes.astype(np.float32))
+
+
+class DiscPortrait:
+    """Draws the disc, and counts how often."""
+
+    curve_names = CURVE_NAMES
+    needs_audio = False
+
+    def __init__(self) -> None:
+        self.drawn = []
+
+    def to(self, device):
+        return self
+
+    def intrinsics(self, size):
+        return Intrinsics(60, 60, SIZE / 2, SIZE / 2, SIZE, SIZE).scaled(size, size)
+
+    def drive(self, curves, poses, fps, audio, body=None):
+        assert len(curves) == len(poses)
+        curves, poses = torch.from_numpy(curves), torch.from_numpy(poses)
+        return Drive(curves, poses, rotations=poses[:, 0], motion=poses[:, 1])
+
+    def render(self, drive, index, size, **options):
+        self.drawn.append(index)
+        return disc(float(drive.curves[index, 0]), size)
+
+
+class SteadySpeech:
+    """Says of every line that the jaw opens by a quarter."""
+
+    def predict_array(self, features, times_s, voice=None):
+        curves = np.zeros((len(times_s), len(SPEECH_CURVES)), np.float32)
+        curves[:, 0] = 0.25
+        return curves
+
+
+def make_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Subject, DiscPortrait, Path, Path]:
+    """(subject, portrait, sound file of 1.02 s, out folder) with the stand-ins in place of a trained model."""
+    subject = make_subject(tmp_path / "subject")
+    folder = layout.model_folder(subject.root, "disc")
+    folder.mkdir(parents=True)
+    (folder / layout.MODEL_CONFIG_FILE).write_text("{}")
+    (folder / layout.MODEL_WEIGHTS_FILE).write_bytes(b"weights")
+    (folder / SPEECH_FILE).write_bytes(b"speech")
+    portrait = DiscPortrait()
+    monkeypatch.setattr(rendering.Portrait, "open", classmethod(lambda cls, folder: portrait))
+    monkeypatch.setattr(rendering.SpeechModel, "load", classmethod(lambda cls, folder: SteadySpeech()))
+    sound = np.random.default_rng(0).standard_normal(16320).astype(np.float32) * 0.1
+    save_wav(tmp_path / "line.wav", sound, 16000)
+    return subject, portrait, tmp_path / "line.wav", tmp_path / "out"

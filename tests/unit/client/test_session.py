@@ -1,0 +1,329 @@
+"""The add-on's client with a real backend process: progress, cancel, crashes, and a backend that is killed."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from extension_without_blender.client import process, transport
+from extension_without_blender.client import session as session_module
+from extension_without_blender.client.process import BackendPlace
+from extension_without_blender.client.session import JobFailed, Session
+from extension_without_blender.client.transport import Connection, ConnectionLost, Refused
+from extension_without_blender.shared import protocol as client_protocol
+from extension_without_blender.shared.errors import Cancelled, InputError, InternalError
+from extension_without_blender.shared.jobs import JobState
+from extension_without_blender.shared.ready import ReadyFile
+from extension_without_blender.shared.version import VERSION
+
+from tests.support.serving import LIMIT_S, is_process, place_in, session_in, wait_until
+
+posix_only = pytest.mark.skipif(sys.platform == "win32", reason="uses POSIX signals")
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory):
+    """One backend for the tests that do it no harm."""
+    with session_in(tmp_path_factory.mktemp("backend")) as session:
+        yield session
+
+
+def kill_backend(place):
+    pid = ReadyFile.read(place.ready_file).pid
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not process.is_alive(place))
+
+
+def test_a_job_reports_its_progress_and_returns_its_result(session):
+    handle = session.submit("count", {"steps": 6, "pause_s": 0.02})
+    seen = []
+    handle.on_progress = seen.append
+    ended = []
+    handle.on_end = ended.append
+    assert session.wait(handle, LIMIT_S)["counted"] == 6
+    assert [p.step for p in seen] == sorted(p.step for p in seen)
+    assert (seen[0].phase, seen[0].step, seen[-1].step, seen[-1].total) == ("counting", 0, 6, 6)
+    assert (handle.messages, ended) == (["here we go"], [handle])
+    assert handle.info.state is JobState.DONE
+    assert handle.info.finished_at >= handle.info.started_at >= handle.info.submitted_at
+
+
+def test_an_error_of_the_job_arrives_with_what_to_do(session):
+    with pytest.raises(JobFailed) as caught:
+        session.wait(session.submit("complain", {}), LIMIT_S)
+    assert (caught.value.what, caught.value.do) == ("The footage is empty.", "Use another one.")
+
+
+def test_a_fault_of_ours_names_the_log_which_holds_the_traceback(session):
+    handle = session.submit("fault", {})
+    with pytest.raises(JobFailed, match="an inner fault") as caught:
+        session.wait(handle, LIMIT_S)
+    assert handle.info.log in caught.value.do
+    assert "ZeroDivisionError: an inner fault" in Path(handle.info.log).read_text()
+
+
+def test_a_crashed_job_fails_and_names_the_log_with_its_last_words(session):
+    handle = session.submit("crash", {})
+    with pytest.raises(JobFailed, match="exit status 7") as caught:
+        session.wait(handle, LIMIT_S)
+    assert handle.info.log in caught.value.do
+    assert "last words" in Path(handle.info.log).read_text()
+
+
+def test_a_large_result_comes_as_a_file(session):
+    result = session.wait(session.submit("large", {}), LIMIT_S)
+    assert len(Path(result["result_file"]).read_text()) > 2_000_000
+
+
+def test_numbers_and_paths_that_json_lacks_become_plain(session):
+    result = session.wait(session.submit("odd", {}), LIMIT_S)
+    assert result == {"psnr": None, "path": str(Path("a") / "b"), "pair": [1, 2]}
+
+
+def test_a_refused_job_fails_with_the_reason(session):
+    with pytest.raises(JobFailed, match="no verb 'frobnicate'"):
+        session.wait(session.submit("frobnicate", {}), LIMIT_S)
+
+
+def test_a_running_job_stops_at_its_next_step_when_cancelled(session, tmp_path):
+    handle = session.submit("train", {"file": str(tmp_path / "steps"), "steps": 1000, "pause_s": 0.05})
+    wait_until((tmp_path / "steps").exists, session)
+    asked = time.monotonic()
+    session.cancel(handle)
+    with pytest.raises(Cancelled):
+        session.wait(handle, LIMIT_S)
+    assert time.monotonic() - asked < 1000 * 0.05 / 2
+    done = len((tmp_path / "steps").read_text().splitlines())
+    assert (tmp_path / "steps.checkpoint").read_text() == str(done) and done < 1000
+
+
+def test_a_job_that_ignores_its_cancel_is_ended_by_force(session, tmp_path):
+    file = tmp_path / "pid"
+    handle = session.submit("stubborn", {"file": str(file)})
+    wait_until(lambda: file.exists() and file.read_text(), session)
+    session.cancel(handle)
+    asked = time.monotonic()
+    wait_until(lambda: handle.ended, session)
+    assert handle.info.state is JobState.CANCELLED
+    assert time.monotonic() - asked < LIMIT_S / 2  # it would have slept 600 s
+    assert not is_process(int(file.read_text()))
+
+
+def test_heavy_jobs_wait_for_each_other_and_light_ones_do_not(session, tmp_path):
+    first = session.submit("stubborn", {"file": str(tmp_path / "pid")})
+    second = session.submit("count", {"steps": 1})
+    light = session.submit("doctor", {})
+    assert session.wait(light, LIMIT_S) == {"well": True}
+    wait_until((tmp_path / "pid").exists, session)
+    assert (first.info.state, second.info.state) == (JobState.RUNNING, JobState.PENDING)
+    session.cancel(first)
+    assert session.wait(second, LIMIT_S)["counted"] == 1
+    assert first.info.state is JobState.CANCELLED
+
+
+def test_a_waiting_job_is_cancelled_at_once(session, tmp_path):
+    first = session.submit("stubborn", {"file": str(tmp_path / "pid")})
+    second = session.submit("count", {"steps": 1})
+    session.cancel(second)
+    wait_until(lambda: second.ended, session)
+    assert (second.info.state, second.info.attempts, first.ended) == (JobState.CANCELLED, 0, False)
+    session.cancel(first)
+    wait_until(lambda: first.ended, session)
+
+
+def test_a_wait_that_is_too_long_cancels_the_job_and_says_so(session, tmp_path):
+    handle = session.submit("stubborn", {"file": str(tmp_path / "pid")})
+    with pytest.raises(JobFailed, match="longer than 0.5 s"):
+        session.wait(handle, 0.5)
+
+
+def test_a_session_without_a_connection_starts_the_backend_by_itself(tmp_path):
+    session = Session(place_in(tmp_path))
+    handle = session.submit("count", {"steps": 2})
+    try:
+        assert not session.connected
+        assert session.wait(handle, LIMIT_S)["counted"] == 2
+        assert session.connected and session.version == VERSION
+    finally:
+        session.shutdown()
+
+
+def test_a_backend_of_another_product_version_is_replaced(tmp_path, monkeypatch):
+    with session_in(tmp_path) as old:
+        monkeypatch.setattr(process, "VERSION", "77")
+        with pytest.raises(Refused, match="version 77|has version"):
+            process.find_running(old.place)
+        old_pid = old._connection.ready.pid
+        starting = process.find_or_start(old.place)
+        monkeypatch.undo()
+        connection = starting.wait()
+        assert connection.ready.pid != old_pid
+        connection.close()
+
+
+def test_another_window_sees_and_takes_over_a_job(session, tmp_path):
+    handle = session.submit("train", {"file": str(tmp_path / "steps"), "steps": 1000, "pause_s": 0.02})
+    wait_until((tmp_path / "steps").exists, session)
+    other = Session.open(session.place)
+    try:
+        job = other.list_jobs()[-1]
+        assert (job.id, job.verb) == (handle.id, "train")
+        taken = other.attach(job.id)
+        wait_until(lambda: taken.info.progress and taken.info.progress.step > 3, other)
+        assert taken.info.arguments["steps"] == 1000
+        other.cancel(taken)
+        wait_until(lambda: taken.ended, other)
+    finally:
+        other.close()
+    wait_until(lambda: handle.ended, session)
+    assert handle.info.state is JobState.CANCELLED
+
+
+def test_a_job_outlives_the_session_that_started_it(session, tmp_path):
+    passing = Session.open(session.place)
+    handle = passing.submit("train", {"file": str(tmp_path / "steps"), "steps": 15, "pause_s": 0.02})
+    wait_until((tmp_path / "steps").exists, passing)
+    passing.close()
+    again = session.attach(handle.id)
+    assert session.wait(again, LIMIT_S)["steps"] == 15
+
+
+def test_a_second_window_finds_the_running_backend(session):
+    other = Session.open(session.place)
+    assert other._connection.ready == session._connection.ready
+    other.close()
+
+
+def test_a_client_forgotten_by_the_backend_is_greeted_again(session):
+    session._connection.close()
+    ready = ReadyFile.read(session.place.ready_file)
+    zmq = transport.import_zmq()
+    context = zmq.Context()
+    socket = context.socket(zmq.DEALER)
+    socket.connect(ready.endpoint)
+    session._connection = Connection(context, socket, ready)  # one that never said HELLO
+    assert session.wait(session.submit("doctor", {}), LIMIT_S) == {"well": True}
+
+
+def test_a_wrong_token_is_refused(session):
+    ready = ReadyFile.read(session.place.ready_file)
+    with pytest.raises(Refused) as caught:
+        Connection.open(ReadyFile(ready.host, ready.port, ready.pid, "guess", ready.protocol, ready.version))
+    assert caught.value.code == "WRONG_TOKEN"
+
+
+def test_a_backend_of_another_protocol_version_is_refused(session):
+    ready = ReadyFile.read(session.place.ready_file)
+    with pytest.raises(Refused, match="protocol 99") as caught:
+        Connection.open(ReadyFile(ready.host, ready.port, ready.pid, ready.token, 99, ready.version))
+    assert caught.value.code == "WRONG_VERSION"
+
+
+def test_nobody_listening_is_a_lost_connection_after_the_time_out():
+    with pytest.raises(ConnectionLost, match=r"within 0\.3 s"):
+        Connection.open(ReadyFile("127.0.0.1", 9, 1, "t", client_protocol.PROTOCOL_VERSION, ""), timeout_s=0.3)
+
+
+@posix_only
+def test_a_killed_backend_takes_its_jobs_up_again_at_the_next_start(tmp_path):
+    steps = tmp_path / "steps"
+    with session_in(tmp_path) as session:
+        running = session.submit("train", {"file": str(steps), "steps": 15, "pause_s": 0.05})
+        waiting = session.submit("count", {"steps": 2})
+        wait_until(lambda: running.info.progress and running.info.progress.step > 1, session)
+        worker = int(steps.read_text().split()[0])
+        kill_backend(session.place)
+        session.close()
+        wait_until(lambda: not is_process(worker))  # no orphan goes on writing
+        done_before = len(steps.read_text().splitlines())
+
+        again = Session.open(session.place)
+        try:
+            result = again.wait(again.attach(running.id), LIMIT_S)
+            assert again.wait(again.attach(waiting.id), LIMIT_S)["counted"] == 2
+        finally:
+            again.close()
+    assert result == {"started_at": done_before, "steps": 15, "resume": "auto"}
+    assert len(set(steps.read_text().split())) == 2
+
+
+@posix_only
+def test_a_session_starts_a_killed_backend_again_and_its_job_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(session_module, "SUSPECT_S", 0.3)
+    steps = tmp_path / "steps"
+    with session_in(tmp_path) as session:
+        handle = session.submit("train", {"file": str(steps), "steps": 12, "pause_s": 0.05})
+        wait_until(lambda: handle.info.progress and handle.info.progress.step > 1, session)
+        kill_backend(session.place)
+        assert session.wait(handle, LIMIT_S)["resume"] == "auto"
+    assert (len(steps.read_text().splitlines()), handle.info.attempts) == (12, 2)
+
+
+@posix_only
+def test_a_backend_that_stops_answering_is_noticed_and_found_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(client_protocol, "HEARTBEAT_TIMEOUT_S", 3.0)
+    with session_in(tmp_path) as session:
+        pid = ReadyFile.read(session.place.ready_file).pid
+        handle = session.submit("count", {"steps": 1})
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            wait_until(lambda: not session.connected, session)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert session.wait(handle, LIMIT_S)["counted"] == 1
+        assert ReadyFile.read(session.place.ready_file).pid == pid
+
+
+@posix_only
+def test_a_hanging_backend_is_stopped_by_its_process_id(tmp_path, monkeypatch):
+    with session_in(tmp_path) as session:
+        pid = ReadyFile.read(session.place.ready_file).pid
+        os.kill(pid, signal.SIGSTOP)
+        session.close()
+        assert process.stop(session.place, timeout_s=1.0)
+        assert not is_process(pid)
+        assert not session.place.ready_file.exists()
+
+
+def test_stopping_the_backend_tells_the_session_and_keeps_the_job(tmp_path):
+    steps = tmp_path / "steps"
+    with session_in(tmp_path) as session:
+        handle = session.submit("train", {"file": str(steps), "steps": 12, "pause_s": 0.05})
+        wait_until(lambda: handle.info.progress and handle.info.progress.step > 1, session)
+        assert process.stop(session.place)
+        with pytest.raises(ConnectionLost, match="a client asked for it"):
+            wait_until(lambda: handle.ended, session)
+        assert not process.stop(session.place)
+        again = Session.open(session.place)
+        try:
+            assert again.wait(again.attach(handle.id), LIMIT_S)["steps"] == 12
+        finally:
+            again.close()
+
+
+def test_a_backend_that_is_not_installed_is_named_with_the_remedy(tmp_path):
+    with pytest.raises(InputError, match="not installed") as caught:
+        process.start(BackendPlace(tmp_path / "no" / "python", tmp_path, tmp_path / "state"))
+    assert "Install Backend" in caught.value.do
+
+
+def test_a_backend_that_ends_at_its_start_is_told_with_the_end_of_its_log(tmp_path):
+    place = place_in(tmp_path, "--idle-timeout", "soon")
+    with pytest.raises(InternalError, match="invalid float value: 'soon'"):
+        process.start(place).wait()
+
+
+def test_two_windows_that_start_at_once_share_one_backend(tmp_path):
+    place = place_in(tmp_path)
+    first, second = process.start(place), process.start(place)
+    try:
+        connections = [first.wait(), second.wait()]
+        assert connections[0].ready == connections[1].ready
+        for connection in connections:
+            connection.close()
+    finally:
+        process.stop(place)
+        for starting in (first, second):
+            starting.abandon()  # the slower one may have become a backend of its own once the first had stopped

@@ -1,0 +1,171 @@
+"""The harness on a synthetic subject, with a landmarker that needs no face."""
+
+import json
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from backend.evaluate import report as harness
+from backend.evaluate.compose import over, over_recorded
+from backend.evaluate.sheet import ComparisonSheet, difference
+from backend.portrait.portrait import PortraitFrame
+from backend.settings import EvaluateSettings, train_settings
+from backend.train.trainer import prepare
+from shared import layout
+from shared.errors import InputError
+from shared.jobs import Reporter
+from tests.support.synthetic_subject import FRAMES, SIZE, make_subject
+
+
+class FakeMeter:
+    """Sees a face whose lips' opening is the brightness of the picture."""
+
+    def __init__(self, models_dir=None) -> None:
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception) -> None:
+        pass
+
+    def measure(self, picture, around):
+        landmarks = np.zeros((478, 3))
+        landmarks[14, 1] = picture.mean()
+        landmarks[152, 1] = 100.0
+        return landmarks, np.full(27, picture.mean() / 255)
+
+
+@pytest.fixture
+def settings():
+    small = replace(train_settings().portrait, head_gaussians=80, torso_gaussians=40)
+    return replace(train_settings(steps=2), portrait=small, size=SIZE, holdout=3, threads=1, engine="reference")
+
+
+@pytest.fixture
+def evaluated(subject, settings, monkeypatch):
+    return evaluate_untrained(subject, settings, monkeypatch)
+
+
+def evaluate_untrained(subject, settings, monkeypatch):
+    """The scores of a portrait before its first step."""
+    monkeypatch.setattr(harness, "FaceMeter", FakeMeter)
+    monkeypatch.setattr(harness, "_phones", lambda subject, times_s: ([], times_s))
+    run = prepare(subject, settings)
+    folder = layout.model_folder(subject.root, "m2dao")
+    run.portrait.eval().save(folder)
+    path = folder / layout.MODEL_CONFIG_FILE
+    config = json.loads(path.read_text())
+    config["training"] = {
+        "recipe": "m2dao", "preset": "draft", "minutes": 0.5, "steps": 2, "settings": {"size": SIZE},
+        "trained_frames": FRAMES - FRAMES // 3, "frames": FRAMES,
+    }  # fmt: skip
+    path.write_text(json.dumps(config))
+    return harness.evaluate(
+        subject, None, Reporter(), EvaluateSettings(driven_by="track", engine="reference", threads=1)
+    )
+
+
+def test_a_report_holds_what_the_contract_says(evaluated):
+    assert {"recipe", "preset", "minutes", "frames", "scores", "static"} <= set(evaluated)
+    assert (evaluated["recipe"], evaluated["preset"], evaluated["frames"]) == ("m2dao", "draft", FRAMES // 3)
+    assert set(evaluated["scores"]) == {"recorded", "synthesised"}
+    names = {"psnr", "psnr_head", "psnr_mouth", "ssim", "lmd", "expression_error", "seam", "jitter", "closure"}
+    for scores in (*evaluated["scores"].values(), evaluated["static"]):
+        assert names <= set(scores)
+    assert json.loads(json.dumps(evaluated, allow_nan=False)) == evaluated
+
+
+def test_a_body_with_its_own_motion_is_also_scored_as_it_follows_the_head(evaluated, subject, settings, monkeypatch):
+    assert evaluated["following"] is None
+    track = subject.track()
+    track.body = np.random.default_rng(0).standard_normal((FRAMES, 2)).astype(np.float32)
+    track.save(subject.root / layout.TRACK_FILE)
+    with_body = evaluate_untrained(subject, settings, monkeypatch)
+    assert set(with_body["following"]) == set(with_body["scores"]["synthesised"])
+    assert with_body["following"]["psnr"] > 12
+    labels = [line.split("|")[5].strip() for line in harness.markdown_table([with_body]).splitlines()[2:]]
+    assert labels == ["recorded torso", "all synthesised", "all synthesised, body follows head", "static head"]
+
+
+def test_scores_are_those_of_pictures_that_resemble_the_recorded_ones(evaluated):
+    recorded, synthesised = evaluated["scores"]["recorded"], evaluated["scores"]["synthesised"]
+    assert recorded["psnr"] > 15 and synthesised["psnr"] > 12
+    assert recorded["psnr"] > recorded["psnr_head"]
+    assert recorded["frames_with_face"] == FRAMES // 3
+
+
+def test_a_sheet_with_five_rows_is_written(evaluated):
+    picture = cv2.imread(evaluated["sheet"])
+    assert picture.shape == (5 * 256, (FRAMES // 3) * 256, 3)
+    assert picture.std() > 10
+
+
+def test_the_table_has_a_line_for_every_variant_beside_the_static_head(evaluated):
+    lines = harness.markdown_table([evaluated]).strip().splitlines()
+    assert [line.split("|")[5].strip() for line in lines[2:]] == ["recorded torso", "all synthesised", "static head"]
+    assert len({line.count("|") for line in lines}) == 1
+    without_torso = evaluated | {"scores": {**evaluated["scores"], "synthesised": None}}
+    assert "all synthesised" not in harness.markdown_table([without_torso])
+
+
+def test_held_out_frames_are_those_after_the_trained_ones_and_there_must_be_some():
+    assert harness.held_out_frames({"trained_frames": 8}, 11, "x").tolist() == [8, 9, 10]
+    with pytest.raises(InputError, match="every frame"):
+        harness.held_out_frames({"trained_frames": 11}, 11, "x")
+
+
+def test_without_a_model_it_says_so(tmp_path):
+    with pytest.raises(InputError, match="no trained model"):
+        harness.evaluate(make_subject(tmp_path / "empty"), None, Reporter())
+
+
+def empty_frame() -> PortraitFrame:
+    return PortraitFrame(np.zeros((32, 32, 3)), np.zeros((32, 32)), np.zeros((32, 32)), None)
+
+
+def test_nothing_of_the_recorded_head_shines_through_a_head_that_was_not_drawn():
+    recorded = np.full((32, 32, 3), 200, np.uint8)
+    regions = np.zeros((32, 32, 4), np.uint8)
+    regions[8:24, 8:24, 1] = 255
+    recorded[8:24, 8:24] = 10
+    shown = over_recorded(empty_frame(), None, recorded, regions, np.full((32, 32, 3), 0.6))
+    assert (shown[8:24, 8:24] == 153).all() and (shown[:8] == 200).all()
+    torso = PortraitFrame(np.full((32, 32, 3), 0.4), np.ones((32, 32)), np.zeros((32, 32)), None)
+    shown = over_recorded(empty_frame(), torso, recorded, regions, np.full((32, 32, 3), 0.6))
+    assert (shown[8:24, 8:24] == 102).all() and (shown[:8] == 200).all()
+
+
+def test_where_the_heads_edge_is_soft_it_is_drawn_once():
+    white = PortraitFrame(np.full((8, 8, 3), 0.5), np.full((8, 8), 0.5), np.ones((8, 8)), None)
+    regions = np.zeros((8, 8, 4), np.uint8)
+    regions[..., 2] = 255
+    recorded, black = np.full((8, 8, 3), 128, np.uint8), np.zeros((8, 8, 3))
+    assert (over_recorded(white, white, recorded, regions, black) == 128).all()
+    regions[..., 2] = 128
+    with_torso, without = (over_recorded(white, whole, recorded, regions, black) for whole in (white, None))
+    assert np.array_equal(with_torso, without)
+    assert abs(int(with_torso[0, 0, 0]) - round(0.625 * 255)) <= 1
+
+
+def test_a_frame_over_a_background_is_premultiplied_over():
+    frame = PortraitFrame(np.full((2, 2, 3), 0.3), np.full((2, 2), 0.5), np.ones((2, 2)), None)
+    assert (over(frame, np.full((2, 2, 3), 0.8)) == round(0.7 * 255)).all()
+
+
+def test_a_sheet_keeps_frames_from_the_whole_clip_and_few_of_them():
+    sheet = ComparisonSheet(4)
+    for shade in range(100):
+        sheet.add(np.full((8, 8, 3), shade, np.uint8), np.zeros((8, 8, 3), np.uint8), None)
+    picture = sheet.picture()
+    assert picture.shape == (3 * 256, 4 * 256, 3)
+    shades = picture[128, 128::256, 0]
+    assert shades[0] == 0 and shades[-1] >= 75 and (np.diff(shades.astype(int)) > 10).all()
+
+
+def test_a_difference_shows_no_change_as_mid_grey_and_keeps_its_sign():
+    recorded = np.full((1, 1, 3), 100, np.uint8)
+    assert [int(difference(recorded + np.uint8(d), recorded)[0, 0, 0]) for d in (0, 10, 100)] == [128, 168, 255]
+    assert int(difference(recorded - np.uint8(10), recorded)[0, 0, 0]) == 88

@@ -1,0 +1,235 @@
+"""The portrait: fields, torso, composite, files."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from backend.portrait.condition import CurveProjection
+from backend.portrait.field import GatedNetField, ModeField, deform
+from backend.portrait.gaussians import GaussianSet, Seeds
+from backend.portrait.jaw import JawMotion
+from backend.portrait.planes import TriPlane
+from backend.portrait.portrait import EMPTY_DEPTH_CM, Portrait
+from backend.portrait.rotations import (
+    motion_features,
+    quaternion_from_vector,
+    quaternion_multiply,
+    rotation_from_vector,
+)
+from backend.portrait.seeding import head_to_pixels, pixels_to_head, sample_mesh
+from backend.settings import PortraitSettings, replace
+from backend.train.data import TrainingData
+from backend.train.driving import true_drive
+from backend.train.new_portrait import start_portrait
+from shared.camera import Intrinsics
+from shared.errors import InputError
+from tests.support.synthetic_subject import SIZE
+
+SMALL = PortraitSettings(
+    head_gaussians=120, torso_gaussians=60, facial_planes=(8,), oral_planes=(8,), torso_planes=(4,), hidden=16
+)
+
+
+@pytest.fixture
+def portrait(subject) -> Portrait:
+    """A portrait of the synthetic person before its first step."""
+    return start_portrait(TrainingData(subject, SIZE, 0), SMALL, seed=1)
+
+
+def _encoder() -> TriPlane:
+    torch.manual_seed(0)
+    return TriPlane((4, 8), 3)
+
+
+@pytest.mark.parametrize("field", [ModeField(_encoder(), 5, 9, 4, 8), GatedNetField(_encoder(), (3, 2), 9, 8)])
+def test_a_new_field_is_the_identity_under_any_drive(field):
+    points = torch.rand(20, 3)
+    for drive in (torch.zeros(5), torch.randn(5) * 10):
+        assert torch.count_nonzero(field(points, drive)) == 0
+    gaussians = GaussianSet(20)
+    moved = deform(gaussians, field(points, torch.randn(5)))
+    assert torch.equal(moved.means, gaussians.means)
+    assert torch.equal(moved.rotations, gaussians.rotations)
+    assert torch.equal(moved.log_scales, gaussians.log_scales)
+
+
+def test_reading_a_field_first_and_posing_it_later_gives_the_same_deformation():
+    field = ModeField(_encoder(), 5, 9, 4, 8)
+    torch.nn.init.normal_(field.head.weight)
+    points, drive = torch.rand(20, 3), torch.randn(5)
+    assert torch.equal(field(points, drive), field.pose(field.read(points), drive))
+    assert field(points, drive).abs().max() > 1e-3
+
+
+def test_a_tri_plane_reads_its_corner_values_at_the_corners_of_its_box():
+    planes = TriPlane((2,), 1)
+    planes.enclose(torch.tensor([[-1.0, -2.0, -3.0], [1.0, 2.0, 3.0]]), 0.0)
+    with torch.no_grad():
+        planes.levels[0].copy_(torch.arange(12.0).reshape(3, 1, 2, 2))
+    low, high = planes(torch.tensor([[-1.0, -2.0, -3.0], [1.0, 2.0, 3.0]]))
+    assert low.tolist() == [0.0, 4.0, 8.0]
+    assert high.tolist() == [3.0, 7.0, 11.0]
+
+
+def test_rotation_vector_as_matrix_and_as_quaternion_agree():
+    vector = torch.tensor([0.3, -0.2, 0.5], dtype=torch.float64)
+    matrix = rotation_from_vector(vector)
+    quaternion = quaternion_from_vector(vector)
+    point = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
+    conjugate = quaternion * torch.tensor([1.0, -1, -1, -1], dtype=torch.float64)
+    turned = quaternion_multiply(
+        quaternion_multiply(quaternion, torch.cat((torch.zeros(1, dtype=torch.float64), point))), conjugate
+    )
+    assert torch.allclose(turned[1:], matrix @ point, atol=1e-6)
+    assert torch.allclose(quaternion_from_vector(torch.zeros(3)), torch.tensor([1.0, 0, 0, 0]))
+
+
+def test_motion_features_of_a_still_head_are_the_same_in_every_window_and_zero_at_rest():
+    rest = np.eye(4)
+    still = np.tile(np.eye(4), (10, 1, 1))
+    still[:, 0, 3] = 2.0
+    features = motion_features(still, rest, 25.0, (0.0, 0.2, 0.8))
+    assert features.shape == (10, 18)
+    np.testing.assert_allclose(features[:, 3::6], 2.0, rtol=1e-6)
+    assert np.abs(motion_features(still, still[0], 25.0, (0.2,))).max() == 0.0
+
+
+def test_curve_projection_ignores_curves_that_are_not_selected_and_centres_the_footage():
+    rng = np.random.default_rng(0)
+    curves = rng.random((50, 4)).astype(np.float32)
+    projection = CurveProjection.fit(curves, np.array([True, True, False, False]), 8, 0.999)
+    assert projection.component_count == 2
+    values = projection(torch.from_numpy(curves))
+    assert values.mean(dim=0).abs().max() < 1e-5
+    changed = curves.copy()
+    changed[:, 2:] = 9.0
+    assert torch.equal(projection(torch.from_numpy(changed)), values)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 63, 64])
+def test_jaw_motion_has_the_quantiles_of_the_lips(count):
+    jaw, change = JawMotion(count), torch.randn(count, 9)
+    *_, lowest, highest, extent = jaw(change)
+    expected = torch.quantile(change[:, 1], torch.tensor([0.05, 0.95]))
+    assert torch.allclose(torch.stack((lowest, highest)), expected, atol=1e-6)
+    assert torch.equal(extent, highest - lowest)
+
+
+def test_jaw_motion_tells_the_lower_lip_from_the_upper():
+    jaw = JawMotion(2)
+    points = torch.tensor([[0.0, 1.0, 0.0], [0.0, -1.0, 0.0], [50.0, 0.0, 0.0], [40.0, 0.0, 0.0]])
+    jaw.watch(points, torch.zeros(1, 3))
+    change = torch.zeros(4, 3)
+    change[1, 1] = -2.0
+    lower, upper, *_ = jaw(change.requires_grad_())
+    assert (float(lower), float(upper)) == (-2.0, 0.0)
+    assert not lower.requires_grad
+
+
+def test_mesh_samples_lie_on_the_mesh_and_cover_it_by_area():
+    vertices = np.array([[0, 0, 0], [4, 0, 0], [0, 4, 0], [10, 0, 0], [11, 0, 0], [10, 1, 0.0]])
+    points, spacing = sample_mesh(vertices, np.array([[0, 1, 2], [3, 4, 5]]), 1700, np.random.default_rng(0))
+    large = points[:, 0] < 5
+    assert large.sum() == pytest.approx(1600, abs=2)
+    assert (points[large, :2].sum(axis=1) <= 4 + 1e-9).all()
+    assert spacing[0] == pytest.approx(np.sqrt(8.5 / 1700))
+
+
+def test_projecting_back_projected_pixels_gives_the_pixels():
+    pose = np.array([[1, 0, 0, 1.0], [0, -1, 0, 2.0], [0, 0, -1, 60.0], [0, 0, 0, 1]])
+    camera = Intrinsics(100, 110, 30, 33, 64, 64)
+    pixels = np.array([[3.0, 5.0], [60.0, 20.0]])
+    points = pixels_to_head(pixels, np.array([50.0, 70.0]), pose, camera)
+    np.testing.assert_allclose(head_to_pixels(points, pose, camera), pixels, atol=1e-9)
+
+
+def test_gaussians_start_with_the_colours_of_their_seeds():
+    seeds = Seeds(np.zeros((2, 3)), np.array([[0.2, 0.5, 0.8], [0.9, 0.1, 0.3]]), np.ones(2), np.array([0, 3]))
+    gaussians = GaussianSet.from_seeds(seeds)
+    np.testing.assert_allclose(gaussians.colours.detach(), seeds.colours, atol=1e-6)
+    assert gaussians.matte_features.tolist() == [[1, 0, 0, 0], [0, 0, 0, 1]]
+    assert gaussians.opacities[0].item() == pytest.approx(0.6)
+
+
+def test_mattes_sum_to_alpha_and_depth_lies_at_the_head(portrait, subject):
+    data = TrainingData(subject, SIZE, 0)
+    frame = portrait.eval().render(true_drive(portrait, data), 3, SIZE, engine="reference")
+    np.testing.assert_allclose(frame.mattes.sum(axis=-1), frame.alpha, atol=1e-5)
+    assert frame.alpha.max() > 0.9
+    centre = frame.depth[SIZE // 2, SIZE // 2]
+    assert 40 < centre < 55
+    assert np.all(frame.depth[frame.alpha < 1 / 255] == np.float32(EMPTY_DEPTH_CM))
+
+
+def test_the_composite_shows_the_plate_exactly_where_nothing_was_drawn(portrait, subject):
+    data = TrainingData(subject, SIZE, 0)
+    frame = portrait.eval().render(true_drive(portrait, data), 0, SIZE, engine="reference")
+    plate = np.random.default_rng(0).random((SIZE, SIZE, 3)).astype(np.float32)
+    empty = frame.alpha == 0
+    assert empty.any()
+    assert np.array_equal(frame.over(plate)[empty], plate[empty])
+
+
+def test_a_single_frame_equals_the_same_pose_held_in_a_track(portrait, subject):
+    track = subject.track()
+    alone = portrait.eval().render_frame(track.curves[2], track.camera_from_head[2], SIZE, engine="reference")
+    held = portrait.drive(np.tile(track.curves[2], (6, 1)), np.tile(track.camera_from_head[2], (6, 1, 1)), 25.0)
+    for index in (0, 5):
+        assert np.array_equal(portrait.render(held, index, SIZE, engine="reference").rgb, alone.rgb)
+
+
+def test_the_top_of_the_neck_follows_the_head_and_the_shoulders_do_not(portrait):
+    motion = portrait.torso_motion
+    heights = torch.tensor([[0.0, -6.0, 0.0], [0.0, -25.0, 0.0]])
+    top, shoulders = motion.head_weight(heights)
+    assert top > 0.9
+    assert shoulders < 0.01
+
+
+def test_gradients_reach_every_parameter_group_once_fields_have_left_zero(portrait, subject):
+    data = TrainingData(subject, SIZE, 0)
+    for name, parameter in portrait.named_parameters():
+        if name.endswith(("head.weight", "body.weight")):
+            torch.nn.init.normal_(parameter, std=1e-2)
+    frame, facial = portrait(true_drive(portrait, data), 1, data.intrinsics, engine="reference")
+    (frame.rgb.square().sum() + frame.mattes.square().sum() + facial.abs().sum()).backward()
+    without = [name for name, p in portrait.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    assert without == []
+
+
+def test_a_saved_portrait_draws_the_same_frame_when_opened(portrait, subject):
+    drive = true_drive(portrait, TrainingData(subject, SIZE, 0))
+    before = portrait.eval().render(drive, 0, SIZE, engine="reference")
+    portrait.save(subject.root / "models" / "m")
+    after = Portrait.load(subject.root, "m").render(drive, 0, SIZE, engine="reference")
+    assert np.array_equal(before.rgb, after.rgb)
+
+
+def test_a_damaged_model_is_an_input_error(portrait, subject):
+    folder = subject.root / "models" / "m"
+    portrait.save(folder)
+    (folder / "portrait.safetensors").write_bytes(b"cut")
+    with pytest.raises(InputError, match="cannot be read"):
+        Portrait.load(subject.root, "m")
+    with pytest.raises(InputError, match="no trained model"):
+        Portrait.load(subject.root, "none")
+
+
+def test_the_baseline_needs_audio_windows_and_draws_no_torso(subject):
+    settings = replace(
+        SMALL, recipe="talkinggaussian", drive="audio", field="net", jaw_link=False, torso_gaussians=0,
+        face_colour_moves=False,
+    )  # fmt: skip
+    data = TrainingData(subject, SIZE, 0)
+    portrait = start_portrait(data, settings, seed=0)
+    track = subject.track()
+    with pytest.raises(ValueError, match="audio windows"):
+        portrait.drive(track.curves, track.camera_from_head)
+    frame = portrait.eval().render(true_drive(portrait, data), 0, SIZE, engine="reference")
+    assert not portrait.has_torso
+    assert frame.mattes[..., 3].max() == 0.0
+    assert dataclasses.asdict(portrait.sizes)["torso"] == 0

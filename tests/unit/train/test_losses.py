@@ -1,0 +1,78 @@
+"""SSIM against a direct implementation."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from backend.kernels import library
+from backend.train.ssim import ssim, ssim_map
+
+
+def pictures(height: int = 19, width: int = 23, channels: int = 3, dtype: torch.dtype = torch.float64):
+    random = torch.Generator().manual_seed(0)
+    picture = torch.rand(height, width, channels, generator=random, dtype=torch.float64)
+    target = (picture + 0.2 * torch.randn(height, width, channels, generator=random, dtype=torch.float64)).clamp(0, 1)
+    return picture.to(dtype), target.to(dtype)
+
+
+def direct_ssim(picture: torch.Tensor, target: torch.Tensor, row: int, column: int, channel: int) -> float:
+    """The definition at one pixel, window pixel by window pixel."""
+    weights = {(dy, dx): math.exp(-(dx * dx + dy * dy) / (2 * 1.5**2)) for dy in range(-5, 6) for dx in range(-5, 6)}
+    total = sum(weights.values())
+    sums = [0.0] * 5
+    for (dy, dx), weight in weights.items():
+        inside = 0 <= row + dy < picture.shape[0] and 0 <= column + dx < picture.shape[1]
+        x = picture[row + dy, column + dx, channel].item() if inside else 0.0
+        y = target[row + dy, column + dx, channel].item() if inside else 0.0
+        for index, value in enumerate((x, y, x * x, y * y, x * y)):
+            sums[index] += weight / total * value
+    mx, my, xx, yy, xy = sums
+    return ((2 * mx * my + 1e-4) * (2 * (xy - mx * my) + 9e-4)) / (
+        (mx * mx + my * my + 1e-4) * (xx - mx * mx + yy - my * my + 9e-4)
+    )
+
+
+def test_ssim_of_a_picture_with_itself_is_one():
+    picture, _ = pictures()
+    assert ssim(picture, picture).item() == pytest.approx(1.0, abs=1e-12)
+
+
+@pytest.mark.parametrize("pixel", [(0, 0, 0), (9, 11, 1), (18, 22, 2), (3, 20, 0)])
+def test_ssim_agrees_with_its_definition_inside_and_at_the_border(pixel):
+    picture, target = pictures()
+    assert ssim_map(picture, target)[pixel].item() == pytest.approx(direct_ssim(picture, target, *pixel), abs=1e-12)
+
+
+def test_ssim_gradient_agrees_with_finite_differences():
+    picture, target = pictures(7, 9, 2)
+    assert torch.autograd.gradcheck(lambda p: ssim(p, target), picture.requires_grad_())
+
+
+def test_pictures_of_different_shapes_are_refused():
+    picture, target = pictures()
+    with pytest.raises(ValueError, match=r"\(19, 23, 3\) and \(18, 23, 3\)"):
+        ssim(picture, target[1:])
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("size", [(7, 5), (65, 77), (130, 64)])
+def test_the_fast_ssim_and_its_gradient_agree_with_the_double_precision_one(compiled, size, monkeypatch):
+    if compiled and library.load() is None:
+        pytest.skip("no compiled kernels on this machine")
+    if not compiled:
+        monkeypatch.setattr(library, "load", lambda: None)
+    picture, target = pictures(*size)
+    picture.requires_grad_()
+    expected = ssim(picture, target)
+    expected_gradient = torch.autograd.grad(expected, picture)[0]
+    # As the rasteriser leaves it (planes), and as a picture usually lies in memory.
+    for layout in (torch.Tensor.contiguous, lambda p: p.permute(2, 0, 1).contiguous().permute(1, 2, 0)):
+        single = layout(picture.detach().float()).requires_grad_()
+        got = ssim(single, target.float())
+        gradient = torch.autograd.grad(3 * got, single)[0]
+        assert got.item() == pytest.approx(expected.item(), abs=1e-6)
+        error = (gradient / 3 - expected_gradient).norm() / expected_gradient.norm()
+        assert error.item() < 1e-5

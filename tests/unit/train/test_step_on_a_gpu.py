@@ -1,0 +1,118 @@
+"""A training step and a render where the engine works: on a GPU where there is one, and what can be known without one.
+
+Without a GPU two stand-ins share the work. The meta device has shapes and no values: like a GPU, it refuses tensors
+that were left on the CPU. And the cuda engine's kernels run on Warp's CPU device, for the values.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib.util
+
+import pytest
+import torch
+
+from backend.portrait import portrait as portrait_module
+from backend.portrait.portrait import Drive, Portrait
+from backend.raster import cuda
+from backend.raster.rasterize import RasterOutput
+from backend.settings import TrainSettings, train_settings
+from backend.train import trainer
+from backend.train.checkpoint import load_checkpoint, save_checkpoint
+from backend.train.optimiser import parameter_names
+from tests.support.synthetic_subject import SIZE
+
+needs_warp = pytest.mark.skipif(
+    importlib.util.find_spec("warp") is None, reason="NVIDIA Warp is not installed here (requirements/cuda.txt)"
+)
+
+
+def settings(engine: str) -> TrainSettings:
+    """A few small steps."""
+    chosen = train_settings(preset="draft", steps=4, seed=3, holdout=0, engine=engine)
+    small = dataclasses.replace(
+        chosen.portrait, head_gaussians=120, torso_gaussians=60, facial_planes=(8,), oral_planes=(8,),
+        torso_planes=(4,), hidden=16,
+    )  # fmt: skip
+    return dataclasses.replace(chosen, size=SIZE, portrait=small)
+
+
+def moved(run: trainer.Run, device: str) -> trainer.Run:
+    """A run taken to `device` as a whole."""
+    values = {name: value.to(device) for name, value in vars(run.drive).items() if value is not None}
+    run.drive = Drive(**values)
+    run.portrait.to(device)
+    run.data.plate, run.data.device = run.data.plate.to(device), device
+    return run
+
+
+def shapes_alone(means, quaternions, scales, opacities, features, camera_from_world, intrinsics, **options):
+    """In `rasterize`'s place: outputs of the right shapes that depend on every input."""
+    assert camera_from_world.device == means.device
+    per_gaussian = means.sum(1) + quaternions.sum(1) + scales.sum(1) + opacities
+    picture = (per_gaussian[:, None] * features).sum(0).expand(intrinsics.height, intrinsics.width, -1)
+    return RasterOutput(picture, picture[..., 0], picture[..., 0])
+
+
+@pytest.mark.parametrize("deformed", [False, True])
+def test_nothing_in_a_step_is_left_on_the_cpu(subject, deformed, monkeypatch):
+    run = moved(trainer.prepare(subject, settings("native")), "meta")
+    monkeypatch.setattr(portrait_module, "rasterize", shapes_alone)
+    loss = trainer.step_loss(run, int(run.data.frames[0]), deformed)
+    loss.backward()
+    assert loss.device.type == "meta"
+    gradients = [parameter.grad for parameter in run.portrait.parameters() if parameter.grad is not None]
+    assert len(gradients) > 10
+    assert {gradient.device.type for gradient in gradients} == {"meta"}
+
+
+@pytest.fixture
+def warp_on_the_cpu(monkeypatch):
+    """The cuda engine as on a machine with a GPU, except that its kernels run on the CPU."""
+    monkeypatch.setattr(cuda, "why_not", lambda: None)
+    monkeypatch.setattr(cuda, "describe", lambda: "Warp on the CPU")
+    monkeypatch.setattr(cuda, "render", functools.partial(cuda.render, device="cpu"))
+    monkeypatch.setattr(trainer, "engine_device", lambda name: torch.device("cpu"))
+
+
+@needs_warp
+def test_a_step_by_the_cuda_engine_s_kernels_has_the_reference_s_loss_and_gradients(
+    subject,
+    warp_on_the_cpu,
+):
+    losses, gradients = {}, {}
+    for engine in ("reference", "cuda"):
+        run = trainer.prepare(subject, settings(engine))
+        with torch.no_grad():  # Not round, or turning them would change nothing but rounding errors.
+            for part in (run.portrait.face, run.portrait.oral, run.portrait.torso):
+                part.log_scales[:, 0] += 0.5
+        loss = trainer.step_loss(run, int(run.data.frames[2]), True)
+        loss.backward()
+        losses[engine] = loss.item()
+        gradients[engine] = {n: p.grad for n, p in run.portrait.named_parameters() if p.grad is not None}
+    assert losses["cuda"] == pytest.approx(losses["reference"], rel=1e-5)
+    assert set(gradients["cuda"]) == set(gradients["reference"])
+    for name, expected in gradients["reference"].items():
+        difference = (gradients["cuda"][name] - expected).norm()
+        assert difference <= 1e-3 * expected.norm() + 1e-9, name
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not cuda.is_available(), reason=f"no GPU for the cuda engine: {cuda.why_not()}")
+def test_training_resuming_and_drawing_work_on_the_gpu(subject, tmp_path):
+    run = trainer.prepare(subject, settings("cuda"))
+    assert {p.device.type for p in run.portrait.parameters()} == {"cuda"}
+    first = [run.loss for _ in trainer.steps(run)]
+    assert len(first) == 4
+    names, path = parameter_names(run.portrait), tmp_path / "checkpoint"
+    save_checkpoint(path, run.portrait, run.optimiser, names, {"settings": "these"})
+    again = trainer.prepare(subject, settings("cuda"))
+    load_checkpoint(path, again.portrait, again.optimiser, parameter_names(again.portrait), "these")
+    assert {v.device.type for state in again.optimiser.state.values() for v in state.values()} == {"cuda"}
+    on_gpu = again.portrait.eval().render(again.drive, 0, SIZE, engine="cuda")
+    again.portrait.save(tmp_path / "model")
+    opened = Portrait.open(tmp_path / "model")
+    drive = opened.drive(again.drive.curves.cpu().numpy(), again.drive.poses.cpu().numpy())
+    on_cpu = opened.render(drive, 0, SIZE, engine="reference")
+    torch.testing.assert_close(torch.from_numpy(on_gpu.alpha), torch.from_numpy(on_cpu.alpha), atol=1e-3, rtol=0)

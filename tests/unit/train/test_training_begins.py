@@ -1,0 +1,213 @@
+"""How a training begins: anew, where it stopped, with another round for a finished model; and what it says of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from backend.command.verbs import train as train_verb
+from backend.performance.curves import SPEECH_CURVES
+from backend.performance.learning import HEARD_FILE
+from backend.settings import Start
+from backend.train.resuming import Trained, Way
+from backend.train.trainer import prepare, settings_key, steps, train
+from shared import layout
+from shared.errors import Cancelled, InputError
+from shared.jobs import Reporter
+from shared.training import Length, TrainingState, read_training
+from tests.support.synthetic_subject import FRAMES, TINY
+
+SHORT = replace(TINY, steps=10)
+
+
+@pytest.fixture(autouse=True)
+def no_speech(monkeypatch):
+    """The speech model has tests of its own; half a second of a tone would teach it nothing."""
+
+    def hear_nothing(subject, folder, *arguments) -> None:
+        np.save(folder / HEARD_FILE, np.full((FRAMES, len(SPEECH_CURVES)), np.nan, np.float32))
+
+    monkeypatch.setattr("backend.train.trainer.learn_speech", hear_nothing)
+
+
+def _train(subject, start: Start, **changes) -> Trained:
+    return train(subject, replace(SHORT, start=start, **changes), Reporter())
+
+
+def _stop_after(subject, limit: int, start: Start = Start.ANEW, **changes) -> None:
+    """Train, and cancel when `limit` steps of the training are done."""
+    done: list[int] = []
+    report = Reporter(
+        lambda progress: done.append(progress.step) if progress.phase == "train" else None,
+        lambda: bool(done) and done[-1] >= limit - 1,  # asked when the step is done, before it is told
+        min_interval_s=0.0,
+    )
+    with pytest.raises(Cancelled):
+        train(subject, replace(SHORT, start=start, **changes), report)
+
+
+def _checkpoint(subject):
+    return layout.model_folder(subject.root, "m2dao") / layout.CHECKPOINT_FILE
+
+
+def _state(subject) -> TrainingState:
+    state = read_training(_checkpoint(subject))
+    assert state is not None
+    return state
+
+
+def _weights(subject) -> dict[str, torch.Tensor]:
+    return load_file(layout.model_folder(subject.root, "m2dao") / layout.MODEL_WEIGHTS_FILE)
+
+
+def _same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_training_says_what_it_did_and_leaves_a_finished_checkpoint(subject):
+    done = _train(subject, Start.ANEW)
+    assert (done.way, done.steps, done.new_steps) == (Way.ANEW, 10, 10)
+    assert done.sentence().startswith("The head is trained: model m2dao, 10 steps, ")
+    state = _state(subject)
+    assert (state.recipe, state.preset, state.rounds, state.step) == ("m2dao", "draft", (Length(10),), 10)
+    assert state.is_finished
+
+
+@pytest.mark.parametrize("start", [Start.RESUME, Start.AUTO])
+def test_a_finished_model_is_left_as_it_is_and_says_so(subject, start):
+    _train(subject, Start.ANEW)
+    before = _checkpoint(subject).read_bytes()
+    done = _train(subject, start)
+    assert (done.way, done.steps, done.new_steps) == (Way.NOTHING, 10, 0)
+    assert "is finished already (10 steps" in done.sentence() and "nothing was trained" in done.sentence()
+    assert _checkpoint(subject).read_bytes() == before
+
+
+def test_an_interrupted_training_goes_on_from_where_it_stopped_to_the_same_weights(subject):
+    _train(subject, Start.ANEW)
+    whole = _weights(subject)
+    _stop_after(subject, 4)
+    assert (_state(subject).step, _state(subject).progress) == (4, pytest.approx(0.4))
+    assert _same(_weights(subject), whole), "the finished model stays in use until the new one is whole"
+    done = _train(subject, Start.AUTO)
+    assert (done.way, done.steps, done.new_steps) == (Way.GO_ON, 10, 6)
+    assert done.sentence().startswith("The training went on from 40% and is done: model m2dao, 10 steps")
+    assert _same(_weights(subject), whole)
+
+
+def test_more_trains_a_finished_model_for_another_round(subject):
+    _train(subject, Start.ANEW)
+    before = _weights(subject)
+    done = _train(subject, Start.MORE, steps=6)
+    assert (done.way, done.steps, done.new_steps) == (Way.MORE, 16, 6)
+    assert done.sentence().startswith("The model m2dao was trained on, by 6 steps: now 16 steps")
+    assert _state(subject).rounds == (Length(10), Length(6))
+    assert _state(subject).is_finished
+    assert not _same(_weights(subject), before)
+    config = json.loads((_checkpoint(subject).parent / layout.MODEL_CONFIG_FILE).read_text())
+    assert config["training"]["steps"] == 16
+    assert config["training"]["rounds"] == [{"steps": 10, "minutes": None}, {"steps": 6, "minutes": None}]
+
+
+def test_a_further_round_moves_the_fields_again_and_has_no_still_start(subject):
+    run = prepare(subject, replace(SHORT, static_share=0.5, joint_share=0.5))
+    for _ in steps(run):
+        pass
+    assert run.portrait.facial_field is not None
+    fields = dict(run.portrait.facial_field.named_parameters())
+    still = {name: value.clone() for name, value in fields.items()}
+    run.settings = replace(run.settings, joint_share=0.0)
+    run.begin_round(Length(4))
+    assert (run.progress, run.round_step, run.step) == (0.0, 0, 10)
+    list(steps(run))
+    assert run.step == 14
+    moved = [
+        name for name, value in run.portrait.facial_field.named_parameters() if not torch.equal(value, still[name])
+    ]
+    assert moved
+
+
+def test_an_interrupted_further_round_is_gone_on_with_in_its_own_length(subject):
+    _train(subject, Start.ANEW)
+    _stop_after(subject, 3, Start.MORE, steps=6)
+    assert (_state(subject).step, _state(subject).progress) == (13, pytest.approx(0.5))
+    done = _train(subject, Start.AUTO)
+    assert (done.way, done.steps, done.new_steps) == (Way.GO_ON, 16, 3)
+    assert _train(subject, Start.AUTO).way is Way.NOTHING, "more time is no other model"
+
+
+def test_more_for_a_job_that_was_killed_before_its_end_adds_no_second_round(subject):
+    _train(subject, Start.ANEW)
+    _stop_after(subject, 3, Start.MORE, steps=6)
+    assert _train(subject, Start.MORE, steps=6).steps == 16
+
+
+def test_a_training_goes_on_in_no_other_length_than_it_began(subject):
+    _stop_after(subject, 4)
+    with pytest.raises(InputError, match="stopped at 40% of 10 steps: 3 min cannot go on with it. Resume"):
+        _train(subject, Start.RESUME, minutes=3.0)
+    assert _state(subject).step == 4
+
+
+@pytest.mark.parametrize("changes", [{"seed": 1}, {"steps": 5}, {"preset": "standard"}])
+def test_other_settings_begin_anew_by_themselves(subject, changes):
+    _train(subject, Start.ANEW)
+    done = _train(subject, Start.AUTO, **changes)
+    assert done.way is Way.ANEW
+    assert done.steps == changes.get("steps", 10)
+
+
+@pytest.mark.parametrize("start", [Start.RESUME, Start.MORE])
+def test_there_must_be_a_checkpoint_of_the_same_settings_to_go_on_from(subject, start):
+    with pytest.raises(InputError, match="There is no checkpoint .* Train anew"):
+        _train(subject, start)
+    _train(subject, Start.ANEW)
+    with pytest.raises(InputError, match="other settings or other footage. Train anew"):
+        _train(subject, start, seed=1)
+
+
+def test_a_checkpoint_that_is_cut_short_says_nothing(subject):
+    _train(subject, Start.ANEW)
+    path = _checkpoint(subject)
+    assert read_training(path.with_name("none")) is None
+    data = path.read_bytes()
+    for damaged in (data[:-1], data[:20], b"", b"\xff" * 64, b"\x02" + bytes(7) + b"[]"):
+        path.write_bytes(damaged)
+        assert read_training(path) is None
+    assert _train(subject, Start.AUTO).way is Way.ANEW
+
+
+def test_the_length_is_no_part_of_what_rounds_share_but_the_holdout_is(subject):
+    key = settings_key(subject, SHORT)
+    assert settings_key(subject, replace(SHORT, steps=99, minutes=2.0, start=Start.MORE, threads=2)) == key
+    assert settings_key(subject, replace(SHORT, holdout=11)) != key
+
+
+@pytest.mark.parametrize(
+    ("arguments", "start"),
+    [
+        ({}, Start.ANEW),
+        ({"resume": False, "more": False}, Start.ANEW),
+        ({"resume": True}, Start.RESUME),
+        ({"resume": "auto"}, Start.AUTO),
+        ({"more": True}, Start.MORE),
+        ({"more": True, "resume": "auto"}, Start.MORE),
+    ],
+)
+def test_the_verb_begins_as_it_is_told_and_returns_what_was_done(subject, monkeypatch, arguments, start):
+    asked = []
+
+    def pretend(subject, settings, report):
+        asked.append(settings.start)
+        return Trained(layout.model_folder(subject.root, "m2dao"), Way.MORE, 900, 2.5, new_steps=300)
+
+    monkeypatch.setattr("backend.train.trainer.train", pretend)
+    result = train_verb({"subject": str(subject.root), **arguments}, Reporter())
+    assert asked == [start]
+    assert (result["model"], result["did"], result["steps"], result["minutes"]) == ("m2dao", "more", 900, 2.5)
+    assert result["message"] == "The model m2dao was trained on, by 300 steps: now 900 steps, 2.5 min."
