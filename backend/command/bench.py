@@ -17,10 +17,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backend.deliver.pipeline import Painter, in_order, workforce
+from backend.deliver.pipeline import Painter, workforce
 from backend.deliver.store import frame_store
 from backend.media.audio_features import log_mel
 from backend.media.encode import MovieWriter
+from backend.parallel import in_order
 from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES
 from backend.performance.speech import SpeechModel
 from backend.portrait.gaussians import FACE, ORAL, TORSO, GaussianSet, Seeds
@@ -174,7 +175,7 @@ def _render_entries(engine: str, threads: int, gaussians: int, size: int, second
         drive = portrait.drive(curves, _nodding_poses(frames), float(LINE_FPS))
         with Painter(portrait, drive, size, engine, staff.threads) as painter:
             numbers = range(1, frames + 1)
-            for _, result in in_order(numbers, lambda n: finish(n, painter.draw(n)), staff.frames):
+            for result in in_order(lambda n: finish(n, painter.draw(n)), numbers, staff.frames):
                 yield result
 
     def in_memory() -> None:

@@ -18,6 +18,7 @@ from backend import settings as s
 from backend.subject.subject import Subject
 from shared import layout
 from shared.errors import InputError
+from shared.files import make_writable
 from shared.jobs import Reporter
 
 Verb = Callable[[dict[str, Any], Reporter], dict[str, Any]]
@@ -120,7 +121,7 @@ def run(arguments: dict, report: Reporter) -> dict:
     _check_engine(arguments)
     if not audio.is_file():
         raise InputError(f"There is no sound file {audio}.", "Check the path.")
-    make_folder(out)
+    make_writable(out)
     shared_options = {key: value for key, value in arguments.items() if key not in ("footage", "audio", "out")}
     timings: dict[str, float] = {}
 
@@ -169,17 +170,6 @@ def doctor(arguments: dict, report: Reporter) -> dict:
 
     report.phase("looking around")
     return run_doctor(arguments.get("models_dir"))
-
-
-def make_folder(folder: Path) -> None:
-    """Create a folder to write to. Raises InputError when that is not allowed."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".talker-write-test"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise InputError(f"The folder {folder} cannot be written to ({error.strerror}).", "Choose another.") from error
 
 
 VERBS: dict[str, Verb] = {

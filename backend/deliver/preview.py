@@ -12,8 +12,8 @@ import av
 import numpy as np
 
 from backend.deliver.keys import digest
-from backend.deliver.provenance import file_sha256
 from backend.media.encode import GROUP_FRAMES, CodedMovie, MovieWriter
+from shared.files import file_sha256
 from shared.timing import fps_text
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import platform
 from collections.abc import Mapping
 from importlib import metadata
@@ -12,12 +10,6 @@ from pathlib import Path
 STATEMENT = "Synthetic media: a computer-generated talking head; the person shown did not say this."
 """Stands in every manifest, EXR header and movie."""
 _PACKAGES = ("torch", "numpy", "mediapipe", "librosa", "av", "OpenEXR", "opencv-python")
-
-
-def file_sha256(path: str | os.PathLike) -> str:
-    """Hash of a file's bytes."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def versions() -> dict[str, str]:

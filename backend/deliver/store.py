@@ -90,7 +90,8 @@ class PngStore:
         return frames.straight_over_plate(rgba, self._plate)
 
     def read(self, number: int) -> np.ndarray:
-        return frames.straight_over_plate(png.read_rgba(self.path(number)), self._plate)
+        stored = png.read_png(self.path(number), 4, "Delete it and render again.")
+        return frames.straight_over_plate(stored, self._plate)
 
 
 class MovieOnly:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from backend.deliver.store import FrameStore
 from backend.performance.speech import Voice
 from shared import layout
 from shared.errors import InputError
+from shared.files import PARTIAL, explaining, make_writable, write_json
 
 _OURS = re.compile(r"^head\.(\d{6})\.(?:exr|png)$")
 _DELETE_IT = "Choose another folder, or delete it."
@@ -68,17 +68,10 @@ class TakeFolder:
 
     def claim(self) -> None:
         """Make the folder, and rid it of what a killed run left half-written. Raises InputError if that cannot be."""
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            for leftover in self.path.glob("*.partial"):
+        make_writable(self.path)
+        with explaining(self.path):
+            for leftover in self.path.glob(f"*{PARTIAL}"):
                 leftover.unlink()
-            probe = self.path / ".writable.partial"
-            probe.touch()
-            probe.unlink()
-        except OSError as error:
-            raise InputError(
-                f"The folder {self.path} cannot be written to ({error.strerror}).", "Choose another."
-            ) from error
 
     def remove_stale(self, store: FrameStore, keys: Mapping[int, str]) -> set[int]:
         """Remove frame files that are not what would be drawn now; returns the numbers of those that stay.
@@ -138,7 +131,4 @@ class TakeFolder:
         return values
 
     def _write_json(self, name: str, values: dict) -> None:
-        path = self.path / name
-        temporary = path.with_name(path.name + ".partial")
-        temporary.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
+        write_json(self.path / name, values)

@@ -12,6 +12,7 @@ import torch
 from backend.media.audio import SPEECH_RATE, resample
 from backend.parallel import single_threaded_torch
 from shared.errors import InputError
+from shared.files import replacing
 
 MELS = 80
 """Mel bands."""
@@ -63,10 +64,8 @@ class AudioFeatures:
 
     def save(self, path: str | os.PathLike) -> None:
         """Write as .npz without pickles, through a temporary name."""
-        path = Path(path)
-        temporary = path.with_suffix(".partial.npz")
-        np.savez(temporary, log_mel=self.log_mel, rate_hz=self.rate_hz, start_s=self.start_s)
-        os.replace(temporary, path)
+        with replacing(Path(path)) as temporary, open(temporary, "wb") as file:
+            np.savez(file, log_mel=self.log_mel, rate_hz=self.rate_hz, start_s=self.start_s)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> AudioFeatures:

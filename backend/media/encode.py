@@ -16,6 +16,7 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from backend.media.audio import fit_length, resample
 from shared.errors import InputError
+from shared.files import publish, temporary_beside
 from shared.timing import samples_for_frames
 
 MOVIE_SOUND_RATE = 48000
@@ -52,7 +53,7 @@ class MovieWriter:
         Raises InputError when the file cannot be made.
         """
         self._path = Path(path)
-        self._temporary = self._path.with_name(self._path.name + ".partial")
+        self._temporary = temporary_beside(self._path)
         self._fps, self._size = Fraction(fps), (height, width)
         self._frames = self._packets = self._group_start = 0
         self._sound_position = 0
@@ -121,7 +122,7 @@ class MovieWriter:
                 self._end_group()
                 self._encode_sound(None)
                 self._close()
-                os.replace(self._temporary, self._path)
+                publish(self._temporary, self._path, durable=False)
         finally:
             if self._temporary.exists():
                 self._container.close()

@@ -16,6 +16,7 @@ import numpy as np
 
 from backend.subject.track import Track
 from shared.errors import InputError
+from shared.files import write_text
 from shared.timing import fps_text, parse_fps
 
 SPEECH_CURVES: tuple[str, ...] = (
@@ -167,11 +168,8 @@ class Performance:
 
     def save(self, path: str | os.PathLike) -> None:
         """Write performance.json, through a temporary name."""
-        path = Path(path)
         curves = {name: [round(float(v), _DECIMALS) for v in values] for name, values in self.curves.items()}
-        temporary = path.with_name(path.name + ".partial")
-        temporary.write_text(json.dumps({"fps": fps_text(self.fps), "curves": curves}) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
+        write_text(Path(path), json.dumps({"fps": fps_text(self.fps), "curves": curves}) + "\n")
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Performance:

@@ -15,22 +15,25 @@ from backend.face.mesh import load_canonical_face
 from backend.media.audio import extract_audio, fit_length, load_audio, resample, save_wav
 from backend.media.audio_features import log_mel
 from backend.media.decode import VideoInfo, probe
+from backend.media.png import write_png
 from backend.parallel import single_threaded_opencv
 from backend.performance import curves
 from backend.performance.poses import most_usual
 from backend.preprocess import background, quality, regions, sync
 from backend.preprocess.body import track_body
 from backend.preprocess.camera import solve_camera
-from backend.preprocess.capture import Capture, StoredPictures, read_png, scan_faces, store_frames, write_png
+from backend.preprocess.capture import Capture, scan_faces, store_frames
 from backend.preprocess.crop import head_and_shoulders, stored_size
 from backend.preprocess.speaker import FacePath
-from backend.preprocess.working_folder import INTERMEDIATE_FOLDER, WorkingFolder, file_hash, stage_key, writing_errors
+from backend.preprocess.working_folder import INTERMEDIATE_FOLDER, WorkingFolder, stage_key
 from backend.settings import PRESETS, PreprocessSettings
+from backend.subject.pictures import PictureFolder, read_picture
 from backend.subject.subject import Subject, SubjectInfo
 from backend.subject.track import Track
 from shared import layout
 from shared.camera import Crop
 from shared.errors import InputError
+from shared.files import explaining, file_sha256
 from shared.jobs import Reporter
 from shared.timing import fps_text, samples_for_frames
 
@@ -101,9 +104,9 @@ def preprocess(footage: Path, subject_dir: Path, settings: PreprocessSettings, r
         raise InputError(f"There is no sound file {sound}.", "Check the path.")
     if sound is None and not info.has_audio:
         raise _no_sound(footage)
-    folder = WorkingFolder(subject_dir, file_hash(footage))
+    folder = WorkingFolder(subject_dir, file_sha256(footage))
     run = _Run(footage, settings, report, folder, info)
-    with writing_errors(subject_dir), single_threaded_opencv():
+    with explaining(subject_dir), single_threaded_opencv():
         _audio_stage(run, sound)
         speaker = _face_stage(run)
         capture = _frames_stage(run, speaker)
@@ -137,7 +140,7 @@ def _no_sound(footage: Path) -> InputError:
 
 def _audio_stage(run: _Run, sound: Path | None) -> None:
     """Mono speech at 16 kHz on the picture's clock; done first, since a clip without sound should fail at once."""
-    key = run.key("audio", run.folder.stages["source"], file_hash(sound) if sound else "")
+    key = run.key("audio", run.folder.stages["source"], file_sha256(sound) if sound else "")
     if run.folder.is_done("audio", key):
         return
     run.report.phase("audio")
@@ -262,8 +265,8 @@ def _camera_stage(run: _Run, capture: Capture) -> None:
         run.folder.finish("camera", key)
 
 
-def _stored_frames(run: _Run, capture: Capture) -> StoredPictures:
-    return StoredPictures(run.folder.path / layout.FRAMES_FOLDER, len(capture.found))
+def _stored_frames(run: _Run, capture: Capture) -> PictureFolder:
+    return PictureFolder(run.folder.path / layout.FRAMES_FOLDER, len(capture.found), 3)
 
 
 def _background_and_regions_stages(run: _Run, capture: Capture) -> None:
@@ -280,17 +283,17 @@ def _background_and_regions_stages(run: _Run, capture: Capture) -> None:
         sampled = [frames[t] for t in chosen]
         maps = segment(sampled, capture.landmarks[chosen])
         alphas = [np.minimum(one.astype(np.uint16).sum(-1), 255).astype(np.uint8) for one in maps]
-        write_png(plate_path, background.estimate_plate(sampled, alphas))
+        write_png(plate_path, background.estimate_plate(sampled, alphas), fast=True)
         run.folder.finish("background", key)
     key = run.key("regions", run.keys["background"])
     if not run.folder.is_done("regions", key):
         run.folder.begin("regions", [layout.REGIONS_FOLDER])
         folder = run.folder.path / layout.REGIONS_FOLDER
         folder.mkdir()
-        plate = read_png(plate_path)
+        plate = read_picture(plate_path, None, 3)
         maps = segment(frames, capture.landmarks, background=plate)
         for index, region in enumerate(maps):
-            write_png(folder / layout.frame_name(index + 1), region)
+            write_png(folder / layout.frame_name(index + 1), region, fast=True)
         run.folder.finish("regions", key)
 
 
@@ -302,7 +305,7 @@ def _body_stage(run: _Run, capture: Capture) -> Track:
     if not run.folder.is_done("body", key):
         run.folder.begin("body", [])
         reference = most_usual(track.camera_from_head)
-        regions_of = StoredPictures(run.folder.path / layout.REGIONS_FOLDER, len(capture.found))
+        regions_of = PictureFolder(run.folder.path / layout.REGIONS_FOLDER, len(capture.found), 4)
         torso = regions_of[reference][..., layout.REGION_NAMES.index("torso")]
         cm_per_px = float(track.camera_from_head[reference, 2, 3]) / track.focal_px
         track.body = track_body(_stored_frames(run, capture), reference, torso, cm_per_px, run.report)
@@ -377,10 +380,9 @@ def _quality_stage(run: _Run, capture: Capture, track: Track, offset_s: float, c
         quality=report,
     )
     subject = Subject(run.folder.path, info)
-    maps = StoredPictures(run.folder.path / layout.REGIONS_FOLDER, count)
+    maps = PictureFolder(run.folder.path / layout.REGIONS_FOLDER, count, 4)
     sheet = quality.contact_sheet(track, frames, maps, load_canonical_face(run.settings.models_dir))
     sheet_path = run.folder.path / layout.CONTACT_SHEET_FILE
-    sheet_path.unlink(missing_ok=True)
     write_png(sheet_path, sheet)
     subject.save_info()
     return info

@@ -2,56 +2,25 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from backend.subject.subject import Subject
 from shared import layout
 from shared.errors import InputError
+from shared.files import PARTIAL, explaining, write_json
 
-PARTIAL_SUFFIX = ".partial"
 REPLACED_SUFFIX = ".replaced"
 STAGES_FILE = "stages.json"
 INTERMEDIATE_FOLDER = "cache/preprocess"
-HASH_BLOCK = 1 << 20
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal. Raises InputError if it cannot be read."""
-    digest = hashlib.sha256()
-    try:
-        with open(path, "rb") as file:
-            while block := file.read(HASH_BLOCK):
-                digest.update(block)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}).", "Check the path and its permissions.") from error
-    return digest.hexdigest()
 
 
 def stage_key(*inputs: object) -> str:
     """Content hash of a stage's inputs (anything whose text says what it is)."""
     return hashlib.sha256(json.dumps([str(value) for value in inputs]).encode()).hexdigest()
-
-
-@contextmanager
-def writing_errors(folder: Path) -> Iterator[None]:
-    """Turns a full disk or a folder that cannot be written into an InputError that says so."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise InputError(
-                f"The disk of {folder} is full.", "Make room and run it again: it goes on from here."
-            ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOENT, errno.EEXIST):
-            raise InputError(f"{folder} cannot be written ({error.strerror}).", "Give another folder.") from error
-        raise
 
 
 class WorkingFolder:
@@ -63,9 +32,9 @@ class WorkingFolder:
 
     def __init__(self, target: Path, source_sha256: str) -> None:
         self.target = target
-        self.path = target.with_name(target.name + PARTIAL_SUFFIX)
+        self.path = target.with_name(target.name + PARTIAL)
         self._check_target(source_sha256)
-        with writing_errors(self.path):
+        with explaining(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             if not (self.path / STAGES_FILE).is_file():
                 self._start(source_sha256)
@@ -118,9 +87,7 @@ class WorkingFolder:
             return {}
 
     def _write_stages(self, stages: dict[str, str]) -> None:
-        temporary = self.path / (STAGES_FILE + PARTIAL_SUFFIX)
-        temporary.write_text(json.dumps(stages, indent=2), encoding="utf-8")
-        os.replace(temporary, self.path / STAGES_FILE)
+        write_json(self.path / STAGES_FILE, stages)
 
     def is_done(self, stage: str, key: str) -> bool:
         return self.stages.get(stage) == key

@@ -23,7 +23,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from shared.errors import EXIT_CALLER, EXIT_CANCELLED, EXIT_DONE, EXIT_FAULT, Cancelled, TalkerError
+from shared.errors import EXIT_CANCELLED, EXIT_DONE, EXIT_FAULT, Cancelled, TalkerError
+from shared.files import explained
 from shared.jobs import Progress, Reporter
 from shared.locking import FileLock
 
@@ -120,8 +121,9 @@ def run(channel: _Channel, verbs: str, lock: Path) -> int:
         return error.exit_status
     except OSError as error:
         traceback.print_exc()
-        channel.send("error", **explain_os_error(error), status=EXIT_CALLER)
-        return EXIT_CALLER
+        in_words = explained(error)
+        channel.send("error", what=in_words.what, do=in_words.do, status=in_words.exit_status)
+        return in_words.exit_status
     except BaseException as error:
         traceback.print_exc()
         channel.send("error", what=f"{type(error).__name__}: {error}".strip(), do="", status=EXIT_FAULT)
@@ -136,15 +138,6 @@ def find_verb(verbs: str, name: str) -> Callable[[dict, Reporter], dict]:
     if name not in mapping:
         raise TalkerError(f"There is no verb {name!r}.", f"Use one of: {', '.join(sorted(mapping))}.")
     return mapping[name]
-
-
-def explain_os_error(error: OSError) -> dict[str, str]:
-    """`what` and `do` for trouble with files, disks and networks that no room has explained better."""
-    name = f" {error.filename}" if error.filename else ""
-    return {
-        "what": f"The system says about{name or ' a file'}: {error.strerror or error}.",
-        "do": "Check that the folder exists, can be written and has space, then try again.",
-    }
 
 
 def _listen(lines: Iterator[dict], cancelled: threading.Event) -> None:

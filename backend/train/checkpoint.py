@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import torch
@@ -12,6 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from shared.errors import InputError
+from shared.files import replacing
 
 STATE_KEYS = ("exp_avg", "exp_avg_sq", "step")
 
@@ -27,9 +27,8 @@ def save_checkpoint(
     for parameter, moments in optimizer.state.items():
         for key in STATE_KEYS:
             tensors[f"adam/{names[parameter]}/{key}"] = moments[key].clone()
-    temporary = path.with_suffix(".partial")
-    save_file(tensors, temporary, metadata={"state": json.dumps(state)})
-    os.replace(temporary, path)
+    with replacing(path) as temporary:
+        save_file(tensors, temporary, metadata={"state": json.dumps(state)})
 
 
 def load_checkpoint(

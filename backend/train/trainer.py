@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 
-from backend.performance.learning import has_learned_speech, learn_speech, load_heard
+from backend.media.png import write_png
+from backend.performance.learning import learn_speech, load_heard
 from backend.portrait.portrait import Drive, Portrait
+from backend.portrait.saving import save_portrait
 from backend.raster.rasterize import engine_device
 from backend.settings import SpeechSettings, TrainSettings
 from backend.subject.subject import Subject
@@ -28,14 +29,12 @@ from backend.train.optimiser import freeze_all_but, make_optimiser, parameter_na
 from backend.train.resuming import Trained, Way, choose, length_of
 from backend.train.sampling import FrameSampler
 from backend.train.stages import Position, plan
-from shared import layout
 from shared.errors import Cancelled
 from shared.jobs import Reporter
 from shared.training import Length, TrainingState, read_training
 
 log = logging.getLogger(__name__)
 
-PREVIEW_FILE = "preview.png"
 MATTE_EVERY = 4
 """Mattes are drawn and compared every so many steps: they cost four raster channels and change slowly."""
 RUN_ONLY = ("start", "checkpoint_s", "preview_s", "threads", "engine")
@@ -124,13 +123,13 @@ def train(subject: Subject, settings: TrainSettings, report: Reporter, models_di
     InputError where the subject or the checkpoint do not serve, Cancelled when the user asked to stop.
     """
     torch.set_num_threads(settings.threads or torch.get_num_threads())
-    folder = layout.model_folder(subject.root, settings.model or settings.portrait.recipe)
-    checkpoint, key = folder / layout.CHECKPOINT_FILE, settings_key(subject, settings)
+    model = subject.model(settings.model or settings.portrait.recipe)
+    checkpoint, key = model.checkpoint_file, settings_key(subject, settings)
     before = read_training(checkpoint)
     way = choose(before, settings, key)
     if before is not None and way is Way.NOTHING:
-        return Trained(folder, way, before.step, before.elapsed_s / 60.0)
-    folder.mkdir(parents=True, exist_ok=True)
+        return Trained(model.path, way, before.step, before.elapsed_s / 60.0)
+    model.make()
     report.phase("prepare")
     run = prepare(subject, settings, models_dir)
     names = parameter_names(run.portrait)
@@ -139,10 +138,10 @@ def train(subject: Subject, settings: TrainSettings, report: Reporter, models_di
     if way is Way.MORE:
         run.begin_round(length_of(settings))
     began_at, from_progress = run.step, run.progress
-    if way is Way.ANEW or not has_learned_speech(folder):
-        learn_speech(subject, folder, run.data.count, report, SpeechSettings(seed=settings.seed))
+    if way is Way.ANEW or not model.has_speech:
+        learn_speech(subject, model, run.data.count, report, SpeechSettings(seed=settings.seed))
     if not run.portrait.needs_audio:
-        run.hearing = Hearing(load_heard(folder), settings.heard_share, settings.seed)
+        run.hearing = Hearing(load_heard(model), settings.heard_share, settings.seed)
 
     def keep() -> None:
         save_checkpoint(checkpoint, run.portrait, run.optimiser, names, run.state(key))
@@ -160,7 +159,7 @@ def train(subject: Subject, settings: TrainSettings, report: Reporter, models_di
             now = time.monotonic()
             preview = None
             if now - shown > settings.preview_s:
-                shown, preview = now, str(write_preview(run, folder / PREVIEW_FILE))
+                shown, preview = now, str(write_preview(run, model.preview_file))
             if now - kept > settings.checkpoint_s:
                 kept = now
                 keep()
@@ -170,13 +169,13 @@ def train(subject: Subject, settings: TrainSettings, report: Reporter, models_di
     except Cancelled:
         keep()
         raise
-    write_preview(run, folder / PREVIEW_FILE)
-    run.portrait.eval().save(folder)
-    _record(run, folder)
+    write_preview(run, model.preview_file)
+    save_portrait(run.portrait.eval(), model)
+    model.update_config({"training": _record(run)})
     keep()  # last: a checkpoint that says that all is done stands beside a model that is whole
     log.info("trained %d steps in %.0f s, loss %.4f", run.step, run.elapsed_s, run.loss)
     replaced = way is Way.ANEW and before is not None
-    return Trained(folder, way, run.step, run.elapsed_s / 60.0, from_progress, run.step - began_at, replaced)
+    return Trained(model.path, way, run.step, run.elapsed_s / 60.0, from_progress, run.step - began_at, replaced)
 
 
 def prepare(subject: Subject, settings: TrainSettings, models_dir: str | None = None) -> Run:
@@ -246,7 +245,7 @@ def write_preview(run: Run, path: Path) -> Path:
         picture = composite(drawn, sample, run.data.plate, run.portrait.has_torso)
     run.portrait.train()
     both = torch.cat((sample.rgb, picture.clamp(0, 1)), dim=1).cpu().numpy()
-    cv2.imwrite(str(path), (both[..., ::-1] * 255 + 0.5).astype(np.uint8))
+    write_png(path, (both * 255 + 0.5).astype(np.uint8))
     return path
 
 
@@ -257,11 +256,9 @@ def settings_key(subject: Subject, settings: TrainSettings) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
-def _record(run: Run, folder: Path) -> None:
-    """Add to config.json how the model came about."""
-    path = folder / layout.MODEL_CONFIG_FILE
-    config = json.loads(path.read_text(encoding="utf-8"))
-    config["training"] = {
+def _record(run: Run) -> dict:
+    """What config.json says of how the model came about."""
+    return {
         "recipe": run.settings.portrait.recipe,
         "preset": run.settings.preset,
         "settings": asdict(run.settings),
@@ -272,4 +269,3 @@ def _record(run: Run, folder: Path) -> None:
         "frames": len(run.data.pictures),
         "loss": run.loss,
     }
-    path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")

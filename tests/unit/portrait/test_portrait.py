@@ -20,6 +20,7 @@ from backend.portrait.rotations import (
     quaternion_multiply,
     rotation_from_vector,
 )
+from backend.portrait.saving import open_portrait, save_portrait
 from backend.portrait.seeding import head_to_pixels, pixels_to_head, sample_mesh
 from backend.settings import PortraitSettings, replace
 from backend.train.data import TrainingData
@@ -204,8 +205,8 @@ def test_gradients_reach_every_parameter_group_once_fields_have_left_zero(portra
 def test_a_saved_portrait_draws_the_same_frame_when_opened(portrait, subject):
     drive = true_drive(portrait, TrainingData(subject, SIZE, 0))
     before = portrait.eval().render(drive, 0, SIZE, engine="reference")
-    portrait.save(subject.root / "models" / "m")
-    after = Portrait.load(subject.root, "m").render(drive, 0, SIZE, engine="reference")
+    save_portrait(portrait, subject.model("m"))
+    after = open_portrait(subject.model("m")).render(drive, 0, SIZE, engine="reference")
     assert np.array_equal(before.rgb, after.rgb)
 
 
@@ -214,9 +215,9 @@ def test_a_damaged_model_is_an_input_error(portrait, subject):
     portrait.save(folder)
     (folder / "portrait.safetensors").write_bytes(b"cut")
     with pytest.raises(InputError, match="cannot be read"):
-        Portrait.load(subject.root, "m")
+        open_portrait(subject.model("m"))
     with pytest.raises(InputError, match="no trained model"):
-        Portrait.load(subject.root, "none")
+        open_portrait(subject.model("none"))
 
 
 def test_the_baseline_needs_audio_windows_and_draws_no_torso(subject):

@@ -10,7 +10,7 @@ from backend.deliver.line import plan_line
 from backend.media.audio import save_wav
 from backend.performance.poses import plan_replay, resample_values
 from backend.portrait.gaussians import GaussianSet
-from backend.portrait.portrait import Portrait
+from backend.portrait.saving import open_portrait, save_portrait
 from backend.portrait.torso import TorsoMotion, fit_following
 from backend.preprocess.body import principal_curves, track_body, without_outliers
 from backend.settings import PortraitSettings, RenderSettings
@@ -144,8 +144,8 @@ def test_a_portrait_with_a_body_is_saved_and_opened_with_it(subject):
     with_body(subject)
     data = TrainingData(subject, SIZE, 0)
     portrait = start_portrait(data, SMALL, seed=0)
-    portrait.eval().save(subject.root / "models" / "m")
-    opened = Portrait.load(subject.root, "m")
+    save_portrait(portrait.eval(), subject.model("m"))
+    opened = open_portrait(subject.model("m"))
     track = data.track
     assert opened.sizes.body == 2
     assert torch.equal(

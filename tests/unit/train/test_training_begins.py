@@ -12,7 +12,6 @@ from safetensors.torch import load_file
 
 from backend.command.verbs import train as train_verb
 from backend.performance.curves import SPEECH_CURVES
-from backend.performance.learning import HEARD_FILE
 from backend.settings import Start
 from backend.train.resuming import Trained, Way
 from backend.train.trainer import prepare, settings_key, steps, train
@@ -30,7 +29,7 @@ def no_speech(monkeypatch):
     """The speech model has tests of its own; half a second of a tone would teach it nothing."""
 
     def hear_nothing(subject, folder, *arguments) -> None:
-        np.save(folder / HEARD_FILE, np.full((FRAMES, len(SPEECH_CURVES)), np.nan, np.float32))
+        np.save(folder.heard_file, np.full((FRAMES, len(SPEECH_CURVES)), np.nan, np.float32))
 
     monkeypatch.setattr("backend.train.trainer.learn_speech", hear_nothing)
 
