@@ -123,7 +123,7 @@ _WORDS: dict[int, tuple[str, str]] = {
     errno.ENOENT: ("There is no {}.", "Check the path."),
     errno.ENOTDIR: ("A part of the path {} is a file, not a folder.", "Check the path."),
     errno.EISDIR: ("{} is a folder, not a file.", "Check the path."),
-    errno.EEXIST: ("{} is there already.", "Delete it, or choose another place."),
+    errno.EEXIST: ("{} is there already, and is no folder.", "Delete it, or choose another place."),
     errno.ENOTEMPTY: ("{} holds other files.", "Empty it, or choose another place."),
     errno.ENAMETOOLONG: ("The name {} is too long for this disk.", "Choose a shorter one."),
     errno.EFBIG: ("{} grows too large for this disk.", "Choose another disk."),

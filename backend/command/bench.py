@@ -175,8 +175,7 @@ def _render_entries(engine: str, threads: int, gaussians: int, size: int, second
         drive = portrait.drive(curves, _nodding_poses(frames), float(LINE_FPS))
         with Painter(portrait, drive, size, engine, staff.threads) as painter:
             numbers = range(1, frames + 1)
-            for result in in_order(lambda n: finish(n, painter.draw(n)), numbers, staff.frames):
-                yield result
+            yield from in_order(lambda n: finish(n, painter.draw(n)), numbers, staff.frames)
 
     def in_memory() -> None:
         for _ in finished(lambda number, frame: frame):

@@ -16,10 +16,6 @@ from backend.portrait.portrait import PortraitFrame
 from shared import layout
 from shared.camera import CENTIMETRE_M
 
-VISIBLE_ALPHA = 1.0 / 255.0
-"""Pixels with less coverage have no depth."""
-MATTE_TOLERANCE = 2e-3
-"""Largest difference between the delivered mattes' sum and Combined.A: four roundings to half precision below one."""
 Buffers = tuple[np.ndarray, np.ndarray]
 """Memory of `stored_passes`, to be used again."""
 
@@ -32,7 +28,7 @@ def frame_passes(frame: PortraitFrame[np.ndarray], colour_name: str) -> dict[str
     are scaled to sum to alpha.
     """
     alpha = np.clip(np.asarray(frame.alpha, np.float32), 0.0, 1.0)
-    alpha = np.where(alpha < VISIBLE_ALPHA, 0.0, alpha).astype(np.float32)
+    alpha = np.where(alpha < layout.VISIBLE_ALPHA, 0.0, alpha).astype(np.float32)
     linear = colour.premultiplied_to_linear(np.asarray(frame.rgb, np.float32), alpha, colour_name)
     mattes = np.clip(np.asarray(frame.drawn_mattes, np.float32), 0.0, 1.0)
     total = mattes.sum(axis=2)

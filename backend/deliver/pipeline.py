@@ -1,8 +1,8 @@
 """The one way from a portrait to finished frames: several frames at a time, each from field to file in one thread.
 
 A frame passes through fields, rasteriser, conversion and compression without waiting for its neighbours, so all cores
-are busy whatever each step costs; `parallel.in_order` hands the results on in their order. `talker render` and `talker bench`
-both go this way.
+are busy whatever each step costs; `parallel.in_order` hands the results on in their order. `talker render` and
+`talker bench` both go this way.
 """
 
 from __future__ import annotations

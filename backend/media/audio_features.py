@@ -37,11 +37,6 @@ class AudioFeatures:
     start_s: float = 0.0
     """Time of the first vector, seconds."""
 
-    @property
-    def duration_s(self) -> float:
-        """Time from the first to the last vector, seconds."""
-        return (len(self.log_mel) - 1) / self.rate_hz
-
     def at(self, times_s: np.ndarray) -> np.ndarray:
         """Features at any times (seconds, any shape), linear between vectors, the end vectors held beyond the ends.
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from backend.kernels.depth import expect_depth
 from backend.kernels.threads import torch_aside
+from backend.media.audio_features import MELS
 from backend.portrait.audio_code import AudioCode
 from backend.portrait.canonical import CanonicalReads
 from backend.portrait.condition import CurveProjection
@@ -26,9 +27,7 @@ from shared import layout
 from shared.camera import Intrinsics
 
 EMPTY_DEPTH_CM = layout.DEPTH_EMPTY * 100.0
-VISIBLE_ALPHA = 1.0 / 255.0
 HEAD_MOTION_WIDTH = 6
-MEL_BANDS = 80
 
 
 class Portrait(nn.Module):
@@ -51,7 +50,7 @@ class Portrait(nn.Module):
         self.audio = None
         speech_width = sizes.speech_components
         if settings.drive == "audio":
-            self.audio = AudioCode(MEL_BANDS, settings.audio_taps, settings.audio_code)
+            self.audio = AudioCode(MELS, settings.audio_taps, settings.audio_code)
             speech_width = settings.audio_code
         outputs = 12 if settings.face_colour_moves else 9
         self.facial_field = make_field(
@@ -209,5 +208,5 @@ class Portrait(nn.Module):
             frame, _ = self(
                 drive, index, intrinsics or self.intrinsics(size), torso=torso, engine=engine, threads=threads
             )
-            depth = expect_depth(frame.alpha, frame.depth, VISIBLE_ALPHA, EMPTY_DEPTH_CM)
+            depth = expect_depth(frame.alpha, frame.depth, layout.VISIBLE_ALPHA, EMPTY_DEPTH_CM)
         return PortraitFrame(*(t.cpu().numpy() for t in (frame.rgb, frame.alpha, depth, frame.drawn_mattes)))

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 
 from backend.portrait.field import ModeField
-from backend.portrait.gaussians import GaussianSet
 from backend.portrait.planes import TriPlane
 from backend.portrait.rotations import quaternion_from_vector, quaternion_multiply, rotation_from_vector
 from backend.settings import PortraitSettings
@@ -88,27 +87,6 @@ class TorsoMotion(nn.Module):
     def drive(self, motion: Tensor) -> Tensor:
         """(D,) motion of head and body, whitened over the footage and limited."""
         return (motion @ self.whitening).clamp(-MOTION_LIMIT, MOTION_LIMIT)
-
-    def forward(
-        self,
-        gaussians: GaussianSet,
-        read: Tensor,
-        motion: Tensor,
-        rest_pose: Tensor,
-        rest_rotation: Tensor,
-        pose: Tensor,
-        head_rotation: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        """Means (N, 3) cm and rotations (N, 4) in the camera.
-
-        read: what the field reads at the Gaussians; motion (D,); the rest as `hang`.
-        """
-        drive = self.drive(motion)
-        rest = gaussians.means + self.field.pose(read, drive)
-        body = self.body(drive)
-        return self.hang(
-            gaussians.means, rest, gaussians.rotations, body, rest_pose, rest_rotation, pose, head_rotation
-        )
 
     def hang(
         self,

@@ -7,14 +7,12 @@ its coefficients are found on a small picture and applied to the full one (He & 
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
 
-from backend.model_files import find_model
+from backend.model_files import find_model, find_optional_model
 
 SELFIE_MODEL = "selfie_segmentation.tflite"
 MULTICLASS_MODEL = "selfie_multiclass_256x256.tflite"
@@ -57,7 +55,7 @@ class PersonSegmenter:
     def __init__(self, models_dir: str | None = None) -> None:
         from mediapipe.tasks.python import BaseOptions, vision
 
-        multiclass = _optional_model(MULTICLASS_MODEL, models_dir)
+        multiclass = find_optional_model(MULTICLASS_MODEL, models_dir)
         self.knows_hair = multiclass is not None
         path = multiclass or find_model(SELFIE_MODEL, models_dir)
         self._segmenter = vision.ImageSegmenter.create_from_options(
@@ -195,14 +193,6 @@ def _weigh_by_plate(
     same = np.exp(-np.square(difference / settings.plate_noise))
     doubt = 4.0 * confidence * (1.0 - confidence)
     return (confidence * (1.0 - doubt * same)).astype(np.float32)
-
-
-def _optional_model(name: str, models_dir: str | None) -> Path | None:
-    """A model file that is used where it lies and never fetched."""
-    for folder in (models_dir, os.environ.get("TALKER_MODELS_DIR")):
-        if folder and (Path(folder) / name).is_file():
-            return Path(folder) / name
-    return None
 
 
 def _box(values: np.ndarray, radius: int) -> np.ndarray:

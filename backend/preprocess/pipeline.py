@@ -12,7 +12,7 @@ import numpy as np
 
 from backend.disk import GB, folder_bytes, free_bytes, require_space
 from backend.face.mesh import load_canonical_face
-from backend.media.audio import extract_audio, fit_length, load_audio, resample, save_wav
+from backend.media.audio import SPEECH_RATE, extract_audio, fit_length, load_audio, resample, save_wav
 from backend.media.audio_features import log_mel
 from backend.media.decode import VideoInfo, probe
 from backend.media.png import write_png
@@ -39,7 +39,6 @@ from shared.timing import fps_text, samples_for_frames
 
 MIN_USABLE_S, FEW_USABLE_S = 2.5, 5.0
 """Seconds of frames with a face below which a clip is refused, and below which the user is warned."""
-SPEECH_RATE = 16000
 STORED_BYTES_PER_PIXEL = 1.3
 """Frame and region map together, as PNG; grainy footage takes half as much again."""
 PLATE_SAMPLES = 48

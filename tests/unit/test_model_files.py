@@ -114,21 +114,6 @@ def test_a_download_with_other_bytes_is_refused_and_nothing_is_kept(places, monk
     assert list((places / "cache" / "models").iterdir()) == []
 
 
-def test_a_file_is_taken_out_of_a_container_that_is_here(places, monkeypatch):
-    container = places / "mine" / "bundle.task"
-    container.parent.mkdir()
-    with zipfile.ZipFile(container, "w") as archive:
-        archive.writestr("inner.tflite", CONTENT)
-    known = {
-        "bundle.task": model_files.ModelFile(hashlib.sha256(container.read_bytes()).hexdigest(), "https://models.invalid/b"),
-        "small.tflite": model_files.ModelFile(
-            hashlib.sha256(CONTENT).hexdigest(), "https://models.invalid/s", inside=("bundle.task", "inner.tflite")
-        ),
-    }
-    monkeypatch.setattr(model_files, "MODEL_FILES", known)
-    assert model_files.find_model("small.tflite", places / "mine").read_bytes() == CONTENT
-
-
 def test_a_cache_that_cannot_be_made_is_the_caller_s_to_mend(places, monkeypatch):
     (places / "file").write_text("")
     monkeypatch.setenv("TALKER_CACHE_DIR", str(places / "file" / "cache"))
@@ -152,5 +137,5 @@ def test_every_model_file_has_an_address_and_a_second_source():
     for model in model_files.MODEL_FILES.values():
         assert len(model.sha256) == 64
         assert model.url.startswith("https://")
-        assert model.mirror is not None or model.inside is not None
+        assert model.mirror is not None
     assert set(model_files.REQUIRED_MODELS) <= set(model_files.MODEL_FILES)

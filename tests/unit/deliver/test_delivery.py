@@ -12,7 +12,7 @@ import soundfile
 
 from backend.deliver import render as rendering
 from backend.deliver.camera_file import read_poses, write_camera
-from backend.deliver.frames import MATTE_TOLERANCE, frame_passes
+from backend.deliver.frames import frame_passes
 from backend.deliver.line import frame_times, plan_line
 from backend.media.audio import load_audio, save_wav
 from backend.media.exr import read_layers
@@ -59,7 +59,8 @@ def test_passes_are_metres_linear_light_and_mattes_that_sum_to_alpha():
     assert alpha[0, 0] == 0.0 and 0.0 < alpha[16, 7] < 1.0
     assert np.allclose(passes["Combined"][16, 7, :3] / alpha[16, 7], [0.603827, 0.132868, 0.033105], atol=1e-4)
     halves = [passes[name].astype(np.float16).astype(np.float32) for name in ("Oral", "Face", "Hair", "Torso")]
-    assert np.abs(sum(halves) - alpha.astype(np.float16).astype(np.float32)).max() < MATTE_TOLERANCE
+    # Four mattes and alpha, each rounded to half precision.
+    assert np.abs(sum(halves) - alpha.astype(np.float16).astype(np.float32)).max() < 2e-3
 
 
 @pytest.mark.parametrize("fps", ["24000/1001", "25", "30", "60000/1001"])

@@ -9,9 +9,9 @@ from contextlib import closing
 import pytest
 import torch
 
-from backend.deliver import pipeline
-from backend.deliver.pipeline import Workforce, in_order, workforce
+from backend.deliver.pipeline import Workforce, workforce
 from backend.kernels import library, threads
+from backend.parallel import WAITING, in_order
 from shared.errors import Cancelled
 
 PATIENCE_S = 10.0
@@ -27,16 +27,16 @@ def test_results_come_in_order_however_long_each_takes():
             first_may_end.set()
         return number * number
 
-    assert list(in_order(range(20), work, workers=3)) == [(n, n * n) for n in range(20)]
+    assert list(in_order(work, range(20), workers=3)) == [n * n for n in range(20)]
 
 
 def test_no_more_frames_are_begun_than_may_wait():
     begun = []
-    results = in_order(range(100), begun.append, workers=2)
+    results = in_order(begun.append, range(100), workers=2)
     with closing(results):
         next(results)
         time.sleep(0.2)
-        assert len(begun) <= 2 + pipeline._WAITING + 1
+        assert len(begun) <= 2 + WAITING + 1
 
 
 def test_an_error_is_raised_while_earlier_frames_are_still_at_work_and_ends_the_rest():
@@ -53,11 +53,11 @@ def test_an_error_is_raised_while_earlier_frames_are_still_at_work_and_ends_the_
             raise OSError("the disk is full")
         return number
 
-    results = in_order(range(1000), work, workers=2)
+    results = in_order(work, range(1000), workers=2)
     with pytest.raises(OSError, match="full"):
         next(results)
-    assert len(begun) <= 2 + pipeline._WAITING
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("frame")]
+    assert len(begun) <= 2 + WAITING
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("in order")]
 
 
 def test_a_cancel_is_noticed_while_a_frame_takes_long():
@@ -73,7 +73,7 @@ def test_a_cancel_is_noticed_while_a_frame_takes_long():
         assert may_end.wait(PATIENCE_S)
 
     with pytest.raises(Cancelled):
-        list(in_order(range(4), work, workers=1, check=check))
+        list(in_order(work, range(4), workers=1, check=check))
 
 
 def test_threads_go_to_frames_first_and_to_the_rasteriser_where_frames_are_few_or_large():
@@ -99,6 +99,6 @@ def test_frames_drawn_at_once_share_out_the_kernels_threads_each_for_itself():
         first_left.set()
         return inside, threads.count()
 
-    assert [result for _, result in in_order(range(2), work, workers=2)] == [(5, 1), (6, 1)]
+    assert list(in_order(work, range(2), workers=2)) == [(5, 1), (6, 1)]
     torch.set_num_threads(before)
     assert threads.count() == before

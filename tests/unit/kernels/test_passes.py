@@ -13,6 +13,7 @@ from backend.deliver import frames
 from backend.kernels import library, passes
 from backend.media import colour
 from backend.portrait.portrait import PortraitFrame
+from shared import layout
 from tests.support.places import ROOT
 
 HALF_STEPS = 1
@@ -58,7 +59,7 @@ def test_a_stored_frame_over_the_plate_looks_as_the_drawn_one():
     for name in colour.TRANSFERS:
         stored, _ = frames.stored_passes(frame, name)
         shown = frames.combined_over_plate(stored["Combined"], name, plate)
-        visible = frame.alpha >= frames.VISIBLE_ALPHA
+        visible = frame.alpha >= layout.VISIBLE_ALPHA
         assert np.abs(shown.astype(int) - frames.over_plate(frame, plate))[visible].max() <= 1
         assert np.array_equal(shown[~visible], plate[~visible])
 

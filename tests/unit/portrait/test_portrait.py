@@ -177,7 +177,8 @@ def test_the_composite_shows_the_plate_exactly_where_nothing_was_drawn(portrait,
 
 def test_a_single_frame_equals_the_same_pose_held_in_a_track(portrait, subject):
     track = subject.track()
-    alone = portrait.eval().render_frame(track.curves[2], track.camera_from_head[2], SIZE, engine="reference")
+    single = portrait.eval().drive(track.curves[2:3], track.camera_from_head[2:3], 25.0)
+    alone = portrait.render(single, 0, SIZE, engine="reference")
     held = portrait.drive(np.tile(track.curves[2], (6, 1)), np.tile(track.camera_from_head[2], (6, 1, 1)), 25.0)
     for index in (0, 5):
         assert np.array_equal(portrait.render(held, index, SIZE, engine="reference").rgb, alone.rgb)
