@@ -1,4 +1,4 @@
-"""The jobs on disk: one JSON file each, so that they outlive the backend and the window that started them."""
+"""The jobs on disk, one JSON file each: they survive the backend and the window that submitted them."""
 
 from __future__ import annotations
 
