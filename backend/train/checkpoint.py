@@ -1,4 +1,4 @@
-"""Checkpoints: everything a run needs to go on to the same bits, as safetensors."""
+"""Checkpoints: everything a run needs to continue with the same bits, as safetensors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def save_checkpoint(
 ) -> None:
     """Write model, Adam's state by parameter name, and `state` (plain values), through a temporary name.
 
-    Sampling has no state of its own (train.sampling), so there is no generator to keep.
+    Sampling has no state (train.sampling), so there is no random generator to store.
     """
     tensors = {f"model/{name}": value.contiguous() for name, value in model.state_dict().items()}
     for parameter, moments in optimizer.state.items():

@@ -1,4 +1,4 @@
-"""What drives the portrait while it trains: the footage's own performance, and what the voice makes of it."""
+"""What drives the portrait in training: the footage's performance, and what speech predicts of it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from backend.train.data import TrainingData
 from shared import layout
 
 _DRAW = 1
-"""Keeps these draws apart from those of the frames (train.sampling), which come of the same seed."""
+"""Makes these draws independent of those of the frames (train.sampling), which use the same seed."""
 
 
 def subject_audio(data: TrainingData) -> AudioFeatures:
@@ -33,21 +33,21 @@ def true_drive(portrait: Portrait, data: TrainingData) -> Drive:
 
 
 class Hearing:
-    """Speech curves that are wrong as a voice's are.
+    """Speech curves with the errors that predicted ones have.
 
-    A new line drives the portrait with what its sound tells, not with what lips did. Fields that only ever saw true
-    curves take each of its errors at its word; so a share of the steps goes part of the way from the footage's curves
-    to those that the voice was heard to say without having been learned from (SpeechModel.heard).
-    Stateless: step and seed alone decide, so a resumed run hears the same.
+    A new line drives the portrait with curves predicted from its sound. Fields that were trained on true curves alone
+    reproduce every error of the prediction. So in a share of the steps the curves are moved part of the way from the
+    footage's to those predicted from its sound by nets that were not trained on that frame (SpeechModel.heard).
+    Stateless: step and seed alone decide, so a resumed run gets the same curves.
     """
 
     def __init__(self, heard: np.ndarray, share: float, seed: int) -> None:
-        """heard: (T, 27) speech curves, NaN in frames that nothing was heard of; share: of the steps, in [0, 1]."""
+        """heard: (T, 27) predicted speech curves, NaN in frames without any; share: of the steps, in [0, 1]."""
         self._heard, self._share, self._seed = torch.from_numpy(heard), share, seed
         self._known = np.isfinite(heard).all(axis=1)
 
     def drive(self, true: Drive, frame: int, step: int) -> Drive:
-        """Frame `frame` of the true drive by itself, T of 1, as step `step` is to have it."""
+        """Frame `frame` of the true drive alone (T is 1), with the speech curves that step `step` trains on."""
         alone = true.only(frame)
         chance, way = np.random.default_rng((self._seed, step, _DRAW)).random(2)
         if chance >= self._share or not self._known[frame]:

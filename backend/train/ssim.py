@@ -1,4 +1,4 @@
-"""SSIM, the structural half of the picture loss (Wang et al. 2004), as 3D Gaussian Splatting uses it."""
+"""Structural similarity (SSIM, Wang et al. 2004), as in the loss of 3D Gaussian Splatting."""
 
 from __future__ import annotations
 

@@ -53,16 +53,16 @@ class Run:
     optimiser: torch.optim.Adam
     sampler: FrameSampler
     drive: Drive
-    """The footage's own."""
+    """The footage's own performance, all frames."""
     position: Position
     step: int = 0
     elapsed_s: float = 0.0
     loss: float = float("nan")
     """Running mean of the loss."""
     hearing: Hearing | None = None
-    """What the voice makes of the drive; None: nothing, all steps see the footage's own."""
+    """Replaces speech curves by predicted ones in some steps; None: all steps see the footage's own."""
     rounds: tuple[Length, ...] = ()
-    """Of the model, the present one last."""
+    """Lengths of all rounds of the model, the present one last."""
     before_step: int = 0
     """Steps of the rounds before this one."""
     before_s: float = 0.0
@@ -81,7 +81,7 @@ class Run:
         return min(1.0, (self.elapsed_s - self.before_s) / (60.0 * self.settings.minutes))
 
     def state(self, key: str) -> dict:
-        """What a checkpoint says beside the weights, for a run whose settings have the hash `key`."""
+        """What a checkpoint holds beside the tensors, for a run whose settings have the hash `key`."""
         told = TrainingState(
             key, self.settings.portrait.recipe, self.settings.preset, self.rounds, self.progress, self.step,
             self.elapsed_s,
@@ -93,7 +93,7 @@ class Run:
         return {**told.to_dict(), **own}
 
     def restore(self, state: dict) -> None:
-        """Stand where `state` was told."""
+        """Continue from the `state` of a checkpoint."""
         told = TrainingState.from_dict(state)
         self.step, self.elapsed_s, self.rounds = told.step, told.elapsed_s, told.rounds
         self.loss, self.position = state["loss"], Position(**state["position"])
@@ -101,9 +101,10 @@ class Run:
         self._set_round(told.rounds[-1])
 
     def begin_round(self, length: Length) -> None:
-        """Begin another round of a finished model: the schedule without its still start, from what it has learnt.
+        """Begin another round of a finished model: the schedule without the static stage, from the present weights.
 
-        Its rates begin high again and fall along the same cosine, a warm restart (Loshchilov and Hutter, SGDR, 2017).
+        Learning rates start high again and fall along the same cosine: a warm restart (Loshchilov and Hutter 2017,
+        "SGDR").
         """
         self.rounds = (*self.rounds, length)
         self.before_step, self.before_s, self.position = self.step, self.elapsed_s, Position()
@@ -118,9 +119,10 @@ class Run:
 def train(subject: Subject, settings: TrainSettings, report: Reporter, models_dir: str | None = None) -> Trained:
     """Train a portrait, as `settings.start` says: anew, on from its checkpoint, or a finished one for another round.
 
-    Leaves a checkpoint while it runs (also when cancelled), from which a resumed run goes on: to the same bits for a
-    given number of steps and threads. What a finished model was stays in use until the new weights are whole. Raises
-    InputError where the subject or the checkpoint do not serve, Cancelled when the user asked to stop.
+    Writes checkpoints while it runs, and one when it is cancelled. A run that is resumed from one ends with the same
+    bits, for the same number of steps and threads. An earlier model of this name stays in use until the new weights
+    are complete. Raises InputError where the subject or the checkpoint cannot be used, Cancelled when the user asked to
+    stop.
     """
     torch.set_num_threads(settings.threads or torch.get_num_threads())
     model = subject.model(settings.model or settings.portrait.recipe)
@@ -146,7 +148,7 @@ def train(subject: Subject, settings: TrainSettings, report: Reporter, models_di
     def keep() -> None:
         save_checkpoint(checkpoint, run.portrait, run.optimiser, names, run.state(key))
 
-    keep()  # from now on this is the run to go on with, if the process should be killed
+    keep()  # from now on a killed process is resumed from here
     kept = shown = time.monotonic()
     report.phase("train", run.settings.steps if run.settings.minutes is None else 1000)
     if way is Way.GO_ON:
@@ -172,7 +174,7 @@ def train(subject: Subject, settings: TrainSettings, report: Reporter, models_di
     write_preview(run, model.preview_file)
     save_portrait(run.portrait.eval(), model)
     model.update_config({"training": _record(run)})
-    keep()  # last: a checkpoint that says that all is done stands beside a model that is whole
+    keep()  # last: a checkpoint that says it is finished must have a complete model beside it
     log.info("trained %d steps in %.0f s, loss %.4f", run.step, run.elapsed_s, run.loss)
     replaced = way is Way.ANEW and before is not None
     return Trained(model.path, way, run.step, run.elapsed_s / 60.0, from_progress, run.step - began_at, replaced)
@@ -250,14 +252,14 @@ def write_preview(run: Run, path: Path) -> Path:
 
 
 def settings_key(subject: Subject, settings: TrainSettings) -> str:
-    """Hash of all that a resumed run must share with the one it goes on from, and a further round with those before."""
+    """Hash of everything that a resumed run, or a further round, must have in common with the run it continues."""
     values = {name: value for name, value in asdict(settings).items() if name not in RUN_ONLY + LENGTH}
     values["footage"] = subject.info.source_sha256
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def _record(run: Run) -> dict:
-    """What config.json says of how the model came about."""
+    """The entry `training` of config.json."""
     return {
         "recipe": run.settings.portrait.recipe,
         "preset": run.settings.preset,
