@@ -1,7 +1,7 @@
 """One drawn frame as it is delivered: the passes of an EXR, straight RGBA, and the picture of the preview.
 
-A preview's picture is made of what is stored, not of what was drawn: a frame that is read back looks the same to the
-bit.
+The preview's picture is made from the stored values, not from the drawn ones: a frame that is read back has the same
+bits.
 """
 
 from __future__ import annotations

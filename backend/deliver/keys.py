@@ -1,4 +1,4 @@
-"""What every frame was drawn from, as a short hash: a stored frame under the same key need not be drawn again."""
+"""A short hash of everything that a frame depends on: a stored frame with the same key is not drawn again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from backend.subject.model_folder import ModelFolder
 from shared.version import VERSION
 
 _DRAWING_CONFIG = ("settings", "sizes", "curve_names", "camera", "fps")
-"""What of a model's config.json changes its pictures; the rest tells of its training."""
+"""Entries of a model's config.json that change its pictures; the others describe its training."""
 
 
 def digest(*parts: bytes | str) -> str:

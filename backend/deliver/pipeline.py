@@ -1,8 +1,8 @@
-"""The one way from a portrait to finished frames: several frames at a time, each from field to file in one thread.
+"""From a portrait to finished frames: several frames at a time, each from field to file in one thread.
 
-A frame passes through fields, rasteriser, conversion and compression without waiting for its neighbours, so all cores
-are busy whatever each step costs; `parallel.in_order` hands the results on in their order. `talker render` and
-`talker bench` both go this way.
+A frame passes through fields, rasteriser, conversion and compression without waiting for other frames, so all cores
+are busy whatever each step costs; `parallel.in_order` returns the results in order. Used by `talker render` and
+`talker bench`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from backend.parallel import single_threaded_torch
 from backend.portrait.portrait import Drive, Portrait, PortraitFrame
 
 _PIXELS_IN_WORK = 1 << 26
-"""Pixels of all frames in work: at 40 bytes each, what memory they may take."""
+"""Largest number of pixels of all frames in work, about 40 bytes each."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ def workforce(threads: int, size: int, count: int) -> Workforce:
 class Painter:
     """Draws frames of a drive, from several threads at once.
 
-    A context manager: meanwhile torch itself uses one thread, since the frames beside each other use the others. So a
-    frame has the same bits whatever the machine's number of cores.
+    A context manager: inside it torch uses one thread, because other frames use the other cores. This also gives a
+    frame the same bits on any number of cores.
     """
 
     def __init__(self, portrait: Portrait, drive: Drive, size: int, engine: str, threads: int) -> None:

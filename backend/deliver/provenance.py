@@ -1,4 +1,4 @@
-"""Where a render came from: the manifest, and the words that travel inside its files."""
+"""Where a render came from: the manifest, and the texts in the headers of its files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PACKAGES = ("torch", "numpy", "mediapipe", "librosa", "av", "OpenEXR", "opencv-
 
 
 def versions() -> dict[str, str]:
-    """Versions of what made the pictures."""
+    """Versions of Python, platform and packages that drew the pictures."""
     found = {"python": platform.python_version(), "platform": platform.platform()}
     for name in ("m2dao-talker", *_PACKAGES):
         try:

@@ -37,7 +37,7 @@ from shared.timing import fps_text, samples_for_frames
 
 LAYERS = ("exr", "png", "mp4")
 LIVE_PREVIEW_FILE = "preview.png"
-"""The frame that was drawn last, for whoever watches the job."""
+"""The frame that was drawn last, shown while the job runs."""
 _LIVE_PREVIEW_S = 2.0
 
 
@@ -56,7 +56,7 @@ class RenderResult:
     rendered: int
     """Frames of first..last drawn now."""
     kept: int
-    """The others: they were there already, and nothing that they depend on has changed."""
+    """The other frames of first..last: they were there, and nothing that they depend on has changed."""
     frames_per_second: float
     """Frames drawn, encoded and written a second."""
 
@@ -67,10 +67,10 @@ class RenderResult:
 def render(subject: Subject, audio: Path, out: Path, settings: RenderSettings, report: Reporter) -> RenderResult:
     """Draw a line of dialogue into the take's folder `out`.
 
-    Leaves there what a render delivers: frames (EXR or PNG), preview.mp4, performance.json, camera.json, audio.wav,
-    manifest.json, a contact sheet. A folder of the same take is brought up to date: frames whose curves, pose and model
-    are as they were are kept, those of a cancelled run too. Raises InputError for bad input, options, a folder that
-    holds another take, a full disk; Cancelled when the user asked to stop.
+    Writes frames (EXR or PNG), preview.mp4, performance.json, camera.json, audio.wav, voice.json, manifest.json and a
+    contact sheet. In a folder of the same take only what has changed is drawn again: frames with the same curves, pose
+    and model are kept, also those of a cancelled run. Raises InputError for bad input or options, a folder that holds
+    another take, a full disk; Cancelled when the user asked to stop.
     """
     with explaining(out):
         return _render(subject, Path(audio), Path(out), settings, report)

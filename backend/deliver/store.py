@@ -15,7 +15,7 @@ from backend.portrait.portrait import PortraitFrame
 from shared import layout
 
 KEY_ATTRIBUTE = "m2dao_talker.key"
-"""Header text of a frame: what it was drawn from (deliver.keys)."""
+"""Header attribute of a frame that holds its key (deliver.keys)."""
 
 
 class FrameStore(Protocol):

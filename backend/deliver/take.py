@@ -1,4 +1,4 @@
-"""The folder of a take: whose it is, which voice it was heard in, and which of its frames are still good."""
+"""The folder of a take: which take it holds, its voice, and which of its frames are up to date."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DELETE_IT = "Choose another folder, or delete it."
 
 @dataclass(frozen=True)
 class Take:
-    """One line of dialogue by one person, whatever is edited of it."""
+    """One line of dialogue by one person; it stays the same take when the line is edited."""
 
     footage_sha256: str
     name: str
@@ -34,8 +34,9 @@ class Take:
     def is_that_of(self, manifest: Mapping) -> bool:
         """Whether a folder with this manifest holds this take.
 
-        The same person's, and: the same sound; or sound that was edited since, in the same file, or under a name that
-        the user says is this line's. (Two shots may both have a line.wav: the file's name alone says nothing.)
+        True for the same footage with the same sound. Also for the same footage with other sound, if the take has the
+        same name and either the sound is in the same file or the user gave the name: then the line was edited. (Two
+        shots may both have a line.wav: the file's name alone says nothing.)
         """
         inputs = manifest.get("inputs", {})
         audio = inputs.get("audio", {})
@@ -67,7 +68,7 @@ class TakeFolder:
             raise InputError(f"{self.path} holds another take ({line}).", mend)
 
     def claim(self) -> None:
-        """Make the folder, and rid it of what a killed run left half-written. Raises InputError if that cannot be."""
+        """Make the folder, and delete what a killed run left half-written. Raises InputError where that fails."""
         make_writable(self.path)
         with explaining(self.path):
             for leftover in self.path.glob(f"*{PARTIAL}"):
@@ -87,7 +88,7 @@ class TakeFolder:
         return kept
 
     def voice(self) -> Voice | None:
-        """The voice that the take was first heard in, None where none is kept. Raises InputError if it is damaged."""
+        """The voice of the first render of this take; None: no file. Raises InputError if it is damaged."""
         values = self._read_json(layout.VOICE_FILE)
         if values is None:
             return None
@@ -97,7 +98,7 @@ class TakeFolder:
             raise InputError(f"{self.path / layout.VOICE_FILE} is damaged ({error!r}).", "Delete it.") from error
 
     def write_voice(self, voice: Voice | None) -> None:
-        """Keep a voice; None (a silent line): keep none."""
+        """Write voice.json; None (a silent line): delete it."""
         if voice is None:
             (self.path / layout.VOICE_FILE).unlink(missing_ok=True)
         else:
