@@ -1,12 +1,12 @@
 """The folder of one trained model of a subject: the one place that knows its files.
 
-    config.json             settings, sizes, camera (Portrait), and how it was trained (`training`, once it is finished)
-    portrait.safetensors    weights
-    speech.safetensors      sound to speech curves of this speaker
-    heard.npy               what the voice alone tells of the footage's frames: read by training, not by drawing
-    checkpoint.safetensors  a training between two steps; its header says how far it is (shared.training)
-    preview.png             a recorded frame beside the portrait's
-    evaluation.png          pictures of the last evaluation
+config.json             settings, sizes, camera (Portrait), and how it was trained (`training`, once it is finished)
+portrait.safetensors    weights
+speech.safetensors      sound to speech curves of this speaker
+heard.npy               speech curves of the footage as predicted from its sound; read by training only
+checkpoint.safetensors  a training between two steps; its header says how far it is (shared.training)
+preview.png             a recorded frame beside the portrait's
+evaluation.png          pictures of the last evaluation
 """
 
 from __future__ import annotations

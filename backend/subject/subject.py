@@ -134,7 +134,10 @@ class Subject:
         return self._pictures(layout.FRAMES_FOLDER, size, 3)
 
     def regions(self, size: int) -> Pictures:
-        """T soft region maps (size, size, 4) uint8 (layout.REGION_NAMES; 255 is one), likewise."""
+        """T soft region maps (size, size, 4) uint8 (channels layout.REGION_NAMES; 255 is one), read when asked for.
+
+        Cached as `frames` are. Raises InputError where the disk has no room for the cache.
+        """
         return self._pictures(layout.REGIONS_FOLDER, size, 4)
 
     def background(self, size: int) -> np.ndarray:
