@@ -33,7 +33,7 @@ class MovieWriter:
     """Writes frames of one size as an .mp4: H.264, yuv420p, tagged BT.709, with AAC sound where there is any.
 
     The same pictures give the same coded groups of GROUP_FRAMES frames, wherever they stand and on how many cores.
-    A context manager: the file has its name only once everything is in it; after an error nothing is left.
+    A context manager: the file gets its name when it is complete; after an error nothing is left.
     Sizes that are odd are widened by one repeated row or column, since yuv420p has none.
     """
 
@@ -64,7 +64,7 @@ class MovieWriter:
             raise InputError(f"{self._path} cannot be written ({error}).", "Check the folder.") from error
         self._container.metadata.update(metadata or {})
         self._quality = quality
-        # This stream's own encoder only says what the packets are like: they come from each group's encoder.
+        # This stream's own encoder only describes the packets; they come from each group's encoder.
         self._video = self._container.add_stream("libx264", rate=self._fps)
         self._configure(self._video.codec_context)
         self._video.time_base = 1 / self._fps
@@ -163,7 +163,7 @@ class MovieWriter:
             self._mux_picture(packet, round(_time_of(packet) * self._fps))
 
     def _mux_picture(self, packet: av.Packet, number: int) -> None:
-        """Hand on the packet of a picture, whose `number` counts frames of its group."""
+        """Write the packet of a picture; `number` is its place in its group, from 0."""
         packet.pts = self._group_start + number
         # Not the encoder's: in a short group it waits less, and a gap between groups would lengthen the movie.
         packet.dts = self._packets - _REORDER_FRAMES

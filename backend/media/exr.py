@@ -52,8 +52,8 @@ def write_layers(
         **(attributes or {}),
     }
     try:
-        # Frames can be drawn again: flushing each would halve their rate. In the calling thread: whoever writes many
-        # frames writes several at a time. (The library lets go of the GIL.)
+        # Not flushed: frames can be drawn again, and flushing would halve the rate. num_threads=0: in the calling
+        # thread, since callers write several frames at a time (the library releases the GIL).
         with explaining(path), replacing(Path(path), durable=False) as temporary:
             OpenEXR.File(header, channels, num_threads=0).write(str(temporary))
     except RuntimeError as error:

@@ -1,7 +1,7 @@
 """Pictures as PNG files: 8-bit RGB or RGBA, with text where wanted (tEXt chunks, PNG specification, 11.3.3).
 
-Files are read and written as bytes, and coded in memory: OpenCV's own file functions know no other characters than the
-system's code page on Windows, and say nothing about a full disk.
+Files are read and written as bytes and coded in memory: OpenCV's own file functions cannot open paths outside the
+system's code page on Windows, and do not report a full disk.
 """
 
 from __future__ import annotations
