@@ -1,4 +1,4 @@
-"""The harness: a model drawn on frames it has never seen, and what it is worth in figures and pictures."""
+"""Scores of a model on frames that it was not trained on, in figures and pictures."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from shared.jobs import Reporter
 
 SHEET_FRAMES = 5
 PHONE_CONTEXT_S = 15.0
-"""Sound before the held-out frames that is given to the recogniser: it needs whole sentences."""
+"""Seconds of sound before the held-out frames that the recogniser gets as well: it needs whole sentences."""
 VARIANTS = ("recorded", "synthesised", "following", "static")
 TABLE_COLUMNS = (
     *("psnr", "psnr_head", "psnr_mouth", "ssim", "gmsd"),
@@ -44,16 +44,22 @@ def evaluate(
 ) -> dict:
     """Score a model on the frames kept out of its training, driven by their own sound.
 
-    What audio does not tell (blinks, brows, gaze, the motion of head and body) comes from the footage, for every recipe
-    alike, as in the papers of this field. Returns {model, recipe, preset, minutes, size, frames, driven_by, scores:
-    {recorded: S, synthesised: S or None}, following: S or None, static: S, phones, sheet}. recorded: the drawn head
-    over the recorded torso and background; synthesised: everything drawn, over the plate, head and body each by its
-    motion as tracked in these frames, as `--pose recorded` replays them; following: the same, but of the body's motion
-    only what the head's tells, as under poses that were never recorded (both None for a recipe without a torso;
-    following also for a model that knows no body motion); static: as recorded, with the performance held at its mean.
-    S = {psnr, psnr_head, psnr_mouth (dB), ssim, gmsd, lmd, lmd_shape (px at 256 px), expression_error, seam, jitter,
-    closure, lip_correlation, lip_lag (frames), frames_with_face}; None where a figure cannot be had. Writes a contact
-    sheet into the model's folder.
+    What sound does not determine (blinks, brows, gaze, the motion of head and body) comes from the footage, for every
+    recipe, as in the papers of this field. Writes a contact sheet into the model's folder.
+
+    Returns {model, recipe, preset, minutes, steps, size, frames, driven_by, scores: {recorded: S, synthesised: S or
+    None}, following: S or None, static: S, phones, sheet}, with four pictures scored:
+
+    recorded: the drawn head over the recorded torso and background.
+    synthesised: everything drawn, over the plate, with the tracked motion of head and body, as `--pose recorded` does.
+        None for a recipe without a torso.
+    following: as synthesised, with the body's motion derived from the head's, as for poses that were never recorded.
+        None for a recipe without a torso, and for a model without body curves.
+    static: as recorded, with the performance held at its mean.
+
+    S = {psnr, psnr_head, psnr_mouth (dB), ssim, gmsd, seam, lmd, lmd_shape (px at 256 px), expression_error, jitter,
+    closure, closures (their number), lip_correlation, lip_lag (frames; both not for static), frames_with_face}; None
+    where a figure does not exist.
 
     Raises InputError when there is no such model, or it was trained on every frame.
     """
@@ -129,8 +135,8 @@ def held_out_frames(training: dict, frame_count: int, name: str) -> np.ndarray:
 def _drives(
     portrait: Portrait, subject: Subject, track: Track, model: ModelFolder, trained: int, driven_by: str
 ) -> dict[str, Drive]:
-    """What moves the portrait through the whole clip: "driven" by sound or track, "static" at the mean performance,
-    "following" as driven, with a body that follows the head (where the portrait knows another)."""
+    """Drives of the whole clip: "driven" by sound or track; "static", held at the mean performance; "following", as
+    driven, with a body that follows the head (only for a portrait with body curves)."""
     curves = ordered_curves(track).astype(np.float32)
     features = AudioFeatures.load(subject.root / layout.AUDIO_FEATURES_FILE)
     still = np.tile(curves[:trained].mean(axis=0), (len(curves), 1))

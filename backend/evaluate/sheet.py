@@ -1,4 +1,4 @@
-"""A contact sheet of a comparison: recorded, drawn, the difference. Figures alone have fooled many."""
+"""A contact sheet of a comparison: recorded, drawn, the difference."""
 
 from __future__ import annotations
 
