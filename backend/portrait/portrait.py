@@ -147,7 +147,7 @@ class Portrait(nn.Module):
             motion = self.torso_motion.drive(drive.motion[index])
             change = self._reads.change("torso", self.torso_motion.field, self.torso, motion)
             parts.append(Part(self.torso, change, self.torso_motion, self.torso_motion.body(motion)))
-        # Mattes that nothing is learned from need no features: as labels they are the same bits for less.
+        # Without gradients mattes need no feature channels: as labels they give the same bits and cost less.
         as_features = mattes and torch.is_grad_enabled()
         posed = pose_parts(
             parts, drive.poses[index], drive.rotations[index], self.rest_pose, self.rest_rotation, as_features
@@ -166,7 +166,7 @@ class Portrait(nn.Module):
     def _head_changes(
         self, drive: Drive, index: int, deformed: bool
     ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-        """What the fields change of face and mouth, and the face's again for whoever watches it."""
+        """Changes of face and mouth by their fields, and the facial deformation as `forward` returns it."""
         if not deformed:
             return None, None, None
         curves = drive.curves[index]
@@ -182,13 +182,13 @@ class Portrait(nn.Module):
         return facial, moved, facial
 
     def train(self, mode: bool = True) -> Portrait:
-        """Switch between training and drawing; forgets what was kept of the canonical shape."""
+        """Switch between training and drawing; drops cached reads of the canonical shape."""
         self._reads.forget()
         return super().train(mode)
 
     def threading(self, threads: int) -> contextlib.AbstractContextManager[None]:
         """How to share `threads` (0: torch's) between kernels and torch while this portrait learns or is drawn."""
-        # The baseline's field is torch's own work.
+        # The baseline's field runs in torch alone.
         return torch_aside(threads) if self.settings.field == "modes" else contextlib.nullcontext()
 
     @torch.no_grad()

@@ -16,7 +16,7 @@ from shared.errors import InputError
 from shared.files import replacing
 
 SCHEMA = 2
-"""1: torsos that know the head's motion only."""
+"""1: the torso is driven by the head's motion only."""
 
 
 def save_portrait(portrait: Portrait, model: ModelFolder) -> None:
