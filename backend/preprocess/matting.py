@@ -1,8 +1,8 @@
-"""The person's alpha in a frame: a coarse mask from MediaPipe's selfie segmenter, made sharp and soft on the picture.
+"""The person's alpha in a frame: a coarse mask from MediaPipe's selfie segmenter, refined on the picture.
 
-The coarse mask is right to a few pixels and knows nothing of hair. A guided filter (He, Sun, Tang 2013) explains it,
-in every small window, as a linear function of colour, which is also the model behind closed-form matting (Levin 2006);
-its coefficients are found on a small picture and applied to the full one (He & Sun 2015, "Fast Guided Filter").
+The coarse mask is accurate to a few pixels and has no hair. A guided filter (He, Sun, Tang 2013) fits it, in every
+small window, as a linear function of colour, which is also the model of closed-form matting (Levin 2006). The
+coefficients are found on a small picture and applied to the full one (He & Sun 2015, "Fast Guided Filter").
 """
 
 from __future__ import annotations
@@ -105,9 +105,9 @@ def matte(
 ) -> np.ndarray:
     """Alpha of the person, (H, W) float32 in [0, 1].
 
-    rgb: (H, W, 3) uint8. confidence: (h, w) float32 in [0, 1], of the same picture at matting size. face_height: of the
-    face in px of `confidence`. plate: (H, W, 3) or (h, w, 3) uint8, the background where it is known (static camera),
-    or None. small: (h, w, 3) uint8, `rgb` at matting size, where the caller has it.
+    rgb: (H, W, 3) uint8. confidence: (h, w) float32 in [0, 1], of the same picture at matting size. face_height: px of
+    `confidence`. plate: (H, W, 3) or (h, w, 3) uint8, the background of a static camera, or None. small: (h, w, 3)
+    uint8, `rgb` at matting size, if the caller has it already.
     """
     size = rgb.shape[1], rgb.shape[0]
     small_size = confidence.shape[1], confidence.shape[0]

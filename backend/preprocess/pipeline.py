@@ -53,7 +53,7 @@ LANDMARKS_FILE = "landmarks.npz"
 CAMERA_FILE = "camera.npz"
 SCAN_FILE = "scan.json"
 SCRATCH_FOLDER = "scratch"
-"""Holds what the camera stage needs only while it runs; what a killed run left there goes when it begins again."""
+"""Temporary files of the camera stage; the stage deletes what a killed run left there."""
 SOUND_FILE = "sound.wav"
 SYNC_FILE = "sync.json"
 STILLNESS_FILE = "stillness.json"
@@ -62,7 +62,7 @@ STILLNESS_FILE = "stillness.json"
 
 @dataclass
 class _Run:
-    """What the stages of one run hand on."""
+    """State of one run that its stages share."""
 
     footage: Path
     settings: PreprocessSettings
@@ -89,8 +89,8 @@ class _Run:
 def preprocess(footage: Path, subject_dir: Path, settings: PreprocessSettings, report: Reporter) -> Subject:
     """Make the subject folder of a clip of one speaker; returns it opened.
 
-    Work happens in a folder beside it, which gets the final name when everything is done; a second call goes on where
-    the first was cancelled, and does again only what other settings change.
+    It is made in a folder beside `subject_dir`, which is renamed when everything is done. A second call continues where
+    the first was cancelled, and repeats only stages that other settings change.
 
     Raises InputError: not a video, no face, too few frames with a face, no sound, an unwritable folder or a full disk,
     a folder that holds something else. Raises Cancelled when the user asked to stop.
@@ -124,7 +124,7 @@ def preprocess(footage: Path, subject_dir: Path, settings: PreprocessSettings, r
 
 
 def _input_colour(run: _Run) -> str:
-    """How the stored frames are to be read: what the user says, or by the transfer curve the file is tagged with."""
+    """Transfer curve of the stored frames: the user's choice, or by the file's tags."""
     if run.settings.input_colour != "auto":
         return run.settings.input_colour
     transfer = run.info.colour.transfer
@@ -297,7 +297,7 @@ def _background_and_regions_stages(run: _Run, capture: Capture) -> None:
 
 
 def _body_stage(run: _Run, capture: Capture) -> Track:
-    """The body's motion, added to track.npz: it is measured under the torso's matte, so after the regions."""
+    """The body's motion, added to track.npz. Measured under the torso's matte, so after the regions."""
     key = run.key("body", run.keys["camera"], run.keys["regions"])
     path = run.folder.path / layout.TRACK_FILE
     track = Track.load(path)
@@ -314,9 +314,9 @@ def _body_stage(run: _Run, capture: Capture) -> Track:
 
 
 def _sync_stage(run: _Run, capture: Capture) -> tuple[float, bool]:
-    """Measure how late the sound is, take it out where that is sure, store sound and features.
+    """Measure how late the sound is, correct it where the estimate is sure, store sound and features.
 
-    Returns the offset in seconds and whether it was taken out.
+    Returns the offset in seconds and whether it was corrected.
     """
     key = run.key("sync", run.keys["audio"], run.keys["frames"], run.settings.correct_audio_offset)
     result = run.intermediate(SYNC_FILE)

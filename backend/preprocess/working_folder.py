@@ -1,4 +1,4 @@
-"""The folder a subject is made in: under another name until it is finished, and resumable stage by stage."""
+"""The folder in which a subject is made: it has another name until it is finished, and is resumed stage by stage."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def stage_key(*inputs: object) -> str:
 class WorkingFolder:
     """DIR.partial: filled stage by stage, then renamed to DIR.
 
-    A finished stage leaves its key in stages.json; a stage with the same key is not done again, neither after a
-    cancelled run nor when a finished subject of the same footage is preprocessed with other settings.
+    A finished stage writes its key to stages.json. A stage with the same key is skipped, both after a cancelled run and
+    when a finished subject of the same footage is preprocessed again with other settings.
     """
 
     def __init__(self, target: Path, source_sha256: str) -> None:
@@ -48,7 +48,7 @@ class WorkingFolder:
 
     @property
     def intermediate(self) -> Path:
-        """Folder of what later stages need but the finished subject does not show."""
+        """Folder for results that only later stages need."""
         return self.path / INTERMEDIATE_FOLDER
 
     def _check_target(self, source_sha256: str) -> None:
@@ -67,7 +67,7 @@ class WorkingFolder:
             )
 
     def _start(self, source_sha256: str) -> None:
-        """Begin with what a finished subject of the same footage already has, as hard links."""
+        """Start from the files of a finished subject of the same footage, as hard links, if there is one."""
         stages = {"source": source_sha256}
         if (self.target / layout.SUBJECT_FILE).is_file():
             stages |= Subject.open(self.target).info.stages
@@ -93,7 +93,8 @@ class WorkingFolder:
         return self.stages.get(stage) == key
 
     def begin(self, stage: str, outputs: list[str]) -> None:
-        """Forget the stage, delete its outputs (names in the folder): some may be links to a finished subject."""
+        """Mark the stage as not done and delete its outputs (names in the folder): some may be hard links to a finished
+        subject."""
         self.stages.pop(stage, None)
         self._write_stages(self.stages)
         for name in outputs:
