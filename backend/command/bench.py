@@ -56,7 +56,7 @@ def bench(
     step_case: tuple[int, int] = STEP_CASE,
     render_case: tuple[int, int] = RENDER_CASE,
 ) -> list[dict]:
-    """Time rasterising, a training step and rendering; `seconds` go into each figure, more or less.
+    """Time rasterising, a training step and rendering; each figure takes about `seconds`.
 
     threads: 0 for all cores.
     Returns entries {name, engine, threads, gaussians, size, …}: "raster" with forward_ms and forward_backward_ms (RGB,
@@ -206,7 +206,7 @@ def _render_entries(engine: str, threads: int, gaussians: int, size: int, second
 
 
 def drawn_portrait(gaussians: int, seed: int = 0) -> Portrait:
-    """A portrait of nobody: an ellipsoid head on a torso, its fields at the identity, all of its parts at work.
+    """A synthetic portrait: an ellipsoid head on a torso, its fields at the identity, all of its parts used.
 
     Its Gaussians are as large as training leaves them: together they have about the picture's area. (A clip trained at
     256 px with 10k has a median standard deviation of 1.7 px, this 1.5.)
@@ -274,7 +274,7 @@ def _babble(seconds: float) -> np.ndarray:
 
 
 def _babble_model(sound: np.ndarray) -> SpeechModel:
-    """A speech model that has hardly learned anything, but is as large as one that has."""
+    """A speech model of the usual size, hardly trained."""
     times_s = np.arange(int(LINE_S * LINE_FPS)) / float(LINE_FPS)
     curves = np.random.default_rng(0).random((len(times_s), len(CURVE_NAMES)))
     return SpeechModel.fit(log_mel(sound, SAMPLE_RATE), curves, times_s, SpeechSettings(steps=2))

@@ -46,10 +46,12 @@ LOW_DISK_GIB = 2.0
 
 
 def doctor(models_dir: str | None = None) -> dict:
-    """A report as plain values: `version`, `backend` (folder), `python`, `system`, `packages` (name to version or
-    None), `torch` (version, device), `cores`, `raster` (see _raster), `models` (name to path or None), `cache`
-    (folder, writable), `free_disk_gib`, `codecs` (name to whether PyAV has it) and `problems`: sentences that say what
-    is wrong and what to do.
+    """A report as plain values.
+
+    Keys: `version`, `backend` (folder), `python`, `system`, `packages` (name to version or None), `torch` (version,
+    device), `cores`, `raster` (see _raster), `models` (name to path or None), `cache` (folder, writable),
+    `free_disk_gib`, `codecs` (name to whether PyAV has it), and `problems`, sentences that say what is wrong and what
+    to do.
     """
     problems: list[str] = []
     report: dict = {
