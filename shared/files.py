@@ -1,4 +1,4 @@
-"""Files as both sides write and name them: whole or not at all, and trouble with them in words.
+"""Writing files for both sides: complete or not at all, and the system's errors in words.
 
 A file is written under a temporary name beside its own, flushed to the disk, renamed, and its folder flushed: after a
 crash or a power cut there is the file of before or the new one. Standard library only.
@@ -135,11 +135,11 @@ _WORDS: dict[int, tuple[str, str]] = {
 
 
 def explained(error: OSError, place: str | os.PathLike | None = None) -> TalkerError:
-    """An error of the system's, as an error of ours in words: the one rule for command, job and set-up.
+    """An error of the system as one of ours, in words: the one rule for command, job and set-up.
 
-    place: what was worked on, for errors that name no file (a full disk never does). What the caller can mend (a full
-    disk, permissions, a path, a disk that is gone, the network) becomes an InputError, exit status 2; an OSError
-    without a number is none of the system's, and becomes an InternalError.
+    place: the file or folder being worked on, for errors that name none (a full disk never does). What the caller can
+    mend (a full disk, permissions, a path, a lost disk, the network) becomes an InputError, exit status 2. An OSError
+    without a number does not come from the system and becomes an InternalError.
     """
     name = str(error.filename or place or "a file")
     if error.errno in _FULL:

@@ -38,7 +38,7 @@ class EnvironmentPlan:
     gpu_requirements: Path | None = None
     """Requirement file, pinned by hash too, of what is installed beside torch's CUDA build only."""
     libraries: Mapping[str, str] = field(default_factory=dict)
-    """System libraries to be had, shared object to Debian package."""
+    """System libraries that are needed, shared object to Debian package."""
     imports: tuple[str, ...] = ()
     """Modules that must import in the finished environment."""
     needed_gib: float = 1.0
@@ -164,7 +164,7 @@ def _create(plan: EnvironmentPlan, base: Path, wanted: dict, log: Callable[[str]
     """Everything between an empty folder and the stamp that says what is `wanted`."""
     stamp = read_stamp(plan)
     plan.log_file.write_text("", encoding="utf-8")
-    # To pip one build of torch is as good as another of the same version: it would not exchange them.
+    # pip treats all builds of one version of torch as equal: it would not replace one by another.
     if stamp is None or any(stamp.get(key) != wanted[key] for key in ("python", "torch")):
         log(f"Making the environment {plan.folder} with {base}")
         _make_venv(plan, base)
@@ -199,7 +199,7 @@ def _make_venv(plan: EnvironmentPlan, base: Path) -> None:
 
 
 def _check_imports(plan: EnvironmentPlan, log: Callable[[str], None]) -> None:
-    """Import what matters once, so that a missing system library or a broken package is known now."""
+    """Import the main modules once, so that a missing system library or a broken package is found now."""
     if not plan.imports:
         return
     log(f"Checking that {len(plan.imports)} packages import")
