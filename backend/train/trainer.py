@@ -22,7 +22,7 @@ from backend.settings import SpeechSettings, TrainSettings
 from backend.subject.subject import Subject
 from backend.train.checkpoint import load_checkpoint, save_checkpoint
 from backend.train.data import TrainingData
-from backend.train.driving import Hearing, true_drive
+from backend.train.driving import PredictedSpeech, true_drive
 from backend.train.loss import composite, deformation_loss, portrait_loss
 from backend.train.new_portrait import start_portrait
 from backend.train.optimiser import freeze_all_but, make_optimiser, parameter_names, set_rates
@@ -59,8 +59,8 @@ class Run:
     elapsed_s: float = 0.0
     loss: float = float("nan")
     """Running mean of the loss."""
-    hearing: Hearing | None = None
-    """What the voice makes of the drive; None: nothing, all steps see the footage's own."""
+    predicted_speech: PredictedSpeech | None = None
+    """Speech curves as predicted from sound; None: all steps see the footage's own."""
     rounds: tuple[Length, ...] = ()
     """Of the model, the present one last."""
     before_step: int = 0
@@ -141,7 +141,7 @@ def train(subject: Subject, settings: TrainSettings, report: Reporter, models_di
     if way is Way.ANEW or not model.has_speech:
         learn_speech(subject, model, run.data.count, report, SpeechSettings(seed=settings.seed))
     if not run.portrait.needs_audio:
-        run.hearing = Hearing(load_heard(model), settings.heard_share, settings.seed)
+        run.predicted_speech = PredictedSpeech(load_heard(model), settings.heard_share, settings.seed)
 
     def keep() -> None:
         save_checkpoint(checkpoint, run.portrait, run.optimiser, names, run.state(key))
@@ -217,7 +217,9 @@ def step_loss(run: Run, frame: int, deformed: bool) -> torch.Tensor:
     settings, portrait = run.settings, run.portrait
     sample = run.data.sample(frame)
     mattes = bool(settings.losses.mattes) and run.step % MATTE_EVERY == 0
-    drive = run.drive.only(frame) if run.hearing is None else run.hearing.drive(run.drive, frame, run.step)
+    drive = run.drive.only(frame)
+    if run.predicted_speech is not None:
+        drive = run.predicted_speech.drive(run.drive, frame, run.step)
     drawn, facial = portrait(
         drive, 0, run.data.intrinsics, deformed=deformed, mattes=mattes,
         engine=settings.engine, threads=settings.threads,

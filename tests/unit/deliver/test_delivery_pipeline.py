@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 import torch
 
-from backend.deliver.pipeline import Workforce, workforce
+from backend.deliver.pipeline import Concurrency, concurrency_for
 from backend.kernels import library, threads
 from backend.parallel import WAITING, in_order
 from shared.errors import Cancelled
@@ -77,11 +77,11 @@ def test_a_cancel_is_noticed_while_a_frame_takes_long():
 
 
 def test_threads_go_to_frames_first_and_to_the_rasteriser_where_frames_are_few_or_large():
-    assert workforce(8, 512, 500) == Workforce(frames=8, threads=1)
-    assert workforce(8, 512, 2) == Workforce(frames=2, threads=4)
-    assert workforce(8, 8192, 500) == Workforce(frames=1, threads=8)
-    assert workforce(3, 512, 0) == Workforce(frames=1, threads=3)
-    assert workforce(0, 64, 10_000).frames >= 1
+    assert concurrency_for(8, 512, 500) == Concurrency(frames=8, threads=1)
+    assert concurrency_for(8, 512, 2) == Concurrency(frames=2, threads=4)
+    assert concurrency_for(8, 8192, 500) == Concurrency(frames=1, threads=8)
+    assert concurrency_for(3, 512, 0) == Concurrency(frames=1, threads=3)
+    assert concurrency_for(0, 64, 10_000).frames >= 1
 
 
 @pytest.mark.skipif(library.load() is None, reason="no compiled kernels on this machine")

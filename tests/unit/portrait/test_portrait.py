@@ -213,7 +213,7 @@ def test_a_saved_portrait_draws_the_same_frame_when_opened(portrait, subject):
 
 def test_a_damaged_model_is_an_input_error(portrait, subject):
     folder = subject.root / "models" / "m"
-    portrait.save(folder)
+    save_portrait(portrait, subject.model("m"))
     (folder / "portrait.safetensors").write_bytes(b"cut")
     with pytest.raises(InputError, match="cannot be read"):
         open_portrait(subject.model("m"))
