@@ -127,7 +127,7 @@ def _input_colour(run: _Run) -> str:
     """How the stored frames are to be read: what the user says, or by the transfer curve the file is tagged with."""
     if run.settings.input_colour != "auto":
         return run.settings.input_colour
-    transfer = run.info.colour.transfer
+    transfer = run.info.transfer
     if transfer in HDR_TRANSFERS:
         run.warn("The footage is HDR; it is read as it lies, without tone mapping. Convert it to Rec.709 first.")
     return "rec709" if transfer in REC709_TRANSFERS else "srgb"
