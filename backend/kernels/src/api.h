@@ -46,18 +46,21 @@ typedef struct {
     double* camera; /* 12: rows of rotation | translation; null: not wanted */
 } talker_raster_gradient;
 
+/* What a backward pass needs of its forward pass. */
+typedef struct talker_raster_frame talker_raster_frame;
+
 /* Renders into planes of height x width: the channels of the picture, alpha, depth. With `frame_out`, keeps what the
    backward pass needs, until talker_raster_release. */
 TALKER_EXPORT int talker_raster_forward(const talker_raster_scene*, float* features, float* alpha, float* depth,
-                                        void** frame_out);
+                                        talker_raster_frame** frame_out);
 
 /* `scene`, `features`, `alpha`, `depth`: as in the forward call that made `frame`. `gradients`: a plane for
    every channel of the picture, one for alpha, one for depth. Every array of the gradient is overwritten. */
-TALKER_EXPORT int talker_raster_backward(void* frame, const talker_raster_scene*, const float* features,
+TALKER_EXPORT int talker_raster_backward(talker_raster_frame*, const talker_raster_scene*, const float* features,
                                          const float* alpha, const float* depth, const talker_plane* gradients,
                                          const talker_raster_gradient*);
 
-TALKER_EXPORT void talker_raster_release(void* frame);
+TALKER_EXPORT void talker_raster_release(talker_raster_frame*);
 
 /* The mean over all pixels and channels of the structural similarity of two pictures (`channels` planes each), and, where
    `gradient` is not null, that mean's gradient by x: channels x height x width. */
@@ -205,6 +208,9 @@ TALKER_EXPORT int talker_store_passes(const talker_drawn*, const float* linear, 
    bytes likewise. `display`: 15361 display values, one for every half float from 0 to 1. */
 TALKER_EXPORT int talker_show_passes(const uint16_t* const* rgba, const float* display, const uint8_t* plate,
                                      int32_t width, int32_t height, uint8_t* out);
+
+/* The interface that the library was built with: `fingerprint` of backend/kernels/interface.py. */
+TALKER_EXPORT const char* talker_interface(void);
 
 /* The instruction set in use: "avx512", "avx2" or "portable". */
 TALKER_EXPORT const char* talker_kernels_name(void);
