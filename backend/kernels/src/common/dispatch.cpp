@@ -12,8 +12,9 @@ namespace talker {
 #if defined(TALKER_HAS_X86)
 namespace {
 
-// What this processor and its system have of what the stages are compiled with (AVX2_FLAGS and AVX512_FLAGS in build.py).
-// Asked directly, since not every compiler's runtime library answers __builtin_cpu_supports (zig's always says no).
+// What this processor and its system have of what the stages are compiled with (AVX2_FLAGS and AVX512_FLAGS in
+// build.py). Asked directly, since not every compiler's runtime library answers __builtin_cpu_supports (zig's always
+// says no).
 InstructionSet find_best() {
     unsigned a, b, c, d;
     constexpr unsigned kBase = bit_OSXSAVE | bit_AVX | bit_FMA | bit_F16C | bit_POPCNT;

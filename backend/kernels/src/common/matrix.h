@@ -11,7 +11,8 @@ struct LeftFactor {
     int64_t row, step;
 };
 
-// Rows x Vectors of a product, held in registers: start(r, c) + sum over k of left(r, k) right(k, c), to finish(r, c, .).
+// Rows x Vectors of a product, held in registers: start(r, c) + sum over k of left(r, k) right(k, c), given to
+// finish(r, c, sum).
 template <int Rows, int Vectors, class Start, class Finish>
 TALKER_INLINE void multiply_tile(int row, int column, int depth, const LeftFactor& left, const float* right,
                                  int64_t right_row, Start start, Finish finish) {

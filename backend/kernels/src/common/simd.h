@@ -1,8 +1,8 @@
 // Eight floats at a time, in the compiler's own vector types.
 //
-// The files that include this header (*.simd.cpp) are compiled once for every instruction set (see build.py): with -mavx2 -mfma each
-// operation below is one instruction; without, the compiler splits it into what the machine has (SSE2, NEON). The
-// namespace carries the instruction set's name, so that the linker never mixes the two.
+// The files that include this header (*.simd.cpp) are compiled once for every instruction set (see build.py): with
+// -mavx2 -mfma each operation below is one instruction; without, the compiler splits it into what the machine has
+// (SSE2, NEON). The namespace carries the instruction set's name, so that the linker never mixes the two.
 #pragma once
 
 #include <cmath>

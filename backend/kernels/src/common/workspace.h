@@ -1,5 +1,5 @@
-// Working memory that a call borrows and hands back for the next one: fresh pages from the system cost more than the work
-// done in them. Calls at the same time have each their own, so that none waits for another.
+// Working memory that a call borrows and hands back for the next one: fresh pages from the system cost more than the
+// work done in them. Calls at the same time have each their own, so that none waits for another.
 #pragma once
 
 #include <cstddef>

@@ -4,10 +4,10 @@
 
 #include "api.h"
 #include "common/guard.h"
-#include "fields/field.h"
-#include "fields/plane_cells.h"
 #include "common/thread_pool.h"
 #include "common/workspace.h"
+#include "fields/field.h"
+#include "fields/plane_cells.h"
 
 namespace talker {
 namespace {
@@ -41,7 +41,8 @@ const float* pad_rows(const float* from, int rows, int columns, float** next) {
     float* to = *next;
     int width = padded(columns);
     std::memset(to, 0, int64_t{rows} * width * sizeof(float));
-    for (int r = 0; r < rows; r++) std::memcpy(to + int64_t{r} * width, from + int64_t{r} * columns, columns * sizeof(float));
+    for (int r = 0; r < rows; r++)
+        std::memcpy(to + int64_t{r} * width, from + int64_t{r} * columns, columns * sizeof(float));
     *next += int64_t{rows} * width;
     return to;
 }
@@ -164,8 +165,8 @@ int talker_field_backward(const talker_field* f, const float* kept, const float*
         parallel_for(blocks, threads, [&](int64_t block) {
             int64_t begin = block * kFieldBlock;
             best::field_block_backward(net, block_rows(*f, block), rows_of(*f, net, const_cast<float*>(kept), block),
-                                           change_gradient + begin * net.outputs, block_scratch.resize(field_scratch(net)),
-                                           sums_at(net, sums + block * size), feature_gradients + begin * row);
+                                       change_gradient + begin * net.outputs, block_scratch.resize(field_scratch(net)),
+                                       sums_at(net, sums + block * size), feature_gradients + begin * row);
         });
         add_blocks(sums, size, blocks, threads);
         FieldGradient total = sums_at(net, sums);
@@ -190,7 +191,7 @@ int talker_field_pose(const float* hidden_values, const float* head, int64_t cou
             int64_t begin = block * kFieldBlock, left = count - begin;
             int rows = static_cast<int>(left < kFieldBlock ? left : kFieldBlock);
             best::field_head_block(rows, hidden, hidden, hidden_values + begin * hidden, outputs, head_by_input,
-                                       change + begin * outputs);
+                                   change + begin * outputs);
         });
         return TALKER_OK;
     });

@@ -7,8 +7,8 @@
 
 namespace talker {
 
-// Points of a piece of work, and the unit in which gradients of the net are summed up, so that they do not depend on the
-// number of threads.
+// Points of a piece of work, and the unit in which gradients of the net are summed up, so that they do not depend on
+// the number of threads.
 constexpr int kFieldBlock = 128;
 
 inline int padded(int width) { return (width + 7) / 8 * 8; }

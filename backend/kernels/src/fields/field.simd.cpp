@@ -55,8 +55,8 @@ TALKER_INLINE void store_lanes(float* to, f8 values, int lanes) {
 
 }  // namespace
 
-void field_head_block(int rows, int hidden, int hidden_row, const float* values, int outputs, const float* head_by_input,
-                      float* change) {
+void field_head_block(int rows, int hidden, int hidden_row, const float* values, int outputs,
+                      const float* head_by_input, float* change) {
     multiply(rows, padded(outputs), hidden, {values, hidden_row, 1}, head_by_input, padded(outputs), nothing,
              [&](int r, int c, f8 sum) { store_lanes(change + r * outputs + c, sum, outputs - c); });
 }

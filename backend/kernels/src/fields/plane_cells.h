@@ -15,9 +15,7 @@ bool are_sound(const talker_planes&);
 PlanePoints make_points(const talker_planes&, int64_t row);
 
 // Floats of a point's features.
-inline int64_t plane_features(const talker_planes& p) {
-    return int64_t{p.level_count} * kPlanesPerLevel * p.features;
-}
+inline int64_t plane_features(const talker_planes& p) { return int64_t{p.level_count} * kPlanesPerLevel * p.features; }
 
 // The planes of all levels, in memory that `cells` keeps.
 std::vector<FeaturePlane> lay_out_planes(const talker_planes&, Buffer<float>& cells);

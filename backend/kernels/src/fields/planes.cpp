@@ -1,9 +1,9 @@
 // The C interface of the tri-plane encoding; backend/kernels/planes.py is its other side.
 #include "api.h"
 #include "common/guard.h"
-#include "fields/plane_cells.h"
 #include "common/thread_pool.h"
 #include "common/workspace.h"
+#include "fields/plane_cells.h"
 
 namespace talker {
 namespace {

@@ -22,7 +22,7 @@ struct FeaturePlane {
 
 struct PlanePoints {
     int64_t count;
-    const float* points;    // (count, 3)
+    const float* points;     // (count, 3)
     float low[3], scale[3];  // (point - low) * scale lies in [0, 1] within the box that the planes span
     int features;
     int64_t width;  // floats of a row of outputs, which may be longer than what the planes fill

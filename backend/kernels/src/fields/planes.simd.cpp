@@ -7,9 +7,9 @@ namespace {
 
 // Where a point lies in a plane: the cell at the lower corner, and how far on towards the next ones.
 struct Place {
-    int64_t corner;         // in floats
-    int64_t right, below;   // steps to the neighbours; zero at the border
-    float weights[4];       // here, right, below, both
+    int64_t corner;        // in floats
+    int64_t right, below;  // steps to the neighbours; zero at the border
+    float weights[4];      // here, right, below, both
 };
 
 // (Written so that a NaN becomes zero.)
@@ -44,8 +44,8 @@ void read(const PlanePoints& points, const FeaturePlane& plane, int64_t begin, i
         const float *right = cell + at.right, *below = cell + at.below, *both = right + at.below;
         float* out = outputs + n * points.width + plane.first_output;
         for (int f = 0; f < features; f++)
-            out[f] = at.weights[0] * cell[f] + at.weights[1] * right[f] + at.weights[2] * below[f] +
-                     at.weights[3] * both[f];
+            out[f] =
+                at.weights[0] * cell[f] + at.weights[1] * right[f] + at.weights[2] * below[f] + at.weights[3] * both[f];
     }
 }
 

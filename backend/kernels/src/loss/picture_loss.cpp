@@ -5,10 +5,10 @@
 #include "api.h"
 #include "common/buffer.h"
 #include "common/guard.h"
-#include "loss/picture_loss.h"
-#include "loss/similarity.h"
 #include "common/thread_pool.h"
 #include "common/workspace.h"
+#include "loss/picture_loss.h"
+#include "loss/similarity.h"
 
 namespace talker {
 namespace {
@@ -67,9 +67,9 @@ int talker_picture_loss(const talker_picture_loss_case* l, double* loss, float* 
         for_bands([&](int64_t band, int first, int end, float* own) {
             differences[band] = best::composite_rows(picture, first, end, own);
             for (int m = 0; m < l->matte_count; m++)
-                matte_differences[band] += best::difference_rows(
-                    l->mattes[m], l->regions[m], l->width, first, end,
-                    static_cast<float>(l->matte_weight / mattes_total), mattes + m * pixels);
+                matte_differences[band] +=
+                    best::difference_rows(l->mattes[m], l->regions[m], l->width, first, end,
+                                          static_cast<float>(l->matte_weight / mattes_total), mattes + m * pixels);
         });
 
         Plane composite[kColours], recorded[kColours];
@@ -84,14 +84,15 @@ int talker_picture_loss(const talker_picture_loss_case* l, double* loss, float* 
             std::memset(colours, 0, kColours * pixels * sizeof(float));
         for_bands([&](int64_t, int first, int end, float* own) {
             best::composite_rows_backward(picture, first, end, static_cast<float>(l->l1_weight / weights), colours,
-                                              alpha, own);
+                                          alpha, own);
         });
 
         double difference = 0.0, matte_difference = 0.0;
         for (int band = 0; band < bands; band++)
             difference += differences[band], matte_difference += matte_differences[band];
         *loss = l->l1_weight * difference / weights;
-        if (l->ssim_weight != 0.0f) *loss += l->ssim_weight * (1.0 - similar / (kColours * static_cast<double>(pixels)));
+        if (l->ssim_weight != 0.0f)
+            *loss += l->ssim_weight * (1.0 - similar / (kColours * static_cast<double>(pixels)));
         if (l->matte_count) *loss += l->matte_weight * matte_difference / mattes_total;
         return TALKER_OK;
     });

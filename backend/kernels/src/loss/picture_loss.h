@@ -26,8 +26,8 @@ struct LossPicture {
 };
 
 // Rows [first_row, end_row) of a composite and of the recorded frame; returns the weighted sum of their absolute
-// differences. Then its gradients: adds the differences' to the colours' (which hold the similarity's), and makes alpha's
-// of them. `scratch` has four rows.
+// differences. Then its gradients: adds the differences' to the colours' (which hold the similarity's), and makes
+// alpha's of them. `scratch` has four rows.
 TALKER_STAGE(double, composite_rows, const LossPicture&, int first_row, int end_row, float* scratch)
 TALKER_STAGE(void, composite_rows_backward, const LossPicture&, int first_row, int end_row, float difference_scale,
              float* colour_gradients, float* alpha_gradient, float* scratch)

@@ -5,8 +5,8 @@
 
 namespace talker {
 
-// The sum over all pixels and channels of the similarity of two pictures; and, where `gradient` (channels x height x width) is
-// not null, `factor` times the gradient of its mean by x.
+// The sum over all pixels and channels of the similarity of two pictures; and, where `gradient` (channels x height x
+// width) is not null, `factor` times the gradient of its mean by x.
 double similarity(const talker_plane* x, const talker_plane* y, int channels, int width, int height, int threads,
                   double factor, float* gradient);
 

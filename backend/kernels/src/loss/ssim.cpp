@@ -1,8 +1,8 @@
 // The C interface of the structural similarity; backend/kernels/ssim.py is its other side.
 #include "api.h"
 #include "common/guard.h"
-#include "loss/similarity.h"
 #include "common/thread_pool.h"
+#include "loss/similarity.h"
 
 using namespace talker;
 

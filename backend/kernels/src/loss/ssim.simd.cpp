@@ -4,8 +4,8 @@
 // a blur of columns. The first sweep blurs x, y, x^2, y^2 and xy together; where a gradient is wanted it leaves the
 // derivatives of the similarity by the three blurs that x is part of. The second sweep blurs those again: the window is
 // symmetric, so a pixel takes part in its neighbours' windows with the weights that they have in its own.
-#include "common/simd.h"
 #include "loss/ssim.h"
+#include "common/simd.h"
 
 namespace talker::TALKER_ISA {
 namespace {
@@ -37,9 +37,7 @@ void blur_row(const float* x, const float* y, const float* weights, int width, f
 }
 
 // Lanes i .. i + 7 that lie within the picture.
-TALKER_INLINE i8 within(int i, int width) {
-    return (i8)(iota() < all(static_cast<float>(width - i)));
-}
+TALKER_INLINE i8 within(int i, int width) { return (i8)(iota() < all(static_cast<float>(width - i))); }
 
 }  // namespace
 

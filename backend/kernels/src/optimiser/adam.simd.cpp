@@ -5,7 +5,8 @@
 namespace talker::TALKER_ISA {
 namespace {
 
-TALKER_INLINE void step(const talker_adam_tensor& t, const AdamSettings& s, f8 gradient, f8& parameter, f8& mean, f8& square) {
+TALKER_INLINE void step(const talker_adam_tensor& t, const AdamSettings& s, f8 gradient, f8& parameter, f8& mean,
+                        f8& square) {
     mean = mean + (gradient - mean) * s.new_mean;
     square = square * s.old_square + gradient * gradient * s.new_square;
     parameter = parameter - mean * t.step_size / (sqrt(square) * t.root_scale + all(s.epsilon));

@@ -1,8 +1,8 @@
 // The C interface of the depth pass; backend/kernels/depth.py is its other side.
+#include "passes/depth.h"
 #include "api.h"
 #include "common/guard.h"
 #include "common/thread_pool.h"
-#include "passes/depth.h"
 
 using namespace talker;
 

@@ -1,6 +1,6 @@
 // Premultiplied depth to expected depth.
-#include "common/simd.h"
 #include "passes/depth.h"
+#include "common/simd.h"
 
 namespace talker::TALKER_ISA {
 

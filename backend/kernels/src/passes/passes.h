@@ -21,9 +21,9 @@ struct PassRow {
     float* depth;
 };
 
-// A row of a drawn frame as it is stored, by `linear`: kLinearSteps + 1 values of linear light for display values from 0
-// to 1. And a row of stored colour (half floats) over an 8-bit plate as 8-bit RGB, through a table of kHalfOne + 1 display
-// values, one for every half float from 0 to 1.
+// A row of a drawn frame as it is stored, by `linear`: kLinearSteps + 1 values of linear light for display values from
+// 0 to 1. And a row of stored colour (half floats) over an 8-bit plate as 8-bit RGB, through a table of kHalfOne + 1
+// display values, one for every half float from 0 to 1.
 TALKER_STAGE(void, store_passes, const talker_drawn& row, const float* linear, int width, const PassRow&)
 TALKER_STAGE(void, show_passes, const uint16_t* const* rgba, const float* display, const uint8_t* plate, int width,
              uint8_t* out)

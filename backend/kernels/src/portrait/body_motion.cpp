@@ -1,5 +1,6 @@
-// The rotation of a rotation vector v (Rodrigues): R = I + a K + b K^2 with K the cross product with v, a = sin t / t and
-// b = (1 - cos t) / t^2 for t = |v|; as a quaternion (cos t/2, v sin(t/2) / t). Few numbers: double precision throughout.
+// The rotation of a rotation vector v (Rodrigues): R = I + a K + b K^2 with K the cross product with v, a = sin t / t
+// and b = (1 - cos t) / t^2 for t = |v|; as a quaternion (cos t/2, v sin(t/2) / t). Few numbers: double precision
+// throughout.
 #include "portrait/body_motion.h"
 
 #include <cmath>
@@ -10,7 +11,7 @@ namespace {
 
 // Functions of t and their derivatives by t, divided by t; near zero by their series.
 struct Coefficients {
-    double a, b, half;           // sin t / t, (1 - cos t) / t^2, sin(t/2) / t
+    double a, b, half;  // sin t / t, (1 - cos t) / t^2, sin(t/2) / t
     double a_slope, b_slope, half_slope;
     double cosine;  // of t/2
 };
@@ -103,10 +104,9 @@ void body_motion_backward(const talker_neck& n, const double* by_motion, float* 
     // By the turn's own quaternion: the gradient times the rest rotation's conjugate.
     const double* g = by_motion + 12;
     const float* r = n.rest_rotation;
-    const double by_q[4] = {g[0] * r[0] + g[1] * r[1] + g[2] * r[2] + g[3] * r[3],
-                            -g[0] * r[1] + g[1] * r[0] - g[2] * r[3] + g[3] * r[2],
-                            -g[0] * r[2] + g[1] * r[3] + g[2] * r[0] - g[3] * r[1],
-                            -g[0] * r[3] - g[1] * r[2] + g[2] * r[1] + g[3] * r[0]};
+    const double by_q[4] = {
+        g[0] * r[0] + g[1] * r[1] + g[2] * r[2] + g[3] * r[3], -g[0] * r[1] + g[1] * r[0] - g[2] * r[3] + g[3] * r[2],
+        -g[0] * r[2] + g[1] * r[3] + g[2] * r[0] - g[3] * r[1], -g[0] * r[3] - g[1] * r[2] + g[2] * r[1] + g[3] * r[0]};
     double along_k = 0, along_kk = 0;
     for (int i = 0; i < 9; i++) along_k += by_rotation[i] * k[i], along_kk += by_rotation[i] * kk[i];
     double along_v = by_q[1] * v[0] + by_q[2] * v[1] + by_q[3] * v[2];

@@ -6,8 +6,8 @@
 
 namespace talker {
 
-// The motion of points at rest into the camera, when the body turns by the rotation vector body[0..2] * turn_scale about
-// its centre, and shifts by body[3..5].
+// The motion of points at rest into the camera, when the body turns by the rotation vector body[0..2] * turn_scale
+// about its centre, and shifts by body[3..5].
 Motion body_motion(const talker_neck&);
 
 // by_body (6) from the gradients by rotation (9), translation (3) and quaternion (4) of that motion.

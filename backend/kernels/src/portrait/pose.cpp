@@ -3,11 +3,11 @@
 #include <vector>
 
 #include "api.h"
-#include "portrait/body_motion.h"
-#include "portrait/pose.h"
 #include "common/guard.h"
 #include "common/picture.h"
 #include "common/thread_pool.h"
+#include "portrait/body_motion.h"
+#include "portrait/pose.h"
 
 namespace talker {
 namespace {
@@ -54,8 +54,8 @@ PoseSet make_set(const talker_pose_set& s, const Motion& head) {
 
 // The arrays of a set that comes behind `first` others'.
 talker_pose_arrays arrays_at(const talker_pose_arrays& a, int64_t first) {
-    return {a.means + first * 3, a.quaternions + first * 4, a.scales + first * 3, a.opacities + first,
-            a.features + first * a.channels, a.channels};
+    return {a.means + first * 3, a.quaternions + first * 4,       a.scales + first * 3,
+            a.opacities + first, a.features + first * a.channels, a.channels};
 }
 
 // A block of one set.
@@ -106,8 +106,8 @@ int talker_pose_forward(const talker_pose_set* sets, int32_t set_count, const ta
     });
 }
 
-int talker_pose_backward(const talker_pose_set* sets, int32_t set_count, const talker_head_motion* head, int32_t threads,
-                         const talker_pose_arrays* posed, const talker_pose_arrays* gradients,
+int talker_pose_backward(const talker_pose_set* sets, int32_t set_count, const talker_head_motion* head,
+                         int32_t threads, const talker_pose_arrays* posed, const talker_pose_arrays* gradients,
                          const talker_pose_gradient* out) {
     if (!are_sound(sets, set_count, posed->channels) || gradients->channels != posed->channels)
         return TALKER_BAD_ARGUMENT;

@@ -44,9 +44,7 @@ TALKER_INLINE Quaternion multiply(const Quaternion& a, const Quaternion& b) {
             a.w * b.y - a.x * b.z + a.y * b.w + a.z * b.x, a.w * b.z + a.x * b.y - a.y * b.x + a.z * b.w};
 }
 TALKER_INLINE Quaternion conjugate(const Quaternion& q) { return {q.w, -q.x, -q.y, -q.z}; }
-TALKER_INLINE Quaternion in_all_lanes(const float* q) {
-    return {all(q[0]), all(q[1]), all(q[2]), all(q[3])};
-}
+TALKER_INLINE Quaternion in_all_lanes(const float* q) { return {all(q[0]), all(q[1]), all(q[2]), all(q[3])}; }
 TALKER_INLINE Quaternion add_scaled(const Quaternion& a, f8 s, const Quaternion& b) {
     return {a.w + s * b.w, a.x + s * b.x, a.y + s * b.y, a.z + s * b.z};
 }
@@ -56,8 +54,7 @@ TALKER_INLINE Quaternion difference(const Quaternion& a, const Quaternion& b) {
 
 TALKER_INLINE Vector move(const Motion& m, const Vector& v) {
     const float *r = m.rotation, *t = m.translation;
-    return {v.x * r[0] + v.y * r[1] + v.z * r[2] + all(t[0]),
-            v.x * r[3] + v.y * r[4] + v.z * r[5] + all(t[1]),
+    return {v.x * r[0] + v.y * r[1] + v.z * r[2] + all(t[0]), v.x * r[3] + v.y * r[4] + v.z * r[5] + all(t[1]),
             v.x * r[6] + v.y * r[7] + v.z * r[8] + all(t[2])};
 }
 
@@ -145,8 +142,7 @@ void pose_block(const PoseSet& set, int64_t block, const talker_pose_arrays& out
 }
 
 void pose_block_backward(const PoseSet& set, int64_t block, const talker_pose_arrays& posed,
-                         const talker_pose_arrays& up,
-                         const talker_pose_gradient& out, double* body_sums) {
+                         const talker_pose_arrays& up, const talker_pose_gradient& out, double* body_sums) {
     int64_t begin = block * kPoseBlock, end = begin + kPoseBlock < set.count ? begin + kPoseBlock : set.count;
     Quaternion head_turn = in_all_lanes(set.head.quaternion), body_turn = in_all_lanes(set.body.quaternion);
     f8 sums[kBodySums];
@@ -210,8 +206,8 @@ void pose_block_backward(const PoseSet& set, int64_t block, const talker_pose_ar
             f8 scale = read_column(posed.scales + first * 3, 3, k, lanes);
             f8 by_log = read_column(up.scales + first * 3, 3, k, lanes) * scale;
             f8 colour = read_column(posed.features + first * posed.channels, posed.channels, k, lanes);
-            f8 by_logit = read_column(up.features + first * up.channels, up.channels, k, lanes) * colour *
-                          (all(1.0f) - colour);
+            f8 by_logit =
+                read_column(up.features + first * up.channels, up.channels, k, lanes) * colour * (all(1.0f) - colour);
             write_column(out.means + first * 3, 3, k, lanes, by_canonical_mean[k]);
             write_column(out.log_scales + first * 3, 3, k, lanes, by_log);
             write_column(out.colour_logits + first * 3, 3, k, lanes, by_logit);

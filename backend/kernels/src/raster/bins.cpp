@@ -4,8 +4,8 @@
 #include <numeric>
 #include <utility>
 
-#include "raster/frame.h"
 #include "common/thread_pool.h"
+#include "raster/frame.h"
 
 namespace talker {
 namespace {
@@ -97,8 +97,7 @@ bool bin_splats(Frame& frame) {
             TileBox box = frame.boxes[order[n]];
             int32_t slot = frame.first_slot[order[n]];
             for (int y = box.top; y < box.bottom; y++)
-                for (int x = box.left; x < box.right; x++)
-                    entries[mine[y * lists.tiles_x + x]++] = {order[n], slot++};
+                for (int x = box.left; x < box.right; x++) entries[mine[y * lists.tiles_x + x]++] = {order[n], slot++};
         }
     });
 

@@ -1,10 +1,10 @@
 // Stages 3 and 4: splats of a tile to pixels, front to back, and the gradients of that.
 //
 // Each works on one tile in buffers on the stack. A pixel is finished when its transmittance is not positive: nothing
-// more is added then. The forward pass keeps what it was, with its sign set, for alpha. Pixels outside of the picture begin
-// finished.
-#include "raster/stages.h"
+// more is added then. The forward pass keeps what it was, with its sign set, for alpha. Pixels outside of the picture
+// begin finished.
 #include "raster/spans.h"
+#include "raster/stages.h"
 
 namespace talker::TALKER_ISA {
 namespace {
@@ -234,10 +234,11 @@ void blend_tile_backward(const Camera& camera, const Splat* splats, const TileLi
                          const float* const* planes, const float* alpha, const Plane* plane_gradients,
                          const Plane& alpha_gradient, float* sums, int64_t sum_stride) {
     switch (pass.channels) {
-#define TALKER_CASE(N)                                                                                             \
-    case N:                                                                                                            \
-        return (alpha_gradient.data ? blend_backward<N, true> : blend_backward<N, false>)(                             \
-            camera, splats, lists, tile, pass, planes, alpha, plane_gradients, alpha_gradient, sums, sum_stride);
+#define TALKER_CASE(N)                                                                                            \
+    case N:                                                                                                       \
+        return (alpha_gradient.data ? blend_backward<N, true>                                                     \
+                                    : blend_backward<N, false>)(camera, splats, lists, tile, pass, planes, alpha, \
+                                                                plane_gradients, alpha_gradient, sums, sum_stride);
         TALKER_FOR_CHANNELS(TALKER_CASE)
 #undef TALKER_CASE
     }

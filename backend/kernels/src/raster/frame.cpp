@@ -72,7 +72,7 @@ bool render(Frame& frame, const Scene& given, float* features, float* alpha, flo
         for (int k = 0; k < pass.labels; k++) planes[pass.channels + k] = features + (scene.channels + k) * pixels;
         parallel_for(frame.tiles(), frame.threads, [&](int64_t n) {
             best::blend_tile(frame.camera, splats, frame.lists, frame.tile_order[n], pass, planes,
-                           plan.first == 0 ? alpha : nullptr);
+                             plan.first == 0 ? alpha : nullptr);
         });
     });
     return true;
@@ -102,19 +102,19 @@ void render_backward(Frame& frame, const Scene& given, const float* features, co
         float* sums = frame.sums.resize(frame.slots * stride);
         parallel_for(frame.tiles(), frame.threads, [&](int64_t n) {
             best::blend_tile_backward(frame.camera, splats, frame.lists, frame.tile_order[n], pass, planes, alpha,
-                                    gradients, pass_alpha_gradient, sums, stride);
+                                      gradients, pass_alpha_gradient, sums, stride);
         });
         parallel_for(frame.blocks(), frame.threads, [&](int64_t block) {
             best::project_block_backward(scene, frame.camera, block, frame.boxes.data(), frame.first_slot.data(), sums,
-                                       stride, plan.first, plan.features, plan.depth, plan.first > 0, gradient);
+                                         stride, plan.first, plan.features, plan.depth, plan.first > 0, gradient);
         });
     });
     if (given.bases) {
         SceneGradient shaded = gradient;
         shaded.features = out.features;
         parallel_for(frame.blocks(), frame.threads, [&](int64_t block) {
-            best::shade_block_backward(given, frame.camera, block, frame.boxes.data(), scene.features, gradient.features,
-                                     shaded);
+            best::shade_block_backward(given, frame.camera, block, frame.boxes.data(), scene.features,
+                                       gradient.features, shaded);
         });
     }
     if (!out.camera) return;

@@ -9,9 +9,9 @@ namespace talker {
 struct Frame {
     Camera camera;
     int threads;
-    int64_t count;     // Gaussians
-    int64_t visible;   // of which splats on screen
-    int64_t slots;     // (tile, splat) pairs
+    int64_t count;                  // Gaussians
+    int64_t visible;                // of which splats on screen
+    int64_t slots;                  // (tile, splat) pairs
     Buffer<float> values;           // with harmonics: colours and features, by Gaussian
     Buffer<float> value_gradients;  // backward, with harmonics
     Buffer<Splat> splats;           // by Gaussian

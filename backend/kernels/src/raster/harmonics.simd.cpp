@@ -1,7 +1,7 @@
 // Stage 0, where colour is given as spherical harmonics: the colours seen from the camera, and the gradient of that.
 // backend/raster/spherical_harmonics.py says the same in torch, with the source.
-#include "raster/stages.h"
 #include "raster/projection.h"
+#include "raster/stages.h"
 
 namespace talker::TALKER_ISA {
 namespace {
@@ -71,8 +71,8 @@ void basis_backward(const Directions& d, int bases, const f8* g, f8 out[3]) {
               2.23905798f * xz * g[12] + 0.45704580f * (2.0f * xy * g[11] + (2.0f * xx - high) * g[13]);
     out[1] += 3.54026154f * xy * g[15] - difference * g[9] + 2.89061144f * (xz * g[10] - yz * g[14]) -
               2.23905798f * yz * g[12] + 0.45704580f * (2.0f * xy * g[13] + (2.0f * yy - high) * g[11]);
-    out[2] += 2.89061144f * xy * g[10] + 1.44530572f * (xx - yy) * g[14] +
-              1.11952899f * (2.0f * zz - xx - yy) * g[12] - 3.65636640f * (yz * g[11] + xz * g[13]);
+    out[2] += 2.89061144f * xy * g[10] + 1.44530572f * (xx - yy) * g[14] + 1.11952899f * (2.0f * zz - xx - yy) * g[12] -
+              3.65636640f * (yz * g[11] + xz * g[13]);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // Stage 1: Gaussians to splats.
-#include "raster/stages.h"
 #include "raster/projection.h"
+#include "raster/stages.h"
 
 namespace talker::TALKER_ISA {
 namespace {

@@ -1,6 +1,6 @@
 // Stage 5: from the sums over pixels that the backward blend left, to the gradients of the scene and of the camera.
-#include "raster/stages.h"
 #include "raster/projection.h"
+#include "raster/stages.h"
 
 namespace talker::TALKER_ISA {
 namespace {

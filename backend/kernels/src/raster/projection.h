@@ -71,8 +71,8 @@ TALKER_INLINE Projection project(const Gaussians& g, const Camera& camera) {
 
     const float* v = camera.rotation;
     for (int i = 0; i < 3; i++) {
-        p.in_camera[i] = g.mean[0] * v[i * 3] + g.mean[1] * v[i * 3 + 1] + g.mean[2] * v[i * 3 + 2] +
-                         all(camera.translation[i]);
+        p.in_camera[i] =
+            g.mean[0] * v[i * 3] + g.mean[1] * v[i * 3 + 1] + g.mean[2] * v[i * 3 + 2] + all(camera.translation[i]);
         for (int k = 0; k < 3; k++)
             p.axes[i * 3 + k] = (r[k] * v[i * 3] + r[3 + k] * v[i * 3 + 1] + r[6 + k] * v[i * 3 + 2]) * g.scale[k];
     }

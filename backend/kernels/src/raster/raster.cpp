@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "api.h"
-#include "raster/frame.h"
 #include "common/guard.h"
 #include "common/thread_pool.h"
+#include "raster/frame.h"
 
 namespace talker {
 namespace {
@@ -63,8 +63,8 @@ bool is_sound(const talker_raster_scene& s) {
     constexpr int kMostPixels = 16384;  // a side; boxes are 16-bit
     bool has_colour = s.bases == 1 || s.bases == 4 || s.bases == 9 || s.bases == kMostBases;
     return s.count >= 0 && s.count <= INT_MAX - kBlock && (has_colour || s.bases == 0) &&
-           s.channels >= (has_colour ? 0 : 1) && s.channels <= 65536 && s.width >= 1 &&
-           s.height >= 1 && s.width <= kMostPixels && s.height <= kMostPixels && are_labels_sound(s);
+           s.channels >= (has_colour ? 0 : 1) && s.channels <= 65536 && s.width >= 1 && s.height >= 1 &&
+           s.width <= kMostPixels && s.height <= kMostPixels && are_labels_sound(s);
 }
 
 }  // namespace

@@ -22,14 +22,14 @@ struct Pass {
     int labels;            // 0 .. kMostLabels: planes that come after the channels', one for each label
 };
 
-// Stage 0, where the scene has harmonics. Gives every Gaussian of the block its row of `values`: its colour as seen from
-// the camera, then its features. And the gradient, which adds to that of means and camera.
+// Stage 0, where the scene has harmonics. Gives every Gaussian of the block its row of `values`: its colour as seen
+// from the camera, then its features. And the gradient, which adds to that of means and camera.
 TALKER_STAGE(void, shade_block, const Scene&, const Camera&, int64_t block, float* values)
-TALKER_STAGE(void, shade_block_backward, const Scene&, const Camera&, int64_t block, const TileBox*, const float* values,
-             const float* value_gradients, const SceneGradient&)
+TALKER_STAGE(void, shade_block_backward, const Scene&, const Camera&, int64_t block, const TileBox*,
+             const float* values, const float* value_gradients, const SceneGradient&)
 
-// Stage 1. Projects block `block` of the scene: its splats, the tiles they touch, and sort keys (the depth's bits; ~0 for
-// what is not drawn).
+// Stage 1. Projects block `block` of the scene: its splats, the tiles they touch, and sort keys (the depth's bits; ~0
+// for what is not drawn).
 TALKER_STAGE(void, project_block, const Scene&, const Camera&, int64_t block, Splat* splats, TileBox* boxes,
              uint32_t* keys)
 
@@ -40,8 +40,8 @@ TALKER_STAGE(void, project_block, const Scene&, const Camera&, int64_t block, Sp
 TALKER_STAGE(void, blend_tile, const Camera&, const Splat*, const TileLists&, int tile, const Pass&,
              float* const* planes, float* alpha)
 
-// Stage 4. Gradient sums of one tile: slot s gets moments and channel gradients at sums[s * sum_stride], of which there are
-// kMoments + channels, padded to a multiple of four. `planes`, `alpha` are what blend_tile made.
+// Stage 4. Gradient sums of one tile: slot s gets moments and channel gradients at sums[s * sum_stride], of which there
+// are kMoments + channels, padded to a multiple of four. `planes`, `alpha` are what blend_tile made.
 TALKER_STAGE(void, blend_tile_backward, const Camera&, const Splat*, const TileLists&, int tile, const Pass&,
              const float* const* planes, const float* alpha, const Plane* plane_gradients, const Plane& alpha_gradient,
              float* sums, int64_t sum_stride)
