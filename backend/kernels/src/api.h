@@ -15,7 +15,10 @@ extern "C" {
 #endif
 
 /* What the functions below return. */
-enum { TALKER_OK, TALKER_NO_MEMORY, TALKER_TOO_MANY_PAIRS, TALKER_BAD_ARGUMENT, TALKER_NO_THREADS };
+enum talker_status { TALKER_OK, TALKER_NO_MEMORY, TALKER_TOO_MANY_PAIRS, TALKER_BAD_ARGUMENT, TALKER_NO_THREADS };
+
+/* Region mattes of a portrait, and the most labels that Gaussians may have in a picture. */
+enum talker_limit { TALKER_MATTES = 4, TALKER_MOST_LABELS = 4 };
 
 typedef struct {
     int64_t count, channels;
@@ -27,9 +30,9 @@ typedef struct {
     /* Colour as spherical harmonics: (count, bases, 3) with 1, 4, 9 or 16 bases; 0: none. With them, the picture has
        three more channels, before those of the features, of which there may be none. */
     int32_t bases;
-    /* Labels: (count) numbers below label_count (at most 4; 0: none). The picture then has label_count more channels,
-       its last, each with what the Gaussians of that label contribute, as if they had that label's one-hot row as
-       features. For pictures without a frame: labels have no backward pass. */
+    /* Labels: (count) numbers below label_count (at most TALKER_MOST_LABELS; 0: none). The picture then has label_count
+       more channels, its last, each with what the Gaussians of that label contribute, as if they had that label's
+       one-hot row as features. For pictures without a frame: labels have no backward pass. */
     int32_t label_count;
     const float* harmonics;
     const int64_t* labels;
@@ -195,7 +198,7 @@ TALKER_EXPORT int talker_expect_depth(const float* alpha, float* depth, int64_t 
 typedef struct {
     const float* rgb[3]; /* display-referred, premultiplied by alpha */
     const float *alpha, *depth;
-    const float* mattes[4];
+    const float* mattes[TALKER_MATTES];
     float depth_scale; /* factor from the depth's unit to the stored one */
     float empty_depth; /* stored where alpha is below 1/255 */
 } talker_drawn;

@@ -14,7 +14,6 @@ bool is_sound(int width, int height) {
 
 int talker_store_passes(const talker_drawn* drawn, const float* linear, int32_t width, int32_t height, uint16_t* halves,
                         float* depth) {
-    static_assert(sizeof(talker_drawn::mattes) / sizeof(float*) == kMattes);
     if (!is_sound(width, height)) return TALKER_BAD_ARGUMENT;
     const int64_t plane = static_cast<int64_t>(width) * height;
     for (int64_t at = 0; at < plane; at += width) {

@@ -8,7 +8,7 @@ namespace talker {
 
 // Pixels with less coverage count as empty.
 constexpr float kVisibleAlpha = 1.0f / 255.0f;
-constexpr int kMattes = 4;
+constexpr int kMattes = TALKER_MATTES;
 // Steps of the table that leads from display values to linear light: fine enough to be exact to half precision.
 constexpr int kLinearSteps = 4096;
 // Half floats from 0 to 1, as bits: the table that leads back has one entry for each.

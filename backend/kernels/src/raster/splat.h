@@ -26,7 +26,7 @@ constexpr int kTilePixels = kTile * kTile;
 constexpr int kMaxPassChannels = 8;
 
 // Labels that Gaussians may have: each has a plane of its own in the picture.
-constexpr int kMostLabels = 4;
+constexpr int kMostLabels = TALKER_MOST_LABELS;
 
 // Sums that the backward blend leaves for every (tile, splat), before those of the channels.
 enum Moment { kSum, kSumX, kSumXX, kSumY, kSumXY, kSumYY, kMoments };
