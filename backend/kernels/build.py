@@ -93,7 +93,7 @@ def build(
     extra_flags: tuple[str, ...] = (),
     replace: bool = False,
 ) -> Path:
-    """Compile the library into folder `out` and return its path; one of the same name is left as it is, unless `replace`.
+    """Compile the library into folder `out` and return its path; without `replace`, one of that name is left as it is.
 
     `target` is a platform name, by default this machine's; cross-compilers take their triple in `target_flags`.
     Debugging symbols are left out, unless there are `extra_flags`.

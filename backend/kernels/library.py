@@ -27,6 +27,10 @@ ffi = cffi.FFI()
 """The types of api.h. Its functions are called with what `arguments` and `tensors` make."""
 ffi.cdef(interface.own_declarations())
 
+STATUS = ffi.typeof("enum talker_status").elements
+"""Names of what the functions return, by number."""
+LIMITS = ffi.typeof("enum talker_limit").relements
+"""Numbers by their names in api.h."""
 STATUS_TEXT = {
     "TALKER_NO_MEMORY": "not enough memory",
     "TALKER_TOO_MANY_PAIRS": "too many splats on screen at once (they cover too many tiles)",
@@ -98,8 +102,8 @@ def kernels_folder() -> Path:
 def check(status: int) -> None:
     """Raise for a status other than TALKER_OK of a library call: MemoryError, or ValueError with the reason."""
     if status:
-        name = next((name for name in STATUS_TEXT if getattr(require(), name) == status), None)
-        text = STATUS_TEXT[name] if name else f"status {status}"
+        name = STATUS.get(status, f"status {status}")
+        text = STATUS_TEXT.get(name, name)
         raise MemoryError(text) if name == "TALKER_NO_MEMORY" else ValueError(text)
 
 

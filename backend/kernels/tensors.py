@@ -17,9 +17,7 @@ _FLOATS, _DOUBLES, _LONGS = ffi.typeof("float *"), ffi.typeof("double *"), ffi.t
 
 def are_served(*tensors: Tensor | None) -> bool:
     """Whether there is a library and all of these are float32 on the CPU: what most kernels ask for."""
-    return (
-        all(t is None or (t.dtype == torch.float32 and t.is_cpu) for t in tensors) and library.load() is not None
-    )
+    return all(t is None or (t.dtype == torch.float32 and t.is_cpu) for t in tensors) and library.load() is not None
 
 
 def floats(tensor: Tensor | None) -> Any:
