@@ -48,7 +48,6 @@ class Library:
     """The functions of api.h and its constants, by name; cffi checks every argument's type."""
 
 
-@functools.cache
 def load() -> Library | None:
     """The library, or None where none can be had; then the log says why, once.
 
@@ -56,10 +55,12 @@ def load() -> Library | None:
     library of the present sources is opened, which its name tells, and only one that says itself that it was built
     with the present api.h.
     """
-    opened, problem = _find()
-    if opened is None:
-        log.warning("The compiled kernels are not available (%s); everything runs on the slow reference code.", problem)
-    return opened
+    return find()[0]
+
+
+def why_not() -> str:
+    """Why there is no library; empty where there is one."""
+    return find()[1]
 
 
 def require() -> Any:
@@ -78,6 +79,7 @@ def open_at(path: Path) -> Library:
     except AttributeError:  # what cffi says of a function that is missing
         built_with = "none"
     if built_with != interface.fingerprint():
+        ffi.dlclose(functions)  # else the system would go on giving this one for the path
         raise OSError(
             f"{path} was built with another interface ({built_with}; api.h is {interface.fingerprint()}): remove it, "
             "so that it is built anew"
@@ -107,8 +109,9 @@ def check(status: int) -> None:
         raise MemoryError(text) if name == "TALKER_NO_MEMORY" else ValueError(text)
 
 
-def _find() -> tuple[Library | None, str]:
-    """The library, or None and the reason."""
+@functools.cache
+def find() -> tuple[Library | None, str]:
+    """What `load` and `why_not` say, found out once."""
     target = build.platform_name()
     name = build.library_name(target)
     only = os.environ.get(FOLDER_VARIABLE)
@@ -128,4 +131,6 @@ def _find() -> tuple[Library | None, str]:
         return open_at(build.build(kernels_folder(), replace=True)), ""
     except (build.BuildError, OSError) as error:
         problems.append(str(error).splitlines()[0])
-    return None, "; ".join(problems)
+    reason = "; ".join(problems)
+    log.warning("The compiled kernels are not available (%s); everything runs on the slow reference code.", reason)
+    return None, reason

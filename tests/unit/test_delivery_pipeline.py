@@ -11,7 +11,7 @@ import torch
 
 from backend.deliver import pipeline
 from backend.deliver.pipeline import Workforce, in_order, workforce
-from backend.kernels import library, threads
+from backend.kernels import threads
 from shared.errors import Cancelled
 
 PATIENCE_S = 10.0
@@ -84,7 +84,7 @@ def test_threads_go_to_frames_first_and_to_the_rasteriser_where_frames_are_few_o
     assert workforce(0, 64, 10_000).frames >= 1
 
 
-@pytest.mark.skipif(library.load() is None, reason="no compiled kernels on this machine")
+@pytest.mark.kernels
 def test_frames_drawn_at_once_share_out_the_kernels_threads_each_for_itself():
     before = torch.get_num_threads()
     torch.set_num_threads(1)

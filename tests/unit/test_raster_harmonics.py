@@ -9,10 +9,10 @@ import pytest
 import torch
 from raster_scenes import head_scene, single_splat
 
-from backend.raster import native, spherical_harmonics
+from backend.raster import spherical_harmonics
 from backend.raster.rasterize import rasterize
 
-ENGINES = ["reference", "native"] if native.is_available() else ["reference"]
+ENGINES = ["reference", pytest.param("native", marks=pytest.mark.kernels)]
 
 
 def sphere() -> tuple[torch.Tensor, torch.Tensor]:

@@ -6,12 +6,10 @@ import pytest
 import torch
 from raster_scenes import head_scene, single_splat, stack
 
-from backend.raster import native
 from backend.raster.rasterize import RasterOutput, rasterize
 from shared.camera import Intrinsics
 
-if not native.is_available():
-    pytest.skip("no C++ compiler and no prebuilt library on this machine", allow_module_level=True)
+pytestmark = pytest.mark.kernels
 
 TENSORS = ("means", "quaternions", "scales", "opacities", "features", "camera_from_world")
 
