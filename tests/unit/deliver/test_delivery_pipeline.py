@@ -12,7 +12,7 @@ import torch
 
 from backend import parallel
 from backend.deliver.pipeline import Concurrency, concurrency_for
-from backend.kernels import library, threads
+from backend.kernels import threads
 from backend.parallel import WAITING, in_order
 from shared.errors import Cancelled
 
@@ -97,7 +97,7 @@ def test_threads_go_to_frames_first_and_to_the_rasteriser_where_frames_are_few_o
     assert concurrency_for(0, 64, 10_000).frames >= 1
 
 
-@pytest.mark.skipif(library.load() is None, reason="no compiled kernels on this machine")
+@pytest.mark.kernels
 def test_frames_drawn_at_once_share_out_the_kernels_threads_each_for_itself():
     before = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from backend.raster import native, spherical_harmonics
+from backend.raster import spherical_harmonics
 from backend.raster.rasterize import rasterize
 from tests.support.raster_scenes import head_scene, single_splat
 
-ENGINES = ["reference", "native"] if native.is_available() else ["reference"]
+ENGINES = ["reference", pytest.param("native", marks=pytest.mark.kernels)]
 
 
 def sphere() -> tuple[torch.Tensor, torch.Tensor]:
