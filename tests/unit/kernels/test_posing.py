@@ -103,7 +103,7 @@ def pose(function, parts: list[Part], mattes: bool = True) -> tuple[Posed, dict[
 
 
 def relative_error(got: torch.Tensor, expected: torch.Tensor) -> float:
-    return float((got.detach().double() - expected.detach()).norm() / expected.norm().clamp_min(1e-12))
+    return float((got.detach().double() - expected.detach()).norm() / expected.detach().norm().clamp_min(1e-12))
 
 
 @pytest.mark.kernels

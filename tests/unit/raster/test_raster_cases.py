@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from backend.raster import cuda, model, native, reference, spherical_harmonics
+from backend.raster import cuda, model, reference, spherical_harmonics
 from backend.raster.rasterize import rasterize
 from shared.camera import Intrinsics
 from tests.support.raster_cases.generate import CASES, CLEARANCE, FOLDER, Case, make
@@ -87,11 +87,9 @@ def test_the_reference_engine_draws_what_the_slow_program_draws(name):
     assert furthest(draw(case, "reference", torch.float64), expected) < DOUBLE_TOLERANCE
 
 
-@pytest.mark.parametrize("engine", ["reference", "native", "warp"])
+@pytest.mark.parametrize("engine", ["reference", pytest.param("native", marks=pytest.mark.kernels), "warp"])
 @pytest.mark.parametrize("name", CASES)
 def test_every_engine_draws_the_stored_picture_in_single_precision(name, engine):
-    if engine == "native" and not native.is_available():
-        pytest.skip("no C++ compiler and no prebuilt library on this machine")
     if engine == "warp":
         pytest.importorskip("warp", reason="Warp is not installed here (requirements/cuda.txt)")
     case = stored(name)
