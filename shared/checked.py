@@ -6,7 +6,6 @@ dataclass, a union of these with None, and Annotated[T, RULE] where RULE is Limi
 
 from __future__ import annotations
 
-import functools
 import math
 import types
 import typing
@@ -86,11 +85,15 @@ def changed(instance: Built, values: Any, within: str = "") -> Built:
     return replace(instance, **fitted)  # type: ignore[type-var]
 
 
-@functools.cache
+_FIELD_TYPES: dict[type, dict[str, Any]] = {}
+
+
 def field_types(cls: type) -> dict[str, Any]:
     """The fields of a dataclass with their annotations, as objects."""
-    hints = typing.get_type_hints(cls, include_extras=True)
-    return {f.name: hints[f.name] for f in fields(cls)}
+    if cls not in _FIELD_TYPES:
+        hints = typing.get_type_hints(cls, include_extras=True)
+        _FIELD_TYPES[cls] = {f.name: hints[f.name] for f in fields(cls)}
+    return _FIELD_TYPES[cls]
 
 
 def without_none(annotation: Any) -> tuple[list[Any], bool]:

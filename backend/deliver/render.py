@@ -26,14 +26,13 @@ from backend.performance.speech import SPEECH_FILE, SpeechModel
 from backend.portrait.audio_code import audio_windows
 from backend.portrait.portrait import Drive, Portrait
 from backend.raster.rasterize import engine_device
-from backend.settings import RenderSettings
+from backend.settings import LAYERS, RenderSettings
 from backend.subject.subject import Subject
 from shared import layout
 from shared.errors import InputError
 from shared.jobs import Reporter
 from shared.timing import fps_text, samples_for_frames
 
-LAYERS = ("exr", "png", "mp4")
 LIVE_PREVIEW_FILE = "preview.png"
 """The frame that was drawn last, for whoever watches the job."""
 _LIVE_PREVIEW_S = 2.0

@@ -34,11 +34,6 @@ def file_hash(path: Path) -> str:
     return digest.hexdigest()
 
 
-def stage_key(*inputs: object) -> str:
-    """Content hash of a stage's inputs (anything whose text says what it is)."""
-    return hashlib.sha256(json.dumps([str(value) for value in inputs]).encode()).hexdigest()
-
-
 @contextmanager
 def writing_errors(folder: Path) -> Iterator[None]:
     """Turns a full disk or a folder that cannot be written into an InputError that says so."""
