@@ -25,7 +25,7 @@ from backend.settings import (
 from backend.settings.tree import from_text, names, nested, refusal, with_changes
 from shared.checked import Unfit, build, field_types
 from shared.errors import InputError
-from shared.training import Start, with_start
+from shared.training import with_start
 
 Arguments = TypeVar("Arguments")
 
@@ -124,8 +124,7 @@ def evaluate_arguments(plain: Mapping[str, Any]) -> EvaluateArguments:
 def run_arguments(plain: Mapping[str, Any]) -> RunArguments:
     """footage, audio, out, evaluate, and RunSettings: those of each stage under its name.
 
-    A setting may also stand without its stage's name (`stages_meant`). The training goes on from a checkpoint of the
-    same settings where there is one, as an interrupted run leaves it.
+    A setting may also stand without its stage's name (`stages_meant`).
     """
     return _parsed("run", RunArguments, _with_refine_poses(plain), _run_settings)
 
@@ -230,7 +229,7 @@ def _run_settings(given: dict[str, Any]) -> RunSettings:
     preprocessing, training, rendering, evaluating = (by_stage.get(stage, {}) for stage in stages)
     return RunSettings(
         with_changes(PreprocessSettings(), preprocessing, "preprocess"),
-        train_settings(**{"start": str(Start.AUTO), **training}),
+        train_settings(**{"start": RunSettings().train.start, **training}),
         with_changes(RenderSettings(), rendering, "render"),
         with_changes(EvaluateSettings(), evaluating, "evaluate"),
     )

@@ -24,6 +24,7 @@ from backend.settings.render import LAYERS, RenderSettings
 from backend.settings.serve import ServeSettings
 from backend.settings.speech import SpeechSettings
 from backend.settings.train import LearningRates, LossWeights, TrainSettings
+from shared.training import Start
 
 __all__ = [
     "DRIVEN_BY",
@@ -55,8 +56,8 @@ class RunSettings:
 
     preprocess: PreprocessSettings = field(default_factory=PreprocessSettings)
     """Footage to subject folder."""
-    train: TrainSettings = field(default_factory=TrainSettings)
-    """Subject folder to model."""
+    train: TrainSettings = field(default_factory=lambda: TrainSettings(start=Start.AUTO))
+    """Subject folder to model. It goes on from what an interrupted run left."""
     render: RenderSettings = field(default_factory=RenderSettings)
     """A line of dialogue to frames."""
     evaluate: EvaluateSettings = field(default_factory=EvaluateSettings)
