@@ -26,7 +26,7 @@ from backend.portrait.audio_code import audio_windows
 from backend.portrait.portrait import Drive, Portrait
 from backend.portrait.saving import open_portrait
 from backend.raster.rasterize import engine_device
-from backend.settings import RenderSettings
+from backend.settings import LAYERS, RenderSettings
 from backend.subject.model_folder import ModelFolder
 from backend.subject.subject import Subject
 from shared import layout
@@ -35,7 +35,6 @@ from shared.files import explaining, file_sha256
 from shared.jobs import Reporter
 from shared.timing import fps_text, samples_for_frames
 
-LAYERS = ("exr", "png", "mp4")
 LIVE_PREVIEW_FILE = "preview.png"
 """The frame that was drawn last, for whoever watches the job."""
 _LIVE_PREVIEW_S = 2.0

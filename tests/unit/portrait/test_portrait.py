@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from backend.portrait.rotations import (
 )
 from backend.portrait.saving import open_portrait, save_portrait
 from backend.portrait.seeding import head_to_pixels, pixels_to_head, sample_mesh
-from backend.settings import PortraitSettings, replace
+from backend.settings import PortraitSettings
 from backend.train.data import TrainingData
 from backend.train.driving import true_drive
 from backend.train.new_portrait import start_portrait

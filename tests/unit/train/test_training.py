@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from backend.performance.curves import SPEECH, UPPER
 from backend.portrait.portrait import PortraitFrame
-from backend.settings import LossWeights, replace, train_settings
+from backend.settings import LossWeights, train_settings
 from backend.train import stages
 from backend.train.checkpoint import load_checkpoint, save_checkpoint
 from backend.train.data import Sample
