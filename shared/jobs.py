@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import get_args, get_type_hints
 
+from .checked import build
 from .errors import Cancelled
 
 
@@ -44,7 +44,7 @@ class Progress:
     @classmethod
     def from_dict(cls, values: dict) -> Progress:
         """Read what `to_dict` wrote. Raises ValueError where a field is missing or has the wrong type."""
-        return cls(**_checked(cls, values))
+        return build(cls, values)
 
 
 @dataclass
@@ -74,29 +74,9 @@ class JobInfo:
     @classmethod
     def from_dict(cls, values: dict) -> JobInfo:
         """Read what `to_dict` wrote. Raises ValueError where a field is missing or has the wrong type."""
-        checked = _checked(cls, {**values, "state": JobState(values.get("state", ""))})
-        if checked.get("progress") is not None:
-            checked["progress"] = Progress.from_dict(checked["progress"])
-        return cls(**checked)
-
-
-def _checked(cls: type, values: dict) -> dict:
-    """`values` if they fit the fields of the dataclass `cls`; a nested Progress is still a dict here."""
-    hints = get_type_hints(cls)
-    for name, value in values.items():
-        allowed = hints.get(name)
-        if allowed is None:
-            raise ValueError(f"there is no field {name!r} in {cls.__name__}")
-        kinds = get_args(allowed) or (allowed,)
-        kinds = tuple(dict if kind is Progress else kind for kind in kinds)
-        if float in kinds:
-            kinds += (int,)
-        if type(value) not in kinds:
-            raise ValueError(f"{cls.__name__}.{name} holds {type(value).__name__}")
-    required = {f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING}
-    if not required <= values.keys():
-        raise ValueError(f"{cls.__name__} lacks {sorted(required - values.keys())}")
-    return dict(values)
+        if not isinstance(values, dict) or "state" not in values:
+            raise ValueError("a job without its state")
+        return build(cls, values)
 
 
 class Reporter:

@@ -8,14 +8,14 @@ Large arrays, pictures and films go by file: a message holds their path.
 from __future__ import annotations
 
 import math
-import types
-import typing
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, TypeVar
 
 import msgpack
 
+from .checked import build
 from .errors import TalkerError
 
 PROTOCOL_VERSION = 1
@@ -65,7 +65,7 @@ _NAMES: dict[type[Message], str] = {}
 _MessageClass = TypeVar("_MessageClass", bound=type[Message])
 
 
-def _named(name: str) -> typing.Callable[[_MessageClass], _MessageClass]:
+def _named(name: str) -> Callable[[_MessageClass], _MessageClass]:
     def register(cls: _MessageClass) -> _MessageClass:
         _TYPES[name] = cls
         _NAMES[cls] = name
@@ -246,7 +246,7 @@ def decode(data: bytes) -> tuple[Message, int]:
         raise ProtocolError(ErrorCode.MALFORMED, f"The {name} message has no body.", request=request)
     try:
         _check_plain(body, 0)
-        return _build(_TYPES[name], body), request
+        return build(_TYPES[name], body), request
     except (TypeError, ValueError) as error:
         raise ProtocolError(ErrorCode.MALFORMED, f"The {name} message is wrong: {error}.", request=request) from error
 
@@ -286,22 +286,3 @@ def _check_plain(value: Any, depth: int) -> None:
         raise ValueError(f"{value} is not a finite number")
     elif value is not None and not isinstance(value, (bool, int, float, str)):
         raise ValueError(f"it holds {type(value).__name__}")
-
-
-def _build(cls: type[Message], body: dict) -> Message:
-    """An instance of `cls` from its fields; TypeError names what is missing, unknown or of the wrong type."""
-    hints = typing.get_type_hints(cls)
-    for key, value in body.items():
-        if key not in hints:
-            raise TypeError(f"unknown field {key!r}")
-        if not _fits(value, hints[key]):
-            raise TypeError(f"field {key!r} holds {type(value).__name__}")
-    return cls(**body)
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    if isinstance(hint, types.UnionType):
-        return any(_fits(value, part) for part in hint.__args__)
-    if hint is float:
-        return type(value) in (int, float)
-    return type(value) is hint

@@ -1,13 +1,63 @@
-"""How far a model's training has come, read from its checkpoint without torch, for both sides."""
+"""How a training is asked to begin, what came of that, and how far a checkpoint says it has come: for both sides."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 HEADER_LIMIT = 1 << 24
 """Bytes. A checkpoint's header has some ten kilobytes; a file that claims more than this is none."""
+
+
+class Start(StrEnum):
+    """How a training is asked to begin: the argument `start` of the verb train."""
+
+    ANEW = "anew"
+    """From the footage alone, whatever is there."""
+    RESUME = "resume"
+    """From the model's checkpoint; a finished model stays as it is."""
+    MORE = "more"
+    """A finished model is trained on for so many steps or minutes; an unfinished one is resumed."""
+    AUTO = "auto"
+    """From a checkpoint of the same settings where there is one, else anew."""
+
+
+class Did(StrEnum):
+    """What a training did: `did` of the verb's result."""
+
+    ANEW = "anew"
+    """Began from the footage alone; what was there is replaced."""
+    RESUMED = "resumed"
+    """Went on with a round that was interrupted."""
+    MORE = "more"
+    """Trained a finished model for another round."""
+    NOTHING = "nothing"
+    """The model is finished, and more was not asked for."""
+
+
+def with_start(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of the verb train in which `start` says how it begins.
+
+    Jobs that an add-on before this one left said it by `more` (true or false) and `resume` (true, false or "auto").
+    """
+    result = {name: value for name, value in arguments.items() if name not in ("more", "resume")}
+    if len(result) < len(arguments) and result.get("start") is None:
+        more, resume = arguments.get("more"), arguments.get("resume")
+        resumed = Start.AUTO if resume == "auto" else Start.RESUME if resume else Start.ANEW
+        result["start"] = str(Start.MORE if more else resumed)
+    return result
+
+
+def taken_up_again(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of the verb train for a job that was interrupted: it goes on from its checkpoint, if it left one."""
+    result = with_start(arguments)
+    if result.get("start") != Start.MORE:
+        result["start"] = str(Start.AUTO)
+    return result
 
 
 @dataclass(frozen=True)

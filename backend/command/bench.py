@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backend.deliver.pipeline import Painter, workforce
+from backend.deliver.pipeline import FrameDrawer, concurrency_for
 from backend.deliver.store import frame_store
 from backend.media.audio_features import log_mel
 from backend.media.encode import MovieWriter
@@ -166,16 +166,16 @@ def _render_entries(engine: str, threads: int, gaussians: int, size: int, second
     frames = int(LINE_S * LINE_FPS)
     times_s = np.arange(frames) / float(LINE_FPS)
     plate = np.full((size, size, 3), 90, np.uint8)
-    staff = workforce(threads, size, frames)
+    concurrency = concurrency_for(threads, size, frames)
 
     def finished(finish: Callable[[int, PortraitFrame[np.ndarray]], Finished]) -> Iterator[Finished]:
         """What `finish` makes of every frame, in order."""
         curves = np.zeros((frames, len(CURVE_NAMES)), np.float32)
         curves[:, : len(SPEECH_CURVES)] = speech.predict_array(log_mel(sound, SAMPLE_RATE), times_s)
         drive = portrait.drive(curves, _nodding_poses(frames), float(LINE_FPS))
-        with Painter(portrait, drive, size, engine, staff.threads) as painter:
+        with FrameDrawer(portrait, drive, size, engine, concurrency.threads) as drawer:
             numbers = range(1, frames + 1)
-            yield from in_order(lambda n: finish(n, painter.draw(n)), numbers, staff.frames)
+            yield from in_order(lambda n: finish(n, drawer.draw(n)), numbers, concurrency.frames)
 
     def in_memory() -> None:
         for _ in finished(lambda number, frame: frame):

@@ -11,16 +11,20 @@ import sys
 import tempfile
 import threading
 import traceback
-from dataclasses import replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
+from backend.command.arguments import TREES, set_from_texts
 from backend.command.terminal import ProgressBar, print_result
 from backend.command.verbs import VERBS
-from backend.settings import ENGINES
+from backend.settings import DRIVEN_BY, ENGINES, LAYERS, ServeSettings
+from backend.settings.tree import entries, with_changes
+from shared import choices
 from shared.errors import EXIT_CALLER, EXIT_CANCELLED, EXIT_DONE, EXIT_FAULT, Cancelled, TalkerError
 from shared.files import explained
 from shared.jobs import Reporter
+from shared.training import Start
 
 
 class _Parser(argparse.ArgumentParser):
@@ -39,6 +43,13 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, metavar="N", help="threads (default: all cores)")
 
 
+def _add_set(parser: argparse.ArgumentParser, verb: str) -> None:
+    parser.add_argument(
+        "--set", action="append", metavar="NAME=VALUE", dest="set",
+        help=f"change any of the settings that `talker settings {verb}` lists; may be given more than once",
+    )  # fmt: skip
+
+
 def _add_preprocess(parser: argparse.ArgumentParser, audio: bool = True) -> None:
     parser.add_argument("--size", type=int, metavar="N", help="size of the stored frames, px (default 512)")
     if audio:
@@ -53,8 +64,8 @@ def _add_preprocess(parser: argparse.ArgumentParser, audio: bool = True) -> None
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--recipe", choices=("m2dao", "talkinggaussian"), help="default m2dao")
-    parser.add_argument("--preset", choices=("draft", "standard", "film"), help="default draft")
+    parser.add_argument("--recipe", choices=choices.RECIPES, help=f"default {choices.RECIPE}")
+    parser.add_argument("--preset", choices=choices.PRESETS, help=f"default {choices.COMMAND_PRESET}")
     parser.add_argument("--holdout", type=int, metavar="N", help="keep the last N-th of the frames out (0: none)")
     parser.add_argument("--seed", type=int, metavar="N")
     length = parser.add_mutually_exclusive_group()
@@ -70,6 +81,8 @@ def build_parser() -> argparse.ArgumentParser:
     def verb(name: str, text: str) -> argparse.ArgumentParser:
         sub = verbs.add_parser(name, help=text, description=text)
         sub.add_argument("--json", action="store_true", help="one JSON document and nothing else on standard output")
+        if name in TREES:
+            _add_set(sub, name)
         return sub
 
     sub = verb("doctor", "What this machine has, and what is missing.")
@@ -85,11 +98,11 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--model", metavar="NAME", help="name of the model (default: the recipe's)")
     begin = sub.add_mutually_exclusive_group()
     begin.add_argument(
-        "--resume", action="store_true",
+        "--resume", dest="start", action="store_const", const=str(Start.RESUME),
         help="go on where the training stopped; a finished model stays as it is (without this: train anew)",
     )  # fmt: skip
     begin.add_argument(
-        "--more", action="store_true",
+        "--more", dest="start", action="store_const", const=str(Start.MORE),
         help="train a finished model on, for as many --steps or --minutes (default: the preset's)",
     )  # fmt: skip
     _add_train(sub)
@@ -102,16 +115,16 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--model", metavar="NAME")
     sub.add_argument("--fps", metavar="NUM/DEN", help="frame rate (default: the footage's)")
     sub.add_argument("--frames", metavar="A:B", help="frames to render, inclusive, from 1")
-    sub.add_argument("--pose", metavar="recorded|still|FILE")
+    sub.add_argument("--pose", metavar="|".join((*choices.POSES, "FILE")))
     sub.add_argument("--performance", metavar="FILE", help="performance.json that replaces what audio predicts")
-    sub.add_argument("--layers", choices=("exr", "png", "mp4"))
+    sub.add_argument("--layers", choices=LAYERS)
     sub.add_argument("--take", metavar="NAME", help="what the line is called (default: its sound file's name)")
     _add_engine(sub)
 
     sub = verb("evaluate", "Score a model on the frames kept out of its training.")
     sub.add_argument("--subject", required=True, metavar="DIR")
     sub.add_argument("--model", metavar="NAME")
-    sub.add_argument("--driven-by", choices=("audio", "track"), help="default audio; track: the ceiling for audio")
+    sub.add_argument("--driven-by", choices=DRIVEN_BY, help="default audio; track: the ceiling for audio")
     _add_models_dir(sub)
     _add_engine(sub)
 
@@ -126,6 +139,9 @@ def build_parser() -> argparse.ArgumentParser:
 
     sub = verb("bench", "Measure rasteriser, training step and rendering.")
     _add_engine(sub)
+
+    sub = verb("settings", "All settings with their values, what they may hold, and what they are for.")
+    sub.add_argument("of", nargs="?", default="run", choices=tuple(TREES), metavar="VERB", help="default run")
 
     sub = verb("serve", "Serve jobs to the Blender add-on.")
     sub.add_argument("--state-dir", required=True, metavar="DIR", help="where jobs are kept")
@@ -150,19 +166,29 @@ def _cancel_on_signals() -> threading.Event:
 
 
 def _special_verb(arguments: argparse.Namespace) -> dict | list | None:
-    """The two verbs that are no jobs."""
+    """The verbs that are no jobs."""
+    if arguments.verb == "settings":
+        return [asdict(entry) for entry in entries(TREES[arguments.of]())]
     if arguments.verb == "serve":
         from backend.serve.server import serve
-        from backend.settings import ServeSettings
 
-        settings = ServeSettings()
+        changes = set_from_texts("serve", arguments.set or ())
         if arguments.idle_timeout is not None:
-            settings = replace(settings, idle_timeout_s=arguments.idle_timeout)
+            changes["idle_timeout_s"] = arguments.idle_timeout
+        settings = with_changes(ServeSettings(), changes)
         serve(Path(arguments.state_dir), Path(arguments.ready_file), settings, arguments.verbs)
         return None
     from backend.command.bench import bench
 
     return bench(engine=arguments.engine or "native", threads=arguments.threads or 0)
+
+
+def _plain(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The arguments of a verb as a job would give them."""
+    options = {key: value for key, value in vars(arguments).items() if key not in ("verb", "json")}
+    if options.get("set"):
+        options["set"] = set_from_texts(arguments.verb, options["set"])
+    return options
 
 
 def _write_fault_log() -> Path:
@@ -187,7 +213,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if arguments.verb in VERBS:
             cancelled = _cancel_on_signals()
-            options = {key: value for key, value in vars(arguments).items() if key not in ("verb", "json")}
+            options = _plain(arguments)
             with ProgressBar() as bar:
                 result = VERBS[arguments.verb](options, Reporter(bar.show, cancelled.is_set))
         else:

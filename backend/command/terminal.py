@@ -53,6 +53,12 @@ class ProgressBar:
 def print_result(verb: str, result: Any) -> None:
     """Print a verb's result for a person."""
     console = Console(highlight=False)
+    if verb == "settings":
+        for entry in result:
+            value = ",".join(map(str, entry["value"])) if isinstance(entry["value"], tuple) else entry["value"]
+            console.print(f"{entry['name']} = {value}   ({entry['fits']})", soft_wrap=True, markup=False)
+            console.print(f"    {entry['sentence']}", soft_wrap=True, markup=False)
+        return
     if isinstance(result, list):
         for row in result:
             console.print("  ".join(f"{key} {value}" for key, value in row.items()))

@@ -1,7 +1,7 @@
 """What the backend can be asked to do, by name: plain values in, plain values out.
 
-The command line and the job worker both call these, so that a job does what the command does. Each verb imports its
-room when it is called: asking for help must not wait for torch.
+The command line and the job worker both call these, so that a job does what the command does. What each takes, and
+how strictly, is in arguments.py. Each verb imports its room when it is called: asking for help must not wait for torch.
 """
 
 from __future__ import annotations
@@ -9,48 +9,40 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable
-from dataclasses import fields
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from backend import settings as s
+from backend.command.arguments import (
+    EvaluateArguments,
+    PreprocessArguments,
+    RenderArguments,
+    TrainArguments,
+    doctor_arguments,
+    evaluate_arguments,
+    preprocess_arguments,
+    render_arguments,
+    run_arguments,
+    train_arguments,
+)
 from backend.subject.subject import Subject
 from shared import layout
 from shared.errors import InputError
 from shared.files import make_writable
 from shared.jobs import Reporter
 
-Verb = Callable[[dict[str, Any], Reporter], dict[str, Any]]
+Verb = Callable[[Mapping[str, Any], Reporter], dict[str, Any]]
 
 
-def _required(arguments: dict, name: str) -> Path:
-    value = arguments.get(name)
-    if not value:
-        raise InputError(f"{name} is missing.", f"Name the {name}.")
-    return Path(value)
+def preprocess(arguments: Mapping[str, Any], report: Reporter) -> dict:
+    """Footage to a subject folder. Returns subject, frames, fps, the quality report and the path of a contact sheet."""
+    return _preprocess(preprocess_arguments(arguments), report)
 
 
-def _settings(kind: type, arguments: dict) -> Any:
-    """A settings dataclass from those arguments that it knows and that are not None."""
-    known = {f.name for f in fields(kind)}
-    return kind(**{key: value for key, value in arguments.items() if key in known and value is not None})
-
-
-def _check_engine(arguments: dict) -> None:
-    """Raises InputError if an engine is asked for that does not run here."""
-    if arguments.get("engine"):
-        from backend.raster.rasterize import require_engine
-
-        require_engine(arguments["engine"])
-
-
-def preprocess(arguments: dict, report: Reporter) -> dict:
-    """footage, subject, and the fields of PreprocessSettings. Returns subject, frames, fps and the quality report."""
+def _preprocess(asked: PreprocessArguments, report: Reporter) -> dict:
     from backend.preprocess.pipeline import preprocess as run_preprocess
 
-    footage, folder = _required(arguments, "footage"), _required(arguments, "subject")
-    subject = run_preprocess(footage, folder, _settings(s.PreprocessSettings, arguments), report)
+    subject = run_preprocess(asked.footage, asked.subject, asked.settings, report)
     return {
         "subject": str(subject.root),
         "frames": subject.frame_count,
@@ -60,86 +52,78 @@ def preprocess(arguments: dict, report: Reporter) -> dict:
     }
 
 
-def train(arguments: dict, report: Reporter) -> dict:
-    """subject, recipe, preset, and the overrides that settings.train_settings takes.
+def train(arguments: Mapping[str, Any], report: Reporter) -> dict:
+    """A subject folder to a model; `start` says how it begins (shared.training.Start; anew where it is not given).
 
-    How it begins is said by `more` (train a finished model on) and `resume`: true, or "auto" (go on from a checkpoint
-    of the same settings where there is one, else begin); with neither it begins anew. Returns model, its folder, its
-    steps and minutes, what was done (`did`: anew, go_on, more, nothing) and the same as a sentence.
+    Returns model, its folder, its steps and minutes, what was done (`did`, a shared.training.Did) and the same as a
+    sentence.
     """
-    _check_engine(arguments)
-    subject = Subject.open(_required(arguments, "subject"))
+    return _train(train_arguments(arguments), report)
+
+
+def _train(asked: TrainArguments, report: Reporter) -> dict:
+    subject = Subject.open(asked.subject)
     from backend.train.trainer import train as run_train
 
-    own = ("subject", "resume", "more")
-    options = {key: value for key, value in arguments.items() if key not in own and value is not None}
-    done = run_train(subject, s.train_settings(**options, start=_start(arguments)), report)
+    done = run_train(subject, asked.settings, report)
     return {
         "subject": str(subject.root),
         "model": done.folder.name,
         "folder": str(done.folder),
-        "did": str(done.way),
+        "did": str(done.did),
         "steps": done.steps,
         "minutes": round(done.minutes, 3),
         "message": done.sentence(),
     }
 
 
-def _start(arguments: dict) -> s.Start:
-    """`more` goes first: a job that is taken up again has got resume "auto" beside it."""
-    if arguments.get("more"):
-        return s.Start.MORE
-    if arguments.get("resume") == "auto":
-        return s.Start.AUTO
-    return s.Start.RESUME if arguments.get("resume") else s.Start.ANEW
+def render(arguments: Mapping[str, Any], report: Reporter) -> dict:
+    """A line of dialogue to frames. Returns out, frames, fps and the preview's path."""
+    return _render(render_arguments(arguments), report)
 
 
-def render(arguments: dict, report: Reporter) -> dict:
-    """subject, audio, out, and the fields of RenderSettings. Returns out, frames, fps and the preview's path."""
-    _check_engine(arguments)
-    subject = Subject.open(_required(arguments, "subject"))
+def _render(asked: RenderArguments, report: Reporter) -> dict:
+    subject = Subject.open(asked.subject)
     from backend.deliver.render import render as run_render
 
-    audio, out = _required(arguments, "audio"), _required(arguments, "out")
-    return run_render(subject, audio, out, _settings(s.RenderSettings, arguments), report).to_dict()
+    return run_render(subject, asked.audio, asked.out, asked.settings, report).to_dict()
 
 
-def evaluate(arguments: dict, report: Reporter) -> dict:
-    """subject, model, and driven_by, models_dir, engine, threads of EvaluateSettings. Returns the scores."""
-    _check_engine(arguments)
-    subject = Subject.open(_required(arguments, "subject"))
+def evaluate(arguments: Mapping[str, Any], report: Reporter) -> dict:
+    """A model's scores on frames it has not seen. Returns them."""
+    return _evaluate(evaluate_arguments(arguments), report)
+
+
+def _evaluate(asked: EvaluateArguments, report: Reporter) -> dict:
+    subject = Subject.open(asked.subject)
     from backend.evaluate.report import evaluate as run_evaluate
 
-    # Not `size`: within `run` that is the size of the stored frames.
-    known = {key: arguments.get(key) for key in ("driven_by", "models_dir", "engine", "threads")}
-    return run_evaluate(subject, arguments.get("model"), report, _settings(s.EvaluateSettings, known))
+    return run_evaluate(subject, asked.model, report, asked.settings)
 
 
-def run(arguments: dict, report: Reporter) -> dict:
+def run(arguments: Mapping[str, Any], report: Reporter) -> dict:
     """The whole chain: footage, audio, out. Leaves out/subject, out/render, out/contact_sheet.png, out/report.json."""
-    footage, audio, out = (_required(arguments, name) for name in ("footage", "audio", "out"))
-    _check_engine(arguments)
-    if not audio.is_file():
-        raise InputError(f"There is no sound file {audio}.", "Check the path.")
+    asked = run_arguments(arguments)
+    out, settings, subject = asked.out, asked.settings, asked.out / "subject"
+    if not asked.audio.is_file():
+        raise InputError(f"There is no sound file {asked.audio}.", "Check the path.")
     make_writable(out)
-    shared_options = {key: value for key, value in arguments.items() if key not in ("footage", "audio", "out")}
     timings: dict[str, float] = {}
 
-    def timed(name: str, verb: Verb, values: dict) -> dict:
+    def timed(name: str, stage: Callable[[Any, Reporter], dict], values: Any) -> dict:
         started = time.monotonic()
-        result = verb({**shared_options, **values}, report)
+        result = stage(values, report)
         timings[name] = round(time.monotonic() - started, 1)
         return result
 
-    subject = str(out / "subject")
-    prepared = timed("preprocess", preprocess, {"footage": str(footage), "subject": subject})
-    trained = timed("train", _train_for_run, {"subject": subject})
-    values = {"subject": subject, "audio": str(audio), "out": str(out / "render"), "model": trained["model"]}
-    rendered = timed("render", render, values)
+    prepared = timed("preprocess", _preprocess, PreprocessArguments(asked.footage, subject, settings.preprocess))
+    trained = timed("train", _train, TrainArguments(subject, settings.train))
+    line = replace(settings.render, model=trained["model"])
+    rendered = timed("render", _render, RenderArguments(subject, asked.audio, out / "render", line))
     shutil.copyfile(out / "render" / layout.CONTACT_SHEET_FILE, out / layout.CONTACT_SHEET_FILE)
     result = {
         "out": str(out),
-        "subject": subject,
+        "subject": str(subject),
         "render": str(out / "render"),
         "model": trained["model"],
         "frames": rendered["frames"],
@@ -149,27 +133,20 @@ def run(arguments: dict, report: Reporter) -> dict:
         "quality": prepared["quality"],
         "timings_s": timings,
     }
-    if arguments.get("evaluate"):
-        result["scores"] = timed("evaluate", evaluate, {"subject": subject, "model": trained["model"]})
+    if asked.evaluate:
+        scoring = EvaluateArguments(subject, settings.evaluate, trained["model"])
+        result["scores"] = timed("evaluate", _evaluate, scoring)
     (out / layout.REPORT_FILE).write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     return result
 
 
-_TRAIN_OPTIONS = ("subject", "recipe", "preset", "holdout", "seed", "steps", "minutes", "engine", "threads")
-
-
-def _train_for_run(arguments: dict, report: Reporter) -> dict:
-    """Train within `run`: a model that an earlier, interrupted run left is gone on with."""
-    options = {key: arguments[key] for key in _TRAIN_OPTIONS if key in arguments}
-    return train({**options, "resume": "auto"}, report)
-
-
-def doctor(arguments: dict, report: Reporter) -> dict:
+def doctor(arguments: Mapping[str, Any], report: Reporter) -> dict:
     """What this machine has, and problems in plain words."""
     from backend.command.doctor import doctor as run_doctor
 
+    asked = doctor_arguments(arguments)
     report.phase("looking around")
-    return run_doctor(arguments.get("models_dir"))
+    return run_doctor(asked.models_dir)
 
 
 VERBS: dict[str, Verb] = {

@@ -48,7 +48,7 @@ def stored_passes(
 
     buffers: returned by an earlier call for a frame whose passes are no longer needed: they are overwritten.
     """
-    if not kernel.is_available():
+    if not kernel.serves():
         passes = frame_passes(frame, colour_name)
         return {name: p if name == "Depth" else p.astype(np.float16) for name, p in passes.items()}, None
     halves, depth = kernel.store(
@@ -61,7 +61,7 @@ def stored_passes(
 
 def combined_over_plate(combined: np.ndarray, colour_name: str, plate: np.ndarray) -> np.ndarray:
     """(H, W, 3) uint8: a stored Combined pass (H, W, 4) float16 over the plate (H, W, 3) uint8, in display space."""
-    if kernel.is_available():
+    if kernel.serves():
         return kernel.show(np.moveaxis(combined, 2, 0), _display_table(colour_name), plate)
     rgba = combined.astype(np.float32)
     _, from_linear = colour.transfer(colour_name)

@@ -20,7 +20,7 @@ from backend.subject.subject import Subject
 from backend.subject.track import Track
 from shared.errors import InputError
 from shared.jobs import Reporter
-from shared.timing import frame_count, parse_fps, parse_frame_range
+from shared.timing import frame_count, frame_times, parse_fps, parse_frame_range
 
 _PLANNED_S = 30
 """Seconds. Poses beyond the end of the recording are planned for whole multiples of this, so that a line that becomes a
@@ -54,12 +54,7 @@ class Line:
     @property
     def times_s(self) -> np.ndarray:
         """(frame_count,) time of every frame, seconds."""
-        return frame_times(self.frame_count, self.fps)
-
-
-def frame_times(count: int, fps: Fraction) -> np.ndarray:
-    """(count,) float64 seconds at which frames are shown, each rounded once from its exact rational time."""
-    return np.arange(count) * float(fps.denominator) / float(fps.numerator)
+        return np.array(frame_times(self.frame_count, self.fps))
 
 
 def plan_line(
@@ -86,7 +81,7 @@ def plan_line(
     track = subject.track()
     poses, body, upper = _motion_and_upper(subject, track, settings, fps, count)
     voice = voice_of_edited(features, first_heard)
-    speech_curves = speech.predict_array(features, frame_times(count, fps), voice)
+    speech_curves = speech.predict_array(features, np.array(frame_times(count, fps)), voice)
     predicted = Performance.from_array(fps, np.concatenate([speech_curves, upper], axis=1))
     performance = _edited(predicted, settings.performance, report).as_saved()
     return Line(samples, rate, features, fps, count, first, last, performance, poses, body, voice)

@@ -22,7 +22,7 @@ _PIXELS_IN_WORK = 1 << 26
 
 
 @dataclass(frozen=True)
-class Workforce:
+class Concurrency:
     """How the machine's threads are shared out."""
 
     frames: int
@@ -31,14 +31,14 @@ class Workforce:
     """Threads that rasterise each of them."""
 
 
-def workforce(threads: int, size: int, count: int) -> Workforce:
+def concurrency_for(threads: int, size: int, count: int) -> Concurrency:
     """For `count` frames of `size` px square on `threads` threads (0: all cores)."""
     threads = threads or os.cpu_count() or 1
     frames = max(1, min(threads, count, _PIXELS_IN_WORK // (size * size)))
-    return Workforce(frames, max(1, threads // frames))
+    return Concurrency(frames, max(1, threads // frames))
 
 
-class Painter:
+class FrameDrawer:
     """Draws frames of a drive, from several threads at once.
 
     A context manager: inside it torch uses one thread, because other frames use the other cores. This also gives a
@@ -52,7 +52,7 @@ class Painter:
         # One device draws one frame after the other, while threads convert and compress those before.
         self._turn = threading.Lock() if engine == "cuda" else nullcontext()
 
-    def __enter__(self) -> Painter:
+    def __enter__(self) -> FrameDrawer:
         self._while_drawing = ExitStack()
         self._while_drawing.enter_context(single_threaded_torch())
         return self

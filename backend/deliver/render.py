@@ -13,7 +13,7 @@ from backend.deliver import package, provenance
 from backend.deliver.camera_file import write_camera
 from backend.deliver.keys import frame_keys, model_key
 from backend.deliver.line import Line, plan_line
-from backend.deliver.pipeline import Painter, workforce
+from backend.deliver.pipeline import FrameDrawer, concurrency_for
 from backend.deliver.preview import Preview, PreviewRecord
 from backend.deliver.store import frame_store
 from backend.deliver.take import Take, TakeFolder
@@ -26,7 +26,7 @@ from backend.portrait.audio_code import audio_windows
 from backend.portrait.portrait import Drive, Portrait
 from backend.portrait.saving import open_portrait
 from backend.raster.rasterize import engine_device
-from backend.settings import RenderSettings
+from backend.settings import LAYERS, RenderSettings
 from backend.subject.model_folder import ModelFolder
 from backend.subject.subject import Subject
 from shared import layout
@@ -35,7 +35,6 @@ from shared.files import explaining, file_sha256
 from shared.jobs import Reporter
 from shared.timing import fps_text, samples_for_frames
 
-LAYERS = ("exr", "png", "mp4")
 LIVE_PREVIEW_FILE = "preview.png"
 """The frame that was drawn last, shown while the job runs."""
 _LIVE_PREVIEW_S = 2.0
@@ -168,18 +167,18 @@ def _draw(job: _Job, target: TakeFolder, report: Reporter) -> tuple[int, Preview
     shown = on_sheet | {line.first + index for index in preview.missing()}
     missing = set() if settings.layers == "mp4" else set(numbers) - stored
     wanted = sorted(shown | missing)
-    staff = workforce(settings.threads, job.size, len(wanted))
+    concurrency = concurrency_for(settings.threads, job.size, len(wanted))
     cells: dict[int, np.ndarray] = {}
     live_at = time.monotonic()
     report.phase("render", len(wanted))
-    with Painter(job.portrait, job.drive, job.size, settings.engine, staff.threads) as painter:
+    with FrameDrawer(job.portrait, job.drive, job.size, settings.engine, concurrency.threads) as drawer:
 
         def finish(number: int) -> np.ndarray:
             if number in stored:
                 return store.read(number)
-            return store.write(number, painter.draw(number), keys[number])
+            return store.write(number, drawer.draw(number), keys[number])
 
-        drawn = in_order(finish, wanted, staff.frames, report.check)
+        drawn = in_order(finish, wanted, concurrency.frames, report.check)
         with closing(drawn), preview.writing() as movie:
             for number, picture in zip(wanted, drawn, strict=True):
                 movie.add(number - line.first, picture)

@@ -17,7 +17,7 @@ import numpy as np
 from backend.subject.track import Track
 from shared.errors import InputError
 from shared.files import write_text
-from shared.timing import fps_text, parse_fps
+from shared.timing import fps_text, frame_times, parse_fps
 
 SPEECH_CURVES: tuple[str, ...] = (
     "jawOpen",
@@ -158,7 +158,7 @@ class Performance:
         if fps == self.fps:
             index = np.minimum(np.arange(frame_count), self.frame_count - 1)
             return Performance(fps, {name: np.asarray(c, np.float32)[index] for name, c in self.curves.items()})
-        times_s = np.array([float(n / fps) for n in range(frame_count)])
+        times_s = np.array(frame_times(frame_count, fps))
         return Performance(fps, self.at(times_s).curves)
 
     def as_saved(self) -> Performance:

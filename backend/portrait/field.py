@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from backend.kernels import field, planes
+from backend.kernels import field, field_head
 from backend.portrait.gaussians import GaussianSet
 from backend.portrait.planes import TriPlane
 from backend.portrait.rotations import quaternion_multiply
@@ -73,8 +72,7 @@ class ModeField(nn.Module):
 
     def pose(self, read: Tensor, drive: Tensor) -> Tensor:
         """(N, outputs) deformation under a drive (D,), from what `read` gave."""
-        head = self.posed_head(drive)
-        return field.pose(read, head) if field.poses(read, head) else functional.linear(read, head)
+        return field_head.pose(read, self.posed_head(drive))
 
     def forward(self, points: Tensor, drive: Tensor) -> Tensor:
         """(N, outputs) deformation of points (N, 3) under a drive (D,)."""
@@ -82,8 +80,6 @@ class ModeField(nn.Module):
 
     def change(self, points: Tensor, drive: Tensor) -> Tensor:
         """As `forward`, for a field in training: one call of the compiled kernel where that supports the field."""
-        if not planes.serves(points, list(self.encoder.levels)):
-            return self(points, drive)
         first, second = (layer for layer in self.trunk if isinstance(layer, nn.Linear))
         layers = (first.weight, first.bias, second.weight, second.bias)
         encoder = self.encoder

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from backend.parallel import in_order_with_tools
+from backend.settings import BodySettings
 from shared.jobs import Reporter
 
 FLOW_MARGIN = 0.06
@@ -32,18 +32,6 @@ OUTLIER = 5.0
 """Motion of a cell beyond that of all together is limited to this many times its median over the clip."""
 LEAST_USUAL_CM = 0.02
 """A cell's usual motion beyond the others' is taken to be at least so large, cm."""
-
-
-@dataclass(frozen=True)
-class BodySettings:
-    """How the body's motion is measured."""
-
-    picture_px: int = 128
-    """Width and height of the pictures that are compared."""
-    cell_px: int = 8
-    """Side of a grid cell, px of those pictures."""
-    components: int = 12
-    """Curves that the motion is reduced to, at most."""
 
 
 def track_body(

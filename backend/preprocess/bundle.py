@@ -15,35 +15,10 @@ from scipy.linalg import cho_factor, cho_solve, solveh_banded
 from scipy.spatial.transform import Rotation
 
 from backend.preprocess.pnp import project
+from backend.settings import BundleSettings
 
 FRAMES_AT_ONCE = 256
 """Frames whose equations are formed at once: memory stays flat in clip length."""
-
-
-@dataclass(frozen=True)
-class BundleSettings:
-    """Weights of the bundle adjustment."""
-
-    frames: int = 300
-    """Frames, evenly spread, that shape and focal length are found on."""
-    iterations: int = 15
-    """Gauss-Newton steps for shape and focal length."""
-    noise_share: float = 0.004
-    """Landmark noise, as a share of the face's height."""
-    independent_frames: float = 4.0
-    """Landmark errors repeat from frame to frame: a clip counts as at most this many independent ones."""
-    independent_points: float = 12.0
-    """Landmark errors repeat from point to point: a frame counts as at most this many independent points."""
-    shape_spread_cm: float = 0.35
-    """How far people's faces differ from the canonical one."""
-    huber: float = 2.5
-    """Errors beyond this many times the noise count linearly."""
-    rotation_acceleration: float = 150.0
-    """Typical angular acceleration of a talking head, degrees/s²; the second-difference prior."""
-    shift_acceleration: float = 80.0
-    """Typical acceleration of a talking head, cm/s²."""
-    pose_iterations: int = 6
-    """Gauss-Newton steps for the poses of all frames."""
 
 
 @dataclass(frozen=True)

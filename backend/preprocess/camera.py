@@ -11,9 +11,10 @@ from threadpoolctl import threadpool_limits
 
 from backend.face.mesh import CanonicalFace
 from backend.face.points import CHIN, FOREHEAD_TOP, MESH_POINTS, RIGID_POINTS
-from backend.preprocess.bundle import BundleSettings, bundle_adjust, fit_shape, recentred_offsets
-from backend.preprocess.photometric import PhotometricSettings, refine_poses
+from backend.preprocess.bundle import bundle_adjust, fit_shape, recentred_offsets
+from backend.preprocess.photometric import refine_poses
 from backend.preprocess.pnp import face_pixels_per_cm, focal_prior, initial_poses, project
+from backend.settings import BundleSettings, PhotometricSettings
 from shared.jobs import Reporter
 
 NEUTRAL_JAW = 0.12

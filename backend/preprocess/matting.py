@@ -7,43 +7,18 @@ coefficients are found on a small picture and applied to the full one (He & Sun 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
 
 from backend.model_files import find_model, find_optional_model
+from backend.settings import MattingSettings
 
 SELFIE_MODEL = "selfie_segmentation.tflite"
 MULTICLASS_MODEL = "selfie_multiclass_256x256.tflite"
 MULTICLASS_HAIR = 1
 """Class of hair in the multiclass model; class 0 is background, every other one is the person."""
-
-
-@dataclass(frozen=True)
-class MattingSettings:
-    """How the coarse mask becomes a matte. Lengths are fractions of the face's height, forehead to chin."""
-
-    person: float = 0.9
-    """Confidence of the segmenter above which a pixel is surely the person."""
-    background: float = 0.1
-    """Confidence below which a pixel is surely background."""
-    inner_band: float = 0.05
-    """How far inside the coarse edge the matte may still be soft."""
-    outer_band: float = 0.075
-    """How far outside the coarse edge hair may still reach."""
-    radius: float = 0.05
-    """Half width of the guided filter's window."""
-    passes: int = 2
-    """Times the filter runs, each on the last one's matte: a second pass finds edges that the mask missed by pixels."""
-    smoothness: float = 1e-4
-    """Variance of colour ([0, 1] units, squared) below which a window counts as flat."""
-    black: float = 0.08
-    """Filtered alpha that becomes 0: cleans the haze the filter leaves outside."""
-    white: float = 0.9
-    """Filtered alpha that becomes 1: cleans the holes it leaves inside."""
-    plate_noise: float = 0.03
-    """Difference to a known background plate ([0, 1] units) that is still noise."""
 
 
 class PersonSegmenter:
@@ -55,7 +30,7 @@ class PersonSegmenter:
     def __init__(self, models_dir: str | None = None) -> None:
         from mediapipe.tasks.python import BaseOptions, vision
 
-        multiclass = find_optional_model(MULTICLASS_MODEL, models_dir)
+        multiclass = hair_model(models_dir)
         self.knows_hair = multiclass is not None
         path = multiclass or find_model(SELFIE_MODEL, models_dir)
         self._segmenter = vision.ImageSegmenter.create_from_options(
@@ -82,6 +57,11 @@ class PersonSegmenter:
         if self.knows_hair:
             return 1.0 - values[0], values[MULTICLASS_HAIR]
         return values[-1], None
+
+
+def hair_model(models_dir: str | None) -> Path | None:
+    """The model that knows hair, where its file lies; None: the selfie model is used."""
+    return find_optional_model(MULTICLASS_MODEL, models_dir)
 
 
 def keep_speaker(confidence: np.ndarray, inside: np.ndarray) -> np.ndarray:

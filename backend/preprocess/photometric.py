@@ -32,6 +32,7 @@ from backend.preprocess.bundle import (
 from backend.preprocess.grey_pictures import GreyPictures
 from backend.preprocess.pnp import project
 from backend.preprocess.surface import SurfacePoints, depth_modes, upper_face_points
+from backend.settings import PhotometricSettings
 from shared.jobs import Reporter
 
 FACING_FADE = 0.2
@@ -45,52 +46,6 @@ BOX_MARGIN = 0.1
 DEPTH_AXIS = np.array([0.0, 0.0, 1.0])
 ROUGH_PENALTY = 6.0
 """The roughest depth mode counts this many times more as unlikely than the smoothest."""
-
-
-@dataclass(frozen=True)
-class PhotometricSettings:
-    """How poses are refined on pixels."""
-
-    face_px: float = 160.0
-    """Height of the face in the pictures that are compared, px; never enlarged."""
-    texture_px: int = 72
-    """Surface points are the texels of a texture of this width and height."""
-    lowest_cm: float = -1.6
-    """Surface points lie above this height of the head frame: over the upper lip, with the nose."""
-    highest_cm: float = 5.5
-    """And below this, with the brows: a fringe lies before the skin, and its edge would be followed as if on it."""
-    landmark_noise: float = 1.4
-    """Landmarks understate how far a head turns, in every frame alike: beside the pixels they count as this many times
-    noisier than among themselves."""
-    eye_margin: float = 1.25
-    """Points inside the eye's outline, enlarged by this, are left out: lids and gaze move by themselves."""
-    facing: float = 0.5
-    """Points are used where the cosine between surface normal and view is above this: the shade of slanting skin stays
-    with the light while the head turns."""
-    fine_blur: float = 0.9
-    """Standard deviation of the blur that makes gradients reliable, px."""
-    coarse_blur: float = 0.015
-    """Structure coarser than this share of the face's height is light and shade, and is taken out."""
-    iterations: int = 12
-    """Gauss-Newton steps of all frames."""
-    depth_steps: tuple[int, ...] = (3, 5, 7, 9)
-    """Steps after which the depth of the upper face is improved too."""
-    depth_frames: int = 120
-    """Frames, evenly spread, that say what the depth is."""
-    depth_modes: int = 24
-    """Smooth patterns that the depth is corrected by."""
-    depth_spread_cm: float = 0.12
-    """How far the depth differs from the landmarks' in each of the smoothest patterns; less in rougher ones."""
-    depth_independent_frames: float = 10.0
-    """Frames look alike: a clip counts as at most this many when the depth is found."""
-    variance_floor: float = 0.3
-    """Grey levels of noise that every point has at least."""
-    huber: float = 1.0
-    """Differences beyond this many deviations count linearly."""
-    independent_points: float = 250.0
-    """Neighbouring texels err alike: a frame counts as at most this many independent points."""
-    workers: int = 2
-    """Threads."""
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,10 @@ from backend.preprocess.body import track_body
 from backend.preprocess.camera import solve_camera
 from backend.preprocess.capture import Capture, scan_faces, store_frames
 from backend.preprocess.crop import head_and_shoulders, stored_size
+from backend.preprocess.matting import hair_model
 from backend.preprocess.speaker import FacePath
-from backend.preprocess.working_folder import INTERMEDIATE_FOLDER, WorkingFolder, stage_key
+from backend.preprocess.stage_keys import stage_key
+from backend.preprocess.working_folder import INTERMEDIATE_FOLDER, WorkingFolder
 from backend.settings import PRESETS, PreprocessSettings
 from backend.subject.pictures import PictureFolder, read_picture
 from backend.subject.subject import Subject, SubjectInfo
@@ -43,8 +45,6 @@ STORED_BYTES_PER_PIXEL = 1.3
 """Frame and region map together, as PNG; grainy footage takes half as much again."""
 PLATE_SAMPLES = 48
 """Frames, spread over the clip, that are matted to find the background plate."""
-VERSIONS = {"face": 1, "frames": 1, "camera": 4, "background": 3, "regions": 3, "body": 1, "audio": 1, "sync": 2}
-"""Raised when a stage's code changes what it writes, so that older folders do it again."""
 
 REC709_TRANSFERS, HDR_TRANSFERS = (1, 6, 14, 15), (16, 18)
 """ITU-T H.273 transfer characteristics: the Rec.709 family, and PQ and HLG."""
@@ -75,7 +75,7 @@ class _Run:
     size: int = 0
 
     def key(self, stage: str, *inputs: object) -> str:
-        self.keys[stage] = stage_key(stage, VERSIONS[stage], *inputs)
+        self.keys[stage] = stage_key(stage, self.settings, *inputs)
         return self.keys[stage]
 
     def warn(self, text: str) -> None:
@@ -127,7 +127,7 @@ def _input_colour(run: _Run) -> str:
     """Transfer curve of the stored frames: the user's choice, or by the file's tags."""
     if run.settings.input_colour != "auto":
         return run.settings.input_colour
-    transfer = run.info.colour.transfer
+    transfer = run.info.transfer
     if transfer in HDR_TRANSFERS:
         run.warn("The footage is HDR; it is read as it lies, without tone mapping. Convert it to Rec.709 first.")
     return "rec709" if transfer in REC709_TRANSFERS else "srgb"
@@ -222,7 +222,7 @@ def _check_length(run: _Run, capture: Capture) -> None:
 
 def _camera_stage(run: _Run, capture: Capture) -> None:
     """Head poses, focal length, personal shape; writes track.npz."""
-    key = run.key("camera", run.keys["frames"], run.settings.photometric)
+    key = run.key("camera", run.keys["frames"])
     path = run.folder.path / layout.TRACK_FILE
     if not run.folder.is_done("camera", key):
         run.folder.begin("camera", [layout.TRACK_FILE, f"{INTERMEDIATE_FOLDER}/{SCRATCH_FOLDER}"])
@@ -240,8 +240,10 @@ def _camera_stage(run: _Run, capture: Capture) -> None:
             (np.array([run.info.width, run.info.height]) / 2 - [run.crop.x, run.crop.y]) * scale,
             (run.info.width * scale, run.info.height * scale),
             float(run.info.fps),
-            frames=_stored_frames(run, capture) if run.settings.photometric else None,
+            frames=_stored_frames(run, capture) if run.settings.refine_poses else None,
             report=run.report,
+            settings=run.settings.bundle,
+            photometric=run.settings.photometric,
             scratch=scratch,
         )
         if solution.texture_deviation is not None:
@@ -272,10 +274,15 @@ def _background_and_regions_stages(run: _Run, capture: Capture) -> None:
     """The plate from the mattes of some frames, then every frame's region map with the plate's help."""
     frames = _stored_frames(run, capture)
     segment = functools.partial(
-        regions.segment, matting_size=run.settings.matting_size, models_dir=run.settings.models_dir, report=run.report
+        regions.segment,
+        matting_size=run.settings.matting_size,
+        models_dir=run.settings.models_dir,
+        report=run.report,
+        settings=run.settings.regions,
     )
     plate_path = run.folder.path / layout.BACKGROUND_FILE
-    key = run.key("background", run.keys["frames"], run.settings.matting_size)
+    with_hair = hair_model(run.settings.models_dir)
+    key = run.key("background", run.keys["frames"], file_sha256(with_hair) if with_hair else "")
     if not run.folder.is_done("background", key):
         run.folder.begin("background", [layout.BACKGROUND_FILE])
         chosen = np.unique(np.linspace(0, len(frames) - 1, min(PLATE_SAMPLES, len(frames))).round().astype(int))
@@ -307,7 +314,8 @@ def _body_stage(run: _Run, capture: Capture) -> Track:
         regions_of = PictureFolder(run.folder.path / layout.REGIONS_FOLDER, len(capture.found), 4)
         torso = regions_of[reference][..., layout.REGION_NAMES.index("torso")]
         cm_per_px = float(track.camera_from_head[reference, 2, 3]) / track.focal_px
-        track.body = track_body(_stored_frames(run, capture), reference, torso, cm_per_px, run.report)
+        frames, settings = _stored_frames(run, capture), run.settings.body
+        track.body = track_body(frames, reference, torso, cm_per_px, run.report, settings)
         track.save(path)
         run.folder.finish("body", key)
     return track
@@ -318,7 +326,7 @@ def _sync_stage(run: _Run, capture: Capture) -> tuple[float, bool]:
 
     Returns the offset in seconds and whether it was corrected.
     """
-    key = run.key("sync", run.keys["audio"], run.keys["frames"], run.settings.correct_audio_offset)
+    key = run.key("sync", run.keys["audio"], run.keys["frames"])
     result = run.intermediate(SYNC_FILE)
     if not run.folder.is_done("sync", key):
         run.report.phase("sync")
@@ -359,7 +367,7 @@ def _quality_stage(run: _Run, capture: Capture, track: Track, offset_s: float, c
     _warn_of_little_space(run, count)
     report = quality.quality_report(track, frames, run.size, offset_s, run.warnings)
     report["disk_gb"] = round(folder_bytes(run.folder.path) / GB, 2)
-    if run.settings.photometric:
+    if run.settings.refine_poses:
         before, after = json.loads(run.intermediate(STILLNESS_FILE).read_text())
         report["upper_face_deviation"] = {"landmarks_only": round(before, 3), "refined": round(after, 3)}
     info = SubjectInfo(

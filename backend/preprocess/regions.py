@@ -7,35 +7,16 @@ border of the person comes from matting. Every border is soft, because jagged ma
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from backend.face.points import BEFORE_EARS, CHIN, FACE_OVAL, FOREHEAD_TOP, JAW_LINE, LANDMARK_POINTS, LIP_RING_INNER
 from backend.parallel import in_order_with_tools
-from backend.preprocess.matting import MattingSettings, PersonSegmenter, keep_speaker, matte, shrunk
+from backend.preprocess.matting import PersonSegmenter, keep_speaker, matte, shrunk
+from backend.settings import RegionSettings
 from shared.jobs import Reporter
-
-
-@dataclass(frozen=True)
-class RegionSettings:
-    """Where regions end and how soft. Lengths are fractions of the face's height, forehead to chin."""
-
-    lip_softness: float = 0.004
-    """Standard deviation of the edge between oral and face."""
-    face_softness: float = 0.008
-    """Standard deviation of the edge between face and hair."""
-    neck_softness: float = 0.02
-    """Standard deviation of the edge between head and torso."""
-    neck_drop: float = 0.03
-    """How far under the jaw line the neck edge lies."""
-    nape_drop: float = 0.16
-    """How far under the angle of the jaw the neck edge falls beside the neck, so that ear lobes and hair stay head."""
-    nape_width: float = 0.1
-    """How far outside the angle of the jaw it has fallen that far."""
-    matting: MattingSettings = field(default_factory=MattingSettings)
-    """How the person is cut out of the background."""
 
 
 def segment(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -18,9 +17,6 @@ STAGES_FILE = "stages.json"
 INTERMEDIATE_FOLDER = "cache/preprocess"
 
 
-def stage_key(*inputs: object) -> str:
-    """Content hash of a stage's inputs (anything whose text says what it is)."""
-    return hashlib.sha256(json.dumps([str(value) for value in inputs]).encode()).hexdigest()
 
 
 class WorkingFolder:

@@ -12,6 +12,7 @@ from backend.settings import ServeSettings
 from shared.errors import EXIT_CANCELLED, Cancelled
 from shared.jobs import JobInfo, JobState, Progress
 from shared.protocol import ErrorCode, ProtocolError
+from shared.training import taken_up_again
 
 from .jobstore import JobStore, is_job_id
 from .worker_process import WorkerProcess
@@ -21,7 +22,7 @@ log = logging.getLogger(__name__)
 LIGHT_VERBS = frozenset({"doctor"})
 """Verbs that take seconds and little memory: they need not wait for a training to end."""
 RESUMABLE_VERBS = frozenset({"train"})
-"""Verbs that go on from their checkpoint, if they left one, when told so by `resume`; the others need no telling."""
+"""Verbs that go on from their checkpoint, if they left one, when told so by `start`; the others need no telling."""
 INLINE_RESULT_BYTES = 256 << 10
 """Larger results go to a file, and the job's result is {"result_file": its path}."""
 SAVE_PROGRESS_S = 1.0
@@ -146,7 +147,7 @@ class JobRunner:
     def _start(self, job: JobInfo) -> None:
         arguments = dict(job.arguments)
         if job.attempts and job.verb in RESUMABLE_VERBS:
-            arguments["resume"] = "auto"
+            arguments = taken_up_again(arguments)
         lock = self._state_dir / ("light.lock" if _is_light(job) else "heavy.lock")
         job.attempts += 1
         job.started_at = job.started_at or time.time()

@@ -1,4 +1,4 @@
-"""What drives the portrait in training: the footage's performance, and what speech predicts of it."""
+"""What drives the portrait while it trains: the footage's own performance, and its prediction from sound."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def true_drive(portrait: Portrait, data: TrainingData) -> Drive:
     return portrait.drive(ordered_curves(track), track.camera_from_head, float(data.subject.fps), audio, track.body)
 
 
-class Hearing:
-    """Speech curves with the errors that predicted ones have.
+class PredictedSpeech:
+    """Speech curves with the errors of a prediction from sound, for a share of the training steps.
 
-    A new line drives the portrait with curves predicted from its sound. Fields that were trained on true curves alone
-    reproduce every error of the prediction. So in a share of the steps the curves are moved part of the way from the
-    footage's to those predicted from its sound by nets that were not trained on that frame (SpeechModel.heard).
-    Stateless: step and seed alone decide, so a resumed run gets the same curves.
+    A new line drives the portrait with curves predicted from its sound, not with the lips' true ones. Fields that were
+    trained on true curves alone follow every error of a prediction. So a share of the steps goes part of the way from
+    the footage's curves to the out-of-fold predictions of the same frames (SpeechModel.heard).
+    Stateless: step and seed alone decide, so a resumed run draws the same.
     """
 
     def __init__(self, heard: np.ndarray, share: float, seed: int) -> None:

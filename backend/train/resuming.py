@@ -3,25 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
-from backend.settings import Start, TrainSettings
+from backend.settings import TrainSettings
 from shared.errors import InputError
-from shared.training import Length, TrainingState
-
-
-class Way(StrEnum):
-    """What a training does."""
-
-    ANEW = "anew"
-    """Begin from the footage alone; what was there is replaced."""
-    GO_ON = "go_on"
-    """Go on with a round that was interrupted."""
-    MORE = "more"
-    """Train a finished model for another round."""
-    NOTHING = "nothing"
-    """The model is finished, and more was not asked for."""
+from shared.training import Did, Length, Start, TrainingState
 
 
 @dataclass(frozen=True)
@@ -30,7 +16,7 @@ class Trained:
 
     folder: Path
     """The model's."""
-    way: Way
+    did: Did
     steps: int
     """Of all rounds of the model, as are the minutes."""
     minutes: float
@@ -44,14 +30,14 @@ class Trained:
     def sentence(self) -> str:
         """For the user, what was done."""
         name, total = self.folder.name, f"{self.steps} steps, {self.minutes:.1f} min"
-        if self.way is Way.NOTHING:
+        if self.did is Did.NOTHING:
             return (
                 f"The model {name} is finished already ({total}): nothing was trained. "
                 "It can be trained on for more time, or anew."
             )
-        if self.way is Way.GO_ON:
+        if self.did is Did.RESUMED:
             return f"The training went on from {self.from_progress:.0%} and is done: model {name}, {total}."
-        if self.way is Way.MORE:
+        if self.did is Did.MORE:
             return f"The model {name} was trained on, by {self.new_steps} steps: now {total}."
         return f"The head is trained{' anew' if self.replaced else ''}: model {name}, {total}."
 
@@ -61,7 +47,7 @@ def length_of(settings: TrainSettings) -> Length:
     return Length(settings.steps) if settings.minutes is None else Length(None, settings.minutes)
 
 
-def choose(state: TrainingState | None, settings: TrainSettings, key: str) -> Way:
+def choose(state: TrainingState | None, settings: TrainSettings, key: str) -> Did:
     """What to do for `settings`, whose hash is `key`, about a model whose checkpoint says `state`.
 
     An interrupted round is resumed at its own length; the settings may ask for that length or for the first round's.
@@ -70,18 +56,18 @@ def choose(state: TrainingState | None, settings: TrainSettings, key: str) -> Wa
     """
     start = settings.start
     if start is Start.ANEW:
-        return Way.ANEW
+        return Did.ANEW
     if state is None or state.settings != key:
-        return Way.ANEW if start is Start.AUTO else Way.GO_ON
+        return Did.ANEW if start is Start.AUTO else Did.RESUMED
     if start is Start.MORE and state.is_finished:
-        return Way.MORE
+        return Did.MORE
     length = length_of(settings)
     if length not in (state.rounds[0], state.rounds[-1]):
         if start is Start.AUTO:
-            return Way.ANEW
+            return Did.ANEW
         if not state.is_finished:
             raise InputError(
                 f"The training stopped at {state.progress:.0%} of {state.rounds[-1]}: {length} cannot go on with it.",
                 f"Resume it with {state.rounds[-1]} first, or train anew.",
             )
-    return Way.NOTHING if state.is_finished else Way.GO_ON
+    return Did.NOTHING if state.is_finished else Did.RESUMED

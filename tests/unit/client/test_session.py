@@ -245,7 +245,7 @@ def test_a_killed_backend_takes_its_jobs_up_again_at_the_next_start(tmp_path):
             assert again.wait(again.attach(waiting.id), LIMIT_S)["counted"] == 2
         finally:
             again.close()
-    assert result == {"started_at": done_before, "steps": 15, "resume": "auto"}
+    assert result == {"started_at": done_before, "steps": 15, "start": "auto"}
     assert len(set(steps.read_text().split())) == 2
 
 
@@ -257,7 +257,7 @@ def test_a_session_starts_a_killed_backend_again_and_its_job_goes_on(tmp_path, m
         handle = session.submit("train", {"file": str(steps), "steps": 12, "pause_s": 0.05})
         wait_until(lambda: handle.info.progress and handle.info.progress.step > 1, session)
         kill_backend(session.place)
-        assert session.wait(handle, LIMIT_S)["resume"] == "auto"
+        assert session.wait(handle, LIMIT_S)["start"] == "auto"
     assert (len(steps.read_text().splitlines()), handle.info.attempts) == (12, 2)
 
 

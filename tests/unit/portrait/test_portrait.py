@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from backend.portrait.rotations import (
 )
 from backend.portrait.saving import open_portrait, save_portrait
 from backend.portrait.seeding import head_to_pixels, pixels_to_head, sample_mesh
-from backend.settings import PortraitSettings, replace
+from backend.settings import PortraitSettings
 from backend.train.data import TrainingData
 from backend.train.driving import true_drive
 from backend.train.new_portrait import start_portrait
@@ -213,7 +214,7 @@ def test_a_saved_portrait_draws_the_same_frame_when_opened(portrait, subject):
 
 def test_a_damaged_model_is_an_input_error(portrait, subject):
     folder = subject.root / "models" / "m"
-    portrait.save(folder)
+    save_portrait(portrait, subject.model("m"))
     (folder / "portrait.safetensors").write_bytes(b"cut")
     with pytest.raises(InputError, match="cannot be read"):
         open_portrait(subject.model("m"))

@@ -12,13 +12,12 @@ from safetensors.torch import load_file
 
 from backend.command.verbs import train as train_verb
 from backend.performance.curves import SPEECH_CURVES
-from backend.settings import Start
-from backend.train.resuming import Trained, Way
+from backend.train.resuming import Trained
 from backend.train.trainer import prepare, settings_key, steps, train
 from shared import layout
 from shared.errors import Cancelled, InputError
 from shared.jobs import Reporter
-from shared.training import Length, TrainingState, read_training
+from shared.training import Did, Length, Start, TrainingState, read_training
 from tests.support.synthetic_subject import FRAMES, TINY
 
 SHORT = replace(TINY, steps=10)
@@ -70,7 +69,7 @@ def _same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bo
 
 def test_a_training_says_what_it_did_and_leaves_a_finished_checkpoint(subject):
     done = _train(subject, Start.ANEW)
-    assert (done.way, done.steps, done.new_steps) == (Way.ANEW, 10, 10)
+    assert (done.did, done.steps, done.new_steps) == (Did.ANEW, 10, 10)
     assert done.sentence().startswith("The head is trained: model m2dao, 10 steps, ")
     state = _state(subject)
     assert (state.recipe, state.preset, state.rounds, state.step) == ("m2dao", "draft", (Length(10),), 10)
@@ -82,7 +81,7 @@ def test_a_finished_model_is_left_as_it_is_and_says_so(subject, start):
     _train(subject, Start.ANEW)
     before = _checkpoint(subject).read_bytes()
     done = _train(subject, start)
-    assert (done.way, done.steps, done.new_steps) == (Way.NOTHING, 10, 0)
+    assert (done.did, done.steps, done.new_steps) == (Did.NOTHING, 10, 0)
     assert "is finished already (10 steps" in done.sentence() and "nothing was trained" in done.sentence()
     assert _checkpoint(subject).read_bytes() == before
 
@@ -94,7 +93,7 @@ def test_an_interrupted_training_goes_on_from_where_it_stopped_to_the_same_weigh
     assert (_state(subject).step, _state(subject).progress) == (4, pytest.approx(0.4))
     assert _same(_weights(subject), whole), "the finished model stays in use until the new one is whole"
     done = _train(subject, Start.AUTO)
-    assert (done.way, done.steps, done.new_steps) == (Way.GO_ON, 10, 6)
+    assert (done.did, done.steps, done.new_steps) == (Did.RESUMED, 10, 6)
     assert done.sentence().startswith("The training went on from 40% and is done: model m2dao, 10 steps")
     assert _same(_weights(subject), whole)
 
@@ -103,7 +102,7 @@ def test_more_trains_a_finished_model_for_another_round(subject):
     _train(subject, Start.ANEW)
     before = _weights(subject)
     done = _train(subject, Start.MORE, steps=6)
-    assert (done.way, done.steps, done.new_steps) == (Way.MORE, 16, 6)
+    assert (done.did, done.steps, done.new_steps) == (Did.MORE, 16, 6)
     assert done.sentence().startswith("The model m2dao was trained on, by 6 steps: now 16 steps")
     assert _state(subject).rounds == (Length(10), Length(6))
     assert _state(subject).is_finished
@@ -136,8 +135,8 @@ def test_an_interrupted_further_round_is_gone_on_with_in_its_own_length(subject)
     _stop_after(subject, 3, Start.MORE, steps=6)
     assert (_state(subject).step, _state(subject).progress) == (13, pytest.approx(0.5))
     done = _train(subject, Start.AUTO)
-    assert (done.way, done.steps, done.new_steps) == (Way.GO_ON, 16, 3)
-    assert _train(subject, Start.AUTO).way is Way.NOTHING, "more time is no other model"
+    assert (done.did, done.steps, done.new_steps) == (Did.RESUMED, 16, 3)
+    assert _train(subject, Start.AUTO).did is Did.NOTHING, "more time is no other model"
 
 
 def test_more_for_a_job_that_was_killed_before_its_end_adds_no_second_round(subject):
@@ -157,7 +156,7 @@ def test_a_training_goes_on_in_no_other_length_than_it_began(subject):
 def test_other_settings_begin_anew_by_themselves(subject, changes):
     _train(subject, Start.ANEW)
     done = _train(subject, Start.AUTO, **changes)
-    assert done.way is Way.ANEW
+    assert done.did is Did.ANEW
     assert done.steps == changes.get("steps", 10)
 
 
@@ -178,7 +177,7 @@ def test_a_checkpoint_that_is_cut_short_says_nothing(subject):
     for damaged in (data[:-1], data[:20], b"", b"\xff" * 64, b"\x02" + bytes(7) + b"[]"):
         path.write_bytes(damaged)
         assert read_training(path) is None
-    assert _train(subject, Start.AUTO).way is Way.ANEW
+    assert _train(subject, Start.AUTO).did is Did.ANEW
 
 
 def test_the_length_is_no_part_of_what_rounds_share_but_the_holdout_is(subject):
@@ -203,7 +202,7 @@ def test_the_verb_begins_as_it_is_told_and_returns_what_was_done(subject, monkey
 
     def pretend(subject, settings, report):
         asked.append(settings.start)
-        return Trained(layout.model_folder(subject.root, "m2dao"), Way.MORE, 900, 2.5, new_steps=300)
+        return Trained(layout.model_folder(subject.root, "m2dao"), Did.MORE, 900, 2.5, new_steps=300)
 
     monkeypatch.setattr("backend.train.trainer.train", pretend)
     result = train_verb({"subject": str(subject.root), **arguments}, Reporter())

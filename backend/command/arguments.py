@@ -1,0 +1,246 @@
+"""Plain arguments, of a command or a job, made into what a verb takes: typed, complete, refused where they do not fit.
+
+Beside a verb's own arguments stand the fields of its settings, nested ones as dicts; `set` holds settings too, nested
+or by dotted names: {"set": {"bundle.shape_spread_cm": 0.3}}. An argument that is None is not given. Every function here
+raises InputError for a name that is unknown, with those that may have been meant, and for a value of another type or
+out of range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from backend.settings import (
+    EvaluateSettings,
+    PreprocessSettings,
+    RenderSettings,
+    RunSettings,
+    ServeSettings,
+    TrainSettings,
+    train_settings,
+)
+from backend.settings.tree import from_text, names, nested, refusal, with_changes
+from shared.checked import Unfit, build, field_types
+from shared.errors import InputError
+from shared.training import with_start
+
+Arguments = TypeVar("Arguments")
+
+TREES: dict[str, type] = {
+    "preprocess": PreprocessSettings,
+    "train": TrainSettings,
+    "render": RenderSettings,
+    "evaluate": EvaluateSettings,
+    "run": RunSettings,
+    "serve": ServeSettings,
+}
+"""The settings of each verb that has some."""
+
+_NO_FIELDS = {"train": ("recipe",)}
+"""What makes settings and is none of their fields."""
+_ALIKE = ("engine", "threads", "seed", "models_dir")
+"""Names that mean the same in every stage of `run` that has them."""
+_MEANT = {"size": "preprocess", "model": "train"}
+"""Names that several stages have: the one that `run` means. train.size and the like reach the others."""
+
+
+@dataclass(frozen=True)
+class PreprocessArguments:
+    """Make the subject folder `subject` from `footage`."""
+
+    footage: Path
+    subject: Path
+    settings: PreprocessSettings
+
+
+@dataclass(frozen=True)
+class TrainArguments:
+    """Train a model on a subject."""
+
+    subject: Path
+    settings: TrainSettings
+
+
+@dataclass(frozen=True)
+class RenderArguments:
+    """Render the line of dialogue in the sound file `audio` into the folder `out`."""
+
+    subject: Path
+    audio: Path
+    out: Path
+    settings: RenderSettings
+
+
+@dataclass(frozen=True)
+class EvaluateArguments:
+    """Score a subject's model; None: the newest."""
+
+    subject: Path
+    settings: EvaluateSettings
+    model: str | None = None
+
+
+@dataclass(frozen=True)
+class RunArguments:
+    """The whole chain from `footage` to the line of dialogue in `audio`, into `out`; `evaluate`: with the scores."""
+
+    footage: Path
+    audio: Path
+    out: Path
+    settings: RunSettings
+    evaluate: bool = False
+
+
+@dataclass(frozen=True)
+class DoctorArguments:
+    """Where model files are looked for."""
+
+    models_dir: str | None = None
+
+
+def preprocess_arguments(plain: Mapping[str, Any]) -> PreprocessArguments:
+    """footage, subject, and PreprocessSettings. `photometric` as true or false is an older name of `refine_poses`."""
+    return _parsed("preprocess", PreprocessArguments, _with_refine_poses(plain), _simple(PreprocessSettings))
+
+
+def train_arguments(plain: Mapping[str, Any]) -> TrainArguments:
+    """subject, recipe, and TrainSettings over its `preset`; `steps` or `minutes` say how long."""
+    return _parsed("train", TrainArguments, with_start(plain), lambda given: train_settings(**given))
+
+
+def render_arguments(plain: Mapping[str, Any]) -> RenderArguments:
+    """subject, audio, out, and RenderSettings."""
+    return _parsed("render", RenderArguments, plain, _simple(RenderSettings))
+
+
+def evaluate_arguments(plain: Mapping[str, Any]) -> EvaluateArguments:
+    """subject, model, and EvaluateSettings."""
+    return _parsed("evaluate", EvaluateArguments, plain, _simple(EvaluateSettings))
+
+
+def run_arguments(plain: Mapping[str, Any]) -> RunArguments:
+    """footage, audio, out, evaluate, and RunSettings: those of each stage under its name.
+
+    A setting may also stand without its stage's name (`stages_meant`).
+    """
+    return _parsed("run", RunArguments, _with_refine_poses(plain), _run_settings)
+
+
+def doctor_arguments(plain: Mapping[str, Any]) -> DoctorArguments:
+    """models_dir."""
+    given = {name: value for name, value in plain.items() if value is not None}
+    try:
+        return build(DoctorArguments, given)
+    except Unfit as error:
+        raise refusal(error, names(DoctorArguments)) from error
+
+
+def stages_meant(name: str) -> tuple[str, ...]:
+    """The stages of `run` that a setting's name without its stage is for; none for a name that no stage has."""
+    if name in _MEANT:
+        return (_MEANT[name],)
+    having = tuple(stage for stage in field_types(RunSettings) if name in _known(stage))
+    return having if name in _ALIKE else having[:1]
+
+
+def set_from_texts(verb: str, texts: Iterable[str]) -> dict[str, Any]:
+    """`set` from texts NAME=VALUE, as the command line takes them. Raises InputError."""
+    result: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        name = name.strip()
+        if not equals or not name:
+            raise InputError(f"{text!r} sets nothing.", "Write it as NAME=VALUE.")
+        if name in result:
+            raise InputError(f"The setting {name} is given twice.", "Leave one of them out.")
+        result[name] = from_text(TREES[verb], name, value.strip())
+    return result
+
+
+def _known(verb: str) -> tuple[str, ...]:
+    """The names at the first level of a verb's settings."""
+    return (*field_types(TREES[verb]), *_NO_FIELDS.get(verb, ()))
+
+
+def _simple(cls: type) -> Callable[[dict[str, Any]], Any]:
+    return lambda given: with_changes(cls(), given)
+
+
+def _parsed(
+    verb: str, cls: type[Arguments], plain: Mapping[str, Any], make_settings: Callable[[dict[str, Any]], Any]
+) -> Arguments:
+    own_names = [name for name in field_types(cls) if name != "settings"]
+    given = {name: value for name, value in plain.items() if value is not None and name != "set"}
+    own = {name: given.pop(name) for name in own_names if name in given and not isinstance(given[name], Mapping)}
+    try:
+        given = nested(given, _set_of(plain))
+        _refuse_unknown(verb, given, own_names)
+        settings = make_settings(given)
+        arguments = build(cls, {**{name: value for name, value in own.items() if value != ""}, "settings": settings})
+    except Unfit as error:
+        if error.reason == "is missing":
+            raise InputError(f"{error.name} is missing.", f"Name the {error.name}.") from error
+        raise refusal(error, names(TREES[verb])) from error
+    _require_engines(given)
+    return arguments
+
+
+def _set_of(plain: Mapping[str, Any]) -> Mapping[str, Any]:
+    changes = plain.get("set")
+    if changes is None:
+        return {}
+    if not isinstance(changes, Mapping):
+        raise Unfit("set", "must be settings with their values")
+    return changes
+
+
+def _refuse_unknown(verb: str, given: Mapping[str, Any], own_names: list[str]) -> None:
+    known = _known(verb)
+    for name in given:
+        if name not in known and not (verb == "run" and stages_meant(name)):
+            error = Unfit(name, "is unknown", (*own_names, *known))
+            raise refusal(error, (*own_names, *_NO_FIELDS.get(verb, ()), *names(TREES[verb])))
+
+
+def _with_refine_poses(plain: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(plain)
+    if type(result.get("photometric")) is bool:
+        result["refine_poses"] = result.pop("photometric")
+    return result
+
+
+def _run_settings(given: dict[str, Any]) -> RunSettings:
+    stages = field_types(RunSettings)
+    by_stage = nested(
+        {name: value for name, value in given.items() if name in stages},
+        {
+            f"{stage}.{name}": value
+            for name, value in given.items()
+            if name not in stages
+            for stage in stages_meant(name)
+        },
+    )
+    for name, value in by_stage.items():
+        if not isinstance(value, Mapping):
+            raise Unfit(name, "must be settings with their values")
+    preprocessing, training, rendering, evaluating = (by_stage.get(stage, {}) for stage in stages)
+    return RunSettings(
+        with_changes(PreprocessSettings(), preprocessing, "preprocess"),
+        train_settings(**{"start": RunSettings().train.start, **training}),
+        with_changes(RenderSettings(), rendering, "render"),
+        with_changes(EvaluateSettings(), evaluating, "evaluate"),
+    )
+
+
+def _require_engines(given: Mapping[str, Any]) -> None:
+    """Raises InputError where an engine is named, somewhere in the settings, that does not run here."""
+    for name, value in given.items():
+        if isinstance(value, Mapping):
+            _require_engines(value)
+        elif name == "engine":
+            from backend.raster.rasterize import require_engine
+
+            require_engine(value)

@@ -1,0 +1,28 @@
+"""Settings of scoring a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from backend.settings.kinds import Engine, Whole
+from shared.checked import Limits, OneOf
+
+DRIVEN_BY = ("audio", "track")
+"""What moves the lips of the model that is scored."""
+
+
+@dataclass(frozen=True)
+class EvaluateSettings:
+    """A model's scores on frames it has not seen."""
+
+    driven_by: Annotated[str, OneOf(DRIVEN_BY)] = "audio"
+    """audio: speech curves as the sound predicts them; track: the footage's own, the ceiling for audio."""
+    size: Annotated[int, Limits(16, 8192)] | None = None
+    """Width and height of the pictures compared, px; None: those of the training."""
+    engine: Engine = "native"
+    """Rasteriser: one of ENGINES."""
+    threads: Whole = 0
+    """Threads; 0: all cores."""
+    models_dir: str | None = None
+    """Folder with the model files, for machines without a network."""

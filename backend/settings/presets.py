@@ -1,0 +1,69 @@
+"""Presets of training, and the settings of a training by preset and recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from backend.settings.portrait import PortraitSettings
+from backend.settings.train import TrainSettings
+from backend.settings.tree import with_changes
+from shared import choices
+from shared.errors import InputError
+
+PRESETS: dict[str, TrainSettings] = {
+    "draft": TrainSettings(preset="draft"),
+    "standard": TrainSettings(
+        preset="standard",
+        size=256,
+        steps=12000,
+        portrait=PortraitSettings(head_gaussians=10000, torso_gaussians=4000, facial_planes=(16, 32, 64)),
+    ),
+    "film": TrainSettings(
+        preset="film",
+        size=512,
+        steps=30000,
+        holdout=0,
+        portrait=PortraitSettings(head_gaussians=20000, torso_gaussians=8000, facial_planes=(16, 32, 64, 128)),
+    ),
+}
+"""Presets by name: draft to see whether it works, standard for work, film for the final (it trains on all frames)."""
+
+
+def train_settings(
+    preset: str = choices.COMMAND_PRESET,
+    recipe: str = choices.RECIPE,
+    steps: int | None = None,
+    minutes: float | None = None,
+    **overrides: Any,
+) -> TrainSettings:
+    """A preset with a recipe applied and fields of TrainSettings replaced; a dict replaces fields of a nested one.
+
+    `steps` ends a training after so many steps, `minutes` after so much time; without either it lasts as long as the
+    preset says. Raises InputError for an unknown preset or recipe, or a value that does not fit.
+    """
+    if preset not in PRESETS:
+        raise InputError(f"There is no preset {preset!r}.", f"Choose one of {', '.join(PRESETS)}.")
+    if recipe not in choices.RECIPES:
+        raise InputError(f"There is no recipe {recipe!r}.", f"Choose one of {', '.join(choices.RECIPES)}.")
+    if isinstance(overrides.get("portrait"), Mapping) and "recipe" in overrides["portrait"]:
+        raise InputError("portrait.recipe follows from the recipe.", "Choose it with --recipe.")
+    settings = with_changes(_with_recipe(PRESETS[preset], recipe), overrides)
+    if steps is not None:
+        settings = with_changes(settings, {"steps": steps, "minutes": None})
+    if minutes is not None:
+        settings = with_changes(settings, {"minutes": minutes})
+    if settings.holdout == 1:
+        raise InputError(f"A holdout of {settings.holdout} leaves nothing to train on.", "Use 11, or 0 for none.")
+    return settings
+
+
+def _with_recipe(settings: TrainSettings, recipe: str) -> TrainSettings:
+    if recipe == choices.RECIPE:
+        return settings
+    portrait = replace(
+        settings.portrait, recipe=recipe, drive="audio", field="net", jaw_link=False, torso_gaussians=0,
+        face_colour_moves=False,
+    )  # fmt: skip
+    return replace(settings, portrait=portrait, alternate=False)

@@ -1,0 +1,40 @@
+"""Settings of a line of dialogue to frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from backend.settings.kinds import Engine, Whole
+from shared.checked import Limits, OneOf
+
+LAYERS = ("exr", "png", "mp4")
+"""What a render leaves, by name."""
+
+
+@dataclass(frozen=True)
+class RenderSettings:
+    """A line of dialogue to frames."""
+
+    model: str | None = None
+    """Name of the trained model; None: the newest."""
+    fps: str | None = None
+    """Frame rate as "num/den"; None: the footage's."""
+    frames: str | None = None
+    """Frames to render as "A:B", inclusive, from 1; None: all."""
+    pose: str = "recorded"
+    """Head poses: recorded (the footage's, extended past its end), still, or the path of a camera.json."""
+    performance: str | None = None
+    """Path of a performance.json that replaces what audio predicts."""
+    layers: Annotated[str, OneOf(LAYERS)] = "exr"
+    """One of LAYERS: multilayer OpenEXR, PNG with straight alpha, or the preview movie only."""
+    size: Annotated[int, Limits(16, 8192)] | None = None
+    """Width and height of the rendered crop, px; None: the footage crop's own size."""
+    engine: Engine = "native"
+    """Rasteriser: one of ENGINES."""
+    threads: Whole = 0
+    """Threads; 0: all cores."""
+    seed: int = 0
+    """Seed of what is made up: the blinks of a still head."""
+    take: str | None = None
+    """What the line is called; None: the sound file's name. A render folder takes edits of its own line only."""

@@ -1,0 +1,101 @@
+"""Settings of subject folder to model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from backend.settings.kinds import Count, Engine, NotNegative, Positive, Preset, Share, Whole
+from backend.settings.portrait import PortraitSettings
+from backend.settings.speech import SpeechSettings
+from shared import choices
+from shared.checked import Limits
+from shared.training import Start
+
+
+@dataclass(frozen=True)
+class LearningRates:
+    """Adam's rates at the start; all fall along a cosine to `final_share` of themselves."""
+
+    position: NotNegative = 0.01
+    """Positions of Gaussians, cm."""
+    rotation: NotNegative = 2e-3
+    """Rotations of Gaussians."""
+    scale: NotNegative = 6e-3
+    """Log scales of Gaussians."""
+    opacity: NotNegative = 0.03
+    """Opacity logits."""
+    colour: NotNegative = 0.02
+    """Colour logits."""
+    planes: NotNegative = 5e-3
+    """Tri-planes."""
+    nets: NotNegative = 2e-3
+    """Nets of the fields."""
+    audio: NotNegative = 1e-3
+    """The baseline's audio net."""
+    final_share: Share = 0.05
+    """Share of every rate that is left at the end."""
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """What training pulls at. Pictures are display-referred RGB in [0, 1]."""
+
+    l1: NotNegative = 1.0
+    """Mean absolute difference of the composited portrait."""
+    ssim: NotNegative = 0.2
+    """One minus structural similarity of the composited portrait."""
+    mouth: NotNegative = 2.0
+    """Extra weight of pixels in the mouth's box."""
+    mattes: NotNegative = 0.05
+    """Mean absolute difference of rendered mattes and region maps."""
+    deformation: NotNegative = 1e-4
+    """Mean size of the deformations, cm."""
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """Subject folder to model."""
+
+    portrait: PortraitSettings = field(default_factory=PortraitSettings)
+    """What is trained."""
+    preset: Preset = choices.COMMAND_PRESET
+    """Name of the preset these settings came from."""
+    model: str | None = None
+    """Name of the model's folder; None: the recipe's name."""
+    size: Annotated[int, Limits(16, 4096)] = 128
+    """Width and height of the training frames, px."""
+    steps: Count = 3000
+    """Training steps; ignored where `minutes` is given."""
+    minutes: Positive | None = None
+    """Training time instead of a number of steps."""
+    holdout: Whole = 11
+    """The last one of so many parts of the frames is kept out of training; 0: train on everything."""
+    seed: int = 0
+    """Seed of everything random."""
+    start: Start = Start.ANEW
+    """How to begin."""
+    static_share: Share = 0.08
+    """Share of the training that fits the still head first."""
+    joint_share: Share = 0.10
+    """Share of the training, at its end, that fits colour and opacity alone."""
+    block: Count = 25
+    """Steps one field trains while the other is frozen."""
+    alternate: bool = True
+    """Train the two fields in alternating blocks; False: one after the other (the baseline)."""
+    heard_share: Share = 0.5
+    """Share of the steps whose speech curves go part of the way to what the voice alone would have told of them."""
+    rates: LearningRates = field(default_factory=LearningRates)
+    """Learning rates."""
+    losses: LossWeights = field(default_factory=LossWeights)
+    """Weights of the losses."""
+    speech: SpeechSettings = field(default_factory=SpeechSettings)
+    """How the voice is learnt."""
+    checkpoint_s: Positive = 30.0
+    """Seconds between checkpoints."""
+    preview_s: Positive = 20.0
+    """Seconds between preview pictures."""
+    engine: Engine = "native"
+    """Rasteriser: one of ENGINES."""
+    threads: Whole = 0
+    """Threads; 0: all cores."""

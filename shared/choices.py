@@ -1,0 +1,16 @@
+"""What can be chosen by name on either side: the panel, the command line, and jobs take the names from here."""
+
+RECIPES = ("m2dao", "talkinggaussian")
+"""Methods of training: this project's, and the baseline that every claim is measured against."""
+RECIPE = "m2dao"
+"""The recipe where none is named."""
+
+PRESETS = ("draft", "standard", "film")
+"""Training presets, from minutes to hours (backend.settings.PRESETS has their numbers)."""
+COMMAND_PRESET = "draft"
+"""The preset where a command or a job names none: scripts and first tries should end in minutes."""
+PANEL_PRESET = "standard"
+"""The preset that a new scene has: an artist who presses the button once wants a head to work with."""
+
+POSES = ("recorded", "still")
+"""Head poses that need no file: the footage's, extended past its end, and the calmest one of them held."""
