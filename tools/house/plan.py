@@ -10,14 +10,13 @@ from __future__ import annotations
 Floors = list[list[str]]
 
 BACKEND: Floors = [
-    ["shared"],
+    ["backend.__init__", "backend.exact", "backend.parallel", "shared"],
     [
-        "backend.__init__",
         "backend.disk",
         "backend.kernels",
         "backend.media",
         "backend.model_files",
-        "backend.parallel",
+        "backend.rotations",
         "backend.settings",
     ],
     ["backend.face", "backend.raster", "backend.subject"],
@@ -29,10 +28,10 @@ BACKEND: Floors = [
 """The backend's process."""
 
 ADDON: Floors = [
-    ["shared"],
-    ["blender_addon.client", "blender_addon.compat", "blender_addon.properties"],
-    ["blender_addon.backend_place"],
-    ["blender_addon.bridge", "blender_addon.jobs"],
+    ["blender_addon.blender_types", "shared"],
+    ["blender_addon.client", "blender_addon.compat", "blender_addon.properties", "blender_addon.window"],
+    ["blender_addon.backend_place", "blender_addon.bridge"],
+    ["blender_addon.jobs"],
     ["blender_addon.operators", "blender_addon.scripting"],
     ["blender_addon.ui"],
     ["blender_addon.__init__"],
@@ -45,7 +44,7 @@ TOOLS: Floors = [["tools"], ["build_addon"]]
 HOUSES: dict[str, Floors] = {"The backend": BACKEND, "The add-on": ADDON, "The tools": TOOLS}
 
 BESIDE: set[tuple[str, str]] = {
-    ("backend.media", "backend.parallel"),
+    ("backend.exact", "backend.parallel"),
     ("blender_addon.properties", "blender_addon.compat"),
 }
 """(importer, imported): rooms on one floor where the first may import the second."""
