@@ -61,7 +61,7 @@ def project_environment(**more: str) -> dict[str, str]:
     return {**child_environment(), "PYTHONPATH": str(ROOT), **more}
 
 
-def run(command: list[str | os.PathLike], **options) -> int:
+def run(command: list[str | os.PathLike], cwd: Path | None = None, env: dict[str, str] | None = None) -> int:
     """Exit status of a child whose output goes straight to the terminal."""
     sys.stdout.flush()
-    return subprocess.run([str(part) for part in command], check=False, **options).returncode
+    return subprocess.run([str(part) for part in command], cwd=cwd, env=env, check=False).returncode

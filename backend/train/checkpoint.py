@@ -43,7 +43,7 @@ def load_checkpoint(
     try:
         with safe_open(path, "pt") as file:
             state = json.loads(file.metadata()["state"])
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
+            tensors = {key: file.get_tensor(key) for key in file.keys()}
         if state["settings"] != settings_key:
             raise InputError(
                 "The checkpoint belongs to a training with other settings or other footage.", "Train anew."

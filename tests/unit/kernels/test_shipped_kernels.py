@@ -15,7 +15,7 @@ from tools import kernels, stage
 from tools.workspace import this_platform
 
 pytest.importorskip("lief", reason="lief is not installed here (requirements/test.txt)")
-from tools import inspect_library  # noqa: E402
+from tools import inspect_library
 
 
 def no_compiler() -> list[str]:
