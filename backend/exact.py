@@ -69,7 +69,7 @@ def _whole(values: np.ndarray, bits: int, axis: int) -> tuple[np.ndarray, np.nda
     return np.rint(values * np.ldexp(1.0, bits - exponent)), np.ldexp(1.0, exponent - bits)
 
 
-def log(x: np.ndarray) -> np.ndarray:
+def log(x: np.ndarray | float) -> np.ndarray:
     """Natural logarithm of positive, normal x as float64, to 1e-15."""
     mantissa, exponent = np.frexp(np.asarray(x, np.float64))
     small = mantissa < _ROOT_HALF
@@ -79,7 +79,7 @@ def log(x: np.ndarray) -> np.ndarray:
     return (exponent - small) * _LOG_2 + 2.0 * s * _polynomial([1.0 / (2 * k + 1) for k in range(10)], s * s)
 
 
-def exp(x: np.ndarray) -> np.ndarray:
+def exp(x: np.ndarray | float) -> np.ndarray:
     """e^x of |x| < 700 as float64, to 1e-13."""
     x = np.asarray(x, np.float64)
     halvings = np.rint(x / _LOG_2)

@@ -1,7 +1,7 @@
 """Rotations by arithmetic that gives the same bits on every machine (see `exact`): no BLAS, no library's sine.
 
-Quaternions are float64 arrays (..., 4), (w, x, y, z), of unit length with w >= 0; vectors (..., 3) are axis times angle,
-radians; leading shapes broadcast. scipy's Rotation gives the same to rounding.
+Quaternions are float64 arrays (..., 4), (w, x, y, z), of unit length with w >= 0; vectors (..., 3) are axis times
+angle, radians; leading shapes broadcast. scipy's Rotation gives the same to rounding.
 """
 
 from __future__ import annotations

@@ -132,4 +132,4 @@ def _mel_of(hz: float) -> float:
     """Slaney's mel scale: linear below 1000 Hz, logarithmic above."""
     if hz < 1000.0:
         return hz / _HZ_PER_MEL
-    return _LOG_FROM_MEL + float(exact.log(np.array(hz / 1000.0))) / _LOG_STEP
+    return _LOG_FROM_MEL + float(exact.log(hz / 1000.0)) / _LOG_STEP

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from backend.exact import in_order
 from backend.portrait.field import ModeField
 from backend.portrait.gaussians import GaussianSet
 from backend.portrait.head import quaternion_from_vector, quaternion_multiply, rotation_from_vector
@@ -76,7 +77,8 @@ class TorsoMotion(nn.Module):
         if not self.body_width:
             return motion
         if body is None:
-            body = motion @ self.follow[:-1] + self.follow[-1]
+            # A row of it is part of what a frame's key is made of: it must not depend on the other rows.
+            body = in_order(motion, self.follow[:-1]) + self.follow[-1]
         if body.shape != (len(motion), self.body_width):
             raise ValueError(f"body motion has shape {tuple(body.shape)}, expected {(len(motion), self.body_width)}")
         return torch.cat([motion, body], dim=1)

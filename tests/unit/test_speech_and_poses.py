@@ -16,6 +16,8 @@ from backend.settings import SpeechSettings
 from shared.errors import InputError
 
 RATE, FPS = 16000, 25
+UPSIDE_DOWN = np.array([0.0, 1.0, 0.0, 0.0])
+"""A quaternion: half a turn about x."""
 SMALL = SpeechSettings(members=3, hidden=24, steps=150)
 
 
@@ -156,12 +158,13 @@ def recorded_poses(frames: int = 300) -> np.ndarray:
     waves = np.stack([np.sin(2 * np.pi * (0.31 + 0.17 * k) * time + k) for k in range(6)], axis=1)
     vectors = waves * [0.06, 0.1, 0.04, 1.0, 0.6, 1.5] + 0.0008 * draw.standard_normal((frames, 6))
     vectors[:, 5] += 60.0
-    return from_vectors(vectors, Rotation.from_euler("x", 180, degrees=True))
+    return from_vectors(vectors, UPSIDE_DOWN)
 
 
-def largest(poses: np.ndarray, order: int, reference: Rotation) -> tuple[float, float]:
+def largest(poses: np.ndarray, order: int, reference: np.ndarray) -> tuple[float, float]:
     """Largest change (order 1) or change of change (2) a frame: of turn (rad, about `reference`), of position (cm)."""
-    turns = (reference.inv() * Rotation.from_matrix(poses[:, :3, :3])).as_rotvec()
+    mean = Rotation.from_quat(reference, scalar_first=True)
+    turns = (mean.inv() * Rotation.from_matrix(poses[:, :3, :3])).as_rotvec()
     return tuple(np.linalg.norm(np.diff(v, order, axis=0), axis=1).max() for v in (turns, poses[:, :3, 3]))
 
 
@@ -199,7 +202,7 @@ def test_poses_at_another_rate_lie_where_the_head_was_at_that_time():
 
     def at(t: np.ndarray) -> np.ndarray:
         vectors = np.stack([0 * t, 0.2 * np.sin(t), 0 * t, np.cos(t), 0 * t, 50 + t], axis=1)
-        return from_vectors(vectors, Rotation.identity())
+        return from_vectors(vectors, np.array([1.0, 0.0, 0.0, 0.0]))
 
     fps = Fraction(60000, 1001)
     count = 100
