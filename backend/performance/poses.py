@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from scipy.interpolate import CubicSpline
 
 from backend import rotations
+from backend.performance.spline import spline
 
 _RADIAN_CM = 10.0
 """A radian weighs as much as so many cm: the distance from the head's centre to its skin."""
@@ -62,7 +62,7 @@ def resample_values(values: np.ndarray, fps: Fraction, to_fps: Fraction, frame_c
     if fps == to_fps or len(values) < 2:
         return values[np.minimum(np.arange(frame_count), len(values) - 1)]
     places = np.array([float(n * fps / to_fps) for n in range(frame_count)]).clip(0, len(values) - 1)
-    return CubicSpline(np.arange(len(values)), values)(places)
+    return spline(values, places)
 
 
 def most_usual(poses: np.ndarray) -> int:

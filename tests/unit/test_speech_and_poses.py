@@ -5,6 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation
 
 from backend.media.audio_features import log_mel
@@ -12,6 +13,7 @@ from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES
 from backend.performance.idle import blink_curve, blink_times, idle_upper
 from backend.performance.poses import from_vectors, plan_replay, resample_poses, still_pose, to_vectors
 from backend.performance.speech import SpeechModel, Voice, _read_out
+from backend.performance.spline import spline
 from backend.settings import SpeechSettings
 from shared.errors import InputError
 
@@ -211,6 +213,23 @@ def test_poses_at_another_rate_lie_where_the_head_was_at_that_time():
     assert np.abs(resampled - at(times_s)).max() < 1e-3
     assert np.abs(np.linalg.det(resampled[:, :3, :3]) - 1).max() < 1e-9
     assert np.array_equal(resample_poses(at(time), Fraction(FPS), Fraction(FPS), 50), at(time))
+
+
+@pytest.mark.parametrize("frames", [2, 3, 4, 5, 60])
+def test_values_between_frames_are_those_of_scipys_cubic_spline(frames):
+    values = np.random.default_rng(frames).standard_normal((frames, 3))
+    places = np.linspace(0, frames - 1, 301)
+    found = spline(values, places)
+    assert np.abs(found - CubicSpline(np.arange(frames), values)(places)).max() < 1e-13
+    assert np.array_equal(spline(values, np.arange(float(frames))), values)
+
+
+def test_an_edited_pose_moves_no_frame_forty_frames_away():
+    values = np.random.default_rng(0).standard_normal((300, 3))
+    edited = values + (np.arange(300) == 150)[:, None]
+    places = np.linspace(0, 299, 1000)
+    moved = places[(spline(values, places) != spline(edited, places)).any(axis=1)]
+    assert 110 < moved.min() < 150 < moved.max() < 190
 
 
 def test_a_still_pose_is_one_that_was_recorded():
