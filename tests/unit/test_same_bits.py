@@ -76,8 +76,8 @@ def _cpu_flags() -> set[str]:
 def speech(seconds: float, seed: int = 0) -> np.ndarray:
     """(n,) noise of changing loudness and colour at RATE."""
     draw = np.random.default_rng(seed)
-    words = []
-    while sum(map(len, words)) < seconds * RATE:
+    words: list[np.ndarray] = []
+    while sum(len(word) for word in words) < seconds * RATE:
         word = np.convolve(draw.standard_normal(RATE // 4), draw.standard_normal(25), "same")
         words += [word * np.hanning(len(word)) * draw.uniform(0.01, 0.05), np.zeros(RATE // 12)]
     return np.concatenate(words)[: round(seconds * RATE)].astype(np.float32)
@@ -105,7 +105,9 @@ def moving_portrait() -> Portrait:
         face=6, oral=6, torso=6, curves=len(CURVE_NAMES), speech_components=3, upper_components=3, lips=4, body=5
     )
     portrait = Portrait(settings, sizes, CURVE_NAMES)
-    portrait.torso_motion.follow.copy_(torch.randn(portrait.torso_motion.follow.shape))
+    torso = portrait.torso_motion
+    assert torso is not None
+    torso.follow.copy_(torch.randn(torso.follow.shape))
     portrait.rest_pose[2, 3] = 50.0
     return portrait.eval()
 
