@@ -30,13 +30,13 @@ def digests(root: Path, sound: Path, camera: Path) -> dict[str, str]:
     folder = layout.model_folder(root, subject.newest_model())
     portrait, speech = Portrait.open(folder), SpeechModel.load(folder)
     found = {}
-    for name, options in {
-        "recorded": {},
-        "recorded at another rate": {"fps": "30000/1001"},
-        "still": {"pose": "still", "seed": 3},
-        "given": {"pose": str(camera)},
+    for name, settings in {
+        "recorded": RenderSettings(),
+        "recorded at another rate": RenderSettings(fps="30000/1001"),
+        "still": RenderSettings(pose="still", seed=3),
+        "given": RenderSettings(pose=str(camera)),
     }.items():
-        line = plan_line(subject, speech, sound, RenderSettings(**options), Reporter())
+        line = plan_line(subject, speech, sound, settings, Reporter())
         drive = _drive(portrait, line)
         found[f"{name}: keys"] = digest(*frame_keys(drive, {}))
         found[f"{name}: curves"] = digest(drive.curves.numpy().tobytes())
