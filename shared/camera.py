@@ -25,13 +25,17 @@ CAMERA_FROM_BLENDER_CAMERA: Matrix = [[1, 0, 0, 0], [0, -1, 0, 0], [0, 0, -1, 0]
 
 def multiply(a: Matrix, b: Matrix) -> Matrix:
     """Matrix product of two 4x4 matrices."""
-    return [[sum(a[i][k] * b[k][j] for k in range(4)) for j in range(4)] for i in range(4)]
+    # Written out: Python's sum rounds otherwise from 3.12 on, and a frame's key is made of the bits of its pose.
+    return [
+        [a[i][0] * b[0][j] + a[i][1] * b[1][j] + a[i][2] * b[2][j] + a[i][3] * b[3][j] for j in range(4)]
+        for i in range(4)
+    ]
 
 
 def invert_rigid(m: Matrix) -> Matrix:
     """Inverse of a rotation plus translation."""
     r = [[m[j][i] for j in range(3)] for i in range(3)]
-    t = [-sum(r[i][k] * m[k][3] for k in range(3)) for i in range(3)]
+    t = [-(r[i][0] * m[0][3] + r[i][1] * m[1][3] + r[i][2] * m[2][3]) for i in range(3)]
     return [[*r[0], t[0]], [*r[1], t[1]], [*r[2], t[2]], [0.0, 0.0, 0.0, 1.0]]
 
 

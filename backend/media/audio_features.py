@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
+from backend import exact
 from backend.media.audio import SPEECH_RATE, resample
-from backend.parallel import single_threaded_torch
 from shared.errors import InputError
 from shared.files import replacing
 
@@ -24,6 +24,11 @@ HOP = 80
 """Samples between windows, 5 ms: 200 feature vectors a second."""
 FLOOR = 1e-5
 """Mel amplitude that counts as silence."""
+_BLOCK = 4096
+"""Windows that are transformed at a time; bounds memory."""
+_HZ_PER_MEL, _LOG_FROM_MEL = 200.0 / 3.0, 15.0
+_LOG_STEP = 0.06875177742094912
+"""ln(6.4) / 27: steps of a mel above 1000 Hz, as a ratio's logarithm."""
 
 
 @dataclass
@@ -75,8 +80,8 @@ class AudioFeatures:
 def log_mel(samples: np.ndarray, rate: int) -> AudioFeatures:
     """Log-mel features of (n,) mono samples at `rate` Hz; 200 vectors a second from time 0, centred windows.
 
-    The filter bank is librosa's (`librosa.filters.mel`, Slaney); the transform is numpy's, since librosa's own compiles
-    numba code for seconds on first use. Raises InputError when there is less than one window of sound.
+    A vector has the same bits on every machine and whatever else is in the sound, except that resampling rounds
+    within blocks of a fraction of a second. Raises InputError when there is less than one window of sound.
     """
     samples = resample(samples, rate, SPEECH_RATE)
     if len(samples) < FFT_SIZE:
@@ -85,20 +90,40 @@ def log_mel(samples: np.ndarray, rate: int) -> AudioFeatures:
     padded = np.pad(samples, (FFT_SIZE // 2, FFT_SIZE // 2 + HOP))
     window = np.hanning(FFT_SIZE + 1)[:-1].astype(np.float32)
     starts = np.lib.stride_tricks.sliding_window_view(padded, FFT_SIZE)[::HOP][:count]
-    bank = torch.from_numpy(_filter_bank())
+    bank = _filter_bank()
     mels = np.empty((count, MELS), np.float32)
-    for first in range(0, count, 4096):
-        block = starts[first : first + 4096] * window
-        amplitude = np.abs(np.fft.rfft(block, axis=1)).astype(np.float32)
-        # Not numpy's product: its BLAS would keep a thread spinning for long after, in the way of what follows.
-        with single_threaded_torch():
-            mels[first : first + 4096] = (torch.from_numpy(amplitude) @ bank).numpy()
-    return AudioFeatures(np.log(np.maximum(mels, FLOOR)), SPEECH_RATE / HOP)
+    for first in range(0, count, _BLOCK):
+        # numpy's own transform goes window by window, in plain code that is the same for all x86 processors.
+        spectrum = np.fft.rfft(starts[first : first + _BLOCK] * window, axis=1).T
+        real, imaginary = np.ascontiguousarray(spectrum.real), np.ascontiguousarray(spectrum.imag)
+        # Not np.abs of the complex numbers, which is computed otherwise with AVX-512.
+        amplitude = np.sqrt(real * real + imaginary * imaginary)
+        for band, weights in enumerate(bank.T):
+            # A band has few bins. Added one after the other: a matrix product has another order on every machine.
+            bins = np.flatnonzero(weights)
+            total = amplitude[bins[0]] * weights[bins[0]]
+            for at in bins[1:]:
+                total += amplitude[at] * weights[at]
+            mels[first : first + _BLOCK, band] = total
+    return AudioFeatures(exact.log(np.maximum(mels, FLOOR)).astype(np.float32), SPEECH_RATE / HOP)
 
 
+@functools.cache
 def _filter_bank() -> np.ndarray:
-    """(FFT_SIZE / 2 + 1, MELS) float32."""
-    import librosa
+    """(FFT_SIZE / 2 + 1, MELS) float32 triangles of equal area, as Slaney's Auditory Toolbox (1998) has them: the same
+    as librosa.filters.mel to rounding."""
+    low, high = (_mel_of(hz) for hz in FREQUENCY_RANGE_HZ)
+    mel = np.linspace(low, high, MELS + 2)
+    above = 1000.0 * exact.exp((mel - _LOG_FROM_MEL) * _LOG_STEP)
+    edges = np.where(mel < _LOG_FROM_MEL, mel * _HZ_PER_MEL, above)
+    bins_hz = (np.arange(FFT_SIZE // 2 + 1) * (SPEECH_RATE / FFT_SIZE))[:, None]
+    left, centre, right = edges[:-2], edges[1:-1], edges[2:]
+    triangles = np.minimum((bins_hz - left) / (centre - left), (right - bins_hz) / (right - centre))
+    return (np.maximum(triangles, 0.0) * (2.0 / (right - left))).astype(np.float32)
 
-    low, high = FREQUENCY_RANGE_HZ
-    return librosa.filters.mel(sr=SPEECH_RATE, n_fft=FFT_SIZE, n_mels=MELS, fmin=low, fmax=high).T.astype(np.float32)
+
+def _mel_of(hz: float) -> float:
+    """Slaney's mel scale: linear below 1000 Hz, logarithmic above."""
+    if hz < 1000.0:
+        return hz / _HZ_PER_MEL
+    return _LOG_FROM_MEL + float(exact.log(hz / 1000.0)) / _LOG_STEP

@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from backend.exact import exp
 from backend.performance.curves import CURVE_NAMES, UPPER, UPPER_CURVES
 from backend.performance.poses import Replay
 from shared.timing import frame_times
@@ -23,7 +24,7 @@ def blink_times(duration_s: float, seed: int = 0, median_interval_s: float = _ME
     times, time = [], median_interval_s * draw.uniform(0.2, 1.0)
     while time < duration_s:
         times.append(time)
-        time += max(_SHORTEST_INTERVAL_S, median_interval_s * float(np.exp(_INTERVAL_SPREAD * draw.standard_normal())))
+        time += max(_SHORTEST_INTERVAL_S, median_interval_s * float(exp(_INTERVAL_SPREAD * draw.standard_normal())))
     return np.array(times)
 
 

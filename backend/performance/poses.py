@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from scipy.interpolate import CubicSpline
-from scipy.spatial.transform import Rotation
+
+from backend import rotations
+from backend.performance.spline import spline
 
 _RADIAN_CM = 10.0
 """A radian weighs as much as so many cm: the distance from the head's centre to its skin."""
@@ -28,17 +29,19 @@ _VELOCITY_S = 0.4
 """Weight of a difference in velocity at a joint, seconds: what it would add up to while it is let go."""
 
 
-def to_vectors(poses: np.ndarray) -> tuple[np.ndarray, Rotation]:
-    """(T, 6) vectors of poses (T, 4, 4), and their reference rotation, the mean."""
-    rotations = Rotation.from_matrix(poses[:, :3, :3])
-    reference = rotations.mean()
-    return np.concatenate([(reference.inv() * rotations).as_rotvec(), poses[:, :3, 3]], axis=1), reference
+def to_vectors(poses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(T, 6) vectors of poses (T, 4, 4), and their reference rotation, the mean, as a quaternion (4,)."""
+    turns = rotations.from_matrix(poses[:, :3, :3])
+    reference = rotations.mean(turns)
+    vectors = rotations.to_vector(rotations.multiply(rotations.inverse(reference), turns))
+    return np.concatenate([vectors, poses[:, :3, 3]], axis=1), reference
 
 
-def from_vectors(vectors: np.ndarray, reference: Rotation) -> np.ndarray:
+def from_vectors(vectors: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Inverse of `to_vectors`: (T, 4, 4) float64."""
     poses = np.tile(np.eye(4), (len(vectors), 1, 1))
-    poses[:, :3, :3] = (reference * Rotation.from_rotvec(vectors[:, :3])).as_matrix()
+    turns = rotations.multiply(reference, rotations.from_vector(vectors[:, :3]))
+    poses[:, :3, :3] = rotations.to_matrix(turns)
     poses[:, :3, 3] = vectors[:, 3:]
     return poses
 
@@ -59,7 +62,7 @@ def resample_values(values: np.ndarray, fps: Fraction, to_fps: Fraction, frame_c
     if fps == to_fps or len(values) < 2:
         return values[np.minimum(np.arange(frame_count), len(values) - 1)]
     places = np.array([float(n * fps / to_fps) for n in range(frame_count)]).clip(0, len(values) - 1)
-    return CubicSpline(np.arange(len(values)), values)(places)
+    return spline(values, places)
 
 
 def most_usual(poses: np.ndarray) -> int:

@@ -11,8 +11,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from backend.exact import log, small_product
 from backend.media.audio_features import FLOOR, MELS, AudioFeatures
-from backend.parallel import single_threaded_torch
 from backend.performance.curves import SPEECH_CURVES, Performance
 from backend.performance.speech_net import SpeechNet, train_net
 from backend.settings import SpeechSettings
@@ -33,7 +33,7 @@ _TRUST_WITHIN = 0.2
 _MOST_SCALE = 2.0
 """Predictions are never made larger than this to make up for the ridge's caution."""
 _BLOCK_FRAMES = 64
-"""Frames that are predicted at a time."""
+"""Frames that are predicted at a time; bounds memory."""
 _SAME_VOICE = 0.3
 """How far a voice may move from the one that a line was first heard in, in its bands' deviations (root mean square).
 A word edited in a line of 20 s moves it by some hundredths, another speaker or microphone by a half or more."""
@@ -63,7 +63,7 @@ class Voice:
     def is_like(self, other: Voice) -> bool:
         """Whether what was heard in this voice may go on being heard in it, now that the line's own is `other`."""
         moved = (other.mean - self.mean) / self.deviation
-        spread = np.log(other.deviation / self.deviation)
+        spread = log(other.deviation / self.deviation)
         return float(np.sqrt((moved**2).mean())) < _SAME_VOICE and float(np.sqrt((spread**2).mean())) < _SAME_VOICE
 
     def to_dict(self) -> dict:
@@ -184,7 +184,8 @@ class SpeechModel:
     def predict_array(self, features: AudioFeatures, times_s: np.ndarray, voice: Voice | None = None) -> np.ndarray:
         """(T, 27) float32 speech curves in [0, 1] at the exact times (T,) of a line, any voice.
 
-        voice: to hear the line in; None: its own. A frame's curves have the same bits whatever else is in the line.
+        voice: to hear the line in; None: its own. A frame's curves have the same bits whatever else is in the line,
+        for any number of threads and on every machine.
         """
         s = self._state
         half_width_s, taps = float(s["window"][0]), int(s["window"][1])
@@ -192,17 +193,11 @@ class SpeechModel:
         heard_s = np.asarray(times_s) + (float(s["window"][2]) if len(s["window"]) > 2 else 0.0)
         normaliser = VoiceNormaliser(s["voice_mean"], s["voice_deviation"], float(s["voice_prior_s"][0]))
         normal = normaliser.apply(features, voice or Voice.of(features))
-        members = self.net.first.weight.shape[0]
-        blocks = []
-        for first in range(0, len(heard_s), _BLOCK_FRAMES):
-            # Blocks of one size: matrix products of another shape may add up in another order.
-            block = heard_s[first : first + _BLOCK_FRAMES]
-            filled = np.pad(block, (0, _BLOCK_FRAMES - len(block)), mode="edge")
-            x = torch.from_numpy(normal.windows(filled, half_width_s, taps).astype(np.float32))
-            with torch.no_grad(), single_threaded_torch():
-                outputs = self.net(x.expand(members, *x.shape)).mean(dim=0).numpy()
-            blocks.append((s["style"] + (outputs - s["offset"]) @ s["readout"])[: len(block)])
-        return self._within_range(np.concatenate(blocks))
+        outputs = [
+            self.net.mean_output(normal.windows(heard_s[first : first + _BLOCK_FRAMES], half_width_s, taps))
+            for first in range(0, len(heard_s), _BLOCK_FRAMES)
+        ]
+        return self._within_range(s["style"] + small_product(np.concatenate(outputs) - s["offset"], s["readout"]))
 
     def _within_range(self, curves: np.ndarray) -> np.ndarray:
         """Curves (T, 27) as float32, hardly further than the footage's went."""

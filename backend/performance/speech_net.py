@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from backend import exact
 from backend.settings import SpeechSettings
 from shared.jobs import Reporter
 
@@ -26,6 +27,12 @@ class _MemberLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.baddbmm(self.bias, x, self.weight)
+
+    def exact(self, x: np.ndarray) -> np.ndarray:
+        """The same of (M or 1, B, ..., in) as float64 (M, B, ..., out), by sums that no order rounds."""
+        weight, bias = (p.detach().cpu().numpy().astype(np.float64) for p in (self.weight, self.bias))
+        rows = x.reshape(len(x), -1, x.shape[-1])
+        return (exact.product(rows, weight) + bias).reshape(len(weight), *x.shape[1:-1], -1)
 
 
 class SpeechNet(nn.Module):
@@ -55,6 +62,21 @@ class SpeechNet(nn.Module):
         x = self._activate(self.third(x.flatten(2)))
         return self.last(x)
 
+    def mean_output(self, windows: np.ndarray) -> np.ndarray:
+        """(B, outputs) float64, the mean of the members' outputs for windows (B, taps, bands), without dropout.
+
+        What `forward` gives, but with the same bits on every machine and whatever other windows are in the batch.
+        """
+        x = np.asarray(windows, np.float64)[None]
+        for layer in (self.first, self.second):
+            x = exact.gelu(layer.exact(_pieces(x)))
+        x = exact.gelu(self.third.exact(x.reshape(*x.shape[:2], -1)))
+        outputs = self.last.exact(x)
+        total = outputs[0]
+        for member in outputs[1:]:
+            total = total + member
+        return total / len(outputs)
+
     def _convolve(self, layer: _MemberLinear, x: Tensor) -> Tensor:
         pieces = x.unfold(2, _KERNEL, _STRIDE)
         members, batch, length = pieces.shape[:3]
@@ -63,6 +85,12 @@ class SpeechNet(nn.Module):
 
     def _activate(self, x: Tensor) -> Tensor:
         return self.dropout(nn.functional.gelu(x))
+
+
+def _pieces(x: np.ndarray) -> np.ndarray:
+    """(M, B, length, D * _KERNEL) what each step of a strided convolution over time sees of x (M, B, T, D)."""
+    pieces = np.lib.stride_tricks.sliding_window_view(x, _KERNEL, axis=2)[:, :, ::_STRIDE]
+    return pieces.reshape(*pieces.shape[:3], -1)
 
 
 @dataclass

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from backend.kernels import field, field_head
 from backend.portrait.gaussians import GaussianSet
+from backend.portrait.head_motion import quaternion_multiply
 from backend.portrait.planes import TriPlane
-from backend.portrait.rotations import quaternion_multiply
 from backend.settings import PortraitSettings
 
 

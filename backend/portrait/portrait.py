@@ -17,9 +17,9 @@ from backend.portrait.condition import CurveProjection
 from backend.portrait.field import make_field
 from backend.portrait.frame import Drive, PortraitFrame, PortraitSizes
 from backend.portrait.gaussians import MATTES, GaussianSet
+from backend.portrait.head_motion import motion_features, quaternion_from_matrix
 from backend.portrait.jaw import JawMotion, oral_drive
 from backend.portrait.posing import Part, pose_parts
-from backend.portrait.rotations import motion_features, quaternion_from_matrix
 from backend.portrait.torso import TorsoMotion
 from backend.raster.rasterize import rasterize
 from backend.settings import PortraitSettings

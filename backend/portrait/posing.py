@@ -10,7 +10,7 @@ from torch import Tensor
 from backend.kernels import pose as kernel
 from backend.portrait.field import deform
 from backend.portrait.gaussians import GaussianSet
-from backend.portrait.rotations import quaternion_multiply
+from backend.portrait.head_motion import quaternion_multiply
 from backend.portrait.torso import TURN_SCALE, TorsoMotion
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from backend.exact import small_product
 from backend.portrait.field import ModeField
+from backend.portrait.head_motion import quaternion_from_vector, quaternion_multiply, rotation_from_vector
 from backend.portrait.planes import TriPlane
-from backend.portrait.rotations import quaternion_from_vector, quaternion_multiply, rotation_from_vector
 from backend.settings import PortraitSettings
 
 NECK_TOP_BELOW_CHIN_CM = 2.0
@@ -75,7 +76,8 @@ class TorsoMotion(nn.Module):
         if not self.body_width:
             return motion
         if body is None:
-            body = motion @ self.follow[:-1] + self.follow[-1]
+            # A row of it is part of what a frame's key is made of: it must not depend on the other rows.
+            body = small_product(motion, self.follow[:-1]) + self.follow[-1]
         if body.shape != (len(motion), self.body_width):
             raise ValueError(f"body motion has shape {tuple(body.shape)}, expected {(len(motion), self.body_width)}")
         return torch.cat([motion, body], dim=1)

@@ -8,8 +8,8 @@ import torch
 from backend.performance.curves import CURVE_NAMES, ordered_curves, speech_mask
 from backend.portrait.condition import CurveProjection
 from backend.portrait.gaussians import GaussianSet
+from backend.portrait.head_motion import mean_pose, motion_features, quaternion_from_matrix
 from backend.portrait.portrait import Portrait, PortraitSizes
-from backend.portrait.rotations import mean_pose, motion_features, quaternion_from_matrix
 from backend.portrait.seeding import Evidence, seed_face, seed_oral, seed_rest_of_head, seed_torso
 from backend.settings import PortraitSettings
 from backend.train.data import TrainingData

@@ -10,8 +10,8 @@ from torch.nn import functional
 
 from backend.kernels import pose as kernel
 from backend.portrait.gaussians import GaussianSet
+from backend.portrait.head_motion import quaternion_from_vector, rotation_from_vector
 from backend.portrait.posing import Part, Posed, pose_in_torch, pose_parts
-from backend.portrait.rotations import quaternion_from_vector, rotation_from_vector
 from backend.portrait.torso import TorsoMotion
 from backend.settings import PortraitSettings
 

@@ -5,6 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation
 
 from backend.media.audio_features import log_mel
@@ -12,10 +13,13 @@ from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES
 from backend.performance.idle import blink_curve, blink_times, idle_upper
 from backend.performance.poses import from_vectors, plan_replay, resample_poses, still_pose, to_vectors
 from backend.performance.speech import SpeechModel, Voice, _read_out
+from backend.performance.spline import spline
 from backend.settings import SpeechSettings
 from shared.errors import InputError
 
 RATE, FPS = 16000, 25
+UPSIDE_DOWN = np.array([0.0, 1.0, 0.0, 0.0])
+"""A quaternion: half a turn about x."""
 SMALL = SpeechSettings(members=3, hidden=24, steps=150)
 
 
@@ -155,12 +159,13 @@ def recorded_poses(frames: int = 300) -> np.ndarray:
     waves = np.stack([np.sin(2 * np.pi * (0.31 + 0.17 * k) * time + k) for k in range(6)], axis=1)
     vectors = waves * [0.06, 0.1, 0.04, 1.0, 0.6, 1.5] + 0.0008 * draw.standard_normal((frames, 6))
     vectors[:, 5] += 60.0
-    return from_vectors(vectors, Rotation.from_euler("x", 180, degrees=True))
+    return from_vectors(vectors, UPSIDE_DOWN)
 
 
-def largest(poses: np.ndarray, order: int, reference: Rotation) -> tuple[float, float]:
+def largest(poses: np.ndarray, order: int, reference: np.ndarray) -> tuple[float, float]:
     """Largest change (order 1) or change of change (2) a frame: of turn (rad, about `reference`), of position (cm)."""
-    turns = (reference.inv() * Rotation.from_matrix(poses[:, :3, :3])).as_rotvec()
+    mean = Rotation.from_quat(reference, scalar_first=True)
+    turns = (mean.inv() * Rotation.from_matrix(poses[:, :3, :3])).as_rotvec()
     return tuple(np.linalg.norm(np.diff(v, order, axis=0), axis=1).max() for v in (turns, poses[:, :3, 3]))
 
 
@@ -198,7 +203,7 @@ def test_poses_at_another_rate_lie_where_the_head_was_at_that_time():
 
     def at(t: np.ndarray) -> np.ndarray:
         vectors = np.stack([0 * t, 0.2 * np.sin(t), 0 * t, np.cos(t), 0 * t, 50 + t], axis=1)
-        return from_vectors(vectors, Rotation.identity())
+        return from_vectors(vectors, np.array([1.0, 0.0, 0.0, 0.0]))
 
     fps = Fraction(60000, 1001)
     count = 100
@@ -207,6 +212,23 @@ def test_poses_at_another_rate_lie_where_the_head_was_at_that_time():
     assert np.abs(resampled - at(times_s)).max() < 1e-3
     assert np.abs(np.linalg.det(resampled[:, :3, :3]) - 1).max() < 1e-9
     assert np.array_equal(resample_poses(at(time), Fraction(FPS), Fraction(FPS), 50), at(time))
+
+
+@pytest.mark.parametrize("frames", [2, 3, 4, 5, 60])
+def test_values_between_frames_are_those_of_scipys_cubic_spline(frames):
+    values = np.random.default_rng(frames).standard_normal((frames, 3))
+    places = np.linspace(0, frames - 1, 301)
+    found = spline(values, places)
+    assert np.abs(found - CubicSpline(np.arange(frames), values)(places)).max() < 1e-13
+    assert np.array_equal(spline(values, np.arange(float(frames))), values)
+
+
+def test_an_edited_pose_moves_no_frame_forty_frames_away():
+    values = np.random.default_rng(0).standard_normal((300, 3))
+    edited = values + (np.arange(300) == 150)[:, None]
+    places = np.linspace(0, 299, 1000)
+    moved = places[(spline(values, places) != spline(edited, places)).any(axis=1)]
+    assert 110 < moved.min() < 150 < moved.max() < 190
 
 
 def test_a_still_pose_is_one_that_was_recorded():

@@ -12,15 +12,15 @@ import torch
 from backend.portrait.condition import CurveProjection
 from backend.portrait.field import GatedNetField, ModeField, deform
 from backend.portrait.gaussians import GaussianSet, Seeds
-from backend.portrait.jaw import JawMotion
-from backend.portrait.planes import TriPlane
-from backend.portrait.portrait import EMPTY_DEPTH_CM, Portrait
-from backend.portrait.rotations import (
+from backend.portrait.head_motion import (
     motion_features,
     quaternion_from_vector,
     quaternion_multiply,
     rotation_from_vector,
 )
+from backend.portrait.jaw import JawMotion
+from backend.portrait.planes import TriPlane
+from backend.portrait.portrait import EMPTY_DEPTH_CM, Portrait
 from backend.portrait.saving import open_portrait, save_portrait
 from backend.portrait.seeding import head_to_pixels, pixels_to_head, sample_mesh
 from backend.settings import PortraitSettings

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 from torch import Tensor
+
+from backend import exact, rotations
 
 
 def quaternion_multiply(a: Tensor, b: Tensor) -> Tensor:
@@ -34,8 +35,7 @@ def quaternion_multiply(a: Tensor, b: Tensor) -> Tensor:
 
 def quaternion_from_matrix(rotation: np.ndarray) -> np.ndarray:
     """(..., 4) unit quaternions with w >= 0 of (..., 3, 3) rotation matrices."""
-    flat = Rotation.from_matrix(np.asarray(rotation, np.float64).reshape(-1, 3, 3)).as_quat(canonical=True)
-    return flat[:, [3, 0, 1, 2]].reshape(*np.shape(rotation)[:-2], 4)
+    return rotations.from_matrix(rotation)
 
 
 def rotation_from_vector(vector: Tensor) -> Tensor:
@@ -63,7 +63,8 @@ def mean_pose(poses: np.ndarray) -> np.ndarray:
 
 def relative_motion(poses: np.ndarray, rest: np.ndarray) -> np.ndarray:
     """(T, 6) head motion against the pose `rest`: rotation vector (radians) and translation (cm), camera axes."""
-    turn = Rotation.from_matrix(poses[:, :3, :3] @ rest[:3, :3].T).as_rotvec()
+    back = rotations.inverse(rotations.from_matrix(rest[:3, :3]))
+    turn = rotations.to_vector(rotations.multiply(rotations.from_matrix(poses[:, :3, :3]), back))
     return np.concatenate([turn, poses[:, :3, 3] - rest[:3, 3]], axis=1)
 
 
@@ -74,7 +75,22 @@ def motion_features(poses: np.ndarray, rest: np.ndarray, fps: float, windows_s: 
     Returns (T, 6 * len(windows_s)). A still pose gives the same values in every block.
     """
     motion = relative_motion(np.asarray(poses, np.float64), rest)
-    blocks = [
-        gaussian_filter1d(motion, window * fps, axis=0, mode="nearest") if window else motion for window in windows_s
-    ]
+    blocks = [_low_passed(motion, window * fps) if window else motion for window in windows_s]
     return np.concatenate(blocks, axis=1).astype(np.float32)
+
+
+def _low_passed(values: np.ndarray, deviation: float) -> np.ndarray:
+    """Values (T, D) under a Gaussian window of that deviation in frames, cut at four; the ends are held.
+
+    scipy's gaussian_filter1d, but with the same bits on every machine.
+    """
+    reach = int(4.0 * deviation + 0.5)
+    weights = exact.exp(-0.5 * np.arange(reach + 1) ** 2 / deviation**2)
+    held = np.pad(values, ((reach, reach), (0, 0)), mode="edge")
+    centre = held[reach : reach + len(values)]
+    total, sides = centre * weights[0], 0.0
+    for k in range(1, reach + 1):
+        before, after = (held[at : at + len(values)] for at in (reach - k, reach + k))
+        total = total + weights[k] * (before + after)
+        sides += float(weights[k])
+    return total / (float(weights[0]) + 2.0 * sides)
