@@ -29,15 +29,19 @@ def struct(kind: str, **values: Any) -> Any:
 
     Raises TypeError for a field too many or too few, or of another type.
     """
-    _check_fields(kind, values)
-    return ffi.new(f"{kind} *", values)
+    pointer, _, fields = _layout(kind)
+    if values.keys() != fields:
+        raise TypeError(_difference(kind, values))
+    return ffi.new(pointer, values)
 
 
 def structs(kind: str, each: list[dict[str, Any]]) -> Any:
     """A new array of structures, each as `struct` takes it."""
+    _, array_type, fields = _layout(kind)
     for values in each:
-        _check_fields(kind, values)
-    return ffi.new(f"{kind}[]", each)
+        if values.keys() != fields:
+            raise TypeError(_difference(kind, values))
+    return ffi.new(array_type, each)
 
 
 def array(values: np.ndarray | None) -> Any:
@@ -52,12 +56,13 @@ def array(values: np.ndarray | None) -> Any:
     return ffi.from_buffer(_C_TYPES[values.dtype], values)
 
 
-def _check_fields(kind: str, values: dict[str, Any]) -> None:
-    if values.keys() != _fields(kind):
-        wrong = ", ".join(sorted(values.keys() ^ _fields(kind)))
-        raise TypeError(f"{kind} of api.h and what Python gives it differ in: {wrong}")
-
-
 @functools.cache
-def _fields(kind: str) -> frozenset[str]:
-    return frozenset(name for name, _ in ffi.typeof(kind).fields)
+def _layout(kind: str) -> tuple[Any, Any, frozenset[str]]:
+    """The types of a pointer to such structures and of an array of them, and the names of the fields."""
+    fields = frozenset(name for name, _ in ffi.typeof(kind).fields)
+    return ffi.typeof(f"{kind} *"), ffi.typeof(f"{kind}[]"), fields
+
+
+def _difference(kind: str, values: dict[str, Any]) -> str:
+    wrong = ", ".join(sorted(values.keys() ^ _layout(kind)[2]))
+    return f"{kind} of api.h and what Python gives it differ in: {wrong}"

@@ -104,35 +104,13 @@ def build(
     if library.exists() and not replace:
         return library
     command = compiler or find_compiler()
-    flags = [*FLAGS, f"-I{SOURCES}", f'-DTALKER_INTERFACE="{interface.fingerprint()}"', *target_flags, *extra_flags]
-    windows = target.startswith("windows")
-    if not windows:
+    flags = [*target_flags, *extra_flags]
+    if not target.startswith("windows"):
         flags += ["-fPIC", "-pthread"]
-    is_x86 = target.endswith("x86_64")
-    instruction_sets: dict[str, tuple[str, ...]] = {"portable": ()}
-    if is_x86:
-        instruction_sets |= {"avx2": AVX2_FLAGS, "avx512": AVX512_FLAGS}
-        flags.append("-DTALKER_HAS_X86")
 
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="talker-kernels-") as scratch:
-        jobs: list[tuple[Path, list[str]]] = []
-        for source in source_files(".cpp"):
-            own = [option for line in OWN_FLAGS.findall(source.read_text(encoding="utf-8")) for option in line.split()]
-            if not source.name.endswith(".simd.cpp"):
-                jobs.append((source, own))
-                continue
-            for isa, isa_flags in instruction_sets.items():
-                # Without AVX there is no fixed way to pass 32-byte vectors between functions: all of ours are inlined.
-                jobs.append((source, [*isa_flags, f"-DTALKER_ISA={isa}", "-Wno-psabi", *own]))
-        objects = [str(Path(scratch) / f"{number}.{source.stem}.o") for number, (source, _) in enumerate(jobs)]
-
-        def compile_one(number: int) -> None:
-            source, options = jobs[number]
-            _run([*command, *flags, *options, "-c", str(source), "-o", objects[number]])
-
-        with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as workers:
-            list(workers.map(compile_one, range(len(jobs))))
+        objects = compile_sources(command, flags, Path(scratch), is_x86=target.endswith("x86_64"))
         link = ["-shared", *objects]
         if target.startswith("linux") and "ziglang" not in command:
             link += ["-static-libstdc++", "-static-libgcc"]
@@ -143,11 +121,41 @@ def build(
         # Linked elsewhere, under its own name and with whatever a linker leaves beside it; then copied and renamed:
         # whoever looks sees all of it or nothing.
         linked = Path(scratch) / library.name
-        _run([*command, *flags, *link, "-o", str(linked)])
+        _run([*command, *FLAGS, *flags, *link, "-o", str(linked)])
         partial = out / f".{library.name}.{os.getpid()}.part"
         shutil.copy2(linked, partial)
         os.replace(partial, library)
     return library
+
+
+def compile_sources(compiler: list[str], flags: list[str], folder: Path, *, is_x86: bool) -> list[str]:
+    """Compile every source by our own options and then `flags` into object files in `folder`; returns their paths.
+
+    For whoever links them otherwise than `build` does, too. Raises BuildError.
+    """
+    common = [*compiler, *FLAGS, *flags, f"-I{SOURCES}", f'-DTALKER_INTERFACE="{interface.fingerprint()}"']
+    instruction_sets: dict[str, tuple[str, ...]] = {"portable": ()}
+    if is_x86:
+        instruction_sets |= {"avx2": AVX2_FLAGS, "avx512": AVX512_FLAGS}
+        common.append("-DTALKER_HAS_X86")
+    jobs: list[tuple[Path, list[str]]] = []
+    for source in source_files(".cpp"):
+        own = [option for line in OWN_FLAGS.findall(source.read_text(encoding="utf-8")) for option in line.split()]
+        if not source.name.endswith(".simd.cpp"):
+            jobs.append((source, own))
+            continue
+        for isa, isa_flags in instruction_sets.items():
+            # Without AVX there is no fixed way to pass 32-byte vectors between functions: all of ours are inlined.
+            jobs.append((source, [*isa_flags, f"-DTALKER_ISA={isa}", "-Wno-psabi", *own]))
+    objects = [str(folder / f"{number}.{source.stem}.o") for number, (source, _) in enumerate(jobs)]
+
+    def compile_one(number: int) -> None:
+        source, options = jobs[number]
+        _run([*common, *options, "-c", str(source), "-o", objects[number]])
+
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as workers:
+        list(workers.map(compile_one, range(len(jobs))))
+    return objects
 
 
 def _run(command: list[str]) -> None:

@@ -12,12 +12,13 @@ from .arguments import NULL
 from .library import ffi
 
 _cast = ffi.cast
+_FLOAT32 = torch.float32
 _FLOATS, _DOUBLES, _LONGS = ffi.typeof("float *"), ffi.typeof("double *"), ffi.typeof("int64_t *")
 
 
 def are_served(*tensors: Tensor | None) -> bool:
     """Whether there is a library and all of these are float32 on the CPU: what most kernels ask for."""
-    return all(t is None or (t.dtype == torch.float32 and t.is_cpu) for t in tensors) and library.load() is not None
+    return all(t is None or (t.dtype is _FLOAT32 and t.is_cpu) for t in tensors) and library.load() is not None
 
 
 def floats(tensor: Tensor | None) -> Any:
@@ -25,7 +26,12 @@ def floats(tensor: Tensor | None) -> Any:
 
     Raises ValueError for a tensor of another type, elsewhere than on the CPU, or not contiguous: as all of these.
     """
-    return NULL if tensor is None else _cast(_FLOATS, _address(tensor, torch.float32))
+    if tensor is None:
+        return NULL
+    # (Called a hundred times in a training step: no further call.)
+    if tensor.dtype is not _FLOAT32 or not tensor.is_cpu or not tensor.is_contiguous():
+        raise ValueError(_complaint(tensor, _FLOAT32))
+    return _cast(_FLOATS, tensor.data_ptr())
 
 
 def doubles(tensor: Tensor | None) -> Any:
@@ -40,8 +46,8 @@ def longs(tensor: Tensor | None) -> Any:
 
 def strided(tensor: Tensor) -> Any:
     """As `floats`, for a tensor of any strides."""
-    if tensor.dtype != torch.float32 or not tensor.is_cpu:
-        raise ValueError(_complaint(tensor, torch.float32))
+    if tensor.dtype is not _FLOAT32 or not tensor.is_cpu:
+        raise ValueError(_complaint(tensor, _FLOAT32))
     return _cast(_FLOATS, tensor.data_ptr())
 
 
