@@ -40,7 +40,9 @@ class TriPlane(nn.Module):
         if planes.serves(points, list(self.levels)):
             return planes.encode(points, self.low, self.high, list(self.levels))
         unit = (points.detach() - self.low) / (self.high - self.low) * 2 - 1
-        grid = torch.stack([unit[:, axes] for axes in PLANE_AXES])[:, :, None]
+        # Columns by number: a list of them would be taken to the device, and waited for, every time.
+        columns = unit.unbind(1)
+        grid = torch.stack([torch.stack([columns[axis] for axis in axes], 1) for axes in PLANE_AXES])[:, :, None]
         read = [
             functional.grid_sample(level, grid, mode="bilinear", padding_mode="border", align_corners=True)
             for level in self.levels
