@@ -13,7 +13,7 @@ import importlib.util
 import pytest
 import torch
 from synthetic_subject import SIZE, subject  # noqa: F401 (fixture)
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 from backend.portrait import portrait as portrait_module
@@ -69,19 +69,27 @@ def test_nothing_in_a_step_is_left_on_the_cpu(subject, deformed, monkeypatch):  
     assert {gradient.device.type for gradient in gradients} == {"meta"}
 
 
-class FromTheCpu(TorchDispatchMode):
-    """Collects the operations that bring values of CPU tensors to another device: each makes a GPU's step wait."""
+class FromTheCpu(TorchFunctionMode):
+    """Collects the calls that bring values from the CPU to another device, or read them: a GPU's step waits for each.
+
+    Python's own numbers are among them where they become a tensor: of `torch.tensor`, or as a list in an index.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.names: list[str] = []
 
-    def __torch_dispatch__(self, function, types, arguments=(), options=None):
+    def __torch_function__(self, function, types, arguments=(), options=None):
         out = function(*arguments, **(options or {}))
-        given = [t.device.type for t in tree_leaves(arguments) if isinstance(t, torch.Tensor) and t.ndim]
-        made = [t.device.type for t in tree_leaves(out) if isinstance(t, torch.Tensor)]
-        if "cpu" in given and "meta" in given + made:
-            self.names.append(str(function))
+        name = getattr(function, "__name__", str(function))
+        given = {t.device.type for t in tree_leaves(arguments) if isinstance(t, torch.Tensor)}
+        made = {t.device.type for t in tree_leaves(out) if isinstance(t, torch.Tensor)}
+        listed = name == "__getitem__" and any(
+            isinstance(index, (list, tuple))
+            for index in (arguments[1] if isinstance(arguments[1], tuple) else arguments[1:])
+        )
+        if listed or name in ("tensor", "item", "matrix_exp") or (given == {"cpu"} and "meta" in made):
+            self.names.append(name)
         return out
 
 
