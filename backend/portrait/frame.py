@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import numpy as np
+import torch
 from torch import Tensor
 
 
@@ -47,6 +48,17 @@ class Drive:
         at = slice(index, index + 1)
         audio = None if self.audio is None else self.audio[at]
         return Drive(self.curves[at], self.poses[at], self.rotations[at], self.motion[at], audio)
+
+
+def to_numpy(tensors: tuple[Tensor, ...]) -> list[np.ndarray]:
+    """Tensors of one device as numpy arrays; a GPU is waited for once, its copies go to memory that it can reach."""
+    if tensors[0].device.type != "cuda":
+        return [tensor.cpu().numpy() for tensor in tensors]
+    copies = [torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True) for tensor in tensors]
+    for copy, tensor in zip(copies, tensors, strict=True):
+        copy.copy_(tensor, non_blocking=True)
+    torch.cuda.current_stream(tensors[0].device).synchronize()
+    return [copy.numpy() for copy in copies]
 
 
 Array = TypeVar("Array", Tensor, np.ndarray)

@@ -15,7 +15,7 @@ from backend.portrait.audio_code import AudioCode
 from backend.portrait.canonical import CanonicalReads
 from backend.portrait.condition import CurveProjection
 from backend.portrait.field import make_field
-from backend.portrait.frame import Drive, PortraitFrame, PortraitSizes
+from backend.portrait.frame import Drive, PortraitFrame, PortraitSizes, to_numpy
 from backend.portrait.gaussians import MATTES, GaussianSet
 from backend.portrait.head_motion import motion_features, quaternion_from_matrix
 from backend.portrait.jaw import JawMotion, oral_drive
@@ -209,4 +209,4 @@ class Portrait(nn.Module):
                 drive, index, intrinsics or self.intrinsics(size), torso=torso, engine=engine, threads=threads
             )
             depth = expect_depth(frame.alpha, frame.depth, layout.VISIBLE_ALPHA, EMPTY_DEPTH_CM)
-        return PortraitFrame(*(t.cpu().numpy() for t in (frame.rgb, frame.alpha, depth, frame.drawn_mattes)))
+        return PortraitFrame(*to_numpy((frame.rgb, frame.alpha, depth, frame.drawn_mattes)))

@@ -33,16 +33,16 @@ def why_not() -> str | None:
         return f"{torch.cuda.get_device_name()} is too old (compute capability {OLDEST_CAPABILITY} is needed)."
     if importlib.util.find_spec("warp") is None:
         return "The package warp-lang is not installed: install the backend again."
-    import warp
+    from .cuda_view import wp  # sets Warp up before its first question
 
-    return None if warp.is_cuda_available() else "NVIDIA Warp cannot use the GPU: update NVIDIA's driver."
+    return None if wp.is_cuda_available() else "NVIDIA Warp cannot use the GPU: update NVIDIA's driver."
 
 
 def describe() -> str:
     """One line on the GPU and on what runs there."""
-    import warp
+    from .cuda_view import wp
 
-    return f"NVIDIA Warp {warp.__version__} on {torch.cuda.get_device_name()}"
+    return f"NVIDIA Warp {wp.__version__} on {torch.cuda.get_device_name()}"
 
 
 def render(

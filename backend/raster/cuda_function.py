@@ -235,7 +235,10 @@ class _Launcher:
 
     def _given(self, kernel: Any, arguments: list) -> list:
         """Tensors as arrays of the type that the kernel asks for."""
+        # As plain descriptors: making arrays of them costs more than all else that is done here.
         return [
-            wp.from_torch(given.detach(), dtype=asked.type.dtype) if isinstance(given, Tensor) else given
+            wp.from_torch(given, dtype=asked.type.dtype, requires_grad=False, return_ctype=True)
+            if isinstance(given, Tensor)
+            else given
             for asked, given in zip(kernel.adj.args, arguments, strict=True)
         ]

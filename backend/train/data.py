@@ -21,6 +21,8 @@ EVIDENCE_FRAMES = 24
 MOUTH_BOX_GROWTH = 0.35
 """The mouth's box reaches this share of its width beyond the lips."""
 MIN_FRAMES = 8
+GPU_SHARE = 0.25
+"""Of a GPU's free memory, what frames may be kept in."""
 
 
 @dataclass
@@ -36,11 +38,17 @@ class Sample:
 
 
 class TrainingData:
-    """A subject at one size. Pictures stay on the disk: memory does not grow with the clip."""
+    """A subject at one size. Pictures stay on the disk: memory does not grow with the clip.
+
+    On a GPU, those that were seen are kept in its memory as far as a share of it goes: to read a picture and take it
+    there takes longer than the rest of a step.
+    """
 
     def __init__(self, subject: Subject, size: int, holdout: int, device: torch.device | str = "cpu") -> None:
         """device: of the plate and the samples."""
         self.subject, self.size, self.device = subject, size, device
+        self._kept: dict[int, tuple[Tensor, Tensor]] = {}
+        self._room = room_for_frames(torch.device(device), 7 * size * size)
         self.track: Track = subject.track()
         self.pictures = subject.frames(size)
         self.regions = subject.regions(size)
@@ -60,12 +68,22 @@ class TrainingData:
 
     def sample(self, frame: int) -> Sample:
         """Frame `frame` (from 0)."""
-        rgb, regions = (
-            torch.from_numpy(np.asarray(pictures[frame])).to(self.device).float() / 255.0
-            for pictures in (self.pictures, self.regions)
-        )
+        rgb, regions = (stored.float() / 255.0 for stored in self._stored(frame))
         top, bottom, left, right = self.mouth_boxes[frame]
         return Sample(rgb, regions, (slice(top, bottom), slice(left, right)))
+
+    def _stored(self, frame: int) -> tuple[Tensor, Tensor]:
+        """Frame and region map, uint8, where they are wanted."""
+        kept = self._kept.get(frame)
+        if kept is None:
+            rgb, regions = (
+                torch.from_numpy(np.asarray(pictures[frame])).to(self.device)
+                for pictures in (self.pictures, self.regions)
+            )
+            kept = rgb, regions
+            if len(self._kept) < self._room:
+                self._kept[frame] = kept
+        return kept
 
     def curve(self, name: str) -> np.ndarray:
         """(T,) the true curve of that name."""
@@ -88,6 +106,14 @@ class TrainingData:
             ears=BELOW_EARS,
             chin=CHIN,
         )
+
+
+def room_for_frames(device: torch.device, frame_bytes: int) -> int:
+    """How many frames may be kept on `device`: none on the CPU, whose memory is not to grow with the clip."""
+    if device.type != "cuda":
+        return 0
+    free, _ = torch.cuda.mem_get_info(device)
+    return int(GPU_SHARE * free) // frame_bytes
 
 
 def mouth_boxes(landmarks: np.ndarray, stored_size: int, size: int) -> np.ndarray:

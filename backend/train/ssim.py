@@ -95,9 +95,15 @@ def window_weights() -> tuple[float, ...]:
     return tuple(weight / sum(weights) for weight in weights)
 
 
+@functools.cache
+def _window(dtype: torch.dtype, device: torch.device) -> Tensor:
+    """(11,) the window's weights where they are needed, kept there."""
+    return torch.tensor(window_weights(), dtype=dtype, device=device)
+
+
 def _blur(planes: Tensor) -> Tensor:
     """(K, C, H, W) planes under the window, zeros outside of the picture."""
-    window = torch.tensor(window_weights(), dtype=planes.dtype, device=planes.device)
+    window = _window(planes.dtype, planes.device)
     flat = planes.reshape(-1, 1, *planes.shape[-2:])
     rows = functional.conv2d(flat, window.view(1, 1, 1, -1), padding=(0, WINDOW // 2))
     return functional.conv2d(rows, window.view(1, 1, -1, 1), padding=(WINDOW // 2, 0)).view(planes.shape)

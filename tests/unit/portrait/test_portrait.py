@@ -90,6 +90,28 @@ def test_rotation_vector_as_matrix_and_as_quaternion_agree():
     assert torch.allclose(quaternion_from_vector(torch.zeros(3)), torch.tensor([1.0, 0, 0, 0]))
 
 
+@pytest.mark.parametrize("length", [0.0, 1e-4, 0.7, 3.0])
+def test_a_rotation_vector_s_matrix_and_its_gradient_are_the_matrix_exponential_s(length):
+    vector = (length * torch.tensor([0.6, -0.64, 0.48], dtype=torch.float64)).requires_grad_()
+    x, y, z = vector.unbind()
+    none = torch.zeros_like(x)
+    expected = torch.linalg.matrix_exp(torch.stack((none, -z, y, z, none, -x, -y, x, none)).view(3, 3))
+    got = rotation_from_vector(vector)
+    weights = torch.arange(9, dtype=torch.float64).view(3, 3).sin()
+    gradients = [torch.autograd.grad((matrix * weights).sum(), vector)[0] for matrix in (got, expected)]
+    torch.testing.assert_close(got, expected, atol=1e-8, rtol=0)
+    torch.testing.assert_close(*gradients, atol=1e-6, rtol=0)
+
+
+def test_quaternions_multiply_as_hamilton_s_do_in_every_shape():
+    w, i, j, k = torch.eye(4)
+    for a, b, product in ((i, j, k), (j, k, i), (k, i, j), (j, i, -k), (i, i, -w), (j, j, -w), (k, k, -w), (w, k, k)):
+        assert torch.equal(quaternion_multiply(a, b), product)
+        many = b.expand(5, 4)
+        assert torch.equal(quaternion_multiply(a, many), product.expand(5, 4))
+        assert torch.equal(quaternion_multiply(a.expand(5, 4), many), product.expand(5, 4))
+
+
 def test_motion_features_of_a_still_head_are_the_same_in_every_window_and_zero_at_rest():
     rest = np.eye(4)
     still = np.tile(np.eye(4), (10, 1, 1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 
 import pytest
@@ -151,6 +153,19 @@ def test_without_a_gpu_the_engine_is_not_offered_and_says_why(monkeypatch):
         rasterize.require_engine("cuda")
     with pytest.raises(ValueError, match="torch sees no NVIDIA GPU"):
         rasterize.rasterize(**head_scene(5, 16), engine="cuda")
+
+
+def test_asking_for_the_engine_first_sets_warp_up_silently_with_the_project_s_cache(tmp_path):
+    program = (
+        "import torch; from backend.raster import cuda\n"
+        "torch.cuda.is_available = lambda: True\n"
+        "torch.cuda.get_device_capability = lambda: (9, 0)\n"
+        "cuda.why_not(); import warp; print(warp.config.kernel_cache_dir)"
+    )
+    environment = {**os.environ, "TALKER_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
+    assert str(tmp_path / "warp") in done.stdout
+    assert "initialized" not in done.stdout
 
 
 @pytest.mark.parametrize(

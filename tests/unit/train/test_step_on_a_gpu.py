@@ -12,6 +12,8 @@ import importlib.util
 
 import pytest
 import torch
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
 
 from backend.portrait import portrait as portrait_module
 from backend.portrait.portrait import Drive
@@ -20,7 +22,7 @@ from backend.raster import cuda
 from backend.raster.rasterize import RasterOutput
 from backend.settings import TrainSettings, train_settings
 from backend.subject.model_folder import ModelFolder
-from backend.train import trainer
+from backend.train import data, trainer
 from backend.train.checkpoint import load_checkpoint, save_checkpoint
 from backend.train.optimiser import parameter_names
 from tests.support.synthetic_subject import SIZE
@@ -67,6 +69,58 @@ def test_nothing_in_a_step_is_left_on_the_cpu(subject, deformed, monkeypatch):
     gradients = [parameter.grad for parameter in run.portrait.parameters() if parameter.grad is not None]
     assert len(gradients) > 10
     assert {gradient.device.type for gradient in gradients} == {"meta"}
+
+
+class FromTheCpu(TorchFunctionMode):
+    """Collects the calls that bring values from the CPU to another device, or read them: a GPU's step waits for each.
+
+    Python's own numbers are among them where they become a tensor: of `torch.tensor`, or as a list in an index.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def __torch_function__(self, function, types, arguments=(), options=None):
+        out = function(*arguments, **(options or {}))
+        name = getattr(function, "__name__", str(function))
+        given = {t.device.type for t in tree_leaves(arguments) if isinstance(t, torch.Tensor)}
+        made = {t.device.type for t in tree_leaves(out) if isinstance(t, torch.Tensor)}
+        listed = name == "__getitem__" and any(
+            isinstance(index, (list, tuple))
+            for index in (arguments[1] if isinstance(arguments[1], tuple) else arguments[1:])
+        )
+        if listed or name in ("tensor", "item", "matrix_exp") or (given == {"cpu"} and "meta" in made):
+            self.names.append(name)
+        return out
+
+
+def test_a_step_on_a_frame_that_was_seen_takes_nothing_to_the_device(subject, monkeypatch):
+    monkeypatch.setattr(data, "room_for_frames", lambda device, frame_bytes: 100)
+    run = moved(trainer.prepare(subject, settings("native")), "meta")
+    monkeypatch.setattr(portrait_module, "rasterize", shapes_alone)
+    frame = int(run.data.frames[0])
+    with FromTheCpu() as first:
+        trainer.step_loss(run, frame, True).backward()
+    with FromTheCpu() as second:
+        trainer.step_loss(run, frame, True).backward()
+    assert len(first.names) >= 2  # the frame and its region map
+    assert second.names == []
+
+
+def test_frames_are_kept_as_far_as_there_is_room_and_never_on_the_cpu(subject, monkeypatch):
+    assert data.room_for_frames(torch.device("cpu"), 1) == 0
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (4000, 8000))
+    assert data.room_for_frames(torch.device("cuda"), 300) == 3
+    monkeypatch.setattr(data, "room_for_frames", lambda device, frame_bytes: 2)
+    some = data.TrainingData(subject, SIZE, 0)
+    before = [some.sample(frame).rgb for frame in (3, 4, 5)]
+    pictures, some.pictures = some.pictures, None
+    assert torch.equal(some.sample(3).rgb, before[0])
+    assert torch.equal(some.sample(4).rgb, before[1])
+    some.pictures = pictures
+    assert len(some._kept) == 2
+    assert torch.equal(some.sample(5).rgb, before[2])
 
 
 @pytest.fixture
