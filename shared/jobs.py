@@ -1,4 +1,4 @@
-"""Jobs as both sides see them: states, progress, and how a long task reports it."""
+"""Jobs for both sides: states, progress, and how a long task reports it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Progress:
 
 @dataclass
 class JobInfo:
-    """All that is known of a job; times in seconds since 1970 (UTC), None where it has not come to that."""
+    """Everything known about a job; times in seconds since 1970 (UTC), None for what has not happened yet."""
 
     id: str
     verb: str
@@ -63,7 +63,7 @@ class JobInfo:
     log: str = ""
     """Path of the job's log."""
     attempts: int = 0
-    """How often it was started; more than once where the backend was killed meanwhile."""
+    """How often it was started; more than once if the backend ended while it ran."""
     submitted_at: float = 0.0
     started_at: float | None = None
     finished_at: float | None = None
@@ -80,7 +80,7 @@ class JobInfo:
 
 
 class Reporter:
-    """How a long task tells where it is, and learns that it should stop.
+    """How a long task reports its progress, and learns that it should stop.
 
     `sink` receives every Progress; `is_cancelled` is asked at every step. Tasks call `phase(name, total)` once and
     `step()` after each unit of work; both raise Cancelled as soon as the user asked to stop.

@@ -33,8 +33,10 @@ DEMO_BLEND_FILE = "demo.blend"
 REGION_NAMES = ("oral", "face", "hair", "torso")
 """Channels of a region map, in this order; background is what is left to one."""
 
+VISIBLE_ALPHA = 1.0 / 255.0
+"""A pixel with less coverage than this has no depth and, delivered, no colour."""
 DEPTH_EMPTY = 1e10
-"""Depth of a delivered pixel with alpha below 1/255, in metres."""
+"""Depth of such a pixel, in metres."""
 
 
 def frame_name(frame: int, suffix: str = ".png") -> str:

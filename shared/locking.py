@@ -1,4 +1,4 @@
-"""A lock on a file that the operating system gives back when its holder dies, however it dies."""
+"""A lock on a file that the operating system releases when its holder ends, however it ends."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ else:
 
 
 class FileLock:
-    """Held by at most one process at a time; given back by `release` or the holder's death."""
+    """Held by at most one process at a time; released by `release` or the holder's end."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -35,7 +35,7 @@ class FileLock:
         while True:
             try:
                 _try_lock(descriptor)
-            except OSError:  # another process holds it: the only way the system has to say so
+            except OSError:  # another process holds it; the system has no other way to say so
                 if time.monotonic() >= deadline:
                     os.close(descriptor)
                     return False

@@ -1,4 +1,4 @@
-"""Folders of this user's that belong to the project, by the custom of the operating system."""
+"""The project's folders for this user, where the operating system keeps such folders."""
 
 from __future__ import annotations
 

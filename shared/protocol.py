@@ -1,7 +1,7 @@
-"""What the add-on and the backend say to each other: one msgpack map a message, checked on arrival.
+"""The messages between the add-on and the backend: one msgpack map each, checked on arrival.
 
 A message on the wire is {"v": protocol version, "type": name, "request": number, "body": {field: value}}. A reply
-carries the number of the request that it answers; 0 marks what nobody asked for (heartbeats, progress, results).
+carries the number of the request that it answers; 0 marks messages that answer none (heartbeats, progress, results).
 Large arrays, pictures and films go by file: a message holds their path.
 """
 
@@ -27,9 +27,9 @@ MAX_DEPTH = 32
 """Deepest nesting of maps and lists within a message."""
 
 HEARTBEAT_S = 2.0
-"""How often each side says that it is there."""
+"""Interval of heartbeats, each way, seconds."""
 HEARTBEAT_TIMEOUT_S = 10.0
-"""After this long without a word the other side counts as gone."""
+"""After this long without a message the other side counts as gone, seconds."""
 
 
 class ErrorCode(StrEnum):
@@ -121,7 +121,7 @@ class ListJobs(Message):
 @_named("SHUTDOWN")
 @dataclass(frozen=True)
 class Shutdown(Message):
-    """End the backend. Jobs that are not finished go on at its next start. Answer: GOODBYE."""
+    """End the backend. Unfinished jobs are resumed at its next start. Answer: GOODBYE."""
 
 
 # From either -------------------------------------------------------------------------------------------------------
@@ -130,7 +130,7 @@ class Shutdown(Message):
 @_named("HEARTBEAT")
 @dataclass(frozen=True)
 class Heartbeat(Message):
-    """I am here."""
+    """Sent at intervals by both sides, so that the other knows that it is alive."""
 
 
 # From the backend --------------------------------------------------------------------------------------------------
@@ -148,7 +148,7 @@ class Welcome(Message):
 @_named("JOB")
 @dataclass(frozen=True)
 class Job(Message):
-    """A job as it stands (shared.jobs.JobInfo as a dict): an answer, or news of a change of state."""
+    """A job's present state (shared.jobs.JobInfo as a dict): an answer, or sent when it changes."""
 
     job: dict
 
@@ -164,7 +164,7 @@ class Jobs(Message):
 @_named("PROGRESS")
 @dataclass(frozen=True)
 class ProgressNews(Message):
-    """Where a running job is (shared.jobs.Progress as a dict)."""
+    """Progress of a running job (shared.jobs.Progress as a dict)."""
 
     job_id: str
     progress: dict
@@ -252,7 +252,7 @@ def decode(data: bytes) -> tuple[Message, int]:
 
 
 def error_reply(error: ProtocolError) -> Error:
-    """The ERROR message that tells the other side of `error`."""
+    """The ERROR message for `error`."""
     return Error(str(error.code), error.what, error.do)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from .errors import TalkerError
+from .files import write_json
 
 BACKEND_LOCK = "backend.lock"
 """Name of the lock file in the state folder that a living backend holds (shared.locking)."""
@@ -37,14 +37,7 @@ class ReadyFile:
     def write(self, path: Path) -> None:
         """Write with mode 0600 under a temporary name, then rename: a reader sees all of it or nothing."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{path.name}.{os.getpid()}.partial")
-        temporary.unlink(missing_ok=True)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(asdict(self), file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        write_json(path, asdict(self), mode=0o600)
 
     @classmethod
     def read(cls, path: Path) -> ReadyFile:

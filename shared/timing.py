@@ -29,14 +29,9 @@ def fps_text(fps: Fraction) -> str:
     return f"{fps.numerator}/{fps.denominator}"
 
 
-def frame_time(frame: int, fps: Fraction) -> Fraction:
-    """Seconds at which frame `frame` (from 1) is shown."""
-    return (frame - 1) / fps
-
-
-def frame_at(time: Fraction | float, fps: Fraction) -> int:
-    """The frame (from 1) that is on screen at `time` seconds."""
-    return math.floor(Fraction(time) * fps) + 1
+def frame_times(count: int, fps: Fraction) -> list[float]:
+    """Seconds at which frames 1 to `count` are shown, each rounded once from its exact rational time."""
+    return [n * fps.denominator / fps.numerator for n in range(count)]
 
 
 def frame_count(samples: int, sample_rate: int, fps: Fraction) -> int:

@@ -73,10 +73,10 @@ class Length:
 
 @dataclass(frozen=True)
 class TrainingState:
-    """What a checkpoint says of the training that it was left by."""
+    """State of a training, as its checkpoint holds it."""
 
     settings: str
-    """Hash of all settings that a run must share to go on from it; not of its length."""
+    """Hash of all settings that a run must have in common to resume it; the length is not among them."""
     recipe: str
     preset: str
     rounds: tuple[Length, ...]
@@ -112,7 +112,7 @@ class TrainingState:
 
 
 def read_training(checkpoint: Path) -> TrainingState | None:
-    """What a checkpoint says of its training; None where there is none, or none that is whole."""
+    """State of the training in a checkpoint; None where there is none, or a damaged one."""
     try:
         return TrainingState.from_dict(json.loads(_metadata(checkpoint)["state"]))
     except (OSError, KeyError, TypeError, ValueError, AttributeError):
@@ -120,8 +120,11 @@ def read_training(checkpoint: Path) -> TrainingState | None:
 
 
 def _metadata(path: Path) -> dict[str, str]:
-    """The texts in a safetensors file: 8 bytes (little-endian) that say how long the JSON behind them is, which lists
-    the tensors by their offsets and has the texts under `__metadata__`. Raises ValueError if the file is not whole."""
+    """The texts in the header of a safetensors file.
+
+    The file begins with the length of the header, 8 bytes, little-endian. The header is JSON: it lists the tensors by
+    their offsets and has the texts under `__metadata__`. Raises ValueError if the file is not complete.
+    """
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if length > HEADER_LIMIT:

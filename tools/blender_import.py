@@ -15,6 +15,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from types import ModuleType
 
 MODULE = "bl_ext.user_default.m2dao_talker"
 
@@ -37,7 +38,7 @@ def main(archive: Path, out: Path, footage: Path, summary: Path) -> int:
     return 0
 
 
-def bring_in(bpy, out: Path, footage: Path) -> dict:
+def bring_in(bpy: ModuleType, out: Path, footage: Path) -> dict:
     """Import OUT/render, save OUT/demo.blend with relative paths, and say what it holds."""
     headless = importlib.import_module(f"{MODULE}.headless")
     bpy.context.preferences.filepaths.save_version = 0  # no demo.blend1 beside it

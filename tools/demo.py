@@ -6,11 +6,13 @@ import json
 import os
 import subprocess
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from shared import layout
 from shared.errors import EXIT_CANCELLED, InputError, InternalError
+from shared.files import make_writable
 
 from . import package
 from .stage import stage
@@ -29,7 +31,7 @@ class Clock:
         self.seconds: dict[str, float] = {}
 
     @contextmanager
-    def part(self, name: str):
+    def part(self, name: str) -> Iterator[None]:
         say(f"\n== {name}")
         started = time.monotonic()
         yield
@@ -83,12 +85,7 @@ def check_inputs(footage: Path | None, audio: Path | None, out: Path) -> None:
             "--footage without --audio: the demo puts no made-up words into a real person's mouth.",
             "Give the line with --audio.",
         )
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"The folder {out} cannot be made ({error.strerror}).", "Choose another --out.") from error
-    if not os.access(out, os.W_OK):
-        raise InputError(f"The folder {out} cannot be written to.", "Choose another --out.")
+    make_writable(out)
 
 
 def _make_material(python: Path, folder: Path) -> dict[str, str]:

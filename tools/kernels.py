@@ -9,14 +9,13 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-import re
 import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from backend.kernels import build
-from backend.kernels.library import PREBUILT
+from backend.kernels import build, interface
+from backend.kernels.build import PREBUILT
 from shared.errors import InputError, InternalError
 from shared.setup.environment import EnvironmentPlan
 from shared.setup.pip import child_environment
@@ -87,7 +86,7 @@ def prepare_compiler() -> EnvironmentPlan:
 
 def inspect(python: Path, library: Path, target: Target) -> str:
     """One line on what `library` is and needs; `python` has lief. Raises InternalError if it does not fit `target`."""
-    command = [python, "-m", "tools.inspect_library", library, target.name, *exported_functions()]
+    command = [python, "-m", "tools.inspect_library", library, target.name, *interface.functions()]
     run = subprocess.run(
         [str(part) for part in command],
         cwd=ROOT, capture_output=True, text=True, env=child_environment() | {"PYTHONPATH": str(ROOT)}, check=False,
@@ -100,19 +99,15 @@ def inspect(python: Path, library: Path, target: Target) -> str:
     return found["summary"]
 
 
-def exported_functions() -> list[str]:
-    """The functions of the library's interface, in the order of api.h."""
-    text = (build.SOURCES / "api.h").read_text(encoding="utf-8")
-    return re.findall(r"^TALKER_EXPORT [^(;]*?\b(talker_\w+)\(", text, re.M)
-
-
 def trial(library: Path) -> str:
     """Opens a library that was built for this machine and asks it something. Raises InternalError."""
     try:
         opened = ctypes.CDLL(str(library))
     except OSError as error:
         raise InternalError(f"{library} does not load on the machine it was built on:", str(error)) from error
-    opened.talker_kernels_name.restype = ctypes.c_char_p
+    opened.talker_kernels_name.restype = opened.talker_interface.restype = ctypes.c_char_p
+    if opened.talker_interface().decode() != interface.fingerprint():
+        raise InternalError(f"{library} was built with another api.h than the one that goes with it.")
     return f"loaded and asked here, {opened.talker_kernels_name().decode()}"
 
 

@@ -17,16 +17,20 @@ WINDOW_VARIABLE = "TALKER_BLENDER"
 
 def parse(argv: list[str]) -> argparse.Namespace:
     """The arguments; argparse itself exits with 2 on bad ones."""
-    parser = argparse.ArgumentParser(prog="build_addon.py", description="Build, demonstrate and test M2DAO-Talker.")
-    commands = parser.add_subparsers(dest="command", metavar="demo | test")
+    parser = argparse.ArgumentParser(
+        prog="build_addon.py", description="Build, demonstrate, check, test and release M2DAO-Talker."
+    )
+    commands = parser.add_subparsers(dest="command", metavar="demo | check | test | release")
     demo = commands.add_parser("demo", help="set up, then do the main job end to end in a real Blender module")
     demo.add_argument("--footage", type=Path, help="a clip of one person speaking (default: a drawn presenter)")
     demo.add_argument("--audio", type=Path, help="the new line of dialogue (default: made on the spot)")
     demo.add_argument("--out", type=Path, default=ROOT / "out" / "demo", help="folder for the results")
-    test = commands.add_parser(
-        "test", help="set up, then run the tests; further arguments go to pytest", add_help=False
-    )
+    check = commands.add_parser("check", help="lint, types, formatting, spelling and the rules of the house")
+    check.add_argument("steps", nargs="*", metavar="STEP", help="the checks to run (default: all)")
+    check.add_argument("--fix", action="store_true", help="mend what can be mended")
+    test = commands.add_parser("test", help="check, then run the tests; further arguments go to pytest", add_help=False)
     test.add_argument("--window", action="store_true", help="make a Blender with a window first, for tests/gui")
+    commands.add_parser("release", help="the zips for every platform, and the extension repository that serves them")
     options, rest = parser.parse_known_args(argv)
     if rest and options.command != "test":
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
@@ -35,13 +39,17 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 
 def main(argv: list[str]) -> int:
-    """Exit status: 0 done, 1 failed tests or a fault of ours, 2 what the caller can mend, 130 interrupted."""
+    """Exit status: 0 done, 1 failed checks or tests or a fault of ours, 2 what the caller can mend, 130 interrupted."""
     options = parse(argv)
     try:
         if options.command == "demo":
             from .demo import demo
 
             return demo(options.footage, options.audio, options.out)
+        if options.command == "check":
+            from .check import check
+
+            return check(options.steps, options.fix)
         if options.command == "test":
             from .suite import test
 
@@ -50,6 +58,10 @@ def main(argv: list[str]) -> int:
 
                 os.environ[WINDOW_VARIABLE] = str(prepare_window())
             return test(options.rest)
+        if options.command == "release":
+            from .release import release
+
+            return release()
         from .package import build_all
 
         return build_all()

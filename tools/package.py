@@ -24,13 +24,12 @@ def build(blender_python: Path, staged: Path, platform: str) -> Path:
 
     Raises InternalError with the validator's own words when it is refused.
     """
-    tool = extension_tool(blender_python)
     target = zip_path(platform)
     DIST.mkdir(exist_ok=True)
     unchecked = target.with_name(f".{target.name.removesuffix('.zip')}.partial.zip")
-    _call(blender_python, tool, "validate", str(staged))
-    _call(blender_python, tool, "build", "--source-dir", str(staged), "--output-filepath", str(unchecked))
-    _call(blender_python, tool, "validate", str(unchecked))
+    call_tool(blender_python, "validate", str(staged))
+    call_tool(blender_python, "build", "--source-dir", str(staged), "--output-filepath", str(unchecked))
+    call_tool(blender_python, "validate", str(unchecked))
     unchecked.replace(target)
     return target
 
@@ -44,8 +43,10 @@ def extension_tool(blender_python: Path) -> Path:
     return tools[-1]
 
 
-def _call(python: Path, tool: Path, *arguments: str) -> None:
-    run = subprocess.run([python, tool, *arguments], capture_output=True, text=True, check=False)
+def call_tool(blender_python: Path, *arguments: str) -> None:
+    """Run Blender's extension tool. Raises InternalError with its own words when it refuses."""
+    command = [blender_python, extension_tool(blender_python), *arguments]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode != 0:
         raise InternalError(f"Blender's extension tool refuses to {arguments[0]}:", (run.stdout + run.stderr).strip())
 

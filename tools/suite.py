@@ -1,4 +1,4 @@
-"""The tests: without Blender, in Blender's module, in Blender's window; and one closing line."""
+"""The checks and the tests: without Blender, in Blender's module, in Blender's window; and one closing line."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import package
+from .check import STEPS, prepare_checks, run_steps
 from .stage import stage
 from .workspace import ROOT, prepare_backend, prepare_blender, project_environment, run, say, this_platform
 
-BACKEND_TESTS = ("tests/unit", "tests/footage")
+BACKEND_TESTS = ("tests/house", "tests/unit", "tests/footage")
 BLENDER_TESTS = ("tests/bpy", "tests/install")
 WINDOW_TESTS = ("tests/gui",)
 """They drive a Blender of their own from outside, so they run in the backend's environment."""
@@ -53,10 +54,17 @@ def read_tally(path: Path) -> Tally:
 
 
 def test(pytest_arguments: list[str]) -> int:
-    """Set up, stage and zip the extension, run every test. 0 only if all that ran passed and something ran.
+    """Run the checks, set up, stage and zip the extension, run every test. 0 only if all passed and something ran.
 
-    Paths among `pytest_arguments` restrict the run to them; other arguments go to every pytest.
+    Paths among `pytest_arguments` restrict the run to them and leave the checks out; other arguments go to every
+    pytest. A failed check keeps no test from running.
     """
+    chosen = [argument for argument in pytest_arguments if _is_path(argument)]
+    options = [argument for argument in pytest_arguments if argument not in chosen]
+    total, sound = Tally(), True
+    if not chosen:
+        say("Checks")
+        total.passed, total.failed = run_steps(prepare_checks(), STEPS)
     backend, blender = prepare_backend(), prepare_blender()
     platform = this_platform()
     staged = stage(platform)
@@ -64,9 +72,6 @@ def test(pytest_arguments: list[str]) -> int:
     environment = project_environment(
         TALKER_STAGED=str(staged), TALKER_ZIP=str(archive), TALKER_BACKEND_PYTHON=str(backend.python)
     )
-    chosen = [argument for argument in pytest_arguments if _is_path(argument)]
-    options = [argument for argument in pytest_arguments if argument not in chosen]
-    total, sound = Tally(), True
     for title, python, folders in (
         ("Without Blender", backend.python, BACKEND_TESTS),
         ("In Blender", blender.python, BLENDER_TESTS),

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from shared.errors import InputError
+from shared.files import make_writable
 from shared.setup.__main__ import fetch_models
 from shared.setup.environment import EnvironmentPlan, backend_plan, blender_plan, prepare, write_launcher
 from shared.setup.pip import child_environment
@@ -52,10 +52,7 @@ def prepare_blender() -> EnvironmentPlan:
 
 def prepare_plan(plan: EnvironmentPlan) -> None:
     """Make the environment of `plan`, or bring it up to date. Raises TalkerError."""
-    try:
-        plan.folder.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{plan.folder.parent} cannot be made: {error.strerror}.", "Check the disk.") from error
+    make_writable(plan.folder.parent)
     prepare(plan, say, Path(sys.executable))
 
 
@@ -64,7 +61,7 @@ def project_environment(**more: str) -> dict[str, str]:
     return {**child_environment(), "PYTHONPATH": str(ROOT), **more}
 
 
-def run(command: list[str | os.PathLike], **options) -> int:
+def run(command: list[str | os.PathLike], cwd: Path | None = None, env: dict[str, str] | None = None) -> int:
     """Exit status of a child whose output goes straight to the terminal."""
     sys.stdout.flush()
-    return subprocess.run([str(part) for part in command], check=False, **options).returncode
+    return subprocess.run([str(part) for part in command], cwd=cwd, env=env, check=False).returncode

@@ -17,10 +17,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backend.deliver.pipeline import Painter, in_order, workforce
+from backend.deliver.pipeline import FrameDrawer, concurrency_for
 from backend.deliver.store import frame_store
 from backend.media.audio_features import log_mel
 from backend.media.encode import MovieWriter
+from backend.parallel import in_order
 from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES
 from backend.performance.speech import SpeechModel
 from backend.portrait.gaussians import FACE, ORAL, TORSO, GaussianSet, Seeds
@@ -55,7 +56,7 @@ def bench(
     step_case: tuple[int, int] = STEP_CASE,
     render_case: tuple[int, int] = RENDER_CASE,
 ) -> list[dict]:
-    """Time rasterising, a training step and rendering; `seconds` go into each figure, more or less.
+    """Time rasterising, a training step and rendering; each figure takes about `seconds`.
 
     threads: 0 for all cores.
     Returns entries {name, engine, threads, gaussians, size, …}: "raster" with forward_ms and forward_backward_ms (RGB,
@@ -165,17 +166,16 @@ def _render_entries(engine: str, threads: int, gaussians: int, size: int, second
     frames = int(LINE_S * LINE_FPS)
     times_s = np.arange(frames) / float(LINE_FPS)
     plate = np.full((size, size, 3), 90, np.uint8)
-    staff = workforce(threads, size, frames)
+    concurrency = concurrency_for(threads, size, frames)
 
     def finished(finish: Callable[[int, PortraitFrame[np.ndarray]], Finished]) -> Iterator[Finished]:
         """What `finish` makes of every frame, in order."""
         curves = np.zeros((frames, len(CURVE_NAMES)), np.float32)
         curves[:, : len(SPEECH_CURVES)] = speech.predict_array(log_mel(sound, SAMPLE_RATE), times_s)
         drive = portrait.drive(curves, _nodding_poses(frames), float(LINE_FPS))
-        with Painter(portrait, drive, size, engine, staff.threads) as painter:
+        with FrameDrawer(portrait, drive, size, engine, concurrency.threads) as drawer:
             numbers = range(1, frames + 1)
-            for _, result in in_order(numbers, lambda n: finish(n, painter.draw(n)), staff.frames):
-                yield result
+            yield from in_order(lambda n: finish(n, drawer.draw(n)), numbers, concurrency.frames)
 
     def in_memory() -> None:
         for _ in finished(lambda number, frame: frame):
@@ -206,7 +206,7 @@ def _render_entries(engine: str, threads: int, gaussians: int, size: int, second
 
 
 def drawn_portrait(gaussians: int, seed: int = 0) -> Portrait:
-    """A portrait of nobody: an ellipsoid head on a torso, its fields at the identity, all of its parts at work.
+    """A synthetic portrait: an ellipsoid head on a torso, its fields at the identity, all of its parts used.
 
     Its Gaussians are as large as training leaves them: together they have about the picture's area. (A clip trained at
     256 px with 10k has a median standard deviation of 1.7 px, this 1.5.)
@@ -274,7 +274,7 @@ def _babble(seconds: float) -> np.ndarray:
 
 
 def _babble_model(sound: np.ndarray) -> SpeechModel:
-    """A speech model that has hardly learned anything, but is as large as one that has."""
+    """A speech model of the usual size, hardly trained."""
     times_s = np.arange(int(LINE_S * LINE_FPS)) / float(LINE_FPS)
     curves = np.random.default_rng(0).random((len(times_s), len(CURVE_NAMES)))
     return SpeechModel.fit(log_mel(sound, SAMPLE_RATE), curves, times_s, SpeechSettings(steps=2))

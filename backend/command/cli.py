@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import json
 import logging
 import os
@@ -23,6 +22,7 @@ from backend.settings import DRIVEN_BY, ENGINES, INPUT_COLOURS, LAYERS, ServeSet
 from backend.settings.tree import entries, with_changes
 from shared import choices
 from shared.errors import EXIT_CALLER, EXIT_CANCELLED, EXIT_DONE, EXIT_FAULT, Cancelled, TalkerError
+from shared.files import explained
 from shared.jobs import Reporter
 from shared.training import Start
 
@@ -223,9 +223,10 @@ def main(argv: list[str] | None = None) -> int:
     except TalkerError as error:
         return _fail(arguments, error.exit_status, error.what, error.do)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return _fail(arguments, EXIT_CALLER, "The disk is full.", "Free some room and run it again.")
-        return _fault(arguments)
+        in_words = explained(error)
+        if in_words.exit_status == EXIT_FAULT:
+            return _fault(arguments)
+        return _fail(arguments, in_words.exit_status, in_words.what, in_words.do)
     except Exception:
         return _fault(arguments)
     if result is not None:

@@ -6,12 +6,12 @@ import os
 import platform
 import shutil
 import sys
-import tempfile
 from importlib import metadata
 from pathlib import Path
 
 from backend.model_files import MODEL_FILES, REQUIRED_MODELS, locate_model
 from shared.errors import InputError
+from shared.files import make_writable
 from shared.places import cache_folder
 from shared.setup.interpreter import SUPPORTED, supported_text
 from shared.setup.system_libraries import BACKEND_LIBRARIES, install_line, missing_libraries
@@ -46,10 +46,12 @@ LOW_DISK_GIB = 2.0
 
 
 def doctor(models_dir: str | None = None) -> dict:
-    """A report as plain values: `version`, `backend` (folder), `python`, `system`, `packages` (name to version or
-    None), `torch` (version, device), `cores`, `raster` (see _raster), `models` (name to path or None), `cache`
-    (folder, writable), `free_disk_gib`, `codecs` (name to whether PyAV has it) and `problems`: sentences that say what
-    is wrong and what to do.
+    """A report as plain values.
+
+    Keys: `version`, `backend` (folder), `python`, `system`, `packages` (name to version or None), `torch` (version,
+    device), `cores`, `raster` (see _raster), `models` (name to path or None), `cache` (folder, writable),
+    `free_disk_gib`, `codecs` (name to whether PyAV has it), and `problems`, sentences that say what is wrong and what
+    to do.
     """
     problems: list[str] = []
     report: dict = {
@@ -150,11 +152,9 @@ def _models(models_dir: str | None, problems: list[str]) -> dict[str, str | None
 def _cache(problems: list[str]) -> dict:
     folder = cache_folder()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder) as probe:
-            probe.write(b"x")
-    except OSError as error:
-        problems.append(f"The cache {folder} cannot be written ({error.strerror}): name another in TALKER_CACHE_DIR.")
+        make_writable(folder)
+    except InputError as error:
+        problems.append(f"{error.what} It is the cache: name another in TALKER_CACHE_DIR.")
         return {"folder": str(folder), "writable": False}
     return {"folder": str(folder), "writable": True}
 

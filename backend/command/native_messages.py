@@ -12,11 +12,10 @@ from shared.errors import EXIT_FAULT
 
 
 def call_with_quiet_libraries(main: Callable[[], int]) -> int:
-    """The exit status of `main`, run with descriptor 2 led into a file while Python's own messages still reach the
-    terminal.
+    """Run `main` with descriptor 2 redirected to a file, while Python's own messages still reach the terminal.
 
-    MediaPipe and TensorFlow Lite write notices there that no setting turns off. Only on a terminal: a log gets
-    everything. After a fault the file is kept and named, for it may say why.
+    Returns the exit status of `main`. MediaPipe and TensorFlow Lite write notices there that no setting turns off. Only
+    on a terminal: a log gets everything. After a fault the file is kept and named, because it may hold the reason.
     """
     if not sys.stderr.isatty():
         return main()

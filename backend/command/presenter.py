@@ -10,7 +10,8 @@ from pathlib import Path
 
 from backend.command.terminal import ProgressBar
 from backend.presenter.make import make_demo_material
-from shared.errors import EXIT_DONE, InputError, TalkerError
+from shared.errors import EXIT_DONE, TalkerError
+from shared.files import explained
 from shared.jobs import Reporter
 
 
@@ -26,8 +27,9 @@ def main(argv: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return error.exit_status
     except OSError as error:
-        print(f"{arguments.out} cannot be written: {error.strerror or error}.", file=sys.stderr)
-        return InputError.exit_status
+        in_words = explained(error, arguments.out)
+        print(in_words, file=sys.stderr)
+        return in_words.exit_status
     print(json.dumps({name: str(path) for name, path in made.items()}))
     return EXIT_DONE
 

@@ -11,7 +11,6 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from backend.command.arguments import (
@@ -29,6 +28,7 @@ from backend.command.arguments import (
 from backend.subject.subject import Subject
 from shared import layout
 from shared.errors import InputError
+from shared.files import make_writable
 from shared.jobs import Reporter
 
 Verb = Callable[[Mapping[str, Any], Reporter], dict[str, Any]]
@@ -107,7 +107,7 @@ def run(arguments: Mapping[str, Any], report: Reporter) -> dict:
     out, settings, subject = asked.out, asked.settings, asked.out / "subject"
     if not asked.audio.is_file():
         raise InputError(f"There is no sound file {asked.audio}.", "Check the path.")
-    make_folder(out)
+    make_writable(out)
     timings: dict[str, float] = {}
 
     def timed(name: str, stage: Callable[[Any, Reporter], dict], values: Any) -> dict:
@@ -147,17 +147,6 @@ def doctor(arguments: Mapping[str, Any], report: Reporter) -> dict:
     asked = doctor_arguments(arguments)
     report.phase("looking around")
     return run_doctor(asked.models_dir)
-
-
-def make_folder(folder: Path) -> None:
-    """Create a folder to write to. Raises InputError when that is not allowed."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".talker-write-test"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise InputError(f"The folder {folder} cannot be written to ({error.strerror}).", "Choose another.") from error
 
 
 VERBS: dict[str, Verb] = {

@@ -11,6 +11,7 @@ import numpy as np
 
 from shared.camera import Crop, Intrinsics, camera_from_head, camera_to_world
 from shared.errors import InputError
+from shared.files import write_text
 from shared.timing import fps_text, parse_fps
 
 _RIGID_TOLERANCE = 1e-3
@@ -36,9 +37,7 @@ def write_camera(
         "footage": {"width": footage_size[0], "height": footage_size[1]},
         "camera_to_world": [camera_to_world(pose) for pose in np.asarray(poses, np.float64).tolist()],
     }
-    temporary = path.with_name(path.name + ".partial")
-    temporary.write_text(json.dumps(values) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    write_text(path, json.dumps(values) + "\n")
 
 
 def read_poses(path: str | os.PathLike) -> tuple[Fraction, np.ndarray]:

@@ -1,7 +1,7 @@
 """One drawn frame as it is delivered: the passes of an EXR, straight RGBA, and the picture of the preview.
 
-A preview's picture is made of what is stored, not of what was drawn: a frame that is read back looks the same to the
-bit.
+The preview's picture is made from the stored values, not from the drawn ones: a frame that is read back has the same
+bits.
 """
 
 from __future__ import annotations
@@ -16,10 +16,6 @@ from backend.portrait.portrait import PortraitFrame
 from shared import layout
 from shared.camera import CENTIMETRE_M
 
-VISIBLE_ALPHA = 1.0 / 255.0
-"""Pixels with less coverage have no depth."""
-MATTE_TOLERANCE = 2e-3
-"""Largest difference between the delivered mattes' sum and Combined.A: four roundings to half precision below one."""
 Buffers = tuple[np.ndarray, np.ndarray]
 """Memory of `stored_passes`, to be used again."""
 
@@ -32,7 +28,7 @@ def frame_passes(frame: PortraitFrame[np.ndarray], colour_name: str) -> dict[str
     are scaled to sum to alpha.
     """
     alpha = np.clip(np.asarray(frame.alpha, np.float32), 0.0, 1.0)
-    alpha = np.where(alpha < VISIBLE_ALPHA, 0.0, alpha).astype(np.float32)
+    alpha = np.where(alpha < layout.VISIBLE_ALPHA, 0.0, alpha).astype(np.float32)
     linear = colour.premultiplied_to_linear(np.asarray(frame.rgb, np.float32), alpha, colour_name)
     mattes = np.clip(np.asarray(frame.drawn_mattes, np.float32), 0.0, 1.0)
     total = mattes.sum(axis=2)
@@ -52,7 +48,7 @@ def stored_passes(
 
     buffers: returned by an earlier call for a frame whose passes are no longer needed: they are overwritten.
     """
-    if not kernel.is_available():
+    if not kernel.serves():
         passes = frame_passes(frame, colour_name)
         return {name: p if name == "Depth" else p.astype(np.float16) for name, p in passes.items()}, None
     halves, depth = kernel.store(
@@ -65,7 +61,7 @@ def stored_passes(
 
 def combined_over_plate(combined: np.ndarray, colour_name: str, plate: np.ndarray) -> np.ndarray:
     """(H, W, 3) uint8: a stored Combined pass (H, W, 4) float16 over the plate (H, W, 3) uint8, in display space."""
-    if kernel.is_available():
+    if kernel.serves():
         return kernel.show(np.moveaxis(combined, 2, 0), _display_table(colour_name), plate)
     rgba = combined.astype(np.float32)
     _, from_linear = colour.transfer(colour_name)

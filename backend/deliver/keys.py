@@ -1,4 +1,4 @@
-"""What every frame was drawn from, as a short hash: a stored frame under the same key need not be drawn again."""
+"""A short hash of everything that a frame depends on: a stored frame with the same key is not drawn again."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import fields
-from pathlib import Path
 
 import numpy as np
 
 from backend.portrait.portrait import Drive
-from shared import layout
+from backend.subject.model_folder import ModelFolder
 from shared.version import VERSION
 
 _DRAWING_CONFIG = ("settings", "sizes", "curve_names", "camera", "fps")
-"""What of a model's config.json changes its pictures; the rest tells of its training."""
+"""Entries of a model's config.json that change its pictures; the others describe its training."""
 
 
 def digest(*parts: bytes | str) -> str:
@@ -27,9 +26,9 @@ def digest(*parts: bytes | str) -> str:
     return sha.hexdigest()[:24]
 
 
-def model_key(folder: Path, weights_sha256: str) -> str:
-    """Hash of all of a model that its pictures depend on."""
-    config = json.loads((folder / layout.MODEL_CONFIG_FILE).read_text(encoding="utf-8"))
+def model_key(model: ModelFolder, weights_sha256: str) -> str:
+    """Hash of all of a model that its pictures depend on. Raises InputError as ModelFolder.config does."""
+    config = model.config()
     return digest(weights_sha256, json.dumps([config.get(name) for name in _DRAWING_CONFIG], sort_keys=True))
 
 

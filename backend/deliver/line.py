@@ -20,11 +20,11 @@ from backend.subject.subject import Subject
 from backend.subject.track import Track
 from shared.errors import InputError
 from shared.jobs import Reporter
-from shared.timing import frame_count, parse_fps, parse_frame_range
+from shared.timing import frame_count, frame_times, parse_fps, parse_frame_range
 
 _PLANNED_S = 30
-"""Poses beyond the recording's end are planned for whole multiples of this: a line that gets a little longer keeps the
-poses that it had."""
+"""Seconds. Poses beyond the end of the recording are planned for whole multiples of this, so that a line that becomes a
+little longer keeps its poses."""
 
 
 @dataclass
@@ -47,20 +47,14 @@ class Line:
     poses: np.ndarray
     """(frame_count, 4, 4) camera_from_head, cm."""
     body: np.ndarray | None
-    """(frame_count, K) the body's own motion where the recorded poses are replayed, and it with them; None: it follows
-    the head."""
+    """(frame_count, K) the recorded body motion, replayed with the recorded poses; None: the body follows the head."""
     voice: Voice | None = None
-    """What the sound was heard in; None for silence."""
+    """The voice by which the sound was normalised; None for silence."""
 
     @property
     def times_s(self) -> np.ndarray:
         """(frame_count,) time of every frame, seconds."""
-        return frame_times(self.frame_count, self.fps)
-
-
-def frame_times(count: int, fps: Fraction) -> np.ndarray:
-    """(count,) float64 seconds at which frames are shown, each rounded once from its exact rational time."""
-    return np.arange(count) * float(fps.denominator) / float(fps.numerator)
+        return np.array(frame_times(self.frame_count, self.fps))
 
 
 def plan_line(
@@ -73,9 +67,8 @@ def plan_line(
 ) -> Line:
     """Everything about a line but its pictures.
 
-    first_heard: the voice that an earlier render of this take was heard in. What the frames get is local: an edit of
-    the sound, of the curves or of the poses changes the frames within its reach and no other.
-    Raises InputError for whatever of it does not make sense.
+    first_heard: the voice of the first render of this take. An edit of the sound, of the curves or of the poses changes
+    the frames near it and no others. Raises InputError for wrong options and files.
     """
     samples, rate = read_audio(audio)
     features = log_mel(samples, rate)
@@ -88,7 +81,7 @@ def plan_line(
     track = subject.track()
     poses, body, upper = _motion_and_upper(subject, track, settings, fps, count)
     voice = voice_of_edited(features, first_heard)
-    speech_curves = speech.predict_array(features, frame_times(count, fps), voice)
+    speech_curves = speech.predict_array(features, np.array(frame_times(count, fps)), voice)
     predicted = Performance.from_array(fps, np.concatenate([speech_curves, upper], axis=1))
     performance = _edited(predicted, settings.performance, report).as_saved()
     return Line(samples, rate, features, fps, count, first, last, performance, poses, body, voice)
@@ -115,7 +108,7 @@ def _motion_and_upper(
 
 
 def _extended(poses: np.ndarray, pose_fps: Fraction, fps: Fraction, count: int) -> np.ndarray:
-    """A given pose track at the line's rate, played on without a jump where it is shorter than the line."""
+    """A given pose track at the line's rate, continued without a jump where it is shorter than the line."""
     if len(poses) == 1:
         return np.repeat(poses, count, axis=0)
     needed = _planned_frames(_recorded_frames(count, fps, pose_fps), pose_fps, len(poses))
@@ -137,7 +130,7 @@ def _planned_frames(needed: int, fps: Fraction, recorded: int) -> int:
 
 
 def _edited(predicted: Performance, path: str | None, report: Reporter) -> Performance:
-    """The predicted curves, with those of an edited performance.json in their place."""
+    """The predicted curves, replaced by those of an edited performance.json where it has them."""
     if path is None:
         return predicted
     given = Performance.load(path)

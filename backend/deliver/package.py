@@ -1,4 +1,4 @@
-"""What lies beside the frames: sound, and a contact sheet to look at."""
+"""What is delivered beside the frames: sound and a contact sheet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The preview movie of a take: only the groups of pictures that have changed are coded again."""
+"""The preview movie of a take: only groups of frames that have changed are coded again."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import av
 import numpy as np
 
 from backend.deliver.keys import digest
-from backend.deliver.provenance import file_sha256
 from backend.media.encode import GROUP_FRAMES, CodedMovie, MovieWriter
+from shared.files import file_sha256
 from shared.timing import fps_text
 
 
@@ -22,7 +22,7 @@ class PreviewRecord:
     """What a movie's groups were coded from, kept in the take's manifest."""
 
     sha256: str
-    """Of the very file that this speaks of."""
+    """Of the movie file that this record describes."""
     groups: tuple[str, ...]
     """Key of every group."""
 
@@ -93,7 +93,7 @@ class Preview:
 
 
 class _Filling:
-    """A movie that takes pictures in their order, and groups of the earlier movie in between."""
+    """A movie being written from new pictures, in order, and copied groups of the earlier movie between them."""
 
     def __init__(self, movie: MovieWriter, earlier: CodedMovie | None, copied: set[int]) -> None:
         self._movie, self._earlier, self._copied = movie, earlier, copied

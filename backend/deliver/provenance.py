@@ -1,9 +1,7 @@
-"""Where a render came from: the manifest, and the words that travel inside its files."""
+"""Where a render came from: the manifest, and the texts in the headers of its files."""
 
 from __future__ import annotations
 
-import hashlib
-import os
 import platform
 from collections.abc import Mapping
 from importlib import metadata
@@ -14,14 +12,8 @@ STATEMENT = "Synthetic media: a computer-generated talking head; the person show
 _PACKAGES = ("torch", "numpy", "mediapipe", "librosa", "av", "OpenEXR", "opencv-python")
 
 
-def file_sha256(path: str | os.PathLike) -> str:
-    """Hash of a file's bytes."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def versions() -> dict[str, str]:
-    """Versions of what made the pictures."""
+    """Versions of Python, platform and packages that drew the pictures."""
     found = {"python": platform.python_version(), "platform": platform.platform()}
     for name in ("m2dao-talker", *_PACKAGES):
         try:

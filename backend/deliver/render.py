@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import json
 import time
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -15,26 +13,30 @@ from backend.deliver import package, provenance
 from backend.deliver.camera_file import write_camera
 from backend.deliver.keys import frame_keys, model_key
 from backend.deliver.line import Line, plan_line
-from backend.deliver.pipeline import Painter, in_order, workforce
+from backend.deliver.pipeline import FrameDrawer, concurrency_for
 from backend.deliver.preview import Preview, PreviewRecord
 from backend.deliver.store import frame_store
 from backend.deliver.take import Take, TakeFolder
 from backend.media.png import write_png
+from backend.parallel import in_order
 from backend.performance.curves import CURVE_NAMES
 from backend.performance.learning import learn_speech
-from backend.performance.speech import SPEECH_FILE, SpeechModel
+from backend.performance.speech import SpeechModel
 from backend.portrait.audio_code import audio_windows
 from backend.portrait.portrait import Drive, Portrait
+from backend.portrait.saving import open_portrait
 from backend.raster.rasterize import engine_device
 from backend.settings import LAYERS, RenderSettings
+from backend.subject.model_folder import ModelFolder
 from backend.subject.subject import Subject
 from shared import layout
 from shared.errors import InputError
+from shared.files import explaining, file_sha256
 from shared.jobs import Reporter
 from shared.timing import fps_text, samples_for_frames
 
 LIVE_PREVIEW_FILE = "preview.png"
-"""The frame that was drawn last, for whoever watches the job."""
+"""The frame that was drawn last, shown while the job runs."""
 _LIVE_PREVIEW_S = 2.0
 
 
@@ -53,7 +55,7 @@ class RenderResult:
     rendered: int
     """Frames of first..last drawn now."""
     kept: int
-    """The others: they were there already, and nothing that they depend on has changed."""
+    """The other frames of first..last: they were there, and nothing that they depend on has changed."""
     frames_per_second: float
     """Frames drawn, encoded and written a second."""
 
@@ -64,29 +66,22 @@ class RenderResult:
 def render(subject: Subject, audio: Path, out: Path, settings: RenderSettings, report: Reporter) -> RenderResult:
     """Draw a line of dialogue into the take's folder `out`.
 
-    Leaves there what DESIGN calls a render: frames (EXR or PNG), preview.mp4, performance.json, camera.json, audio.wav,
-    manifest.json, a contact sheet. A folder of the same take is brought up to date: frames whose curves, pose and model
-    are as they were are kept, those of a cancelled run too. Raises InputError for bad input, options, a folder that
-    holds another take, a full disk; Cancelled when the user asked to stop.
+    Writes frames (EXR or PNG), preview.mp4, performance.json, camera.json, audio.wav, voice.json, manifest.json and a
+    contact sheet. In a folder of the same take only what has changed is drawn again: frames with the same curves, pose
+    and model are kept, also those of a cancelled run. Raises InputError for bad input or options, a folder that holds
+    another take, a full disk; Cancelled when the user asked to stop.
     """
-    try:
+    with explaining(out):
         return _render(subject, Path(audio), Path(out), settings, report)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
-            raise InputError(
-                f"{out} cannot be written to ({error.strerror}).", "Free space or choose another."
-            ) from error
-        raise
 
 
 def _render(subject: Subject, audio: Path, out: Path, settings: RenderSettings, report: Reporter) -> RenderResult:
     started = time.monotonic()
     _check(settings)
     report.phase("prepare the line")
-    name = settings.model or subject.newest_model()
-    folder = layout.model_folder(subject.root, name)
-    portrait = Portrait.open(folder).to(engine_device(settings.engine))
-    inputs = _inputs(subject, folder, name, audio)
+    model = subject.model(settings.model)
+    portrait = open_portrait(model).to(engine_device(settings.engine))
+    inputs = _inputs(subject, model, audio)
     take = Take(
         footage_sha256=inputs["footage"]["sha256"], name=settings.take or audio.name,
         is_named=settings.take is not None, audio_path=inputs["audio"]["path"], audio_sha256=inputs["audio"]["sha256"],
@@ -94,11 +89,11 @@ def _render(subject: Subject, audio: Path, out: Path, settings: RenderSettings, 
     target = TakeFolder(out)
     target.check(take)
     first_heard = target.voice()
-    line = plan_line(subject, _speech_model(subject, folder, report), audio, settings, report, first_heard)
+    line = plan_line(subject, _speech_model(subject, model, report), audio, settings, report, first_heard)
     size = settings.size or subject.crop.width
-    details = {"audio": inputs["audio"]["name"], "model": name, "fps": fps_text(line.fps)}
+    details = {"audio": inputs["audio"]["name"], "model": model.name, "fps": fps_text(line.fps)}
     drive = _drive(portrait, line)
-    keys = _keys(subject, folder, drive, size, settings, inputs, details)
+    keys = _keys(subject, model, drive, size, settings, inputs, details)
     earlier = PreviewRecord.of(target.manifest())
     job = _Job(subject, portrait, line, drive, size, out, settings, details, keys, earlier)
     target.claim()
@@ -172,19 +167,20 @@ def _draw(job: _Job, target: TakeFolder, report: Reporter) -> tuple[int, Preview
     shown = on_sheet | {line.first + index for index in preview.missing()}
     missing = set() if settings.layers == "mp4" else set(numbers) - stored
     wanted = sorted(shown | missing)
-    staff = workforce(settings.threads, job.size, len(wanted))
+    concurrency = concurrency_for(settings.threads, job.size, len(wanted))
     cells: dict[int, np.ndarray] = {}
     live_at = time.monotonic()
     report.phase("render", len(wanted))
-    with Painter(job.portrait, job.drive, job.size, settings.engine, staff.threads) as painter:
+    with FrameDrawer(job.portrait, job.drive, job.size, settings.engine, concurrency.threads) as drawer:
 
         def finish(number: int) -> np.ndarray:
             if number in stored:
                 return store.read(number)
-            return store.write(number, painter.draw(number), keys[number])
+            return store.write(number, drawer.draw(number), keys[number])
 
-        with closing(in_order(wanted, finish, staff.frames, report.check)) as pictures, preview.writing() as movie:
-            for number, picture in pictures:
+        drawn = in_order(finish, wanted, concurrency.frames, report.check)
+        with closing(drawn), preview.writing() as movie:
+            for number, picture in zip(wanted, drawn, strict=True):
                 movie.add(number - line.first, picture)
                 if number in on_sheet:
                     cells[number] = package.sheet_cell(picture)
@@ -204,13 +200,12 @@ def _check(settings: RenderSettings) -> None:
         raise InputError(f"A size of {settings.size} px cannot be drawn.", "Use 16 to 8192.")
 
 
-def _speech_model(subject: Subject, folder: Path, report: Reporter) -> SpeechModel:
+def _speech_model(subject: Subject, model: ModelFolder, report: Reporter) -> SpeechModel:
     """The model's speech, learned now for a model that was trained without."""
-    if (folder / SPEECH_FILE).is_file():
-        return SpeechModel.load(folder)
-    config = json.loads((folder / layout.MODEL_CONFIG_FILE).read_text(encoding="utf-8"))
-    trained = int(config.get("training", {}).get("trained_frames", subject.frame_count))
-    return learn_speech(subject, folder, min(trained, subject.frame_count), report)
+    if model.speech_file.is_file():
+        return SpeechModel.load(model.speech_file)
+    trained = int(model.config().get("training", {}).get("trained_frames", subject.frame_count))
+    return learn_speech(subject, model, min(trained, subject.frame_count), report)
 
 
 def _drive(portrait: Portrait, line: Line) -> Drive:
@@ -227,22 +222,22 @@ def _sound_of(line: Line) -> tuple[np.ndarray, int]:
     return line.samples[start:], line.sample_rate
 
 
-def _inputs(subject: Subject, folder: Path, name: str, audio: Path) -> dict:
-    weights = provenance.file_sha256(folder / layout.MODEL_WEIGHTS_FILE)
+def _inputs(subject: Subject, model: ModelFolder, audio: Path) -> dict:
+    weights = file_sha256(model.weights_file)
     if not audio.is_file():
         raise InputError(f"There is no sound file {audio}.", "Check the path.")
     return {
         "footage": {"name": subject.info.source, "sha256": subject.info.source_sha256},
-        "audio": {"name": audio.name, "path": str(audio.resolve()), "sha256": provenance.file_sha256(audio)},
-        "model": {"name": name, "sha256": weights},
+        "audio": {"name": audio.name, "path": str(audio.resolve()), "sha256": file_sha256(audio)},
+        "model": {"name": model.name, "sha256": weights},
     }
 
 
 def _keys(
-    subject: Subject, folder: Path, drive: Drive, size: int, settings: RenderSettings, inputs: dict, details: dict
+    subject: Subject, model: ModelFolder, drive: Drive, size: int, settings: RenderSettings, inputs: dict, details: dict
 ) -> list[str]:
     common = {
-        "model": model_key(folder, inputs["model"]["sha256"]),
+        "model": model_key(model, inputs["model"]["sha256"]),
         "size": size,
         "layers": settings.layers,
         "engine": settings.engine,

@@ -15,7 +15,7 @@ from backend.portrait.portrait import PortraitFrame
 from shared import layout
 
 KEY_ATTRIBUTE = "m2dao_talker.key"
-"""Header text of a frame: what it was drawn from (deliver.keys)."""
+"""Header attribute of a frame that holds its key (deliver.keys)."""
 
 
 class FrameStore(Protocol):
@@ -90,7 +90,8 @@ class PngStore:
         return frames.straight_over_plate(rgba, self._plate)
 
     def read(self, number: int) -> np.ndarray:
-        return frames.straight_over_plate(png.read_rgba(self.path(number)), self._plate)
+        stored = png.read_png(self.path(number), 4, "Delete it and render again.")
+        return frames.straight_over_plate(stored, self._plate)
 
 
 class MovieOnly:

@@ -1,9 +1,8 @@
-"""The folder of a take: whose it is, which voice it was heard in, and which of its frames are still good."""
+"""The folder of a take: which take it holds, its voice, and which of its frames are up to date."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from backend.deliver.store import FrameStore
 from backend.performance.speech import Voice
 from shared import layout
 from shared.errors import InputError
+from shared.files import PARTIAL, explaining, make_writable, write_json
 
 _OURS = re.compile(r"^head\.(\d{6})\.(?:exr|png)$")
 _DELETE_IT = "Choose another folder, or delete it."
@@ -20,7 +20,7 @@ _DELETE_IT = "Choose another folder, or delete it."
 
 @dataclass(frozen=True)
 class Take:
-    """One line of dialogue by one person, whatever is edited of it."""
+    """One line of dialogue by one person; it stays the same take when the line is edited."""
 
     footage_sha256: str
     name: str
@@ -34,8 +34,9 @@ class Take:
     def is_that_of(self, manifest: Mapping) -> bool:
         """Whether a folder with this manifest holds this take.
 
-        The same person's, and: the same sound; or sound that was edited since, in the same file, or under a name that
-        the user says is this line's. (Two shots may both have a line.wav: the file's name alone says nothing.)
+        True for the same footage with the same sound. Also for the same footage with other sound, if the take has the
+        same name and either the sound is in the same file or the user gave the name: then the line was edited. (Two
+        shots may both have a line.wav: the file's name alone says nothing.)
         """
         inputs = manifest.get("inputs", {})
         audio = inputs.get("audio", {})
@@ -67,18 +68,11 @@ class TakeFolder:
             raise InputError(f"{self.path} holds another take ({line}).", mend)
 
     def claim(self) -> None:
-        """Make the folder, and rid it of what a killed run left half-written. Raises InputError if that cannot be."""
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            for leftover in self.path.glob("*.partial"):
+        """Make the folder, and delete what a killed run left half-written. Raises InputError where that fails."""
+        make_writable(self.path)
+        with explaining(self.path):
+            for leftover in self.path.glob(f"*{PARTIAL}"):
                 leftover.unlink()
-            probe = self.path / ".writable.partial"
-            probe.touch()
-            probe.unlink()
-        except OSError as error:
-            raise InputError(
-                f"The folder {self.path} cannot be written to ({error.strerror}).", "Choose another."
-            ) from error
 
     def remove_stale(self, store: FrameStore, keys: Mapping[int, str]) -> set[int]:
         """Remove frame files that are not what would be drawn now; returns the numbers of those that stay.
@@ -94,7 +88,7 @@ class TakeFolder:
         return kept
 
     def voice(self) -> Voice | None:
-        """The voice that the take was first heard in, None where none is kept. Raises InputError if it is damaged."""
+        """The voice of the first render of this take; None: no file. Raises InputError if it is damaged."""
         values = self._read_json(layout.VOICE_FILE)
         if values is None:
             return None
@@ -104,7 +98,7 @@ class TakeFolder:
             raise InputError(f"{self.path / layout.VOICE_FILE} is damaged ({error!r}).", "Delete it.") from error
 
     def write_voice(self, voice: Voice | None) -> None:
-        """Keep a voice; None (a silent line): keep none."""
+        """Write voice.json; None (a silent line): delete it."""
         if voice is None:
             (self.path / layout.VOICE_FILE).unlink(missing_ok=True)
         else:
@@ -138,7 +132,4 @@ class TakeFolder:
         return values
 
     def _write_json(self, name: str, values: dict) -> None:
-        path = self.path / name
-        temporary = path.with_name(path.name + ".partial")
-        temporary.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
+        write_json(self.path / name, values)

@@ -1,4 +1,4 @@
-"""Do the lips close where the voice needs them closed? P, B and M against open vowels, as pocketsphinx hears them.
+"""Whether the lips close where the sound needs it: P, B and M against open vowels, found by pocketsphinx.
 
 Scores of lip-sync nets do not punish lips that fail to close; viewers do.
 """
@@ -16,7 +16,7 @@ from backend.media.audio import SPEECH_RATE
 BILABIALS = ("P", "B", "M")
 OPEN_VOWELS = ("AA", "AE", "AH", "AO", "AW", "AY", "EH", "EY", "OW")
 REACH_S = 0.04
-"""The lips are looked at from this long before a phone to this long after it: closures are short."""
+"""Seconds before and after a phone in which frames count as its own: closures are short."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def find_phones(samples: np.ndarray) -> list[Phone]:
         decoder.set_alignment()
         listen()
     except RuntimeError:
-        # The words do not fit the sound after all (noise, a foreign language): there are no phones to be had.
+        # The words do not fit the sound (noise, a foreign language): no phones can be found.
         return []
     rate = decoder.config["frate"]
     return [

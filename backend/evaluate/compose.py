@@ -1,4 +1,4 @@
-"""A drawn head put back over what the camera recorded of torso and background."""
+"""A drawn head composited over the recorded torso and background."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def over_recorded(
 ) -> np.ndarray:
     """(S, S, 3) uint8: a drawn head over the recorded torso and background.
 
-    Behind the head the camera saw nothing: there stands what the model itself draws (`whole`: head and torso over the
-    plate), or the head over the plate alone for a model without a torso, as in its training. So nothing of the recorded
-    head shines through a drawn one, but for the soft edge that a recorded pixel shares with the torso or background;
-    and where the head's edge is soft it is drawn once, not over itself.
+    Behind the head the camera saw nothing. There the background is what the model draws itself (`whole`: head and torso
+    over the plate), or for a model without a torso the head over the plate, as in its training. So the recorded head
+    does not show through the drawn one, except at the soft edge that a recorded pixel shares with torso or background.
+    Where the head's edge is soft, it is drawn once and not over itself.
 
     head: drawn without its torso; recorded: (S, S, 3) uint8 RGB; regions: (S, S, 4) uint8 region map of that frame;
     plate: (S, S, 3) in [0, 1].

@@ -25,7 +25,7 @@ SCORE_SIZE = 256
 """Landmark distances are given in px of a picture of this size."""
 LIPS = tuple(LIP_RING_OUTER) + tuple(LIP_RING_INNER)
 LOOK_SIZE = 512
-"""Pictures are enlarged to this size first: the landmarker is poor on small ones."""
+"""Pictures are enlarged to this size, px, before they are measured: the landmarker is inaccurate on small ones."""
 
 
 @dataclass
@@ -64,8 +64,8 @@ class FaceMeter:
     def measure(self, picture: np.ndarray, around: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Landmarks (478, 3) px of SCORE_SIZE and expression (27,), both NaN if there is no face.
 
-        picture: (S, S, 3) uint8 RGB. around: (4,) left, top, right, bottom of the recorded face, px of the picture; the
-        rendered and the recorded picture are cut alike, so that the landmarker errs alike.
+        picture: (S, S, 3) uint8 RGB. around: (4,) left, top, right, bottom of the recorded face, px of the picture: the
+        rendered and the recorded picture are cut in the same way, so that the landmarker makes the same errors.
         """
         size = picture.shape[0]
         large = cv2.resize(picture, (LOOK_SIZE, LOOK_SIZE), interpolation=cv2.INTER_CUBIC)
@@ -98,7 +98,7 @@ def expression_error(rendered: FaceTrack, recorded: FaceTrack) -> float:
 
 
 def jitter(rendered: FaceTrack, recorded: FaceTrack) -> float:
-    """Shaking that the recorded head has not: RMS second difference in time of the difference of the upper face's
+    """Shaking that the recorded head does not have: RMS second difference in time of the difference of the upper face's
     landmarks, px at 256 px. NaN without three frames in a row."""
     both = rendered.found & recorded.found
     difference = (rendered.landmarks - recorded.landmarks)[:, RIGID_POINTS, :2]

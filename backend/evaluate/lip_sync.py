@@ -1,4 +1,4 @@
-"""Do the lips follow the voice? Correlation of lip opening over frame lags, with the head's motion taken out."""
+"""Whether the lips follow the voice: correlation of lip opening over frame lags, without the head's motion."""
 
 from __future__ import annotations
 

@@ -1,12 +1,10 @@
-"""The harness: a model drawn on frames it has never seen, and what it is worth in figures and pictures."""
+"""Scores of a model on frames that it was not trained on, in figures and pictures."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
@@ -17,22 +15,23 @@ from backend.evaluate.lip_sync import lips_follow
 from backend.evaluate.sheet import ComparisonSheet
 from backend.media.audio import SPEECH_RATE, load_audio
 from backend.media.audio_features import AudioFeatures
-from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES
+from backend.performance.curves import SPEECH_CURVES, ordered_curves
 from backend.performance.speech import SpeechModel
 from backend.portrait.audio_code import audio_windows
 from backend.portrait.portrait import Drive, Portrait, PortraitFrame
+from backend.portrait.saving import open_portrait
 from backend.raster.rasterize import engine_device
 from backend.settings import EvaluateSettings
+from backend.subject.model_folder import ModelFolder
 from backend.subject.subject import Subject
 from backend.subject.track import Track
 from shared import layout
 from shared.errors import InputError
 from shared.jobs import Reporter
 
-SHEET_FILE = "evaluation.png"
 SHEET_FRAMES = 5
 PHONE_CONTEXT_S = 15.0
-"""Sound before the held-out frames that is given to the recogniser: it needs whole sentences."""
+"""Seconds of sound before the held-out frames that the recogniser gets as well: it needs whole sentences."""
 VARIANTS = ("recorded", "synthesised", "following", "static")
 TABLE_COLUMNS = (
     *("psnr", "psnr_head", "psnr_mouth", "ssim", "gmsd"),
@@ -45,31 +44,36 @@ def evaluate(
 ) -> dict:
     """Score a model on the frames kept out of its training, driven by their own sound.
 
-    What audio does not tell (blinks, brows, gaze, the motion of head and body) comes from the footage, for every recipe
-    alike, as in the papers of this field. Returns {model, recipe, preset, minutes, size, frames, driven_by, scores:
-    {recorded: S, synthesised: S or None}, following: S or None, static: S, phones, sheet}. recorded: the drawn head
-    over the recorded torso and background; synthesised: everything drawn, over the plate, head and body each by its
-    motion as tracked in these frames, as `--pose recorded` replays them; following: the same, but of the body's motion
-    only what the head's tells, as under poses that were never recorded (both None for a recipe without a torso;
-    following also for a model that knows no body motion); static: as recorded, with the performance held at its mean.
-    S = {psnr, psnr_head, psnr_mouth (dB), ssim, gmsd, lmd, lmd_shape (px at 256 px), expression_error, seam, jitter,
-    closure, lip_correlation, lip_lag (frames), frames_with_face}; None where a figure cannot be had. Writes a contact
-    sheet into the model's folder.
+    What sound does not determine (blinks, brows, gaze, the motion of head and body) comes from the footage, for every
+    recipe, as in the papers of this field. Writes a contact sheet into the model's folder.
+
+    Returns {model, recipe, preset, minutes, steps, size, frames, driven_by, scores: {recorded: S, synthesised: S or
+    None}, following: S or None, static: S, phones, sheet}, with four pictures scored:
+
+    recorded: the drawn head over the recorded torso and background.
+    synthesised: everything drawn, over the plate, with the tracked motion of head and body, as `--pose recorded` does.
+        None for a recipe without a torso.
+    following: as synthesised, with the body's motion derived from the head's, as for poses that were never recorded.
+        None for a recipe without a torso, and for a model without body curves.
+    static: as recorded, with the performance held at its mean.
+
+    S = {psnr, psnr_head, psnr_mouth (dB), ssim, gmsd, seam, lmd, lmd_shape (px at 256 px), expression_error, jitter,
+    closure, closures (their number), lip_correlation, lip_lag (frames; both not for static), frames_with_face}; None
+    where a figure does not exist.
 
     Raises InputError when there is no such model, or it was trained on every frame.
     """
     settings = settings or EvaluateSettings()
-    name = model_name or subject.newest_model()
-    folder = layout.model_folder(subject.root, name)
-    portrait = Portrait.open(folder).to(engine_device(settings.engine))
-    training = _training_record(folder)
+    model = subject.model(model_name)
+    portrait = open_portrait(model).to(engine_device(settings.engine))
+    training = model.training_record()
     track = subject.track()
-    frames = held_out_frames(training, subject.frame_count, name)
+    frames = held_out_frames(training, subject.frame_count, model.name)
     frames = frames[track.confidence[frames] > 0]
     if not len(frames):
-        raise InputError(f"No held-out frame of {name!r} shows the face.", "Train with another --holdout.")
+        raise InputError(f"No held-out frame of {model.name!r} shows the face.", "Train with another --holdout.")
     size = settings.size or int(training["settings"]["size"])
-    drives = _drives(portrait, subject, track, folder, frames[0], settings.driven_by)
+    drives = _drives(portrait, subject, track, model, frames[0], settings.driven_by)
     scorer = _Scorer(subject, track, portrait, size, settings)
     report.phase("evaluate", len(frames))
     with FaceMeter(settings.models_dir) as meter:
@@ -79,10 +83,9 @@ def evaluate(
     report.phase("closure")
     phones, times_s = _phones(subject, track.times_s[frames])
     scores = scorer.scores(phones, times_s)
-    sheet = folder / SHEET_FILE
-    scorer.sheet.save(sheet)
+    scorer.sheet.save(model.evaluation_file)
     return {
-        "model": name,
+        "model": model.name,
         "recipe": training["recipe"],
         "preset": training["preset"],
         "minutes": round(float(training["minutes"]), 3),
@@ -94,7 +97,7 @@ def evaluate(
         "following": scores.get("following"),
         "static": scores["static"],
         "phones": "pocketsphinx" if closure.is_available() else "pocketsphinx is not installed: no closure score",
-        "sheet": str(sheet),
+        "sheet": str(model.evaluation_file),
     }
 
 
@@ -129,21 +132,12 @@ def held_out_frames(training: dict, frame_count: int, name: str) -> np.ndarray:
     return np.arange(trained, frame_count)
 
 
-def _training_record(folder: Path) -> dict:
-    """What config.json says of the training. Raises InputError if it says nothing."""
-    config = json.loads((folder / layout.MODEL_CONFIG_FILE).read_text(encoding="utf-8"))
-    if "training" not in config:
-        raise InputError(f"The model in {folder} is not trained to the end.", "Train it with --resume.")
-    return config["training"]
-
-
 def _drives(
-    portrait: Portrait, subject: Subject, track: Track, folder: Path, trained: int, driven_by: str
+    portrait: Portrait, subject: Subject, track: Track, model: ModelFolder, trained: int, driven_by: str
 ) -> dict[str, Drive]:
-    """What moves the portrait through the whole clip: "driven" by sound or track, "static" at the mean performance,
-    "following" as driven, with a body that follows the head (where the portrait knows another)."""
-    names = [str(name) for name in track.curve_names]
-    curves = track.curves[:, [names.index(name) for name in CURVE_NAMES]].astype(np.float32)
+    """Drives of the whole clip: "driven" by sound or track; "static", held at the mean performance; "following", as
+    driven, with a body that follows the head (only for a portrait with body curves)."""
+    curves = ordered_curves(track).astype(np.float32)
     features = AudioFeatures.load(subject.root / layout.AUDIO_FEATURES_FILE)
     still = np.tile(curves[:trained].mean(axis=0), (len(curves), 1))
     windows = still_windows = None
@@ -152,7 +146,7 @@ def _drives(
         still_windows = np.tile(windows[:trained].mean(axis=0), (len(windows), 1, 1, 1))
     elif driven_by == "audio":
         curves = curves.copy()
-        curves[:, : len(SPEECH_CURVES)] = SpeechModel.load(folder).predict_array(features, track.times_s)
+        curves[:, : len(SPEECH_CURVES)] = SpeechModel.load(model.speech_file).predict_array(features, track.times_s)
     fps = float(subject.fps)
     drives = {
         "driven": portrait.drive(curves, track.camera_from_head, fps, windows, track.body),

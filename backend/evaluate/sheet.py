@@ -1,4 +1,4 @@
-"""A contact sheet of a comparison: recorded, drawn, the difference. Figures alone have fooled many."""
+"""A contact sheet of a comparison: recorded, drawn, the difference."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+
+from backend.media.png import write_png
 
 CELL_PX = 256
 DIFFERENCE_GAIN = 4
@@ -41,8 +43,7 @@ class ComparisonSheet:
 
     def save(self, path: Path) -> None:
         """Write as PNG."""
-        if not cv2.imwrite(str(path), cv2.cvtColor(self.picture(), cv2.COLOR_RGB2BGR)):
-            raise OSError(f"{path} cannot be written")
+        write_png(path, self.picture())
 
 
 def difference(picture: np.ndarray, recorded: np.ndarray) -> np.ndarray:

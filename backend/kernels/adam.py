@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import ctypes
 import math
 
 import torch
 from torch import Tensor
 
 from . import library, threads
-
-
-class _Tensor(ctypes.Structure):
-    """talker_adam_tensor of api.h."""
-
-    _fields_ = (
-        ("count", ctypes.c_int64),
-        *((name, ctypes.c_void_p) for name in ("parameter", "gradient", "mean", "square")),
-        ("step_size", ctypes.c_float),
-        ("root_scale", ctypes.c_float),
-    )
+from .arguments import structs
+from .tensors import are_served, floats
 
 
 class Adam(torch.optim.Adam):
@@ -41,31 +31,32 @@ class Adam(torch.optim.Adam):
             for parameter in group["params"]
             if parameter.grad is not None
         ]
-        served = all(_is_served(parameter, gradient) for parameter, gradient, _ in learning)
-        if closure is not None or library.load() is None or not served:
+        if closure is not None or not serves([(parameter, gradient) for parameter, gradient, _ in learning]):
             return super().step(closure)
         if not learning:
             return None
         beta1, beta2 = self.defaults["betas"]
-        tensors, alive = (_Tensor * len(learning))(), []
-        for place, (parameter, gradient, group) in enumerate(learning):
+        tensors, alive = [], []
+        for parameter, gradient, group in learning:
             state = self._state_of(parameter)
             state["step"] += 1
             step = float(state["step"])
             gradient = gradient.contiguous()
             alive.append(gradient)
-            tensors[place] = _Tensor(
-                parameter.numel(),
-                *(t.data_ptr() for t in (parameter, gradient, state["exp_avg"], state["exp_avg_sq"])),
-                group["lr"] / (1 - beta1**step),
-                1 / math.sqrt(1 - beta2**step),
+            tensors.append(
+                {
+                    "count": parameter.numel(),
+                    "parameter": floats(parameter),
+                    "gradient": floats(gradient),
+                    "mean": floats(state["exp_avg"]),
+                    "square": floats(state["exp_avg_sq"]),
+                    "step_size": group["lr"] / (1 - beta1**step),
+                    "root_scale": 1 / math.sqrt(1 - beta2**step),
+                }
             )
-        status = library.require().talker_adam(
-            tensors,
-            len(tensors),
-            *(ctypes.c_double(value) for value in (beta1, beta2, self.defaults["eps"])),
-            threads.count(),
-        )
+        values = structs("talker_adam_tensor", tensors)
+        epsilon = self.defaults["eps"]
+        status = library.require().talker_adam(values, len(tensors), beta1, beta2, epsilon, threads.count())
         library.check(status)
         # Whoever keeps something that was made of the parameters must see that they have changed.
         torch.autograd.graph.increment_version([parameter for parameter, *_ in learning])
@@ -80,10 +71,8 @@ class Adam(torch.optim.Adam):
         return state
 
 
-def _is_served(parameter: Tensor, gradient: Tensor) -> bool:
-    return (
-        parameter.dtype == torch.float32
-        and parameter.device.type == "cpu"
-        and parameter.is_contiguous()
-        and not gradient.is_sparse
+def serves(learning: list[tuple[Tensor, Tensor]]) -> bool:
+    """Whether the compiled library is there and takes these parameters with their gradients."""
+    return are_served(*(parameter for parameter, _ in learning)) and all(
+        parameter.is_contiguous() and not gradient.is_sparse for parameter, gradient in learning
     )

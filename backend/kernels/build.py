@@ -1,8 +1,8 @@
 """Builds the compiled library: `python -m backend.kernels.build [--out DIR]`.
 
-One library holds every kernel. The files that do the arithmetic are compiled once for every instruction set that pays
-(see `src/simd.h`), the rest once. A library's file name carries the hash of its sources and options, so that a new one
-never replaces one that is in use.
+One library holds every kernel: all `*.cpp` below `src/`. Those named `*.simd.cpp` do the arithmetic and are compiled
+once for every instruction set that pays (see `src/common/dispatch.h`), the others once. A library's file name carries
+the hash of its sources and options, so that a new one never replaces one that is in use.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import hashlib
 import importlib.util
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -19,21 +20,18 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from . import interface
+
 SOURCES = Path(__file__).parent / "src"
-PER_INSTRUCTION_SET = (
-    *("harmonics", "project", "project_backward", "blend", "ssim", "planes", "field", "pose"),
-    *("picture_loss", "adam", "depth", "passes", "kernel_table"),
-)
-ONCE = (
-    *("thread_pool", "dispatch", "bins", "frame", "plane_cells", "body_motion", "similarity"),
-    *("api_raster", "api_ssim", "api_planes", "api_field", "api_pose", "api_picture_loss"),
-    *("api_adam", "api_depth", "api_passes"),
-)
+PREBUILT = Path(__file__).parent / "lib"
+"""Libraries that came with the package: a folder for each platform."""
 FLAGS = ("-std=c++17", "-O3", "-fno-math-errno", "-ffp-contract=fast", "-fvisibility=hidden", "-Wall", "-Wextra")
 AVX2_FLAGS = ("-mavx2", "-mfma", "-mf16c", "-mbmi2", "-mpopcnt")
 # Of AVX-512 it is the masks and the thirty-two registers that pay, at the same eight floats a vector: the blend's sums
 # do not fit into sixteen registers.
 AVX512_FLAGS = (*AVX2_FLAGS, "-mavx512f", "-mavx512vl", "-mavx512dq", "-mavx512bw", "-mprefer-vector-width=256")
+OWN_FLAGS = re.compile(r"^// Compiled with: (.+)$", re.M)
+"""A line in a source file: options for that file alone, after all others (`// Compiled with: -ffp-contract=off`)."""
 COMPILE_TIMEOUT_S = 1200
 """For one call of the compiler, of which zig's first also compiles its C++ library."""
 
@@ -59,11 +57,16 @@ def library_suffix(target: str) -> str:
 def library_name(target: str, extra_flags: tuple[str, ...] = ()) -> str:
     """File name of the library built from the present sources for the platform `target`, the same on every machine."""
     digest = hashlib.sha256()
-    for source in sorted(SOURCES.iterdir(), key=lambda path: path.name):
-        if source.suffix in (".cpp", ".h"):
-            digest.update(source.name.encode() + b"\0" + source.read_bytes())
-    digest.update(repr((PER_INSTRUCTION_SET, ONCE, FLAGS, AVX2_FLAGS, AVX512_FLAGS, extra_flags)).encode())
+    for source in source_files(".cpp", ".h"):
+        digest.update(source.relative_to(SOURCES).as_posix().encode() + b"\0" + source.read_bytes())
+    digest.update(repr((FLAGS, AVX2_FLAGS, AVX512_FLAGS, extra_flags)).encode())
     return f"talker-kernels-{digest.hexdigest()[:16]}{library_suffix(target)}"
+
+
+def source_files(*suffixes: str) -> list[Path]:
+    """The library's sources of these kinds, in the same order on every machine."""
+    found = (path for path in SOURCES.rglob("*") if path.suffix in suffixes)
+    return sorted(found, key=lambda path: path.relative_to(SOURCES).as_posix())
 
 
 def find_compiler() -> list[str]:
@@ -88,8 +91,9 @@ def build(
     target: str | None = None,
     target_flags: tuple[str, ...] = (),
     extra_flags: tuple[str, ...] = (),
+    replace: bool = False,
 ) -> Path:
-    """Compile the library into folder `out` and return its path; one of the same name is left as it is.
+    """Compile the library into folder `out` and return its path; without `replace`, one of that name is left as it is.
 
     `target` is a platform name, by default this machine's; cross-compilers take their triple in `target_flags`.
     Debugging symbols are left out, unless there are `extra_flags`.
@@ -97,10 +101,10 @@ def build(
     """
     target = target or platform_name()
     library = out / library_name(target, extra_flags)
-    if library.exists():
+    if library.exists() and not replace:
         return library
     command = compiler or find_compiler()
-    flags = [*FLAGS, *target_flags, *extra_flags]
+    flags = [*FLAGS, f"-I{SOURCES}", f'-DTALKER_INTERFACE="{interface.fingerprint()}"', *target_flags, *extra_flags]
     windows = target.startswith("windows")
     if not windows:
         flags += ["-fPIC", "-pthread"]
@@ -112,20 +116,23 @@ def build(
 
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="talker-kernels-") as scratch:
-        jobs: list[tuple[str, str, list[str]]] = [(f"{name}.o", name, []) for name in ONCE]
-        for isa, isa_flags in instruction_sets.items():
-            # Without AVX there is no fixed way to pass 32-byte vectors between functions: all of ours are inlined.
-            options = [*isa_flags, f"-DTALKER_ISA={isa}", "-Wno-psabi"]
-            jobs += [(f"{name}.{isa}.o", name, options) for name in PER_INSTRUCTION_SET]
-        objects = [str(Path(scratch) / job[0]) for job in jobs]
+        jobs: list[tuple[Path, list[str]]] = []
+        for source in source_files(".cpp"):
+            own = [option for line in OWN_FLAGS.findall(source.read_text(encoding="utf-8")) for option in line.split()]
+            if not source.name.endswith(".simd.cpp"):
+                jobs.append((source, own))
+                continue
+            for isa, isa_flags in instruction_sets.items():
+                # Without AVX there is no fixed way to pass 32-byte vectors between functions: all of ours are inlined.
+                jobs.append((source, [*isa_flags, f"-DTALKER_ISA={isa}", "-Wno-psabi", *own]))
+        objects = [str(Path(scratch) / f"{number}.{source.stem}.o") for number, (source, _) in enumerate(jobs)]
 
-        def compile_one(job: tuple[str, str, list[str]]) -> None:
-            object_name, name, options = job
-            source = SOURCES / f"{name}.cpp"
-            _run([*command, *flags, *options, "-c", str(source), "-o", str(Path(scratch) / object_name)])
+        def compile_one(number: int) -> None:
+            source, options = jobs[number]
+            _run([*command, *flags, *options, "-c", str(source), "-o", objects[number]])
 
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as workers:
-            list(workers.map(compile_one, jobs))
+            list(workers.map(compile_one, range(len(jobs))))
         link = ["-shared", *objects]
         if target.startswith("linux") and "ziglang" not in command:
             link += ["-static-libstdc++", "-static-libgcc"]
@@ -157,7 +164,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m backend.kernels.build", description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=None, help="folder of the library (default: the prebuilt place)")
     options = parser.parse_args(arguments)
-    out = options.out or Path(__file__).parent / "lib" / platform_name()
+    out = options.out or PREBUILT / platform_name()
     try:
         print(build(out))
     except BuildError as error:

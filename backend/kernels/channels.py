@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import ctypes
+from typing import Any
 
 from torch import Tensor
 
+from .arguments import NULL, structs
+from .tensors import strided
 
-class Plane(ctypes.Structure):
-    """talker_plane of api.h: one channel of a picture."""
-
-    _fields_ = (("data", ctypes.c_void_p), ("row", ctypes.c_int64), ("column", ctypes.c_int64))
-
-
-def plane(channel: Tensor) -> Plane:
-    """A float32 CPU channel (H, W) of any strides. The tensor must outlive it."""
-    return Plane(channel.data_ptr(), *channel.stride())
+NO_PLANE = {"data": NULL, "row": 0, "column": 0}
+"""A channel that is zero everywhere."""
 
 
-def planes(picture: Tensor) -> ctypes.Array:
+def plane(channel: Tensor) -> dict[str, Any]:
+    """The talker_plane of a float32 CPU channel (H, W) of any strides. The tensor must outlive it."""
+    row, column = channel.stride()
+    return {"data": strided(channel), "row": row, "column": column}
+
+
+def planes(picture: Tensor) -> Any:
     """The channels of a float32 CPU picture (H, W, C) of any strides. The tensor must outlive them."""
-    channels = picture.shape[2]
     row, column, channel = picture.stride()
-    start, size = picture.data_ptr(), picture.element_size()
-    return (Plane * channels)(*(Plane(start + size * channel * c, row, column) for c in range(channels)))
+    start = strided(picture)
+    return structs(
+        "talker_plane",
+        [{"data": start + channel * c, "row": row, "column": column} for c in range(picture.shape[2])],
+    )

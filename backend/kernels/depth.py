@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import ctypes
-
 import torch
 from torch import Tensor
 
 from . import library, threads
+from .tensors import are_served, floats
+
+
+def serves(alpha: Tensor, depth: Tensor) -> bool:
+    """Whether the compiled library is there and takes these: float32 on the CPU, contiguous."""
+    return are_served(alpha, depth) and alpha.is_contiguous() and depth.is_contiguous()
 
 
 def expect_depth(alpha: Tensor, depth: Tensor, least_alpha: float, empty: float) -> Tensor:
@@ -15,17 +19,16 @@ def expect_depth(alpha: Tensor, depth: Tensor, least_alpha: float, empty: float)
 
     Uses the memory of `depth` where it can.
     """
-    lib = library.load()
-    plain = all(t.dtype == torch.float32 and t.device.type == "cpu" and t.is_contiguous() for t in (alpha, depth))
-    if lib is None or not plain:
-        visible = alpha >= least_alpha
-        return torch.where(visible, depth / alpha.clamp_min(least_alpha), torch.full_like(depth, empty))
-    status = lib.talker_expect_depth(
-        *(ctypes.c_void_p(tensor.data_ptr()) for tensor in (alpha, depth)),
-        ctypes.c_int64(depth.numel()),
-        ctypes.c_float(least_alpha),
-        ctypes.c_float(empty),
-        threads.count(),
+    if not serves(alpha, depth):
+        return in_torch(alpha, depth, least_alpha, empty)
+    status = library.require().talker_expect_depth(
+        floats(alpha), floats(depth), depth.numel(), least_alpha, empty, threads.count()
     )
     library.check(status)
     return depth
+
+
+def in_torch(alpha: Tensor, depth: Tensor, least_alpha: float, empty: float) -> Tensor:
+    """The same in plain torch, in new memory: where the library does not serve, and for the tests."""
+    visible = alpha >= least_alpha
+    return torch.where(visible, depth / alpha.clamp_min(least_alpha), torch.full_like(depth, empty))

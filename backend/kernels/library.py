@@ -1,87 +1,98 @@
-"""Finds or builds the compiled library, and opens it."""
+"""Finds or builds the compiled library, and opens it with the declarations of its header (cffi, ABI mode).
+
+Imports neither torch nor numpy: the sanitizers' run opens libraries with this too.
+"""
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import logging
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
+
+import cffi
 
 from shared.places import cache_folder
 
-from . import build
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from . import build, interface
 
 log = logging.getLogger(__name__)
 
-PREBUILT = Path(__file__).parent / "lib"
-"""Libraries that came with the package: a folder for each platform."""
 FOLDER_VARIABLE = "TALKER_KERNELS_DIR"
 """Environment variable: the only folder to look for a library in (for testing one that was built elsewhere)."""
 
+ffi = cffi.FFI()
+"""The types of api.h. Its functions are called with what `arguments` and `tensors` make."""
+ffi.cdef(interface.own_declarations())
+
+STATUS = ffi.typeof("enum talker_status").elements
+"""Names of what the functions return, by number."""
+LIMITS = ffi.typeof("enum talker_limit").relements
+"""Numbers by their names in api.h."""
 STATUS_TEXT = {
-    1: "not enough memory",
-    2: "too many splats on screen at once (they cover too many tiles)",
-    3: "an argument is out of range",
-    4: "the system would not start another thread",
+    "TALKER_NO_MEMORY": "not enough memory",
+    "TALKER_TOO_MANY_PAIRS": "too many splats on screen at once (they cover too many tiles)",
+    "TALKER_BAD_ARGUMENT": "an argument is out of range",
+    "TALKER_NO_THREADS": "the system would not start another thread",
 }
 
 
-@functools.cache
-def load() -> ctypes.CDLL | None:
+@dataclass(frozen=True)
+class Library:
+    """An opened library."""
+
+    path: Path
+    functions: Any
+    """The functions of api.h and its constants, by name; cffi checks every argument's type."""
+
+
+def load() -> Library | None:
     """The library, or None where none can be had; then the log says why, once.
 
     Looked for beside this package (shipped prebuilt), then in the user's cache; else built into the cache. Only a
-    library of the present sources is opened, which its name tells: another one may have another interface.
+    library of the present sources is opened, which its name tells, and only one that says itself that it was built
+    with the present api.h.
     """
-    target = build.platform_name()
-    name = build.library_name(target)
-    only = os.environ.get(FOLDER_VARIABLE)
-    problems = []
-    for folder in [Path(only)] if only else [PREBUILT / target, kernels_folder()]:
-        path = folder / name
-        if not path.exists():
-            continue
-        try:
-            return _open(path)
-        except OSError as error:
-            problems.append(f"{path}: {error}")
-    try:
-        if only:
-            raise build.BuildError(f"{name} is not in {FOLDER_VARIABLE}={only}")
-        return _open(build.build(kernels_folder()))
-    except (build.BuildError, OSError) as error:
-        problems.append(str(error).splitlines()[0])
-    log.warning(
-        "The compiled kernels are not available (%s); everything runs on the slow reference code.", "; ".join(problems)
-    )
-    return None
+    return find()[0]
 
 
-def require() -> ctypes.CDLL:
-    """The library, for those who know that there is one. Raises RuntimeError where there is none."""
+def why_not() -> str:
+    """Why there is no library; empty where there is one."""
+    return find()[1]
+
+
+def require() -> Any:
+    """The library's functions, for those who know that there is one. Raises RuntimeError where there is none."""
     library = load()
     if library is None:
         raise RuntimeError("the compiled library is not available")
-    return library
+    return library.functions
 
 
-def address(tensor: Tensor | None) -> int | None:
-    """Where a tensor's values begin, as the library's structures take it; None is a null pointer."""
-    return None if tensor is None else tensor.data_ptr()
+def open_at(path: Path) -> Library:
+    """The library in the file `path`. Raises OSError if it does not load or was built with another api.h."""
+    functions = ffi.dlopen(str(path))
+    try:
+        built_with = ffi.string(functions.talker_interface()).decode()
+    except AttributeError:  # what cffi says of a function that is missing
+        built_with = "none"
+    if built_with != interface.fingerprint():
+        ffi.dlclose(functions)  # else the system would go on giving this one for the path
+        raise OSError(
+            f"{path} was built with another interface ({built_with}; api.h is {interface.fingerprint()}): remove it, "
+            "so that it is built anew"
+        )
+    return Library(path, functions)
 
 
-def describe(library: ctypes.CDLL) -> dict[str, str]:
+def describe(library: Library) -> dict[str, str]:
     """What an opened library is: `path`, `origin` (prebuilt, or built on this machine), `instruction_set` in use."""
-    path = Path(library._name)
     return {
-        "path": str(path),
-        "origin": "prebuilt" if PREBUILT in path.parents else "built on this machine",
-        "instruction_set": library.talker_kernels_name().decode(),
+        "path": str(library.path),
+        "origin": "prebuilt" if build.PREBUILT in library.path.parents else "built on this machine",
+        "instruction_set": ffi.string(library.functions.talker_kernels_name()).decode(),
     }
 
 
@@ -91,14 +102,35 @@ def kernels_folder() -> Path:
 
 
 def check(status: int) -> None:
-    """Raise for a status other than 0 of a library call: MemoryError, or ValueError with the reason."""
+    """Raise for a status other than TALKER_OK of a library call: MemoryError, or ValueError with the reason."""
     if status:
-        text = STATUS_TEXT.get(status, f"status {status}")
-        raise MemoryError(text) if status == 1 else ValueError(text)
+        name = STATUS.get(status, f"status {status}")
+        text = STATUS_TEXT.get(name, name)
+        raise MemoryError(text) if name == "TALKER_NO_MEMORY" else ValueError(text)
 
 
-def _open(path: Path) -> ctypes.CDLL:
-    library = ctypes.CDLL(str(path))
-    library.talker_kernels_name.restype = ctypes.c_char_p
-    library.talker_field_kept.restype = ctypes.c_int64
-    return library
+@functools.cache
+def find() -> tuple[Library | None, str]:
+    """What `load` and `why_not` say, found out once."""
+    target = build.platform_name()
+    name = build.library_name(target)
+    only = os.environ.get(FOLDER_VARIABLE)
+    problems = []
+    for folder in [Path(only)] if only else [build.PREBUILT / target, kernels_folder()]:
+        path = folder / name
+        if not path.exists():
+            continue
+        try:
+            return open_at(path), ""
+        except OSError as error:
+            problems.append(str(error) if str(path) in str(error) else f"{path}: {error}")
+    try:
+        if only:
+            raise build.BuildError(f"{name} is not in {FOLDER_VARIABLE}={only}")
+        # One that is there by now did not open.
+        return open_at(build.build(kernels_folder(), replace=True)), ""
+    except (build.BuildError, OSError) as error:
+        problems.append(str(error).splitlines()[0])
+    reason = "; ".join(problems)
+    log.warning("The compiled kernels are not available (%s); everything runs on the slow reference code.", reason)
+    return None, reason

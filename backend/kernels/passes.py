@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-import ctypes
-
 import numpy as np
 
 from . import library
+from .arguments import array, struct
+from .library import ffi
 
 LINEAR_STEPS = 4096
 """Steps of the table from display values to linear light."""
 HALF_ONE = 0x3C00
 """The half float 1.0 as bits: as many half floats lie in [0, 1)."""
-_COLOURS, _MATTES = 4, 4
+_COLOURS, _MATTES = 4, library.LIMITS["TALKER_MATTES"]
 
 
-class _Drawn(ctypes.Structure):
-    """talker_drawn of api.h."""
-
-    _fields_ = (
-        ("rgb", ctypes.c_void_p * 3),
-        ("alpha", ctypes.c_void_p),
-        ("depth", ctypes.c_void_p),
-        ("mattes", ctypes.c_void_p * _MATTES),
-        ("depth_scale", ctypes.c_float),
-        ("empty_depth", ctypes.c_float),
-    )
-
-
-def is_available() -> bool:
-    """Whether the compiled library can be had on this machine."""
+def serves() -> bool:
+    """Whether the compiled library is there: these take any arrays."""
     return library.load() is not None
 
 
@@ -56,13 +43,17 @@ def store(
     if linear.shape != (LINEAR_STEPS + 1,):
         raise ValueError(f"a table of {linear.shape} values, expected {LINEAR_STEPS + 1}")
     planes = [*(rgb[..., c] for c in range(3)), alpha, depth, *(mattes[..., m] for m in range(_MATTES))]
-    planes = [np.ascontiguousarray(plane, np.float32) for plane in planes]
+    pointers = [array(np.ascontiguousarray(plane, np.float32)) for plane in planes]
     linear = np.ascontiguousarray(linear, np.float32)
-    pointers = [plane.ctypes.data for plane in planes]
-    drawn = _Drawn(
-        (ctypes.c_void_p * 3)(*pointers[:3]), pointers[3], pointers[4], (ctypes.c_void_p * _MATTES)(*pointers[5:]),
-        depth_scale, empty_depth,
-    )  # fmt: skip
+    drawn = struct(
+        "talker_drawn",
+        rgb=pointers[:3],
+        alpha=pointers[3],
+        depth=pointers[4],
+        mattes=pointers[5:],
+        depth_scale=depth_scale,
+        empty_depth=empty_depth,
+    )
     if out is None or out[1].shape != (height, width):
         out = (
             np.empty((_COLOURS + _MATTES, height, width), np.float16),
@@ -70,9 +61,7 @@ def store(
         )
     halves, stored_depth = out
     library.check(
-        library.require().talker_store_passes(
-            ctypes.byref(drawn), _pointer(linear), width, height, _pointer(halves), _pointer(stored_depth)
-        )
+        library.require().talker_store_passes(drawn, array(linear), width, height, array(halves), array(stored_depth))
     )
     return halves, stored_depth
 
@@ -88,15 +77,12 @@ def show(rgba: np.ndarray, display: np.ndarray, plate: np.ndarray) -> np.ndarray
         raise ValueError(f"rgba {rgba.shape} {rgba.dtype} over a plate {plate.shape} {plate.dtype}")
     if display.shape != (HALF_ONE + 1,):
         raise ValueError(f"a table of {display.shape} values, expected {HALF_ONE + 1}")
-    planes = [np.ascontiguousarray(plane) for plane in rgba]
+    planes = [array(np.ascontiguousarray(plane)) for plane in rgba]
     plate, display = np.ascontiguousarray(plate), np.ascontiguousarray(display, np.float32)
     out = np.empty((height, width, 3), np.uint8)
-    pointers = (ctypes.c_void_p * _COLOURS)(*(plane.ctypes.data for plane in planes))
     library.check(
-        library.require().talker_show_passes(pointers, _pointer(display), _pointer(plate), width, height, _pointer(out))
+        library.require().talker_show_passes(
+            ffi.new("uint16_t *[]", planes), array(display), array(plate), width, height, array(out)
+        )
     )
     return out
-
-
-def _pointer(values: np.ndarray) -> ctypes.c_void_p:
-    return ctypes.c_void_p(values.ctypes.data)

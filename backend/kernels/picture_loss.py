@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +9,10 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from . import library, threads
-from .channels import Plane, plane, planes
+from .arguments import NULL, struct
+from .channels import plane, planes
+from .library import ffi
+from .tensors import are_served, floats
 
 
 @dataclass
@@ -32,28 +34,10 @@ class Case:
     matte_weight: float = 0.0
 
 
-class _Case(ctypes.Structure):
-    """talker_picture_loss_case of api.h."""
-
-    _fields_ = (
-        *((name, ctypes.c_void_p) for name in ("colours", "background", "target")),
-        ("alpha", Plane),
-        *((name, ctypes.c_void_p) for name in ("mattes", "regions")),
-        *((name, ctypes.c_int32) for name in ("matte_count", "width", "height")),
-        *((name, ctypes.c_int32) for name in ("box_top", "box_bottom", "box_left", "box_right")),
-        *((name, ctypes.c_float) for name in ("box_weight", "l1_weight", "ssim_weight", "matte_weight")),
-        ("threads", ctypes.c_int32),
-    )
-
-
 def serves(rgb: Tensor, case: Case) -> bool:
     """Whether the compiled library is there and takes these pictures: float32 on the CPU, whose target is fixed."""
     fixed = (case.background, case.target)
-    return (
-        all(t.dtype == torch.float32 and t.device.type == "cpu" for t in (rgb, *fixed))
-        and not any(t.requires_grad for t in fixed)
-        and library.load() is not None
-    )
+    return not any(t.requires_grad for t in fixed) and are_served(rgb, *fixed)
 
 
 def picture_loss(rgb: Tensor, alpha: Tensor, mattes: Tensor | None, case: Case) -> Tensor:
@@ -70,32 +54,41 @@ class _PictureLoss(torch.autograd.Function):
     def forward(ctx, rgb, alpha, mattes, case):
         height, width = alpha.shape
         count = 0 if mattes is None else case.regions.shape[2]
+        # Arrays that the case points to have names of their own, so that they last until the call is over.
         colours, background, target = planes(rgb), planes(case.background), planes(case.target)
         gradients = torch.empty(4 if mattes is None else 4 + mattes.shape[2], height, width)
-        drawn, wanted = (planes(mattes), planes(case.regions)) if count else (None, None)
+        drawn, wanted = (planes(mattes), planes(case.regions)) if count else (NULL, NULL)
         if count:
             gradients[4 + count :] = 0.0
         rows, columns = case.box
-        arguments = _Case(
-            *(ctypes.addressof(array) for array in (colours, background, target)),
-            plane(alpha),
-            *(None if array is None else ctypes.addressof(array) for array in (drawn, wanted)),
-            *(count, width, height),
-            *(rows.start, rows.stop, columns.start, columns.stop),
-            *(case.box_weight, case.l1_weight, case.ssim_weight, case.matte_weight),
-            threads.count(),
+        arguments = struct(
+            "talker_picture_loss_case",
+            colours=colours,
+            background=background,
+            target=target,
+            alpha=plane(alpha),
+            mattes=drawn,
+            regions=wanted,
+            matte_count=count,
+            width=width,
+            height=height,
+            box_top=rows.start,
+            box_bottom=rows.stop,
+            box_left=columns.start,
+            box_right=columns.stop,
+            box_weight=case.box_weight,
+            l1_weight=case.l1_weight,
+            ssim_weight=case.ssim_weight,
+            matte_weight=case.matte_weight,
+            threads=threads.count(),
         )
-        value = ctypes.c_double()
-        places = (gradients[0], gradients[3], gradients[4]) if count else (gradients[0], gradients[3])
+        value = ffi.new("double *")
         status = library.require().talker_picture_loss(
-            ctypes.byref(arguments),
-            ctypes.byref(value),
-            *(ctypes.c_void_p(place.data_ptr()) for place in places),
-            *(() if count else (None,)),
+            arguments, value, floats(gradients[0]), floats(gradients[3]), floats(gradients[4] if count else None)
         )
         library.check(status)
         ctx.save_for_backward(gradients)
-        return rgb.new_tensor(value.value)
+        return rgb.new_tensor(value[0])
 
     @staticmethod
     @once_differentiable

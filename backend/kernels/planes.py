@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-import ctypes
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn import functional
 
 from . import library, threads
+from .arguments import array, struct
+from .tensors import are_served, floats, pointers
 
-
-class Planes(ctypes.Structure):
-    """talker_planes of api.h."""
-
-    _fields_ = (
-        ("count", ctypes.c_int64),
-        ("points", ctypes.c_void_p),
-        ("low", ctypes.c_void_p),
-        ("high", ctypes.c_void_p),
-        ("sizes", ctypes.c_void_p),
-        ("level_count", ctypes.c_int32),
-        ("features", ctypes.c_int32),
-        ("threads", ctypes.c_int32),
-    )
+PLANE_AXES = ((0, 1), (1, 2), (0, 2))
+"""Axes of a point that span the planes of a level: XY, YZ, XZ."""
 
 
 def serves(points: Tensor, levels: list[Tensor]) -> bool:
     """Whether the compiled library is there and takes these tensors: float32 on the CPU."""
-    return all(t.dtype == torch.float32 and t.device.type == "cpu" for t in (points, *levels)) and (
-        library.load() is not None
-    )
+    return are_served(points, *levels)
 
 
 def encode(points: Tensor, low: Tensor, high: Tensor, levels: list[Tensor]) -> Tensor:
@@ -39,7 +29,20 @@ def encode(points: Tensor, low: Tensor, high: Tensor, levels: list[Tensor]) -> T
     low, high (3,): the box that the planes span, cell centres at its corners; points outside read the border. As
     torch's grid_sample with align_corners and border padding. Differentiable in the levels, not in the points.
     """
+    if not serves(points, levels):
+        return in_torch(points, low, high, levels)
     return _Encode.apply(points, low, high, *levels)
+
+
+def in_torch(points: Tensor, low: Tensor, high: Tensor, levels: list[Tensor]) -> Tensor:
+    """The same in plain torch: where the library does not serve, and for the tests."""
+    unit = (points.detach() - low) / (high - low) * 2 - 1
+    grid = torch.stack([unit[:, axes] for axes in PLANE_AXES])[:, :, None]
+    read = [
+        functional.grid_sample(level, grid, mode="bilinear", padding_mode="border", align_corners=True)
+        for level in levels
+    ]
+    return torch.cat([level.reshape(-1, len(points)) for level in read]).T
 
 
 class _Encode(torch.autograd.Function):
@@ -50,51 +53,40 @@ class _Encode(torch.autograd.Function):
         features, count = levels[0].shape[1], len(levels)
         out = torch.empty(len(points), count * 3 * features)
         sizes = sizes_of(levels)
-        status = library.require().talker_planes_forward(
-            ctypes.byref(describe(box, sizes, features)), pointers(levels), ctypes.c_void_p(out.data_ptr())
-        )
-        library.check(status)
-        ctx.save_for_backward(*box, sizes)
-        ctx.shapes = [level.shape for level in levels]
+        encoding = struct("talker_planes", **describe(box, sizes, features))
+        library.check(library.require().talker_planes_forward(encoding, pointers(levels), floats(out)))
+        ctx.save_for_backward(*box)
+        ctx.sizes, ctx.shapes = sizes, [level.shape for level in levels]
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx, upstream):
-        *box, sizes = ctx.saved_tensors
+        box = ctx.saved_tensors
         if not any(ctx.needs_input_grad[3:]):
             return (None,) * (3 + len(ctx.shapes))
         upstream = upstream.contiguous()
         gradients = [torch.empty(shape) for shape in ctx.shapes]
-        status = library.require().talker_planes_backward(
-            ctypes.byref(describe(box, sizes, ctx.shapes[0][1])),
-            ctypes.c_void_p(upstream.data_ptr()),
-            pointers(gradients),
-        )
-        library.check(status)
+        encoding = struct("talker_planes", **describe(box, ctx.sizes, ctx.shapes[0][1]))
+        library.check(library.require().talker_planes_backward(encoding, floats(upstream), pointers(gradients)))
         return None, None, None, *gradients
 
 
-def describe(box: tuple[Tensor, ...] | list[Tensor], sizes: Tensor, features: int) -> Planes:
-    """The library's view of points, low and high corner, and levels of these sizes. The tensors must outlive it."""
+def describe(box: tuple[Tensor, ...] | list[Tensor], sizes: np.ndarray, features: int) -> dict[str, Any]:
+    """The talker_planes of points, low and high corner, and levels of these sizes. The tensors must outlive it."""
     points, low, high = box
-    return Planes(
-        len(points),
-        points.data_ptr(),
-        low.data_ptr(),
-        high.data_ptr(),
-        sizes.data_ptr(),
-        len(sizes),
-        features,
-        threads.count(),
-    )
+    return {
+        "count": len(points),
+        "points": floats(points),
+        "low": floats(low),
+        "high": floats(high),
+        "sizes": array(sizes),
+        "level_count": len(sizes),
+        "features": features,
+        "threads": threads.count(),
+    }
 
 
-def sizes_of(levels: list[Tensor]) -> Tensor:
+def sizes_of(levels: list[Tensor]) -> np.ndarray:
     """(L,) the levels' resolutions, int32."""
-    return torch.tensor([level.shape[-1] for level in levels], dtype=torch.int32)
-
-
-def pointers(tensors: list[Tensor]) -> ctypes.Array:
-    """Where the tensors lie. They must outlive it."""
-    return (ctypes.c_void_p * len(tensors))(*(tensor.data_ptr() for tensor in tensors))
+    return np.array([level.shape[-1] for level in levels], np.int32)

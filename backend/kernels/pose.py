@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import ctypes
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from . import library, memory, threads
+from .arguments import NULL, struct, structs
+from .tensors import are_served, floats, longs
 
 COLOURS = 3
 """Feature channels of a colour; with mattes there are `MATTES` more."""
-MATTES = 4
+MATTES = library.LIMITS["TALKER_MATTES"]
 
 
 @dataclass
@@ -57,56 +59,17 @@ class Set:
     """None: rigid with the head."""
 
 
-class _HeadMotion(ctypes.Structure):
-    _fields_ = (("pose", ctypes.c_void_p), ("rotation", ctypes.c_void_p))
-
-
-class _Neck(ctypes.Structure):
-    _fields_ = (
-        *((name, ctypes.c_void_p) for name in ("body", "centre", "rest_pose", "rest_rotation")),
-        *((name, ctypes.c_void_p) for name in ("neck_y", "neck_log_softness")),
-        ("turn_scale", ctypes.c_float),
-    )
-
-
-class _Set(ctypes.Structure):
-    _fields_ = (
-        ("count", ctypes.c_int64),
-        *(
-            (name, ctypes.c_void_p)
-            for name in ("means", "rotations", "log_scales", "opacity_logits", "colour_logits", "change", "mattes")
-        ),
-        ("neck", ctypes.POINTER(_Neck)),
-        ("change_width", ctypes.c_int32),
-    )
-
-
-class _Arrays(ctypes.Structure):
-    _fields_ = (
-        *((name, ctypes.c_void_p) for name in ("means", "quaternions", "scales", "opacities", "features")),
-        ("channels", ctypes.c_int64),
-    )
-
-
-class _Gradient(ctypes.Structure):
-    _fields_ = tuple(
-        (name, ctypes.c_void_p)
-        for name in (
-            *("means", "rotations", "log_scales", "opacity_logits", "colour_logits", "change"),
-            *("body", "neck_y", "neck_log_softness"),
-        )
-    )
-
-
-LEARNED = 9
-"""Tensors of a set that may learn, in the order of _Gradient."""
+_GRADIENT = (
+    *("means", "rotations", "log_scales", "opacity_logits", "colour_logits", "change"),
+    *("body", "neck_y", "neck_log_softness"),
+)
+LEARNED = len(_GRADIENT)
+"""Tensors of a set that may learn; the last three belong to its neck."""
 
 
 def serves(sets: list[Set]) -> bool:
     """Whether the compiled library is there and takes these sets: float32 on the CPU."""
-    return all(s.means.dtype == torch.float32 and s.means.device.type == "cpu" for s in sets) and (
-        library.load() is not None
-    )
+    return are_served(*(s.means for s in sets))
 
 
 def pose(sets: list[Set], head_pose: Tensor, head_rotation: Tensor, mattes: bool) -> tuple[Tensor, ...]:
@@ -128,29 +91,54 @@ class _Job:
 
     def __init__(self, sets: list[Set], head_pose: Tensor, head_rotation: Tensor, mattes: bool) -> None:
         self.fixed = [
-            (s.mattes, *((s.neck.centre, s.neck.rest_pose, s.neck.rest_rotation) if s.neck else ())) for s in sets
+            [
+                tensor.contiguous()
+                for tensor in (s.mattes, *((s.neck.centre, s.neck.rest_pose, s.neck.rest_rotation) if s.neck else ()))
+            ]
+            for s in sets
         ]
         self.counts = [len(s.means) for s in sets]
         self.turn_scales = [s.neck.turn_scale if s.neck else 0.0 for s in sets]
         self.head = (head_pose.contiguous(), head_rotation.contiguous())
         self.channels = COLOURS + (MATTES if mattes else 0)
 
-    def describe(self, tensors: tuple[Tensor | None, ...]) -> tuple[ctypes.Array, _HeadMotion]:
-        """The library's view of the sets; the tensors must outlive it."""
-        sets = (_Set * len(self.fixed))()
+    def describe(self, tensors: tuple[Tensor | None, ...]) -> tuple[Any, Any, list]:
+        """The library's view of the sets and of the head's motion, and what must outlive it beside the tensors."""
+        sets, necks = [], []
         for i, fixed in enumerate(self.fixed):
             *canonical, change, body, neck_y, softness = tensors[i * LEARNED : (i + 1) * LEARNED]
-            neck = None
+            means, rotations, log_scales, opacity_logits, colour_logits = canonical
+            neck = NULL
             if body is not None:
-                places = map(library.address, (body, *fixed[1:], neck_y, softness))
-                neck = ctypes.pointer(_Neck(*places, self.turn_scales[i]))
-            sets[i] = _Set(
-                self.counts[i],
-                *map(library.address, (*canonical, change, fixed[0])),
-                neck,
-                0 if change is None else change.shape[1],
+                centre, rest_pose, rest_rotation = fixed[1:]
+                neck = struct(
+                    "talker_neck",
+                    body=floats(body),
+                    centre=floats(centre),
+                    rest_pose=floats(rest_pose),
+                    rest_rotation=floats(rest_rotation),
+                    neck_y=floats(neck_y),
+                    neck_log_softness=floats(softness),
+                    turn_scale=self.turn_scales[i],
+                )
+                necks.append(neck)
+            sets.append(
+                {
+                    "count": self.counts[i],
+                    "means": floats(means),
+                    "rotations": floats(rotations),
+                    "log_scales": floats(log_scales),
+                    "opacity_logits": floats(opacity_logits),
+                    "colour_logits": floats(colour_logits),
+                    "change": floats(change),
+                    "mattes": longs(fixed[0]),
+                    "neck": neck,
+                    "change_width": 0 if change is None else change.shape[1],
+                }
             )
-        return sets, _HeadMotion(*map(library.address, self.head))
+        pose, rotation = self.head
+        head = struct("talker_head_motion", pose=floats(pose), rotation=floats(rotation))
+        return structs("talker_pose_set", sets), head, necks
 
 
 class _Pose(torch.autograd.Function):
@@ -161,11 +149,10 @@ class _Pose(torch.autograd.Function):
         learns = any(ctx.needs_input_grad)
         empty = torch.empty if learns else memory.empty
         outputs = (empty(count, 3), empty(count, 4), empty(count, 3), empty(count), empty(count, job.channels))
-        sets, head = job.describe(tensors)
-        status = library.require().talker_pose_forward(
-            sets, len(sets), ctypes.byref(head), threads.count(), ctypes.byref(_arrays(outputs))
-        )
+        sets, head, necks = job.describe(tensors)
+        status = library.require().talker_pose_forward(sets, len(sets), head, threads.count(), _arrays(outputs))
         library.check(status)
+        del necks
         if learns:
             ctx.save_for_backward(*outputs, *tensors)
             ctx.job = job
@@ -176,29 +163,38 @@ class _Pose(torch.autograd.Function):
     def backward(ctx, *upstream):
         outputs, tensors = ctx.saved_tensors[:5], ctx.saved_tensors[5:]
         upstream = tuple(gradient.contiguous() for gradient in upstream)
-        sets, head = ctx.job.describe(tensors)
+        sets, head, necks = ctx.job.describe(tensors)
         wanted = ctx.needs_input_grad[1:]
         gradients: list[Tensor | None] = [None] * len(tensors)
-        places = (_Gradient * len(sets))()
+        places = []
         for i in range(len(sets)):
             own = range(i * LEARNED, (i + 1) * LEARNED)
-            if not any(wanted[k] for k in own):
-                continue
-            for k in own:
-                gradients[k] = None if tensors[k] is None else torch.empty_like(tensors[k])
-            places[i] = _Gradient(*(library.address(gradients[k]) for k in own))
+            if any(wanted[k] for k in own):
+                for k in own:
+                    gradients[k] = None if tensors[k] is None else torch.empty_like(tensors[k])
+            places.append(dict(zip(_GRADIENT, (floats(gradients[k]) for k in own), strict=True)))
         status = library.require().talker_pose_backward(
             sets,
             len(sets),
-            ctypes.byref(head),
+            head,
             threads.count(),
-            ctypes.byref(_arrays(outputs)),
-            ctypes.byref(_arrays(upstream)),
-            places,
+            _arrays(outputs),
+            _arrays(upstream),
+            structs("talker_pose_gradient", places),
         )
         library.check(status)
+        del necks
         return None, *(gradient if want else None for gradient, want in zip(gradients, wanted, strict=True))
 
 
-def _arrays(tensors: tuple[Tensor, ...] | list[Tensor]) -> _Arrays:
-    return _Arrays(*(tensor.data_ptr() for tensor in tensors), tensors[4].shape[1])
+def _arrays(tensors: tuple[Tensor, ...] | list[Tensor]) -> Any:
+    means, quaternions, scales, opacities, features = tensors
+    return struct(
+        "talker_pose_arrays",
+        means=floats(means),
+        quaternions=floats(quaternions),
+        scales=floats(scales),
+        opacities=floats(opacities),
+        features=floats(features),
+        channels=features.shape[1],
+    )

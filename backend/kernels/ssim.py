@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import ctypes
-
 import torch
 from torch import Tensor
 
 from . import library
 from .channels import planes
+from .library import ffi
+from .tensors import are_served, floats
+
+
+def serves(picture: Tensor, target: Tensor) -> bool:
+    """Whether the compiled library is there and takes these pictures: float32 on the CPU, the target fixed."""
+    return not target.requires_grad and are_served(picture, target)
 
 
 def ssim_with_gradient(
@@ -20,16 +25,9 @@ def ssim_with_gradient(
     """
     height, width, channels = picture.shape
     gradient = torch.empty(channels, height, width) if want_gradient else None
-    mean = ctypes.c_double()
+    mean = ffi.new("double *")
     status = library.require().talker_ssim(
-        planes(picture),
-        planes(target),
-        channels,
-        width,
-        height,
-        threads,
-        ctypes.byref(mean),
-        None if gradient is None else ctypes.c_void_p(gradient.data_ptr()),
+        planes(picture), planes(target), channels, width, height, threads, mean, floats(gradient)
     )
     library.check(status)
-    return mean.value, None if gradient is None else gradient.permute(1, 2, 0)
+    return mean[0], None if gradient is None else gradient.permute(1, 2, 0)

@@ -12,6 +12,7 @@ import soundfile
 import soxr
 
 from shared.errors import InputError
+from shared.files import explaining, replacing
 
 SPEECH_RATE = 16000
 """Sample rate at which speech is analysed, Hz."""
@@ -94,13 +95,10 @@ def save_wav(path: str | os.PathLike, samples: np.ndarray, rate: int) -> None:
 
     Raises InputError when the file cannot be written.
     """
-    path = Path(path)
-    temporary = path.with_name(path.name + ".partial")
     try:
-        soundfile.write(str(temporary), np.clip(samples, -1.0, 1.0), rate, subtype="PCM_16", format="WAV")
-        os.replace(temporary, path)
-    except (OSError, soundfile.LibsndfileError) as error:
-        temporary.unlink(missing_ok=True)
+        with explaining(path), replacing(Path(path)) as temporary:
+            soundfile.write(str(temporary), np.clip(samples, -1.0, 1.0), rate, subtype="PCM_16", format="WAV")
+    except soundfile.LibsndfileError as error:
         raise InputError(f"{path} cannot be written ({error}).", "Check the folder and the free space.") from error
 
 

@@ -12,6 +12,7 @@ import torch
 from backend.media.audio import SPEECH_RATE, resample
 from backend.parallel import single_threaded_torch
 from shared.errors import InputError
+from shared.files import replacing
 
 MELS = 80
 """Mel bands."""
@@ -36,11 +37,6 @@ class AudioFeatures:
     start_s: float = 0.0
     """Time of the first vector, seconds."""
 
-    @property
-    def duration_s(self) -> float:
-        """Time from the first to the last vector, seconds."""
-        return (len(self.log_mel) - 1) / self.rate_hz
-
     def at(self, times_s: np.ndarray) -> np.ndarray:
         """Features at any times (seconds, any shape), linear between vectors, the end vectors held beyond the ends.
 
@@ -63,10 +59,8 @@ class AudioFeatures:
 
     def save(self, path: str | os.PathLike) -> None:
         """Write as .npz without pickles, through a temporary name."""
-        path = Path(path)
-        temporary = path.with_suffix(".partial.npz")
-        np.savez(temporary, log_mel=self.log_mel, rate_hz=self.rate_hz, start_s=self.start_s)
-        os.replace(temporary, path)
+        with replacing(Path(path)) as temporary, open(temporary, "wb") as file:
+            np.savez(file, log_mel=self.log_mel, rate_hz=self.rate_hz, start_s=self.start_s)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> AudioFeatures:

@@ -34,7 +34,6 @@ MATRIX_FROM_TAG = {
 }
 """ITU-T H.273 matrix coefficients to swscale's tables."""
 
-UNSPECIFIED_TAG = 2
 RGB_TAG = 0
 FULL_RANGE_TAG = 2
 HD_HEIGHT = 720
@@ -49,16 +48,6 @@ RATE_ROUNDING = Fraction(1, 5000)
 
 
 @dataclass(frozen=True)
-class ColourTags:
-    """ITU-T H.273 code points as the file states them (2: unspecified) and what they were read as."""
-
-    matrix: int
-    transfer: int
-    primaries: int
-    full_range: bool
-
-
-@dataclass(frozen=True)
 class VideoInfo:
     """What a video file is. Sizes are of the upright picture."""
 
@@ -69,15 +58,12 @@ class VideoInfo:
     frame_count_estimate: int
     rotation: int
     """Degrees anticlockwise (0, 90, 180, 270) by which the stored picture is turned to stand upright."""
-    colour: ColourTags
+    transfer: int
+    """Transfer characteristics as the file states them, an ITU-T H.273 code point (2: unspecified)."""
     has_audio: bool
     variable_rate: bool
-    duration_s: float
     start_s: Fraction
     """Time of the first frame on the file's clock (the sound may start at another)."""
-    codec: str
-    stated_frames: int
-    """Frames that the file's header promises; 0 if it says nothing."""
 
 
 def _open(path: Path):
@@ -181,11 +167,9 @@ def probe(path: str | os.PathLike) -> VideoInfo:
             raise _undecodable(path)
         rotation = round(first.rotation / 90) % 4 * 90
         width, height = (first.width, first.height) if rotation % 180 == 0 else (first.height, first.width)
-        colour = ColourTags(
-            int(first.colorspace), int(first.color_trc), int(first.color_primaries), _is_full_range(first)
-        )
+        transfer = int(first.color_trc)
         start = _frame_time(first) or Fraction(0)
-        codec, stated, has_audio = stream.codec_context.name, stream.frames, bool(container.streams.audio)
+        has_audio = bool(container.streams.audio)
         stated_rate = stream.average_rate or stream.guessed_rate or stream.base_rate
     with _open(path) as container:
         times, packets = _packet_times(container, container.streams.video[0])
@@ -202,13 +186,10 @@ def probe(path: str | os.PathLike) -> VideoInfo:
         fps=fps,
         frame_count_estimate=frames,
         rotation=rotation,
-        colour=colour,
+        transfer=transfer,
         has_audio=has_audio,
         variable_rate=variable,
-        duration_s=float(frames / fps),
         start_s=start,
-        codec=codec,
-        stated_frames=stated,
     )
 
 

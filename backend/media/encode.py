@@ -16,6 +16,7 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from backend.media.audio import fit_length, resample
 from shared.errors import InputError
+from shared.files import publish, temporary_beside
 from shared.timing import samples_for_frames
 
 MOVIE_SOUND_RATE = 48000
@@ -32,7 +33,7 @@ class MovieWriter:
     """Writes frames of one size as an .mp4: H.264, yuv420p, tagged BT.709, with AAC sound where there is any.
 
     The same pictures give the same coded groups of GROUP_FRAMES frames, wherever they stand and on how many cores.
-    A context manager: the file has its name only once everything is in it; after an error nothing is left.
+    A context manager: the file gets its name when it is complete; after an error nothing is left.
     Sizes that are odd are widened by one repeated row or column, since yuv420p has none.
     """
 
@@ -52,7 +53,7 @@ class MovieWriter:
         Raises InputError when the file cannot be made.
         """
         self._path = Path(path)
-        self._temporary = self._path.with_name(self._path.name + ".partial")
+        self._temporary = temporary_beside(self._path)
         self._fps, self._size = Fraction(fps), (height, width)
         self._frames = self._packets = self._group_start = 0
         self._sound_position = 0
@@ -63,7 +64,7 @@ class MovieWriter:
             raise InputError(f"{self._path} cannot be written ({error}).", "Check the folder.") from error
         self._container.metadata.update(metadata or {})
         self._quality = quality
-        # This stream's own encoder only says what the packets are like: they come from each group's encoder.
+        # This stream's own encoder only describes the packets; they come from each group's encoder.
         self._video = self._container.add_stream("libx264", rate=self._fps)
         self._configure(self._video.codec_context)
         self._video.time_base = 1 / self._fps
@@ -121,7 +122,7 @@ class MovieWriter:
                 self._end_group()
                 self._encode_sound(None)
                 self._close()
-                os.replace(self._temporary, self._path)
+                publish(self._temporary, self._path, durable=False)
         finally:
             if self._temporary.exists():
                 self._container.close()
@@ -162,7 +163,7 @@ class MovieWriter:
             self._mux_picture(packet, round(_time_of(packet) * self._fps))
 
     def _mux_picture(self, packet: av.Packet, number: int) -> None:
-        """Hand on the packet of a picture, whose `number` counts frames of its group."""
+        """Write the packet of a picture; `number` is its place in its group, from 0."""
         packet.pts = self._group_start + number
         # Not the encoder's: in a short group it waits less, and a gap between groups would lengthen the movie.
         packet.dts = self._packets - _REORDER_FRAMES

@@ -10,6 +10,7 @@ import numpy as np
 import OpenEXR
 
 from shared.errors import InputError
+from shared.files import explaining, replacing
 
 LAYER = "head"
 """Name of the view layer that all passes belong to."""
@@ -50,13 +51,12 @@ def write_layers(
         "chromaticities": REC709_CHROMATICITIES,
         **(attributes or {}),
     }
-    temporary = path.with_name(path.name + ".partial")
     try:
-        # In the calling thread: whoever writes many frames writes several at a time. (The library lets go of the GIL.)
-        OpenEXR.File(header, channels, num_threads=0).write(str(temporary))
-        os.replace(temporary, path)
-    except (OSError, RuntimeError) as error:
-        temporary.unlink(missing_ok=True)
+        # Not flushed: frames can be drawn again, and flushing would halve the rate. num_threads=0: in the calling
+        # thread, since callers write several frames at a time (the library releases the GIL).
+        with explaining(path), replacing(Path(path), durable=False) as temporary:
+            OpenEXR.File(header, channels, num_threads=0).write(str(temporary))
+    except RuntimeError as error:
         raise InputError(f"{path} cannot be written ({error}).", "Check the folder and the free space.") from error
 
 

@@ -16,7 +16,8 @@ import numpy as np
 
 from backend.subject.track import Track
 from shared.errors import InputError
-from shared.timing import fps_text, parse_fps
+from shared.files import write_text
+from shared.timing import fps_text, frame_times, parse_fps
 
 SPEECH_CURVES: tuple[str, ...] = (
     "jawOpen",
@@ -157,7 +158,7 @@ class Performance:
         if fps == self.fps:
             index = np.minimum(np.arange(frame_count), self.frame_count - 1)
             return Performance(fps, {name: np.asarray(c, np.float32)[index] for name, c in self.curves.items()})
-        times_s = np.array([float(n / fps) for n in range(frame_count)])
+        times_s = np.array(frame_times(frame_count, fps))
         return Performance(fps, self.at(times_s).curves)
 
     def as_saved(self) -> Performance:
@@ -167,11 +168,8 @@ class Performance:
 
     def save(self, path: str | os.PathLike) -> None:
         """Write performance.json, through a temporary name."""
-        path = Path(path)
         curves = {name: [round(float(v), _DECIMALS) for v in values] for name, values in self.curves.items()}
-        temporary = path.with_name(path.name + ".partial")
-        temporary.write_text(json.dumps({"fps": fps_text(self.fps), "curves": curves}) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
+        write_text(Path(path), json.dumps({"fps": fps_text(self.fps), "curves": curves}) + "\n")
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Performance:

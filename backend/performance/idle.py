@@ -8,6 +8,7 @@ import numpy as np
 
 from backend.performance.curves import CURVE_NAMES, UPPER, UPPER_CURVES
 from backend.performance.poses import Replay
+from shared.timing import frame_times
 
 _CLOSING_S, _CLOSED_S, _OPENING_S = 0.08, 0.04, 0.18
 """Phases of a spontaneous blink (lids close about twice as fast as they open)."""
@@ -46,7 +47,7 @@ def idle_upper(recorded: np.ndarray, fps: Fraction, frame_count: int, seed: int 
     upper = np.asarray(recorded, np.float32)[:, UPPER]
     lids = [UPPER_CURVES.index(name) for name in BLINK_CURVES]
     out = np.repeat(np.median(upper, axis=0)[None], frame_count, axis=0)
-    times_s = np.array([float(n / fps) for n in range(frame_count)])
+    times_s = np.array(frame_times(frame_count, fps))
     closure = blink_curve(times_s, blink_times(float(frame_count / fps), seed))
     for lid in lids:
         closed = max(float(np.percentile(upper[:, lid], 99.5)), float(out[0, lid]))

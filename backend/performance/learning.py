@@ -1,27 +1,23 @@
-"""The part of training that is about sound: the speech model beside a portrait's weights."""
+"""Learning a speaker's voice from the footage: the speech model that lies beside a portrait's weights."""
 
 from __future__ import annotations
-
-import os
-from pathlib import Path
 
 import numpy as np
 
 from backend.media.audio_features import AudioFeatures
 from backend.performance.curves import SPEECH_CURVES, ordered_curves
-from backend.performance.speech import SPEECH_FILE, SpeechModel
+from backend.performance.speech import SpeechModel
 from backend.settings import SpeechSettings
+from backend.subject.model_folder import ModelFolder
 from backend.subject.subject import Subject
 from shared import layout
 from shared.errors import InputError
+from shared.files import replacing
 from shared.jobs import Reporter
-
-HEARD_FILE = "heard.npy"
-"""Name of what `learn_speech` heard in the footage, in a model's folder: training reads it, drawing does not."""
 
 
 def learn_speech(
-    subject: Subject, folder: Path, trained_frames: int, report: Reporter, settings: SpeechSettings | None = None
+    subject: Subject, folder: ModelFolder, trained_frames: int, report: Reporter, settings: SpeechSettings | None = None
 ) -> SpeechModel:
     """Learn audio to curves from the first `trained_frames` frames of the footage, and keep it in the model's folder.
 
@@ -33,23 +29,16 @@ def learn_speech(
     model = SpeechModel.fit(features, ordered_curves(track)[seen], track.times_s[seen], settings, report)
     heard = np.full((len(seen), len(SPEECH_CURVES)), np.nan, np.float32)
     heard[seen] = model.heard
-    temporary = folder / (HEARD_FILE + ".partial")
-    with open(temporary, "wb") as file:
+    with replacing(folder.heard_file) as temporary, open(temporary, "wb") as file:
         np.save(file, heard)
-    os.replace(temporary, folder / HEARD_FILE)
-    model.save(folder)
+    model.save(folder.speech_file)
     return model
 
 
-def has_learned_speech(folder: Path) -> bool:
-    """Whether `learn_speech` has been through with this model's folder."""
-    return (folder / HEARD_FILE).is_file() and (folder / SPEECH_FILE).is_file()
-
-
-def load_heard(folder: Path) -> np.ndarray:
+def load_heard(folder: ModelFolder) -> np.ndarray:
     """(T, 27) float32 speech curves of the footage as sound tells them that was not learned from; NaN where nothing
     was heard. Raises InputError if the file cannot be read."""
-    path = folder / HEARD_FILE
+    path = folder.heard_file
     try:
         return np.load(path, allow_pickle=False)
     except (OSError, ValueError) as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -18,10 +17,9 @@ from backend.performance.curves import SPEECH_CURVES, Performance
 from backend.performance.speech_net import SpeechNet, train_net
 from backend.settings import SpeechSettings
 from shared.errors import InputError
+from shared.files import replacing
 from shared.jobs import Reporter
 
-SPEECH_FILE = "speech.safetensors"
-"""Name of a saved speech model in a model's folder."""
 _NAMED = ("jawOpen", "mouthClose", "mouthLowerDownLeft", "mouthUpperUpLeft")
 _SPREAD_FLOOR = 0.02
 """Curves that move less than this are not blown up to unit deviation."""
@@ -241,17 +239,15 @@ class SpeechModel:
             raise InputError(f"The speech model is damaged ({error}).", "Train the model again.") from error
         return cls(settings, net.eval(), values)
 
-    def save(self, folder: Path) -> None:
-        """Write SPEECH_FILE into a model's folder, through a temporary name."""
-        path = folder / SPEECH_FILE
-        temporary = path.with_suffix(".partial")
-        save_file({name: np.ascontiguousarray(value.numpy()) for name, value in self.state().items()}, temporary)
-        os.replace(temporary, path)
+    def save(self, path: Path) -> None:
+        """Write a safetensors file. Raises OSError."""
+        tensors = {name: np.ascontiguousarray(value.numpy()) for name, value in self.state().items()}
+        with replacing(path) as temporary:
+            save_file(tensors, temporary)
 
     @classmethod
-    def load(cls, folder: Path) -> SpeechModel:
+    def load(cls, path: Path) -> SpeechModel:
         """Read what `save` wrote. Raises InputError if it is missing or damaged."""
-        path = folder / SPEECH_FILE
         try:
             state = load_file(path)
         except (OSError, SafetensorError) as error:

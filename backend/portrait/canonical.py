@@ -1,4 +1,4 @@
-"""What fields read at the canonical positions, kept for as long as it stays the same."""
+"""A cache of what fields read at the canonical positions."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from backend.portrait.gaussians import GaussianSet
 class CanonicalReads:
     """Changes of Gaussians by their fields.
 
-    Where nothing that a field reads learns (drawing, or the other field's block of the schedule), it reads once.
+    While nothing that a field reads is being trained (when drawing, or in the other field's block), it is read once.
     """
 
     def __init__(self) -> None:
         self._kept: dict[str, tuple[tuple, Tensor]] = {}
 
     def forget(self) -> None:
-        """Drop everything that was kept."""
+        """Empty the cache."""
         self._kept.clear()
 
     def change(self, name: str, field: Field, gaussians: GaussianSet, drive: Tensor) -> Tensor:

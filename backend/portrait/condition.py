@@ -7,14 +7,14 @@ import torch
 from torch import Tensor, nn
 
 STANDARD_DEVIATION_FLOOR = 0.03
-"""Curves that hardly move in the footage are not blown up into noise."""
+"""Least standard deviation: curves that hardly move in the footage are not amplified into noise."""
 
 
 class CurveProjection(nn.Module):
     """Principal components of standardised curves, fixed when training starts.
 
-    Blendshape curves are strongly correlated (six components hold 99 % of the lips) and noisy one by one; projecting
-    them keeps what the footage shows and drops what it never tells apart.
+    Blendshape curves are strongly correlated (six components explain 99 % of the lips) and noisy. The projection
+    keeps directions that vary in the footage and drops the others.
     """
 
     mean: Tensor

@@ -1,4 +1,4 @@
-"""A deformation field: what a performance does to every point of a canonical shape."""
+"""Deformation fields: how a performance moves every point of a canonical shape."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from backend.kernels import field, planes
+from backend.kernels import field, field_head
 from backend.portrait.gaussians import GaussianSet
 from backend.portrait.planes import TriPlane
 from backend.portrait.rotations import quaternion_multiply
@@ -32,14 +31,13 @@ class Deformed:
 class ModeField(nn.Module):
     """Deformation as a sum of learned modes, each a smooth field over space, weighted by the drive.
 
-    Tri-plane features of a point go through a small net that gives its share in `modes` deformation modes; another
-    small net (with a linear path beside it) turns the drive into the weights of the modes: blend shapes that are
-    learned, as fields. Modes do not depend on the drive, so a trained model reads once what they are made of and
-    poses a frame with one matrix product. The weights' net sees only a few hundred frames; a sum of modes cannot
-    memorise them point by point.
+    Tri-plane features of a point go through a small net that gives its share in `modes` deformation modes. Another
+    small net, with a linear path beside it, turns the drive into the weights of the modes: learned, continuous blend
+    shapes. Modes do not depend on the drive, so a trained model evaluates the first net once and poses a frame with one
+    matrix product. The second net sees only a few hundred frames; a sum of modes cannot memorise them point by point.
 
-    The modes start at zero: whatever the drive, a new field is the identity. `curved` False leaves the linear path
-    alone, which keeps its sense far outside the drives it was trained on.
+    The modes start at zero: a new field is the identity under any drive. `curved` False: the linear path alone, which
+    extrapolates better to drives outside the footage's.
     """
 
     def __init__(
@@ -59,32 +57,29 @@ class ModeField(nn.Module):
         )
 
     def read(self, points: Tensor) -> Tensor:
-        """(N, hidden) what the modes are made of at points (N, 3), head cm: all that depends on the canonical shape."""
+        """(N, hidden) features of points (N, 3), head cm: the part of the field that does not depend on the drive."""
         return self.trunk(self.encoder(points))
 
     def posed_head(self, drive: Tensor) -> Tensor:
-        """(outputs, hidden) what turns the read into the deformation under a drive (D,)."""
+        """(outputs, hidden) matrix from the features of `read` to the deformation under a drive (D,)."""
         weights = self.linear(drive)
         if self.curve is not None:
             weights = weights + self.curve(drive)
-        # The modes are linear in what was read: weighing their matrices first, not their values at every point, saves
-        # nearly all of the arithmetic of a step.
+        # The modes are linear in the features: combining their matrices first, instead of their values at every point,
+        # saves nearly all of the arithmetic of a step.
         modes = self.head.weight.view(self.modes, -1)
         return (weights @ modes).view(self.outputs, -1)
 
     def pose(self, read: Tensor, drive: Tensor) -> Tensor:
         """(N, outputs) deformation under a drive (D,), from what `read` gave."""
-        head = self.posed_head(drive)
-        return field.pose(read, head) if field.poses(read, head) else functional.linear(read, head)
+        return field_head.pose(read, self.posed_head(drive))
 
     def forward(self, points: Tensor, drive: Tensor) -> Tensor:
         """(N, outputs) deformation of points (N, 3) under a drive (D,)."""
         return self.pose(self.read(points), drive)
 
     def change(self, points: Tensor, drive: Tensor) -> Tensor:
-        """As `forward`, in one go by the compiled kernel where it serves: for a field that learns."""
-        if not planes.serves(points, list(self.encoder.levels)):
-            return self(points, drive)
+        """As `forward`, for a field in training: one call of the compiled kernel where that supports the field."""
         first, second = (layer for layer in self.trunk if isinstance(layer, nn.Linear))
         layers = (first.weight, first.bias, second.weight, second.bias)
         encoder = self.encoder
@@ -110,7 +105,7 @@ class GatedNetField(nn.Module):
         nn.init.zeros_(self.head.weight)
 
     def read(self, points: Tensor) -> Tensor:
-        """(N, hidden + gates) at points (N, 3), head cm: all that depends on the canonical shape alone."""
+        """(N, hidden + gates) features of points (N, 3), head cm: the part that does not depend on the drive."""
         return self.spatial(self.encoder(points))
 
     def pose(self, read: Tensor, drive: Tensor) -> Tensor:
@@ -125,7 +120,7 @@ class GatedNetField(nn.Module):
         return self.pose(self.read(points), drive)
 
     def change(self, points: Tensor, drive: Tensor) -> Tensor:
-        """As `forward`: for a field that learns."""
+        """As `forward`, for a field in training."""
         return self(points, drive)
 
 

@@ -21,7 +21,7 @@ class PortraitSizes:
     upper_components: int
     lips: int
     body: int = 0
-    """Body curves (subject.Track.body) that move the torso beside the head's motion."""
+    """Body curves (Track.body) that move the torso in addition to the head's motion."""
 
 
 @dataclass

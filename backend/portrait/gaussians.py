@@ -1,4 +1,4 @@
-"""A set of 3D Gaussians, and the points that it starts from."""
+"""A set of 3D Gaussians, and the points from which it is initialised."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class GaussianSet(nn.Module):
 
     @classmethod
     def from_seeds(cls, seeds: Seeds) -> GaussianSet:
-        """Gaussians that lie at the seeds, each about as wide as its spacing."""
+        """Gaussians at the seeds, each about as wide as the distance to its neighbours."""
         gaussians = cls(len(seeds.points))
         with torch.no_grad():
             gaussians.means.copy_(torch.from_numpy(seeds.points))

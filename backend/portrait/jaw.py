@@ -1,4 +1,4 @@
-"""The jaw: what the face's deformation tells the oral field about the lips."""
+"""The jaw link: the lips' motion in the facial deformation, as an input of the oral field."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class JawMotion(nn.Module):
     def forward(self, change: Tensor) -> Tensor:
         """(5,) mean of lower and upper lip, lowest, highest, range: cm; detached. `change` (N, >=3) of the face."""
         vertical = change.detach()[self.lips, 1]
-        # As weights: to pick by a mask, a GPU would have to stop and count.
+        # As weights: selecting by a mask would make a GPU synchronise.
         of_lower = self.is_lower.to(vertical.dtype)
         of_upper = 1 - of_lower
         lower, upper = (vertical @ weight / weight.sum() for weight in (of_lower, of_upper))

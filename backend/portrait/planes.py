@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from backend.kernels import planes
-
-PLANE_AXES = ((0, 1), (1, 2), (0, 2))
-"""Head-frame axes spanned by each plane: XY, YZ, XZ."""
 
 
 class TriPlane(nn.Module):
@@ -26,9 +22,9 @@ class TriPlane(nn.Module):
         self.register_buffer("low", torch.zeros(3))
         self.register_buffer("high", torch.ones(3))
         self.levels = nn.ParameterList(
-            nn.Parameter(0.1 * torch.randn(len(PLANE_AXES), features, size, size)) for size in resolutions
+            nn.Parameter(0.1 * torch.randn(len(planes.PLANE_AXES), features, size, size)) for size in resolutions
         )
-        self.width = len(PLANE_AXES) * features * len(resolutions)
+        self.width = len(planes.PLANE_AXES) * features * len(resolutions)
 
     def enclose(self, points: Tensor, margin_cm: float) -> None:
         """Encode the bounding box of points (N, 3), head cm, widened by a margin on every side."""
@@ -37,12 +33,4 @@ class TriPlane(nn.Module):
 
     def forward(self, points: Tensor) -> Tensor:
         """(N, width) features of points (N, 3), head cm. No gradient flows to the points (cheaper, as good)."""
-        if planes.serves(points, list(self.levels)):
-            return planes.encode(points, self.low, self.high, list(self.levels))
-        unit = (points.detach() - self.low) / (self.high - self.low) * 2 - 1
-        grid = torch.stack([unit[:, axes] for axes in PLANE_AXES])[:, :, None]
-        read = [
-            functional.grid_sample(level, grid, mode="bilinear", padding_mode="border", align_corners=True)
-            for level in self.levels
-        ]
-        return torch.cat([level.reshape(-1, len(points)) for level in read]).T
+        return planes.encode(points, self.low, self.high, list(self.levels))

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
-from dataclasses import asdict, fields
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from backend.kernels.depth import expect_depth
 from backend.kernels.threads import torch_aside
+from backend.media.audio_features import MELS
 from backend.portrait.audio_code import AudioCode
 from backend.portrait.canonical import CanonicalReads
 from backend.portrait.condition import CurveProjection
@@ -31,14 +25,9 @@ from backend.raster.rasterize import rasterize
 from backend.settings import PortraitSettings
 from shared import layout
 from shared.camera import Intrinsics
-from shared.errors import InputError
 
-MODEL_SCHEMA = 2
-"""1: torsos that know the head's motion only."""
 EMPTY_DEPTH_CM = layout.DEPTH_EMPTY * 100.0
-VISIBLE_ALPHA = 1.0 / 255.0
 HEAD_MOTION_WIDTH = 6
-MEL_BANDS = 80
 
 
 class Portrait(nn.Module):
@@ -61,7 +50,7 @@ class Portrait(nn.Module):
         self.audio = None
         speech_width = sizes.speech_components
         if settings.drive == "audio":
-            self.audio = AudioCode(MEL_BANDS, settings.audio_taps, settings.audio_code)
+            self.audio = AudioCode(MELS, settings.audio_taps, settings.audio_code)
             speech_width = settings.audio_code
         outputs = 12 if settings.face_colour_moves else 9
         self.facial_field = make_field(
@@ -158,7 +147,7 @@ class Portrait(nn.Module):
             motion = self.torso_motion.drive(drive.motion[index])
             change = self._reads.change("torso", self.torso_motion.field, self.torso, motion)
             parts.append(Part(self.torso, change, self.torso_motion, self.torso_motion.body(motion)))
-        # Mattes that nothing is learned from need no features: as labels they are the same bits for less.
+        # Without gradients mattes need no feature channels: as labels they give the same bits and cost less.
         as_features = mattes and torch.is_grad_enabled()
         posed = pose_parts(
             parts, drive.poses[index], drive.rotations[index], self.rest_pose, self.rest_rotation, as_features
@@ -177,7 +166,7 @@ class Portrait(nn.Module):
     def _head_changes(
         self, drive: Drive, index: int, deformed: bool
     ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-        """What the fields change of face and mouth, and the face's again for whoever watches it."""
+        """Changes of face and mouth by their fields, and the facial deformation as `forward` returns it."""
         if not deformed:
             return None, None, None
         curves = drive.curves[index]
@@ -193,13 +182,13 @@ class Portrait(nn.Module):
         return facial, moved, facial
 
     def train(self, mode: bool = True) -> Portrait:
-        """Switch between training and drawing; forgets what was kept of the canonical shape."""
+        """Switch between training and drawing; drops cached reads of the canonical shape."""
         self._reads.forget()
         return super().train(mode)
 
     def threading(self, threads: int) -> contextlib.AbstractContextManager[None]:
         """How to share `threads` (0: torch's) between kernels and torch while this portrait learns or is drawn."""
-        # The baseline's field is torch's own work.
+        # The baseline's field runs in torch alone.
         return torch_aside(threads) if self.settings.field == "modes" else contextlib.nullcontext()
 
     @torch.no_grad()
@@ -219,67 +208,5 @@ class Portrait(nn.Module):
             frame, _ = self(
                 drive, index, intrinsics or self.intrinsics(size), torso=torso, engine=engine, threads=threads
             )
-            depth = expect_depth(frame.alpha, frame.depth, VISIBLE_ALPHA, EMPTY_DEPTH_CM)
+            depth = expect_depth(frame.alpha, frame.depth, layout.VISIBLE_ALPHA, EMPTY_DEPTH_CM)
         return PortraitFrame(*(t.cpu().numpy() for t in (frame.rgb, frame.alpha, depth, frame.drawn_mattes)))
-
-    def render_frame(
-        self, curves: np.ndarray, camera_from_head: np.ndarray, size: int, *, audio: np.ndarray | None = None, **options
-    ) -> PortraitFrame[np.ndarray]:
-        """Draw one frame by itself: curves (K,), pose (4, 4), audio windows (W, taps, bands) where needed.
-
-        The torso takes the pose as held; for a moving head prepare the whole track with `drive` and use `render`,
-        whose options this takes.
-        """
-        drive = self.drive(curves[None], camera_from_head[None], None, None if audio is None else audio[None])
-        return self.render(drive, 0, size, **options)
-
-    # Files
-
-    def save(self, folder: Path) -> None:
-        """Write weights (safetensors) and config.json into a model folder, each through a temporary name."""
-        folder.mkdir(parents=True, exist_ok=True)
-        config = {
-            "schema": MODEL_SCHEMA,
-            "settings": asdict(self.settings),
-            "sizes": asdict(self.sizes),
-            "curve_names": list(self.curve_names),
-            "camera": self.camera,
-            "fps": self.fps,
-        }
-        weights = folder / (layout.MODEL_WEIGHTS_FILE + ".partial")
-        save_file({name: value.contiguous() for name, value in self.state_dict().items()}, weights)
-        os.replace(weights, folder / layout.MODEL_WEIGHTS_FILE)
-        path = folder / layout.MODEL_CONFIG_FILE
-        if path.is_file():
-            config = json.loads(path.read_text(encoding="utf-8")) | config
-        temporary = path.with_suffix(".partial")
-        temporary.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
-
-    @classmethod
-    def load(cls, subject: str | os.PathLike, name: str) -> Portrait:
-        """Open model `name` of a subject folder, ready to draw. Raises InputError if it is missing or damaged."""
-        return cls.open(layout.model_folder(Path(subject), name))
-
-    @classmethod
-    def open(cls, folder: Path) -> Portrait:
-        """Open a model folder, ready to draw. Raises InputError if it is missing, damaged or too new."""
-        path = folder / layout.MODEL_CONFIG_FILE
-        if not path.is_file():
-            raise InputError(f"{folder} holds no trained model.", "Train one first.")
-        try:
-            config = json.loads(path.read_text(encoding="utf-8"))
-            if config["schema"] > MODEL_SCHEMA:
-                raise InputError(f"{folder} was written by a newer version.", "Update M2DAO-Talker.")
-            known = {f.name for f in fields(PortraitSettings)}
-            values: dict[str, Any] = {
-                key: tuple(value) if isinstance(value, list) else value
-                for key, value in config["settings"].items()
-                if key in known
-            }
-            portrait = cls(PortraitSettings(**values), PortraitSizes(**config["sizes"]), tuple(config["curve_names"]))
-            portrait.camera, portrait.fps = config["camera"], float(config["fps"])
-            portrait.load_state_dict(load_file(folder / layout.MODEL_WEIGHTS_FILE))
-        except (OSError, KeyError, ValueError, TypeError, RuntimeError, SafetensorError) as error:
-            raise InputError(f"The model in {folder} cannot be read ({error}).", "Train it again.") from error
-        return portrait.eval()

@@ -16,13 +16,13 @@ from backend.portrait.torso import TURN_SCALE, TorsoMotion
 
 @dataclass
 class Part:
-    """A set of Gaussians on its way into a frame."""
+    """A set of Gaussians to be posed for a frame."""
 
     gaussians: GaussianSet
     change: Tensor | None
     """(N, 3, 6, 9 or 12) as `field.deform` takes it; None: the canonical shape."""
     torso: TorsoMotion | None = None
-    """The motion of a set that hangs between head and body; None: rigid with the head."""
+    """The motion of a set that is attached to head and body; None: rigid with the head."""
     body: Tensor | None = None
     """(6,) the body's motion under such a set (TorsoMotion.body of its drive)."""
 
@@ -52,7 +52,8 @@ def pose_parts(
 ) -> Posed:
     """All parts under a head pose (4, 4) camera_from_head with its rotation as a quaternion `turn` (4,).
 
-    rest_pose, rest_rotation: likewise, of the head at rest. By the compiled kernel where it serves.
+    rest_pose (4, 4), rest_rotation (4,): pose and rotation of the head at rest. mattes: whether the features hold them.
+    By the compiled kernel where that supports the parts, else in torch.
     """
     sets = [_kernel_set(part, rest_pose, rest_rotation) for part in parts]
     if kernel.serves(sets):
@@ -63,7 +64,7 @@ def pose_parts(
 def pose_in_torch(
     parts: list[Part], pose: Tensor, turn: Tensor, rest_pose: Tensor, rest_rotation: Tensor, mattes: bool
 ) -> Posed:
-    """The same in plain torch: the kernel's oracle, and what runs where there is none."""
+    """`pose_parts` in plain torch: the oracle of the kernel, and used where there is none."""
     each = []
     for part in parts:
         gaussians = part.gaussians

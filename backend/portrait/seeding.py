@@ -1,4 +1,4 @@
-"""Where a portrait's Gaussians start, and with which colours: from the face mesh, the poses and some of the frames."""
+"""Start positions and colours of a portrait's Gaussians, from the face mesh, the poses and some of the frames."""
 
 from __future__ import annotations
 

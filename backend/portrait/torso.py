@@ -1,4 +1,4 @@
-"""Neck and shoulders: Gaussians that hang between the head and a body which moves by itself or follows the head."""
+"""Neck and shoulders: Gaussians attached to the head and to a body, which has its own motion or follows the head."""
 
 from __future__ import annotations
 
@@ -6,32 +6,31 @@ import torch
 from torch import Tensor, nn
 
 from backend.portrait.field import ModeField
-from backend.portrait.gaussians import GaussianSet
 from backend.portrait.planes import TriPlane
 from backend.portrait.rotations import quaternion_from_vector, quaternion_multiply, rotation_from_vector
 from backend.settings import PortraitSettings
 
 NECK_TOP_BELOW_CHIN_CM = 2.0
-"""Where head and body have equal say at the start."""
+"""Where head and body have equal weight at the start."""
 NECK_SOFTNESS_CM = 1.2
 TURN_SCALE = 0.05
 """Radians in the unit of the body's turn: turn and shift (cm) then learn at rates that suit both."""
 MOTION_LIMIT = 6.0
 """Head motion beyond so many standard deviations of the footage's moves the body no further."""
 LEAST_VARIANCE = 1e-3
-"""Directions of motion with less than this share of the largest variance are not blown up."""
+"""Directions of motion count as having at least this share of the largest variance, so that noise is not amplified."""
 FOLLOWING_RIDGE = 1e-3
-"""Caution of the map from head to body motion, as a share of the head motion's variance."""
+"""Ridge of the regression of body motion on head motion, as a share of the head motion's variance."""
 
 
 class TorsoMotion(nn.Module):
     """How the torso moves under the motion of head and body.
 
-    Its rest is the footage's mean head pose. A point follows the head by a weight that falls smoothly down the neck
-    (so no gap can open under the chin), and for the rest a body whose own rigid motion, and whose non-rigid
-    deformation, are linear in the drive: footage covers few poses, and a new line asks for others. The drive is the
-    head's motion and the body's own (preprocess.body) as the footage shows it; under new head poses the body's is
-    what the head's says of it (`with_body`).
+    Its rest pose is the footage's mean head pose. A point follows the head by a weight that falls smoothly down the
+    neck, so that no gap opens under the chin, and follows the body by the rest of the weight. The body's rigid motion
+    and its non-rigid deformation are linear in the drive, because footage covers few poses and a new line asks for
+    others. The drive is the motion of the head and the body's own (preprocess.body). Under new head poses the body's
+    motion is predicted from the head's (`with_body`).
     """
 
     follow: Tensor
@@ -55,8 +54,8 @@ class TorsoMotion(nn.Module):
 
     @torch.no_grad()
     def start(self, points: Tensor, chin_y_cm: float, motion: Tensor, body: Tensor | None = None) -> None:
-        """Fit to the torso's points at rest (N, 3), the chin's height, and the footage's motion: of the head
-        (T, head_width), of the body (T, body_width), which a torso that replays it must know (else ValueError)."""
+        """Initialise from the torso's points at rest (N, 3), the chin's height, and the footage's motion of the head
+        (T, head_width) and of the body (T, body_width). Raises ValueError where the body's is needed and missing."""
         if self.body_width:
             if body is None:
                 raise ValueError(f"the body's motion is missing: this torso replays {self.body_width} curves of it")
@@ -71,8 +70,8 @@ class TorsoMotion(nn.Module):
         self.whitening.copy_(vectors / values.sqrt() / scale[:, None])
 
     def with_body(self, motion: Tensor, body: Tensor | None) -> Tensor:
-        """(T, D) what `drive` takes: head motion (T, head_width) (head.motion_features) and the body's (T,
-        body_width); where that is None, as the head's motion has it."""
+        """(T, D) what `drive` takes: head motion (T, head_width) (rotations.motion_features) and the body's (T,
+        body_width); None: predicted from the head's motion."""
         if not self.body_width:
             return motion
         if body is None:
@@ -88,27 +87,6 @@ class TorsoMotion(nn.Module):
     def drive(self, motion: Tensor) -> Tensor:
         """(D,) motion of head and body, whitened over the footage and limited."""
         return (motion @ self.whitening).clamp(-MOTION_LIMIT, MOTION_LIMIT)
-
-    def forward(
-        self,
-        gaussians: GaussianSet,
-        read: Tensor,
-        motion: Tensor,
-        rest_pose: Tensor,
-        rest_rotation: Tensor,
-        pose: Tensor,
-        head_rotation: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        """Means (N, 3) cm and rotations (N, 4) in the camera.
-
-        read: what the field reads at the Gaussians; motion (D,); the rest as `hang`.
-        """
-        drive = self.drive(motion)
-        rest = gaussians.means + self.field.pose(read, drive)
-        body = self.body(drive)
-        return self.hang(
-            gaussians.means, rest, gaussians.rotations, body, rest_pose, rest_rotation, pose, head_rotation
-        )
 
     def hang(
         self,

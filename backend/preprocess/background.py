@@ -1,4 +1,4 @@
-"""The background plate: what the camera saw wherever the person was not in the way, and a smooth guess elsewhere."""
+"""The background plate: what the camera saw where the person was not in the way, and a smooth guess elsewhere."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ def estimate_plate(
     """Background plate (H, W, 3) uint8 of a static camera.
 
     Every pixel is the temporal median of the frames in which the person leaves it clear; pixels that are never clear
-    are filled smoothly from their surroundings (`fill`). frames: T pictures (H, W, 3) uint8 RGB. alphas: T mattes of
-    the person, (H, W) uint8 (255 is one) or float in [0, 1]. Raises ValueError when there are no frames or the counts
-    differ.
+    are filled smoothly from their surroundings (`fill`).
+
+    frames: T pictures (H, W, 3) uint8 RGB. alphas: T mattes of the person, (H, W) uint8 (255 is one) or float in
+    [0, 1]. Raises ValueError when there are no frames or the counts differ.
     """
     if len(frames) == 0 or len(frames) != len(alphas):
         raise ValueError(f"{len(frames)} frames and {len(alphas)} mattes; both must be equal and at least 1")

@@ -1,9 +1,9 @@
 """The body's own motion: what shoulders and clothes do in every frame, as a few curves beside the head's pose.
 
-Shoulders follow the head, but not by any rule that a head pose would tell (they sway, breathe, lean later). So their
-motion is measured: dense optical flow from one reference frame (Kroeger et al. 2016, "Fast Optical Flow using Dense
-Inverse Search") is averaged over the cells of a coarse grid under the torso's matte, weighted by texture, and the
-cells' motion over the clip is reduced to its principal components.
+Shoulders follow the head, but their motion cannot be computed from the head pose (they sway, breathe, lean later). So
+it is measured, by dense optical flow from one reference frame (Kroeger et al. 2016, "Fast Optical Flow using Dense
+Inverse Search"). The flow is averaged over the cells of a coarse grid under the torso's matte, weighted by texture, and
+the motion of the cells is reduced to its principal components.
 """
 
 from __future__ import annotations
@@ -19,10 +19,9 @@ from backend.settings import BodySettings
 from shared.jobs import Reporter
 
 FLOW_MARGIN = 0.06
-"""Flow is computed from this share of the picture's side above the torso on: it needs surroundings."""
+"""Flow is computed from this share of the picture's side above the torso downwards: it needs surroundings."""
 FLAT_GRADIENT = 1.0
-"""Gradient, grey levels a px, that counts as much as flat cloth: the matte's border moves too, where nothing else
-does."""
+"""Grey levels a px, added to every gradient as a weight: flat cloth counts too, since the border of its matte moves."""
 LEAST_CELL = 0.02
 """Cells with less than this share of the heaviest cell's weight are left out."""
 LEAST_TORSO = 0.01
@@ -43,7 +42,7 @@ def track_body(
     report: Reporter,
     settings: BodySettings | None = None,
 ) -> np.ndarray:
-    """The body's motion over T frames as curves (T, K) float32, cm; K is 0 where no torso is to be seen.
+    """The body's motion over T frames as curves (T, K) float32, cm; K is 0 where no torso is visible.
 
     Curve k is how far the body has moved along its k-th principal motion, a displacement of the torso whose root mean
     square (by texture) is 1: so a curve's deviation is that of the torso's points, in cm. Curves have zero mean and are
@@ -86,7 +85,7 @@ def principal_curves(motion: np.ndarray, weights: np.ndarray, components: int) -
 
 
 def without_outliers(motion: np.ndarray, places: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Cell motions (T, C, 2) without what is no motion of the body: a hand before the chest, a passer-by.
+    """Cell motions (T, C, 2) without motion that is not the body's: a hand before the chest, a passer-by.
 
     In every frame an affine motion of all cells, which lie at places (C, 2) and weigh `weights` (C,), is fitted by
     iteratively reweighted least squares; what a cell moves beyond it is limited to OUTLIER times what is usual for it.

@@ -55,9 +55,9 @@ def solve_camera(
 ) -> CameraSolution:
     """Head poses, focal length and personal shape of a clip.
 
-    landmarks (T, 478, 3) px, NaN in frames without a face; jaw_open (T,) blendshape in [0, 1]; principal_px (2,) and
-    footage_side_px (width, height): centre and sides of the whole footage in the landmarks' px; frames: the T pictures
-    (S, S, 3) uint8 RGB to refine the poses on, or None for landmarks alone; scratch: a folder for their grey copies.
+    landmarks: (T, 478, 3) px, NaN in frames without a face. jaw_open: (T,) blendshape in [0, 1]. principal_px (2,),
+    footage_side_px (width, height): centre and sides of the whole footage in the landmarks' px. frames: T pictures
+    (S, S, 3) uint8 RGB to refine the poses on; None: by landmarks alone. scratch: a folder for their grey copies.
     """
     settings, report = settings or BundleSettings(), report or Reporter()
     points = landmarks[:, RIGID_POINTS, :2].astype(np.float64)
@@ -95,7 +95,7 @@ def solve_camera(
         )
         poses = refined.poses
         offsets[:, 2] += refined.depth_offsets_cm
-        # The poses now follow the skin; landmarks keep a habit of their own against it, which belongs in the shape.
+        # The poses now follow the skin. Landmarks have a constant offset against it, which belongs in the shape.
         offsets[RIGID_POINTS] += recentred_offsets(
             points, model + offsets[RIGID_POINTS], poses, bundle.focal_px, principal_px
         )

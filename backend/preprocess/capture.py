@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import overload
 
-import cv2
 import numpy as np
 
 from backend.face.landmarker import FaceObservation, Landmarker
 from backend.face.points import LANDMARK_POINTS
 from backend.media.decode import VideoInfo, read_frames
+from backend.media.png import write_png
 from backend.parallel import in_order_with_tools
 from backend.preprocess import crop as cropping
 from backend.preprocess.speaker import MAX_FACES, FacePath, FaceTracker, choose_speaker, find_all_faces, scan_step
@@ -24,12 +23,6 @@ from shared.layout import frame_name
 
 SCANS_PER_S = 5.0
 """Frames a second that are searched for every face."""
-PNG_OPTIONS = (
-    *(cv2.IMWRITE_PNG_COMPRESSION, 1),
-    *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP),
-    *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
-)
-"""Half the time of OpenCV's defaults, to write and to read, for files of the same size."""
 BLENDSHAPES = 52
 
 
@@ -64,46 +57,6 @@ class Capture:
     def load(cls, path: Path) -> Capture:
         with np.load(path, allow_pickle=False) as data:
             return cls(**{name: data[name] for name in data.files})
-
-
-def read_png(path: Path) -> np.ndarray:
-    """(H, W, 3) RGB or (H, W, 4) uint8, as `write_png` wrote it. Raises FileNotFoundError if it is not there."""
-    picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if picture is None:
-        raise FileNotFoundError(path)
-    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB if picture.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
-
-
-class StoredPictures(Sequence[np.ndarray]):
-    """Pictures 000001.png, 000002.png, … of a folder, read when asked for."""
-
-    def __init__(self, folder: Path, count: int) -> None:
-        self._folder, self._count = folder, count
-
-    def __len__(self) -> int:
-        return self._count
-
-    @overload
-    def __getitem__(self, index: int) -> np.ndarray: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[np.ndarray]: ...
-
-    def __getitem__(self, index: int | slice) -> np.ndarray | list[np.ndarray]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(self._count))]
-        if not 0 <= index < self._count:
-            raise IndexError(index)
-        return read_png(self._folder / frame_name(index + 1))
-
-
-def write_png(path: Path, picture: np.ndarray) -> None:
-    """Write (H, W, 3) RGB or (H, W, 4) uint8. Raises OSError as any writing does (cv2.imwrite would only say False)."""
-    code = cv2.COLOR_RGB2BGR if picture.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
-    done, data = cv2.imencode(".png", cv2.cvtColor(picture, code), PNG_OPTIONS)
-    if not done:
-        raise ValueError(f"{path.name} of shape {picture.shape} cannot be coded as PNG")
-    path.write_bytes(data.tobytes())
 
 
 def scan_faces(footage: Path, info: VideoInfo, models_dir: str | None, report: Reporter) -> Scan:
@@ -153,7 +106,7 @@ def store_frames(
 
     def work(tracker: FaceTracker, item: tuple[int, np.ndarray]) -> FaceObservation | None:
         number, rgb = item
-        write_png(folder / frame_name(number + 1), cropping.cut(rgb, crop, size))
+        write_png(folder / frame_name(number + 1), cropping.cut(rgb, crop, size), fast=True)
         return tracker.measure(number, rgb)
 
     unseen = np.full((LANDMARK_POINTS, 3), np.nan, np.float32), np.full(BLENDSHAPES, np.nan, np.float32)

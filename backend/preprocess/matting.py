@@ -1,19 +1,18 @@
-"""The person's alpha in a frame: a coarse mask from MediaPipe's selfie segmenter, made sharp and soft on the picture.
+"""The person's alpha in a frame: a coarse mask from MediaPipe's selfie segmenter, refined on the picture.
 
-The coarse mask is right to a few pixels and knows nothing of hair. A guided filter (He, Sun, Tang 2013) explains it,
-in every small window, as a linear function of colour, which is also the model behind closed-form matting (Levin 2006);
-its coefficients are found on a small picture and applied to the full one (He & Sun 2015, "Fast Guided Filter").
+The coarse mask is accurate to a few pixels and has no hair. A guided filter (He, Sun, Tang 2013) fits it, in every
+small window, as a linear function of colour, which is also the model of closed-form matting (Levin 2006). The
+coefficients are found on a small picture and applied to the full one (He & Sun 2015, "Fast Guided Filter").
 """
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from backend.model_files import find_model
+from backend.model_files import find_model, find_optional_model
 from backend.settings import MattingSettings
 
 SELFIE_MODEL = "selfie_segmentation.tflite"
@@ -62,7 +61,7 @@ class PersonSegmenter:
 
 def hair_model(models_dir: str | None) -> Path | None:
     """The model that knows hair, where its file lies; None: the selfie model is used."""
-    return _optional_model(MULTICLASS_MODEL, models_dir)
+    return find_optional_model(MULTICLASS_MODEL, models_dir)
 
 
 def keep_speaker(confidence: np.ndarray, inside: np.ndarray) -> np.ndarray:
@@ -86,9 +85,9 @@ def matte(
 ) -> np.ndarray:
     """Alpha of the person, (H, W) float32 in [0, 1].
 
-    rgb: (H, W, 3) uint8. confidence: (h, w) float32 in [0, 1], of the same picture at matting size. face_height: of the
-    face in px of `confidence`. plate: (H, W, 3) or (h, w, 3) uint8, the background where it is known (static camera),
-    or None. small: (h, w, 3) uint8, `rgb` at matting size, where the caller has it.
+    rgb: (H, W, 3) uint8. confidence: (h, w) float32 in [0, 1], of the same picture at matting size. face_height: px of
+    `confidence`. plate: (H, W, 3) or (h, w, 3) uint8, the background of a static camera, or None. small: (h, w, 3)
+    uint8, `rgb` at matting size, if the caller has it already.
     """
     size = rgb.shape[1], rgb.shape[0]
     small_size = confidence.shape[1], confidence.shape[0]
@@ -174,14 +173,6 @@ def _weigh_by_plate(
     same = np.exp(-np.square(difference / settings.plate_noise))
     doubt = 4.0 * confidence * (1.0 - confidence)
     return (confidence * (1.0 - doubt * same)).astype(np.float32)
-
-
-def _optional_model(name: str, models_dir: str | None) -> Path | None:
-    """A model file that is used where it lies and never fetched."""
-    for folder in (models_dir, os.environ.get("TALKER_MODELS_DIR")):
-        if folder and (Path(folder) / name).is_file():
-            return Path(folder) / name
-    return None
 
 
 def _box(values: np.ndarray, radius: int) -> np.ndarray:

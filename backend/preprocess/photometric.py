@@ -102,7 +102,7 @@ class _Refiner:
         self.deviation = np.full(len(self.positions), 8.0)
 
     def equations(self, index: int, pose: np.ndarray, with_depth: bool) -> _Equations:
-        """See frame `index` under `pose`, and linearise its difference to the template."""
+        """Sample frame `index` under `pose`, and linearise its difference to the template."""
         rotated = self.positions @ pose[:3, :3].T
         camera = rotated + pose[:3, 3]
         values, slopes, weight = self._look(index, pose, camera)
@@ -252,10 +252,10 @@ def refine_poses(
 ) -> PhotometricResult:
     """Poses, and the depth of the upper face, refined on its pixels.
 
-    frames: T pictures (S, S, 3) uint8 RGB; shape_cm (468, 3) personal shape; poses (T, 4, 4); `landmarks`: what the
-    landmarks say of each pose, and the camera (their frames without a face are left to their neighbours);
-    face_height_px: forehead to chin in the frames; scratch: where some kB a frame may be written for the while (None:
-    the system's folder for temporary files, which may be memory).
+    frames: T pictures (S, S, 3) uint8 RGB. shape_cm: (468, 3) personal shape. poses: (T, 4, 4). landmarks: the
+    landmarks' information about each pose, and the camera; frames without a face follow their neighbours.
+    face_height_px: forehead to chin in the frames. scratch: folder for temporary files, some kB a frame; None: the
+    system's, which may be in memory.
     """
     settings = settings or PhotometricSettings()
     landmarks = replace(landmarks, noise_px=settings.landmark_noise * landmarks.noise_px)
@@ -272,7 +272,7 @@ def refine_poses(
     prior = (1 + roughness / roughness.max() * ROUGH_PENALTY) / settings.depth_spread_cm**2
     depth = np.zeros(modes.shape[1])
     report.phase("pose refinement", settings.iterations + 3)
-    # Small matrices in several threads: a BLAS that starts threads of its own makes this many times slower.
+    # Small matrices in several threads: a BLAS with threads makes this many times slower.
     with (
         threadpool_limits(1, user_api="blas"),
         tempfile.TemporaryDirectory(dir=scratch) as folder,

@@ -12,33 +12,35 @@ import numpy as np
 
 from backend.disk import GB, folder_bytes, free_bytes, require_space
 from backend.face.mesh import load_canonical_face
-from backend.media.audio import extract_audio, fit_length, load_audio, resample, save_wav
+from backend.media.audio import SPEECH_RATE, extract_audio, fit_length, load_audio, resample, save_wav
 from backend.media.audio_features import log_mel
 from backend.media.decode import VideoInfo, probe
+from backend.media.png import write_png
 from backend.parallel import single_threaded_opencv
 from backend.performance import curves
 from backend.performance.poses import most_usual
 from backend.preprocess import background, quality, regions, sync
 from backend.preprocess.body import track_body
 from backend.preprocess.camera import solve_camera
-from backend.preprocess.capture import Capture, StoredPictures, read_png, scan_faces, store_frames, write_png
+from backend.preprocess.capture import Capture, scan_faces, store_frames
 from backend.preprocess.crop import head_and_shoulders, stored_size
 from backend.preprocess.matting import hair_model
 from backend.preprocess.speaker import FacePath
 from backend.preprocess.stage_keys import stage_key
-from backend.preprocess.working_folder import INTERMEDIATE_FOLDER, WorkingFolder, file_hash, writing_errors
+from backend.preprocess.working_folder import INTERMEDIATE_FOLDER, WorkingFolder
 from backend.settings import PRESETS, PreprocessSettings
+from backend.subject.pictures import PictureFolder, read_picture
 from backend.subject.subject import Subject, SubjectInfo
 from backend.subject.track import Track
 from shared import layout
 from shared.camera import Crop
 from shared.errors import InputError
+from shared.files import explaining, file_sha256
 from shared.jobs import Reporter
 from shared.timing import fps_text, samples_for_frames
 
 MIN_USABLE_S, FEW_USABLE_S = 2.5, 5.0
 """Seconds of frames with a face below which a clip is refused, and below which the user is warned."""
-SPEECH_RATE = 16000
 STORED_BYTES_PER_PIXEL = 1.3
 """Frame and region map together, as PNG; grainy footage takes half as much again."""
 PLATE_SAMPLES = 48
@@ -51,7 +53,7 @@ LANDMARKS_FILE = "landmarks.npz"
 CAMERA_FILE = "camera.npz"
 SCAN_FILE = "scan.json"
 SCRATCH_FOLDER = "scratch"
-"""Holds what the camera stage needs only while it runs; what a killed run left there goes when it begins again."""
+"""Temporary files of the camera stage; the stage deletes what a killed run left there."""
 SOUND_FILE = "sound.wav"
 SYNC_FILE = "sync.json"
 STILLNESS_FILE = "stillness.json"
@@ -60,7 +62,7 @@ STILLNESS_FILE = "stillness.json"
 
 @dataclass
 class _Run:
-    """What the stages of one run hand on."""
+    """State of one run that its stages share."""
 
     footage: Path
     settings: PreprocessSettings
@@ -87,8 +89,8 @@ class _Run:
 def preprocess(footage: Path, subject_dir: Path, settings: PreprocessSettings, report: Reporter) -> Subject:
     """Make the subject folder of a clip of one speaker; returns it opened.
 
-    Work happens in a folder beside it, which gets the final name when everything is done; a second call goes on where
-    the first was cancelled, and does again only what other settings change.
+    It is made in a folder beside `subject_dir`, which is renamed when everything is done. A second call continues where
+    the first was cancelled, and repeats only stages that other settings change.
 
     Raises InputError: not a video, no face, too few frames with a face, no sound, an unwritable folder or a full disk,
     a folder that holds something else. Raises Cancelled when the user asked to stop.
@@ -101,9 +103,9 @@ def preprocess(footage: Path, subject_dir: Path, settings: PreprocessSettings, r
         raise InputError(f"There is no sound file {sound}.", "Check the path.")
     if sound is None and not info.has_audio:
         raise _no_sound(footage)
-    folder = WorkingFolder(subject_dir, file_hash(footage))
+    folder = WorkingFolder(subject_dir, file_sha256(footage))
     run = _Run(footage, settings, report, folder, info)
-    with writing_errors(subject_dir), single_threaded_opencv():
+    with explaining(subject_dir), single_threaded_opencv():
         _audio_stage(run, sound)
         speaker = _face_stage(run)
         capture = _frames_stage(run, speaker)
@@ -122,10 +124,10 @@ def preprocess(footage: Path, subject_dir: Path, settings: PreprocessSettings, r
 
 
 def _input_colour(run: _Run) -> str:
-    """How the stored frames are to be read: what the user says, or by the transfer curve the file is tagged with."""
+    """Transfer curve of the stored frames: the user's choice, or by the file's tags."""
     if run.settings.input_colour != "auto":
         return run.settings.input_colour
-    transfer = run.info.colour.transfer
+    transfer = run.info.transfer
     if transfer in HDR_TRANSFERS:
         run.warn("The footage is HDR; it is read as it lies, without tone mapping. Convert it to Rec.709 first.")
     return "rec709" if transfer in REC709_TRANSFERS else "srgb"
@@ -137,7 +139,7 @@ def _no_sound(footage: Path) -> InputError:
 
 def _audio_stage(run: _Run, sound: Path | None) -> None:
     """Mono speech at 16 kHz on the picture's clock; done first, since a clip without sound should fail at once."""
-    key = run.key("audio", run.folder.stages["source"], file_hash(sound) if sound else "")
+    key = run.key("audio", run.folder.stages["source"], file_sha256(sound) if sound else "")
     if run.folder.is_done("audio", key):
         return
     run.report.phase("audio")
@@ -264,8 +266,8 @@ def _camera_stage(run: _Run, capture: Capture) -> None:
         run.folder.finish("camera", key)
 
 
-def _stored_frames(run: _Run, capture: Capture) -> StoredPictures:
-    return StoredPictures(run.folder.path / layout.FRAMES_FOLDER, len(capture.found))
+def _stored_frames(run: _Run, capture: Capture) -> PictureFolder:
+    return PictureFolder(run.folder.path / layout.FRAMES_FOLDER, len(capture.found), 3)
 
 
 def _background_and_regions_stages(run: _Run, capture: Capture) -> None:
@@ -280,36 +282,36 @@ def _background_and_regions_stages(run: _Run, capture: Capture) -> None:
     )
     plate_path = run.folder.path / layout.BACKGROUND_FILE
     with_hair = hair_model(run.settings.models_dir)
-    key = run.key("background", run.keys["frames"], file_hash(with_hair) if with_hair else "")
+    key = run.key("background", run.keys["frames"], file_sha256(with_hair) if with_hair else "")
     if not run.folder.is_done("background", key):
         run.folder.begin("background", [layout.BACKGROUND_FILE])
         chosen = np.unique(np.linspace(0, len(frames) - 1, min(PLATE_SAMPLES, len(frames))).round().astype(int))
         sampled = [frames[t] for t in chosen]
         maps = segment(sampled, capture.landmarks[chosen])
         alphas = [np.minimum(one.astype(np.uint16).sum(-1), 255).astype(np.uint8) for one in maps]
-        write_png(plate_path, background.estimate_plate(sampled, alphas))
+        write_png(plate_path, background.estimate_plate(sampled, alphas), fast=True)
         run.folder.finish("background", key)
     key = run.key("regions", run.keys["background"])
     if not run.folder.is_done("regions", key):
         run.folder.begin("regions", [layout.REGIONS_FOLDER])
         folder = run.folder.path / layout.REGIONS_FOLDER
         folder.mkdir()
-        plate = read_png(plate_path)
+        plate = read_picture(plate_path, None, 3)
         maps = segment(frames, capture.landmarks, background=plate)
         for index, region in enumerate(maps):
-            write_png(folder / layout.frame_name(index + 1), region)
+            write_png(folder / layout.frame_name(index + 1), region, fast=True)
         run.folder.finish("regions", key)
 
 
 def _body_stage(run: _Run, capture: Capture) -> Track:
-    """The body's motion, added to track.npz: it is measured under the torso's matte, so after the regions."""
+    """The body's motion, added to track.npz. Measured under the torso's matte, so after the regions."""
     key = run.key("body", run.keys["camera"], run.keys["regions"])
     path = run.folder.path / layout.TRACK_FILE
     track = Track.load(path)
     if not run.folder.is_done("body", key):
         run.folder.begin("body", [])
         reference = most_usual(track.camera_from_head)
-        regions_of = StoredPictures(run.folder.path / layout.REGIONS_FOLDER, len(capture.found))
+        regions_of = PictureFolder(run.folder.path / layout.REGIONS_FOLDER, len(capture.found), 4)
         torso = regions_of[reference][..., layout.REGION_NAMES.index("torso")]
         cm_per_px = float(track.camera_from_head[reference, 2, 3]) / track.focal_px
         frames, settings = _stored_frames(run, capture), run.settings.body
@@ -320,9 +322,9 @@ def _body_stage(run: _Run, capture: Capture) -> Track:
 
 
 def _sync_stage(run: _Run, capture: Capture) -> tuple[float, bool]:
-    """Measure how late the sound is, take it out where that is sure, store sound and features.
+    """Measure how late the sound is, correct it where the estimate is sure, store sound and features.
 
-    Returns the offset in seconds and whether it was taken out.
+    Returns the offset in seconds and whether it was corrected.
     """
     key = run.key("sync", run.keys["audio"], run.keys["frames"])
     result = run.intermediate(SYNC_FILE)
@@ -385,10 +387,9 @@ def _quality_stage(run: _Run, capture: Capture, track: Track, offset_s: float, c
         quality=report,
     )
     subject = Subject(run.folder.path, info)
-    maps = StoredPictures(run.folder.path / layout.REGIONS_FOLDER, count)
+    maps = PictureFolder(run.folder.path / layout.REGIONS_FOLDER, count, 4)
     sheet = quality.contact_sheet(track, frames, maps, load_canonical_face(run.settings.models_dir))
     sheet_path = run.folder.path / layout.CONTACT_SHEET_FILE
-    sheet_path.unlink(missing_ok=True)
     write_png(sheet_path, sheet)
     subject.save_info()
     return info

@@ -1,4 +1,4 @@
-"""What a clip is good for, in numbers and plain words, and a contact sheet to look at."""
+"""Quality of a clip, as numbers and warnings in plain words, and a contact sheet."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Soft region maps of a frame: oral, face, hair and torso, as shares of the person's alpha.
 
 Borders inside the person come from the face mesh: the inner lips, the face oval, and a neck edge along the jaw. The
-border of the person comes from matting. Every border is soft, since jagged masks are what shows as seams later.
+border of the person comes from matting. Every border is soft, because jagged masks become visible seams later.
 """
 
 from __future__ import annotations

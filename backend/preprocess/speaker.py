@@ -116,7 +116,7 @@ class FaceTracker:
         self._boxes = np.array(speaker.boxes)
 
     def measure(self, number: int, rgb: np.ndarray) -> FaceObservation | None:
-        """The speaker's face in frame `number` of the scan's numbering; None if it is not to be seen."""
+        """The speaker's face in frame `number` of the scan's numbering; None if it is not found."""
         expected = np.array([np.interp(number, self._numbers, self._boxes[:, k]) for k in range(4)])
         for margin in (FACE_MARGIN, 2 * FACE_MARGIN):
             found = self._landmarker.find(rgb, square_around(expected, margin))

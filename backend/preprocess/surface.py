@@ -20,8 +20,6 @@ class SurfacePoints:
     """(N, 3) cm."""
     normals: np.ndarray
     """(N, 3) unit vectors out of the face."""
-    texels: np.ndarray
-    """(N, 2) column and row in the texture they were taken from."""
     triangles: np.ndarray
     """(N, 3) vertices of the mesh that each lies between."""
     shares: np.ndarray
@@ -57,13 +55,13 @@ def upper_face_points(
     shares = _barycentric(texels, a, b, c)
     canonical = np.einsum("nk,nkd->nd", shares, face.vertices[triangles])
     kept = (canonical[:, 1] > lowest_cm) & (canonical[:, 1] < highest_cm) & (shares > -0.2).all(axis=1)
-    shares, triangles, texels = shares[kept], triangles[kept], texels[kept]
+    shares, triangles = shares[kept], triangles[kept]
     positions = np.einsum("nk,nkd->nd", shares, shape_cm[triangles])
     edges = shape_cm[triangles[:, 1:]] - shape_cm[triangles[:, :1]]
     normals = np.cross(edges[:, 0], edges[:, 1])
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
     outwards = np.sign((normals * (positions - [0.0, 0.0, shape_cm[:, 2].min()])).sum(1, keepdims=True))
-    return SurfacePoints(positions, normals * outwards, texels, triangles, shares)
+    return SurfacePoints(positions, normals * outwards, triangles, shares)
 
 
 def _barycentric(points: np.ndarray, a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:

@@ -1,12 +1,12 @@
 """How late a clip's sound is against its picture, from the opening of the lips and the loudness of the voice.
 
-The mouth opens, and the voice grows loud in the band of the vowels' formants: the two correlate at one lag. That lag is
-not zero where sound and picture agree: lips move ahead of the voice that they shape (Chandrasekaran et al. 2009, "The
-Natural Statistics of Audiovisual Speech", find 100 to 300 ms from the first movement of the mouth). The lead of the
-correlation's peak was measured here on five clips by four makers: -20, -20, 90, 120 and 120 ms; its median is taken
-off; a sixth clip, an outlier, was left out. Closures of P, B and M, found by a recogniser, disagree: they put three
-of the clips about 100 ms later than this zero point does. So an estimate is uncertain by about that much, and only
-differences between sounds of the same clip are good to some tens of milliseconds.
+When the mouth opens, the voice becomes louder in the band of the vowels' formants: the two correlate at one lag. With
+sound and picture in sync that lag is not zero, because lips move before the sound that they shape (Chandrasekaran et
+al. 2009, "The Natural Statistics of Audiovisual Speech", find 100 to 300 ms from the first movement of the mouth). The
+lead of the correlation's peak was measured on five clips by four makers: -20, -20, 90, 120 and 120 ms; the median is
+subtracted. A sixth clip, an outlier, was left out. Closures of P, B and M, found by a recogniser, disagree: they put
+three of the clips about 100 ms later. So an estimate is uncertain by about that much, and only differences between
+sounds of the same clip are accurate to some tens of milliseconds.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ USUAL_OFFSET_S = 0.25
 BAND_HZ = (500.0, 3500.0)
 """Band whose loudness follows the opening of the mouth: above the voice's pitch, below the hiss of s and f."""
 SLOWEST_HZ = 1.0
-"""Slower changes (expression, loudness of a sentence) are filtered out: they correlate at any lag."""
+"""Changes slower than this (expression, loudness of a sentence) are filtered out: they correlate at any lag."""
 DYNAMIC_RANGE = 5.0
 """Natural-log units below the loud parts at which the voice counts as silent, so that room noise does not matter."""
 INDEPENDENT_PER_S = 4.0

@@ -1,66 +1,36 @@
-"""The folder a subject is made in: under another name until it is finished, and resumable stage by stage."""
+"""The folder in which a subject is made: it has another name until it is finished, and is resumed stage by stage."""
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from backend.subject.subject import Subject
 from shared import layout
 from shared.errors import InputError
+from shared.files import PARTIAL, explaining, write_json
 
-PARTIAL_SUFFIX = ".partial"
 REPLACED_SUFFIX = ".replaced"
 STAGES_FILE = "stages.json"
 INTERMEDIATE_FOLDER = "cache/preprocess"
-HASH_BLOCK = 1 << 20
 
 
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal. Raises InputError if it cannot be read."""
-    digest = hashlib.sha256()
-    try:
-        with open(path, "rb") as file:
-            while block := file.read(HASH_BLOCK):
-                digest.update(block)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}).", "Check the path and its permissions.") from error
-    return digest.hexdigest()
-
-
-@contextmanager
-def writing_errors(folder: Path) -> Iterator[None]:
-    """Turns a full disk or a folder that cannot be written into an InputError that says so."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise InputError(
-                f"The disk of {folder} is full.", "Make room and run it again: it goes on from here."
-            ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOENT, errno.EEXIST):
-            raise InputError(f"{folder} cannot be written ({error.strerror}).", "Give another folder.") from error
-        raise
 
 
 class WorkingFolder:
     """DIR.partial: filled stage by stage, then renamed to DIR.
 
-    A finished stage leaves its key in stages.json; a stage with the same key is not done again, neither after a
-    cancelled run nor when a finished subject of the same footage is preprocessed with other settings.
+    A finished stage writes its key to stages.json. A stage with the same key is skipped, both after a cancelled run and
+    when a finished subject of the same footage is preprocessed again with other settings.
     """
 
     def __init__(self, target: Path, source_sha256: str) -> None:
         self.target = target
-        self.path = target.with_name(target.name + PARTIAL_SUFFIX)
+        self.path = target.with_name(target.name + PARTIAL)
         self._check_target(source_sha256)
-        with writing_errors(self.path):
+        with explaining(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             if not (self.path / STAGES_FILE).is_file():
                 self._start(source_sha256)
@@ -74,7 +44,7 @@ class WorkingFolder:
 
     @property
     def intermediate(self) -> Path:
-        """Folder of what later stages need but the finished subject does not show."""
+        """Folder for results that only later stages need."""
         return self.path / INTERMEDIATE_FOLDER
 
     def _check_target(self, source_sha256: str) -> None:
@@ -93,7 +63,7 @@ class WorkingFolder:
             )
 
     def _start(self, source_sha256: str) -> None:
-        """Begin with what a finished subject of the same footage already has, as hard links."""
+        """Start from the files of a finished subject of the same footage, as hard links, if there is one."""
         stages = {"source": source_sha256}
         if (self.target / layout.SUBJECT_FILE).is_file():
             stages |= Subject.open(self.target).info.stages
@@ -113,15 +83,14 @@ class WorkingFolder:
             return {}
 
     def _write_stages(self, stages: dict[str, str]) -> None:
-        temporary = self.path / (STAGES_FILE + PARTIAL_SUFFIX)
-        temporary.write_text(json.dumps(stages, indent=2), encoding="utf-8")
-        os.replace(temporary, self.path / STAGES_FILE)
+        write_json(self.path / STAGES_FILE, stages)
 
     def is_done(self, stage: str, key: str) -> bool:
         return self.stages.get(stage) == key
 
     def begin(self, stage: str, outputs: list[str]) -> None:
-        """Forget the stage, delete its outputs (names in the folder): some may be links to a finished subject."""
+        """Mark the stage as not done and delete its outputs (names in the folder): some may be hard links to a finished
+        subject."""
         self.stages.pop(stage, None)
         self._write_stages(self.stages)
         for name in outputs:

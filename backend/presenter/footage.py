@@ -17,7 +17,7 @@ from backend.presenter.paint import paint, paint_background
 from backend.presenter.renderer import MeshRenderer
 from backend.presenter.speech import SpokenLine
 from shared.jobs import Reporter
-from shared.timing import fps_text
+from shared.timing import fps_text, frame_times
 
 _REST_PLACE_CM = np.array([1.2, -2.0, 70.0])
 _TORSO_SWAY = 0.18
@@ -103,7 +103,7 @@ def draw_footage(
     """
     report = report or Reporter()
     count = int(Fraction(len(line.samples), line.sample_rate) * fps)
-    times = np.array([float(n / fps) for n in range(count)])
+    times = np.array(frame_times(count, fps))
     motion = presenter_motion(line, times, seed)
     poses = camera_from_head(motion)
     torso = camera_from_head(Motion(motion.mouth, motion.blink, motion.gaze, _TORSO_SWAY * motion.head))

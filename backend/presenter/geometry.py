@@ -1,7 +1,7 @@
 """The presenter's body: triangle meshes at rest in the head frame (cm), and how they deform.
 
-The face starts from MediaPipe's canonical topology, reshaped into somebody else, so that its landmarks are found and
-its true shape is still not the canonical one.
+The face has MediaPipe's canonical topology in another shape: its landmarks are found, and its true shape differs from
+the canonical one.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def reshape_face(vertices: np.ndarray) -> np.ndarray:
 
 
 def _close_lips(vertices: np.ndarray) -> np.ndarray:
-    """Bring the parted canonical lips together: the inner ring wholly, the outer rings less and less."""
+    """Close the parted canonical lips: the inner ring completely, the outer rings less and less."""
     lower, upper = np.array(LOWER_LIP_ROWS).reshape(4, 9), np.array(UPPER_LIP_ROWS).reshape(4, 9)
     gap = vertices[upper[3], 1] - vertices[lower[3], 1]
     for ring, share in enumerate((0.1, 0.2, 0.34, 0.46)):

@@ -12,7 +12,7 @@ from backend.presenter.speech import SpokenLine
 MOUTH_CURVES = ("jaw", "press", "pucker", "wide", "tuck")
 _GRID_HZ = 200
 _ANTICIPATION_S = 0.1
-"""How far jaw and lip shapes run ahead of the sound that they prepare; closures are on time, or p would be no p."""
+"""Seconds by which jaw and lip shapes precede their sound; closures are on time."""
 
 # Mouth targets by phoneme mnemonic without stress and length marks: jaw, press, pucker, wide, tuck, each in [0, 1].
 _SILENT = (0.02, 0.1, 0.0, 0.0, 0.0)
@@ -64,7 +64,7 @@ def mouth_curves(line: SpokenLine, times_s: np.ndarray) -> np.ndarray:
 
 
 def presenter_motion(line: SpokenLine, times_s: np.ndarray, seed: int = 0) -> Motion:
-    """The presenter says `line`: mouth in sync, head and eyes alive. Deterministic for a seed."""
+    """Motion of the presenter who says `line`: mouth in sync, head and eyes moving. Deterministic for a seed."""
     random = np.random.default_rng(seed)
     amplitudes = np.array([0.19, 0.085, 0.06, 0.9, 0.5, 1.2])
     frequencies = np.array([0.23, 0.31, 0.19, 0.17, 0.27, 0.13])

@@ -5,66 +5,22 @@ Works in 32-bit floats on the CPU; other tensors are converted on the way in and
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from backend.kernels import library, memory
-from backend.kernels.channels import Plane, plane
+from backend.kernels.arguments import NULL, struct, structs
+from backend.kernels.channels import NO_PLANE, plane
+from backend.kernels.library import ffi
+from backend.kernels.tensors import doubles, floats, longs
 from shared.camera import Intrinsics
 
-MOST_LABELS = 4
-"""kMostLabels of splat.h."""
-
-
-class _Scene(ctypes.Structure):
-    """talker_raster_scene of api.h."""
-
-    _fields_ = (
-        ("count", ctypes.c_int64),
-        ("channels", ctypes.c_int64),
-        ("means", ctypes.c_void_p),
-        ("quaternions", ctypes.c_void_p),
-        ("scales", ctypes.c_void_p),
-        ("opacities", ctypes.c_void_p),
-        ("features", ctypes.c_void_p),
-        ("camera_from_world", ctypes.c_void_p),
-        ("fx", ctypes.c_float),
-        ("fy", ctypes.c_float),
-        ("cx", ctypes.c_float),
-        ("cy", ctypes.c_float),
-        ("width", ctypes.c_int32),
-        ("height", ctypes.c_int32),
-        ("threads", ctypes.c_int32),
-        ("bases", ctypes.c_int32),
-        ("label_count", ctypes.c_int32),
-        ("harmonics", ctypes.c_void_p),
-        ("labels", ctypes.c_void_p),
-    )
-
-
-class _Gradient(ctypes.Structure):
-    """talker_raster_gradient of api.h."""
-
-    _fields_ = tuple(
-        (name, ctypes.c_void_p)
-        for name in ("means", "quaternions", "scales", "opacities", "features", "harmonics", "camera")
-    )
-
-
-class _Frame:
-    """Holds what the library keeps of a forward pass, until nobody can ask for its gradient any more."""
-
-    def __init__(self, lib: ctypes.CDLL) -> None:
-        self.handle = ctypes.c_void_p()
-        self._release = lib.talker_raster_release
-
-    def __del__(self) -> None:
-        if self.handle:
-            self._release(self.handle)
+MOST_LABELS = library.LIMITS["TALKER_MOST_LABELS"]
+"""Labels that the library draws by itself."""
 
 
 def is_available() -> bool:
@@ -74,9 +30,12 @@ def is_available() -> bool:
 
 def describe() -> str:
     """One line on the library: its instruction set and threads."""
-    lib = library.require()
-    facts = library.describe(lib)
-    return f"compiled C++, {facts['origin']}, {facts['instruction_set']}, {lib.talker_thread_count(0)} threads"
+    opened = library.load()
+    if opened is None:
+        raise RuntimeError("the compiled library is not available")
+    facts = library.describe(opened)
+    threads = opened.functions.talker_thread_count(0)
+    return f"compiled C++, {facts['origin']}, {facts['instruction_set']}, {threads} threads"
 
 
 def render(
@@ -120,22 +79,15 @@ class _Rasterize(torch.autograd.Function):
         learns = any(ctx.needs_input_grad)
         empty = torch.empty if learns else memory.empty
         planes, alpha, depth = empty(channels, height, width), empty(height, width), empty(height, width)
-        scene = _scene(inputs[:6], harmonics, intrinsics, threads)
-        if labels is not None:
-            scene.label_count, scene.labels = label_count, labels.data_ptr()
-        frame = _Frame(lib) if learns else None
-        status = lib.talker_raster_forward(
-            ctypes.byref(scene),
-            _pointer(planes),
-            _pointer(alpha),
-            _pointer(depth),
-            ctypes.byref(frame.handle) if frame else None,
-        )
-        library.check(status)
-        if frame:
+        scene = _scene(inputs[:6], harmonics, intrinsics, threads, labels, label_count)
+        frame = ffi.new("talker_raster_frame **") if learns else NULL
+        library.check(lib.talker_raster_forward(scene, floats(planes), floats(alpha), floats(depth), frame))
+        if learns:
             ctx.set_materialize_grads(False)
             ctx.save_for_backward(*inputs, planes, alpha, depth)
-            ctx.frame, ctx.intrinsics, ctx.threads = frame, intrinsics, threads
+            # What the library keeps of a forward pass, until nobody can ask for its gradient any more.
+            ctx.frame = ffi.gc(frame[0], lib.talker_raster_release)
+            ctx.intrinsics, ctx.threads = intrinsics, threads
         return planes, alpha, depth
 
     @staticmethod
@@ -143,51 +95,71 @@ class _Rasterize(torch.autograd.Function):
     def backward(ctx, planes_gradient, alpha_gradient, depth_gradient):
         *inputs, planes, alpha, depth = ctx.saved_tensors
         channels = planes.shape[0]
-        gradients = (Plane * (channels + 2))()
-        if planes_gradient is not None:
-            for channel in range(channels):
-                gradients[channel] = plane(planes_gradient[channel])
-        if alpha_gradient is not None:
-            gradients[channels] = plane(alpha_gradient)
-        if depth_gradient is not None:
-            gradients[channels + 1] = plane(depth_gradient)
+        by_channel = [None] * channels if planes_gradient is None else planes_gradient.unbind()
+        gradients = [
+            NO_PLANE if gradient is None else plane(gradient)
+            for gradient in (*by_channel, alpha_gradient, depth_gradient)
+        ]
         *outputs, harmonics = [
             None if tensor is None else torch.empty_like(tensor) for tensor in (*inputs[:5], inputs[6])
         ]
         # The library sums the camera's gradient in double precision: it comes from every Gaussian there is.
         camera = torch.zeros(4, 4, dtype=torch.float64) if ctx.needs_input_grad[5] else None
-        out = _Gradient(*map(library.address, (*outputs, harmonics, camera)))
+        means, quaternions, scales, opacities, features = map(floats, outputs)
+        out = struct(
+            "talker_raster_gradient",
+            means=means,
+            quaternions=quaternions,
+            scales=scales,
+            opacities=opacities,
+            features=features,
+            harmonics=floats(harmonics),
+            camera=doubles(camera),
+        )
         status = library.require().talker_raster_backward(
-            ctx.frame.handle,
-            ctypes.byref(_scene(inputs[:6], inputs[6], ctx.intrinsics, ctx.threads)),
-            _pointer(planes),
-            _pointer(alpha),
-            _pointer(depth),
-            gradients,
-            ctypes.byref(out),
+            ctx.frame,
+            _scene(inputs[:6], inputs[6], ctx.intrinsics, ctx.threads),
+            floats(planes),
+            floats(alpha),
+            floats(depth),
+            structs("talker_plane", gradients),
+            out,
         )
         library.check(status)
         wanted = [tensor if need else None for tensor, need in zip(outputs, ctx.needs_input_grad[:5], strict=True)]
         return *wanted, None if camera is None else camera.float(), harmonics, None, None, None, None
 
 
-def _scene(inputs: Sequence[Tensor], harmonics: Tensor | None, intrinsics: Intrinsics, threads: int) -> _Scene:
-    return _Scene(
-        *inputs[4].shape,
-        *map(library.address, inputs),
-        intrinsics.fx,
-        intrinsics.fy,
-        intrinsics.cx,
-        intrinsics.cy,
-        intrinsics.width,
-        intrinsics.height,
-        threads,
-        0 if harmonics is None else harmonics.shape[1],
-        0,
-        library.address(harmonics),
-        None,
+def _scene(
+    inputs: Sequence[Tensor],
+    harmonics: Tensor | None,
+    intrinsics: Intrinsics,
+    threads: int,
+    labels: Tensor | None = None,
+    label_count: int = 0,
+) -> Any:
+    """The library's view of the tensors, which must outlive it."""
+    count, channels = inputs[4].shape
+    means, quaternions, scales, opacities, features, camera_from_world = map(floats, inputs)
+    return struct(
+        "talker_raster_scene",
+        count=count,
+        channels=channels,
+        means=means,
+        quaternions=quaternions,
+        scales=scales,
+        opacities=opacities,
+        features=features,
+        camera_from_world=camera_from_world,
+        fx=intrinsics.fx,
+        fy=intrinsics.fy,
+        cx=intrinsics.cx,
+        cy=intrinsics.cy,
+        width=intrinsics.width,
+        height=intrinsics.height,
+        threads=threads,
+        bases=0 if harmonics is None else harmonics.shape[1],
+        harmonics=floats(harmonics),
+        label_count=0 if labels is None else label_count,
+        labels=longs(labels),
     )
-
-
-def _pointer(tensor: Tensor) -> ctypes.c_void_p:
-    return ctypes.c_void_p(tensor.data_ptr())

@@ -1,4 +1,4 @@
-"""The jobs on disk: one JSON file each, so that they outlive the backend and the window that started them."""
+"""The jobs on disk, one JSON file each: they survive the backend and the window that submitted them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import re
 from pathlib import Path
 
-from shared.errors import InputError
+from shared.files import explaining, write_json
 from shared.jobs import JobInfo, JobState
 
 log = logging.getLogger(__name__)
@@ -29,13 +29,9 @@ class JobStore:
         self._folder = state_dir / "jobs"
         self._logs = state_dir / "logs"
         self._keep_jobs = keep_jobs
-        try:
+        with explaining(state_dir):
             self._folder.mkdir(parents=True, exist_ok=True)
             self._logs.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(
-                f"The folder {state_dir} cannot be written ({error.strerror}).", "Choose another state folder."
-            ) from error
         self.jobs: dict[str, JobInfo] = {}
         self._load()
 
@@ -49,13 +45,7 @@ class JobStore:
     def save(self, job: JobInfo) -> None:
         """Add or update a job: written under a temporary name, then renamed. Raises OSError (a full disk)."""
         self.jobs[job.id] = job
-        path = self._folder / f"{job.id}.json"
-        temporary = path.with_suffix(".partial")
-        with open(temporary, "w", encoding="utf-8") as file:
-            json.dump(job.to_dict(), file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        write_json(self._folder / f"{job.id}.json", job.to_dict())
 
     def pending(self) -> list[JobInfo]:
         """The PENDING jobs, oldest first."""

@@ -1,4 +1,4 @@
-"""Runs the jobs: one heavy one at a time, each in its own process; the others wait their turn."""
+"""Runs the jobs, each in its own process: one heavy job and one light job at a time, the others wait."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ INLINE_RESULT_BYTES = 256 << 10
 SAVE_PROGRESS_S = 1.0
 """How often progress goes to the disk."""
 EXIT_S = 3.0
-"""A process that has reported its end gets this long to be gone, seconds."""
+"""A process that has reported its result or error must exit within this time, seconds."""
 
 
 class _Running:
-    """A job with its process, and the moment at which its patience ends."""
+    """A running job, its process, and its deadline (monotonic seconds)."""
 
     def __init__(self, job: JobInfo, process: WorkerProcess, deadline: float) -> None:
         self.job = job
@@ -46,7 +46,7 @@ class _Running:
 class JobRunner:
     """The jobs of one backend. `tick` does all the work and never blocks for long.
 
-    `on_change` hears of every change of state, `on_progress` of every step.
+    `on_change` is called at every change of state, `on_progress` for every progress report.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class JobRunner:
         return self.store.jobs[job_id]
 
     def cancel(self, job_id: str) -> JobInfo:
-        """Stop a job: by its own hand within the grace, else by force. An ended job stays as it is."""
+        """Ask a job to stop; it is killed if it has not noticed in time. An ended job stays as it is."""
         job = self.find(job_id)
         if job.state is JobState.PENDING:
             self._end(job, JobState.CANCELLED, error=_cancelled())
@@ -114,7 +114,7 @@ class JobRunner:
         return job
 
     def tick(self) -> None:
-        """Hear the running jobs, end what has overstayed, start what can start."""
+        """Read the events of running jobs, kill those beyond their deadline, start what can start."""
         for running in list(self._running.values()):
             self._hear(running)
             self._watch(running)
@@ -123,7 +123,7 @@ class JobRunner:
                 self._start(job)
 
     def stop(self) -> None:
-        """End all processes. Their jobs stay as they are on disk, and go on at the backend's next start."""
+        """Kill all processes. Their jobs keep their state on disk and are resumed at the backend's next start."""
         for running in self._running.values():
             running.process.kill()
         for running in self._running.values():
@@ -133,7 +133,7 @@ class JobRunner:
         self._running.clear()
 
     def _take_up(self) -> None:
-        """What an earlier backend left unfinished."""
+        """Handle jobs that an earlier backend left unfinished."""
         for job in list(self.store.jobs.values()):
             if job.state is JobState.CANCELLING:
                 self._end(job, JobState.CANCELLED, error=_cancelled())
@@ -244,7 +244,7 @@ class JobRunner:
         try:
             self.store.save(job)
         except OSError:
-            # The job itself goes on, and its clients hear of it; only a restart would find it as it was before.
+            # The job itself goes on, and clients are told; only a restarted backend would see its older state.
             log.exception("job %s cannot be written to %s", job.id, self._state_dir)
 
 

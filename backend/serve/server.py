@@ -34,12 +34,12 @@ log = logging.getLogger(__name__)
 BUSY_POLL_MS = 40
 IDLE_POLL_MS = 200
 LOCK_TIMEOUT_S = 0.15
-"""Clients hold the lock for a moment to learn whether a backend does."""
+"""Seconds to try for the lock. Clients hold it for a moment to test whether a backend holds it."""
 
 
 @dataclass
 class _Client:
-    """A greeted client."""
+    """A client that has said HELLO."""
 
     name: str
     last_heard: float
@@ -81,7 +81,7 @@ class Server:
             raise InputError(
                 f"A backend already runs on {self._state_dir}.", "Use it, or stop it before starting another."
             )
-        self._ready_file.unlink(missing_ok=True)  # of a backend that was killed
+        self._ready_file.unlink(missing_ok=True)  # left by a backend that was killed
         context = zmq.Context()
         try:
             self._socket = context.socket(zmq.ROUTER)

@@ -1,9 +1,9 @@
-"""A job's own process: runs one verb, tells its parent how it goes, and ends. Its memory goes with it.
+"""The process of one job: runs one verb, reports to its parent, and ends. Its memory is freed with it.
 
-The parent writes lines of JSON to standard input, first the job, then perhaps {"cancel": true}; end of file means that
-the parent has died, and the job with it (it is taken up again at the backend's next start). The worker writes lines of
-JSON to standard output, each with an `event`: started, alive, progress, stopping, result, error. What the job itself
-prints goes to standard error, which is its log.
+The parent writes lines of JSON to standard input: first the job, then perhaps {"cancel": true}. End of file means that
+the parent has died; then the worker ends too, and the backend starts the job again at its next start. The worker
+writes lines of JSON to standard output, each with an `event`: started, alive, progress, stopping, result, error. What
+the job itself prints goes to standard error, which is its log.
 """
 
 from __future__ import annotations
@@ -23,14 +23,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from shared.errors import EXIT_CALLER, EXIT_CANCELLED, EXIT_DONE, EXIT_FAULT, Cancelled, TalkerError
+from shared.errors import EXIT_CANCELLED, EXIT_DONE, EXIT_FAULT, Cancelled, TalkerError
+from shared.files import explained
 from shared.jobs import Progress, Reporter
 from shared.locking import FileLock
 
 ALIVE_S = 2.0
-"""How often the worker says that it lives."""
+"""Interval of the `alive` events, seconds."""
 LOCK_TIMEOUT_S = 60.0
-"""How long to wait for an orphan of a killed backend that still holds the lock."""
+"""How long to wait for the lock, seconds: a worker of a killed backend may still hold it for a moment."""
 
 
 class _Channel:
@@ -46,7 +47,7 @@ class _Channel:
         self._lock = threading.Lock()
 
     def send(self, event: str, **values: Any) -> None:
-        """Write one event. A parent that is gone ends the process, for nobody would learn of the job's end."""
+        """Write one event. Ends the process if the parent is gone: nobody would receive the result."""
         line = (json.dumps({"event": event, **values}, allow_nan=False) + "\n").encode("utf-8")
         with self._lock:
             try:
@@ -120,8 +121,9 @@ def run(channel: _Channel, verbs: str, lock: Path) -> int:
         return error.exit_status
     except OSError as error:
         traceback.print_exc()
-        channel.send("error", **explain_os_error(error), status=EXIT_CALLER)
-        return EXIT_CALLER
+        in_words = explained(error)
+        channel.send("error", what=in_words.what, do=in_words.do, status=in_words.exit_status)
+        return in_words.exit_status
     except BaseException as error:
         traceback.print_exc()
         channel.send("error", what=f"{type(error).__name__}: {error}".strip(), do="", status=EXIT_FAULT)
@@ -136,15 +138,6 @@ def find_verb(verbs: str, name: str) -> Callable[[dict, Reporter], dict]:
     if name not in mapping:
         raise TalkerError(f"There is no verb {name!r}.", f"Use one of: {', '.join(sorted(mapping))}.")
     return mapping[name]
-
-
-def explain_os_error(error: OSError) -> dict[str, str]:
-    """`what` and `do` for trouble with files, disks and networks that no room has explained better."""
-    name = f" {error.filename}" if error.filename else ""
-    return {
-        "what": f"The system says about{name or ' a file'}: {error.strerror or error}.",
-        "do": "Check that the folder exists, can be written and has space, then try again.",
-    }
 
 
 def _listen(lines: Iterator[dict], cancelled: threading.Event) -> None:
@@ -167,7 +160,7 @@ def main() -> None:
     parser.add_argument("--lock", type=Path, required=True)
     options = parser.parse_args()
     faulthandler.enable()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is the parent's to obey
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for the parent
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     status = run(_Channel(), options.verbs, options.lock)
     logging.shutdown()

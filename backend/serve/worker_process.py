@@ -1,4 +1,4 @@
-"""The backend's end of a job's process: start it, hear it, cancel it, end it."""
+"""A job's process as the backend handles it: start, read its events, cancel, kill."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class WorkerProcess:
         self._events: queue.SimpleQueue[dict] = queue.SimpleQueue()
         command = [sys.executable, "-m", "backend.serve.worker", "--verbs", verbs, "--lock", str(lock)]
         with open(log_path, "ab") as log:
-            # A session of its own: Ctrl-C in the backend's terminal does not reach it, and its children end with it.
+            # In its own session: Ctrl-C in the backend's terminal does not reach it, and `kill` reaches its children.
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, start_new_session=True
             )
@@ -48,13 +48,13 @@ class WorkerProcess:
 
     @property
     def exit_status(self) -> int | None:
-        """None while it lives, or while it has written events that nobody has read yet."""
+        """Exit status; None while it runs, or while events of it are still unread."""
         if self._reader.is_alive() or not self._events.empty():
             return None
         return self._process.poll()
 
     def events(self) -> list[dict]:
-        """What it wrote since the last call."""
+        """The events that it wrote since the last call."""
         found = []
         while not self._events.empty():
             event = self._events.get()
@@ -68,7 +68,7 @@ class WorkerProcess:
         self._outgoing.put({"cancel": True})
 
     def kill(self) -> None:
-        """End it and its children now. It is gone when `exit_status` says so."""
+        """Kill it and its children now (on Windows only it). It has ended once `exit_status` is not None."""
         if self._process.poll() is not None:
             return
         if sys.platform == "win32":
@@ -84,13 +84,13 @@ class WorkerProcess:
             return None
 
     def close(self) -> None:
-        """Give back the threads and pipes of an ended process."""
+        """Release the threads and pipes of an ended process."""
         self._outgoing.put(None)
         self._writer.join(1.0)
         self._reader.join(1.0)
 
     def _write(self) -> None:
-        # In a thread of its own, for a long line fills the pipe until the worker has started and reads it.
+        # In its own thread: a long line blocks on a full pipe until the worker has started and reads it.
         with self._stdin:
             while (line := self._outgoing.get()) is not None:
                 try:

@@ -6,15 +6,16 @@ would map the whole clip: 28 GB for ten minutes at 512 px.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, overload
 
 import cv2
 import numpy as np
 
+from backend.media.png import read_png
 from shared.errors import InputError
+from shared.files import replacing
 from shared.layout import frame_name
 
 
@@ -28,16 +29,25 @@ class Pictures(Protocol):
         ...
 
 
-class PictureFolder:
-    """Pictures 000001.png, 000002.png, … of a folder."""
+class PictureFolder(Sequence[np.ndarray]):
+    """Pictures 000001.png, 000002.png, … of a folder, read when asked for."""
 
-    def __init__(self, folder: Path, count: int, size: int, channels: int) -> None:
-        self._folder, self._count, self._size, self._channels = folder, count, size, channels
+    def __init__(self, folder: Path, count: int, channels: int, size: int | None = None) -> None:
+        """channels: 3 (RGB) or 4; size: to resample to, px; None: as they are stored."""
+        self._folder, self._count, self._channels, self._size = folder, count, channels, size
 
     def __len__(self) -> int:
         return self._count
 
-    def __getitem__(self, index: int) -> np.ndarray:
+    @overload
+    def __getitem__(self, index: int) -> np.ndarray: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[np.ndarray]: ...
+
+    def __getitem__(self, index: int | slice) -> np.ndarray | list[np.ndarray]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(self._count))]
         if not 0 <= index < self._count:
             raise IndexError(index)
         return read_picture(self._folder / frame_name(int(index) + 1), self._size, self._channels)
@@ -74,25 +84,20 @@ class PictureFile:
 
 def write_picture_file(path: Path, pictures: Iterable[np.ndarray], shape: tuple[int, int, int, int]) -> None:
     """Write pictures (size, size, channels) uint8 as `PictureFile` reads them, `shape` in all; through another name."""
-    temporary = path.with_suffix(f".{os.getpid()}.partial")
-    try:
-        with open(temporary, "wb") as file:
-            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(file, header)
-            for picture in pictures:
-                file.write(np.ascontiguousarray(picture).tobytes())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path, durable=False) as temporary, open(temporary, "wb") as file:
+        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        for picture in pictures:
+            file.write(np.ascontiguousarray(picture).tobytes())
 
 
-def read_picture(path: Path, size: int, channels: int) -> np.ndarray:
-    """(size, size, channels) uint8, RGB order for colour and stored order for four channels, area-resampled."""
-    picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if picture is None or picture.ndim != 3 or picture.shape[2] != channels:
-        raise InputError(f"{path} is missing or damaged.", "Preprocess the footage again.")
-    if picture.shape[0] != size:
+def read_picture(path: Path, size: int | None, channels: int) -> np.ndarray:
+    """(size, size, channels) uint8 of a stored picture or region map, area-resampled; size None: as it is stored.
+
+    Raises InputError when it is missing or damaged.
+    """
+    picture = read_png(path, channels, "Preprocess the footage again.")
+    if size is not None and picture.shape[0] != size:
         method = cv2.INTER_AREA if size < picture.shape[0] else cv2.INTER_CUBIC
         picture = cv2.resize(picture, (size, size), interpolation=method)
-    code = cv2.COLOR_BGR2RGB if channels == 3 else cv2.COLOR_BGRA2RGBA
-    return cv2.cvtColor(picture, code)
+    return picture

@@ -16,11 +16,13 @@ import numpy as np
 
 from backend.disk import require_space
 from backend.parallel import in_order
+from backend.subject.model_folder import ModelFolder
 from backend.subject.pictures import PictureFile, PictureFolder, Pictures, read_picture, write_picture_file
 from backend.subject.track import Track
 from shared import layout
 from shared.camera import Crop
 from shared.errors import InputError
+from shared.files import write_json
 from shared.timing import fps_text, parse_fps
 
 SCHEMA = 2
@@ -94,10 +96,7 @@ class Subject:
 
     def save_info(self) -> None:
         """Write subject.json, through a temporary name."""
-        path = self.root / layout.SUBJECT_FILE
-        temporary = path.with_suffix(".partial")
-        temporary.write_text(json.dumps(asdict(self.info), indent=2) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
+        write_json(self.root / layout.SUBJECT_FILE, asdict(self.info))
 
     @property
     def fps(self) -> Fraction:
@@ -119,12 +118,12 @@ class Subject:
     def audio_path(self) -> Path:
         return self.root / layout.AUDIO_FILE
 
-    def newest_model(self) -> str:
-        """Name of the model that was trained last. Raises InputError if there is none."""
-        configs = list((self.root / layout.MODELS_FOLDER).glob(f"*/{layout.MODEL_CONFIG_FILE}"))
-        if not configs:
-            raise InputError(f"{self.root} holds no trained model.", "Train one first.")
-        return max(configs, key=lambda path: path.stat().st_mtime).parent.name
+    def model(self, name: str | None) -> ModelFolder:
+        """Model `name`, which need not be there yet; None: the one that was trained last.
+
+        Raises InputError for a name that is none, or where there is no model at all.
+        """
+        return ModelFolder.newest_of(self.root) if name is None else ModelFolder.of(self.root, name)
 
     def track(self) -> Track:
         return Track.load(self.root / layout.TRACK_FILE)
@@ -135,7 +134,10 @@ class Subject:
         return self._pictures(layout.FRAMES_FOLDER, size, 3)
 
     def regions(self, size: int) -> Pictures:
-        """T soft region maps (size, size, 4) uint8 (layout.REGION_NAMES; 255 is one), likewise."""
+        """T soft region maps (size, size, 4) uint8 (channels layout.REGION_NAMES; 255 is one), read when asked for.
+
+        Cached as `frames` are. Raises InputError where the disk has no room for the cache.
+        """
         return self._pictures(layout.REGIONS_FOLDER, size, 4)
 
     def background(self, size: int) -> np.ndarray:
@@ -143,7 +145,7 @@ class Subject:
         return read_picture(self.root / layout.BACKGROUND_FILE, size, 3)
 
     def _pictures(self, folder: str, size: int, channels: int) -> Pictures:
-        stored = PictureFolder(self.root / folder, self.frame_count, size, channels)
+        stored = PictureFolder(self.root / folder, self.frame_count, channels, size)
         if size == self.info.size:
             return stored
         key = self.info.stages.get(folder, "")[:12]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from shared.camera import Intrinsics
 from shared.errors import InputError
+from shared.files import replacing
 
 
 @dataclass
@@ -58,10 +58,9 @@ class Track:
 
     def save(self, path: Path) -> None:
         """Write as .npz without pickles, through a temporary name."""
-        temporary = path.with_suffix(".partial.npz")
         arrays: dict[str, Any] = {f.name: np.asarray(getattr(self, f.name)) for f in fields(self)}
-        np.savez(temporary, **arrays)
-        os.replace(temporary, path)
+        with replacing(path) as temporary, open(temporary, "wb") as file:
+            np.savez(file, **arrays)
 
     @classmethod
     def load(cls, path: Path) -> Track:

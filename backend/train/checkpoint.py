@@ -1,9 +1,8 @@
-"""Checkpoints: everything a run needs to go on to the same bits, as safetensors."""
+"""Checkpoints: everything a run needs to continue with the same bits, as safetensors."""
 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import torch
@@ -12,6 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from shared.errors import InputError
+from shared.files import replacing
 
 STATE_KEYS = ("exp_avg", "exp_avg_sq", "step")
 
@@ -21,15 +21,14 @@ def save_checkpoint(
 ) -> None:
     """Write model, Adam's state by parameter name, and `state` (plain values), through a temporary name.
 
-    Sampling has no state of its own (train.sampling), so there is no generator to keep.
+    Sampling has no state (train.sampling), so there is no random generator to store.
     """
     tensors = {f"model/{name}": value.contiguous() for name, value in model.state_dict().items()}
     for parameter, moments in optimizer.state.items():
         for key in STATE_KEYS:
             tensors[f"adam/{names[parameter]}/{key}"] = moments[key].clone()
-    temporary = path.with_suffix(".partial")
-    save_file(tensors, temporary, metadata={"state": json.dumps(state)})
-    os.replace(temporary, path)
+    with replacing(path) as temporary:
+        save_file(tensors, temporary, metadata={"state": json.dumps(state)})
 
 
 def load_checkpoint(
@@ -44,7 +43,7 @@ def load_checkpoint(
     try:
         with safe_open(path, "pt") as file:
             state = json.loads(file.metadata()["state"])
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
+            tensors = {key: file.get_tensor(key) for key in file.keys()}
         if state["settings"] != settings_key:
             raise InputError(
                 "The checkpoint belongs to a training with other settings or other footage.", "Train anew."

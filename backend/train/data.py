@@ -39,7 +39,7 @@ class TrainingData:
     """A subject at one size. Pictures stay on the disk: memory does not grow with the clip."""
 
     def __init__(self, subject: Subject, size: int, holdout: int, device: torch.device | str = "cpu") -> None:
-        """`device`: where plate and samples are wanted."""
+        """device: of the plate and the samples."""
         self.subject, self.size, self.device = subject, size, device
         self.track: Track = subject.track()
         self.pictures = subject.frames(size)

@@ -1,4 +1,4 @@
-"""What drives the portrait while it trains: the footage's own performance, and what the voice makes of it."""
+"""What drives the portrait while it trains: the footage's own performance, and its prediction from sound."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from backend.train.data import TrainingData
 from shared import layout
 
 _DRAW = 1
-"""Keeps these draws apart from those of the frames (train.sampling), which come of the same seed."""
+"""Makes these draws independent of those of the frames (train.sampling), which use the same seed."""
 
 
 def subject_audio(data: TrainingData) -> AudioFeatures:
@@ -32,22 +32,22 @@ def true_drive(portrait: Portrait, data: TrainingData) -> Drive:
     return portrait.drive(ordered_curves(track), track.camera_from_head, float(data.subject.fps), audio, track.body)
 
 
-class Hearing:
-    """Speech curves that are wrong as a voice's are.
+class PredictedSpeech:
+    """Speech curves with the errors of a prediction from sound, for a share of the training steps.
 
-    A new line drives the portrait with what its sound tells, not with what lips did. Fields that only ever saw true
-    curves take each of its errors at its word; so a share of the steps goes part of the way from the footage's curves
-    to those that the voice was heard to say without having been learned from (SpeechModel.heard).
-    Stateless: step and seed alone decide, so a resumed run hears the same.
+    A new line drives the portrait with curves predicted from its sound, not with the lips' true ones. Fields that were
+    trained on true curves alone follow every error of a prediction. So a share of the steps goes part of the way from
+    the footage's curves to the out-of-fold predictions of the same frames (SpeechModel.heard).
+    Stateless: step and seed alone decide, so a resumed run draws the same.
     """
 
     def __init__(self, heard: np.ndarray, share: float, seed: int) -> None:
-        """heard: (T, 27) speech curves, NaN in frames that nothing was heard of; share: of the steps, in [0, 1]."""
+        """heard: (T, 27) predicted speech curves, NaN in frames without any; share: of the steps, in [0, 1]."""
         self._heard, self._share, self._seed = torch.from_numpy(heard), share, seed
         self._known = np.isfinite(heard).all(axis=1)
 
     def drive(self, true: Drive, frame: int, step: int) -> Drive:
-        """Frame `frame` of the true drive by itself, T of 1, as step `step` is to have it."""
+        """Frame `frame` of the true drive alone (T is 1), with the speech curves that step `step` trains on."""
         alone = true.only(frame)
         chance, way = np.random.default_rng((self._seed, step, _DRAW)).random(2)
         if chance >= self._share or not self._known[frame]:

@@ -19,10 +19,10 @@ def composite(frame: PortraitFrame[Tensor], sample: Sample, plate: Tensor, has_t
 
 
 def background_of(sample: Sample, plate: Tensor, has_torso: bool) -> Tensor:
-    """(S, S, 3) what a portrait is laid over.
+    """(S, S, 3) the background of the composite.
 
-    Where the torso is synthesised that is the plate; else the recorded frame as far as it shows torso or background
-    (the baseline never learns what is behind the head there), and the plate behind the head.
+    With a synthesised torso it is the plate. Without one it is the recorded frame where that shows torso or
+    background, and the plate where it shows the head.
     """
     if has_torso:
         return plate
@@ -57,8 +57,10 @@ def portrait_loss(
     weights: LossWeights,
     matte_weight: float,
 ) -> Tensor:
-    """`picture_loss` of the composite, and `matte_weight` times `matte_loss` where the frame has mattes, in one go by
-    the compiled kernel where it serves."""
+    """`picture_loss` of the composite, plus `matte_weight` times `matte_loss` where the frame has mattes.
+
+    One call of the compiled kernel where that supports the case, else in torch.
+    """
     channels = 4 if has_torso else TORSO
     case = kernel.Case(
         background_of(sample, plate, has_torso), sample.rgb, sample.mouth, weights.mouth, weights.l1, weights.ssim,

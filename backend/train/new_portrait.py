@@ -17,7 +17,7 @@ from backend.train.driving import subject_audio
 
 FIELD_MARGIN_CM = 1.0
 LIP_SHARE = 0.04
-"""Share of the face's Gaussians, those nearest to the lips, whose motion tells the oral field about the jaw."""
+"""Share of the face's Gaussians, those nearest to the lips, whose motion is an input of the oral field."""
 
 
 def start_portrait(
@@ -61,7 +61,7 @@ def start_portrait(
 
 
 def _start_links(portrait: Portrait, data: TrainingData, evidence: Evidence, poses: np.ndarray) -> None:
-    """What ties the parts together: jaw to mouth, head to torso, sound to the code."""
+    """Initialise the links between parts: jaw to mouth, head to torso, sound to the audio code."""
     settings = portrait.settings
     if portrait.jaw is not None:
         lips = torch.from_numpy(evidence.vertices[evidence.lips].astype(np.float32))

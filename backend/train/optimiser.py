@@ -13,9 +13,9 @@ from backend.settings import LearningRates
 from backend.train import stages
 
 ADAM_EPSILON = 3e-8
-"""Gradients of single Gaussians are tiny, since the mean over all pixels is what is minimised, and those of one whose
-mere tail reaches into the picture are far tinier still. With the 1e-15 that is usual for Gaussians even that one moves
-at full speed: it grows, and takes on colours that come into view under new poses.
+"""The loss is a mean over all pixels, so gradients of single Gaussians are tiny, and far tinier for one of which only
+the tail is in the picture. With the usual 1e-15 even that one moves at full speed: it grows and takes on colours that
+become visible under new poses.
 """
 
 

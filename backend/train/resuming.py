@@ -21,11 +21,11 @@ class Trained:
     """Of all rounds of the model, as are the minutes."""
     minutes: float
     from_progress: float = 0.0
-    """Share of the round that was done before, where an interrupted one was gone on with."""
+    """Share of the round that was done before, where an interrupted one was resumed."""
     new_steps: int = 0
     """Steps of this call."""
     replaced: bool = False
-    """Whether an earlier training of this name gave way."""
+    """Whether an earlier training of this name was replaced."""
 
     def sentence(self) -> str:
         """For the user, what was done."""
@@ -50,9 +50,9 @@ def length_of(settings: TrainSettings) -> Length:
 def choose(state: TrainingState | None, settings: TrainSettings, key: str) -> Did:
     """What to do for `settings`, whose hash is `key`, about a model whose checkpoint says `state`.
 
-    A round that was interrupted is gone on with in its own length; asked for may be that, or the first round's. Raises
-    InputError where it was asked to go on in another length. That there is no checkpoint at all, or one of other
-    settings, is for loading it to say.
+    An interrupted round is resumed at its own length; the settings may ask for that length or for the first round's.
+    Raises InputError where they ask for another one. Whether there is a checkpoint, and one of these settings, is
+    checked when it is loaded.
     """
     start = settings.start
     if start is Start.ANEW:

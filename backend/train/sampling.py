@@ -25,9 +25,10 @@ def rarity(values: np.ndarray, bins: int = 12) -> np.ndarray:
 class FrameSampler:
     """Draws frames by a curriculum over mouth opening and blinks.
 
-    It starts with all frames alike, and with progress gives up to `strength` of the draws to frames whose mouth
-    opening or blink is rare: wide open, tightly closed, mid-blink. frames (N,) are frame indices, opening and blink
-    (N,) their curves.
+    At the start all frames are equally likely. With progress up to `strength` of the draws go to frames whose mouth
+    opening or blink is rare: wide open, tightly closed, in the middle of a blink.
+
+    frames (N,): frame indices; opening, blink (N,): their curves.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""SSIM, the structural half of the picture loss (Wang et al. 2004), as 3D Gaussian Splatting uses it."""
+"""Structural similarity (SSIM, Wang et al. 2004), as in the loss of 3D Gaussian Splatting."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from backend.kernels import library, threads
-from backend.kernels.ssim import ssim_with_gradient
+from backend.kernels import ssim as kernel
+from backend.kernels import threads
 
 WINDOW = 11
 """Side of the Gaussian window, px."""
@@ -46,9 +46,9 @@ class _FastSsim(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, picture: Tensor, target: Tensor) -> Tensor:
-        if library.load() is not None:
+        if kernel.serves(picture, target):
             want = ctx.needs_input_grad[0]
-            value, gradient = ssim_with_gradient(picture.detach(), target, want, threads.count())
+            value, gradient = kernel.ssim_with_gradient(picture.detach(), target, want, threads.count())
             if want:
                 ctx.save_for_backward(gradient)
             return picture.new_tensor(value)

@@ -10,32 +10,31 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 
-from backend.performance.learning import has_learned_speech, learn_speech, load_heard
+from backend.media.png import write_png
+from backend.performance.learning import learn_speech, load_heard
 from backend.portrait.portrait import Drive, Portrait
+from backend.portrait.saving import save_portrait
 from backend.raster.rasterize import engine_device
 from backend.settings import SpeechSettings, TrainSettings
 from backend.subject.subject import Subject
 from backend.train.checkpoint import load_checkpoint, save_checkpoint
 from backend.train.data import TrainingData
-from backend.train.driving import Hearing, true_drive
+from backend.train.driving import PredictedSpeech, true_drive
 from backend.train.loss import composite, deformation_loss, portrait_loss
 from backend.train.new_portrait import start_portrait
 from backend.train.optimiser import freeze_all_but, make_optimiser, parameter_names, set_rates
 from backend.train.resuming import Trained, choose, length_of
 from backend.train.sampling import FrameSampler
 from backend.train.stages import Position, plan
-from shared import layout
 from shared.errors import Cancelled
 from shared.jobs import Reporter
 from shared.training import Did, Length, TrainingState, read_training
 
 log = logging.getLogger(__name__)
 
-PREVIEW_FILE = "preview.png"
 MATTE_EVERY = 4
 """Mattes are drawn and compared every so many steps: they cost four raster channels and change slowly."""
 RUN_ONLY = ("start", "checkpoint_s", "preview_s", "threads", "engine")
@@ -54,16 +53,16 @@ class Run:
     optimiser: torch.optim.Adam
     sampler: FrameSampler
     drive: Drive
-    """The footage's own."""
+    """The footage's own performance, all frames."""
     position: Position
     step: int = 0
     elapsed_s: float = 0.0
     loss: float = float("nan")
     """Running mean of the loss."""
-    hearing: Hearing | None = None
-    """What the voice makes of the drive; None: nothing, all steps see the footage's own."""
+    predicted_speech: PredictedSpeech | None = None
+    """Speech curves as predicted from sound; None: all steps see the footage's own."""
     rounds: tuple[Length, ...] = ()
-    """Of the model, the present one last."""
+    """Lengths of all rounds of the model, the present one last."""
     before_step: int = 0
     """Steps of the rounds before this one."""
     before_s: float = 0.0
@@ -82,7 +81,7 @@ class Run:
         return min(1.0, (self.elapsed_s - self.before_s) / (60.0 * self.settings.minutes))
 
     def state(self, key: str) -> dict:
-        """What a checkpoint says beside the weights, for a run whose settings have the hash `key`."""
+        """What a checkpoint holds beside the tensors, for a run whose settings have the hash `key`."""
         told = TrainingState(
             key, self.settings.portrait.recipe, self.settings.preset, self.rounds, self.progress, self.step,
             self.elapsed_s,
@@ -94,7 +93,7 @@ class Run:
         return {**told.to_dict(), **own}
 
     def restore(self, state: dict) -> None:
-        """Stand where `state` was told."""
+        """Continue from the `state` of a checkpoint."""
         told = TrainingState.from_dict(state)
         self.step, self.elapsed_s, self.rounds = told.step, told.elapsed_s, told.rounds
         self.loss, self.position = state["loss"], Position(**state["position"])
@@ -102,9 +101,10 @@ class Run:
         self._set_round(told.rounds[-1])
 
     def begin_round(self, length: Length) -> None:
-        """Begin another round of a finished model: the schedule without its still start, from what it has learnt.
+        """Begin another round of a finished model: the schedule without the static stage, from the present weights.
 
-        Its rates begin high again and fall along the same cosine, a warm restart (Loshchilov and Hutter, SGDR, 2017).
+        Learning rates start high again and fall along the same cosine: a warm restart (Loshchilov and Hutter 2017,
+        "SGDR").
         """
         self.rounds = (*self.rounds, length)
         self.before_step, self.before_s, self.position = self.step, self.elapsed_s, Position()
@@ -119,18 +119,19 @@ class Run:
 def train(subject: Subject, settings: TrainSettings, report: Reporter, models_dir: str | None = None) -> Trained:
     """Train a portrait, as `settings.start` says: anew, on from its checkpoint, or a finished one for another round.
 
-    Leaves a checkpoint while it runs (also when cancelled), from which a resumed run goes on: to the same bits for a
-    given number of steps and threads. What a finished model was stays in use until the new weights are whole. Raises
-    InputError where the subject or the checkpoint do not serve, Cancelled when the user asked to stop.
+    Writes checkpoints while it runs, and one when it is cancelled. A run that is resumed from one ends with the same
+    bits, for the same number of steps and threads. An earlier model of this name stays in use until the new weights
+    are complete. Raises InputError where the subject or the checkpoint cannot be used, Cancelled when the user asked to
+    stop.
     """
     torch.set_num_threads(settings.threads or torch.get_num_threads())
-    folder = layout.model_folder(subject.root, settings.model or settings.portrait.recipe)
-    checkpoint, key = folder / layout.CHECKPOINT_FILE, settings_key(subject, settings)
+    model = subject.model(settings.model or settings.portrait.recipe)
+    checkpoint, key = model.checkpoint_file, settings_key(subject, settings)
     before = read_training(checkpoint)
     did = choose(before, settings, key)
     if before is not None and did is Did.NOTHING:
-        return Trained(folder, did, before.step, before.elapsed_s / 60.0)
-    folder.mkdir(parents=True, exist_ok=True)
+        return Trained(model.path, did, before.step, before.elapsed_s / 60.0)
+    model.make()
     report.phase("prepare")
     run = prepare(subject, settings, models_dir)
     names = parameter_names(run.portrait)
@@ -139,16 +140,16 @@ def train(subject: Subject, settings: TrainSettings, report: Reporter, models_di
     if did is Did.MORE:
         run.begin_round(length_of(settings))
     began_at, from_progress = run.step, run.progress
-    if did is Did.ANEW or not has_learned_speech(folder):
+    if did is Did.ANEW or not model.has_speech:
         speech = replace(settings.speech, seed=settings.seed + settings.speech.seed)
-        learn_speech(subject, folder, run.data.count, report, speech)
+        learn_speech(subject, model, run.data.count, report, speech)
     if not run.portrait.needs_audio:
-        run.hearing = Hearing(load_heard(folder), settings.heard_share, settings.seed)
+        run.predicted_speech = PredictedSpeech(load_heard(model), settings.heard_share, settings.seed)
 
     def keep() -> None:
         save_checkpoint(checkpoint, run.portrait, run.optimiser, names, run.state(key))
 
-    keep()  # from now on this is the run to go on with, if the process should be killed
+    keep()  # from now on a killed process is resumed from here
     kept = shown = time.monotonic()
     report.phase("train", run.settings.steps if run.settings.minutes is None else 1000)
     if did is Did.RESUMED:
@@ -161,7 +162,7 @@ def train(subject: Subject, settings: TrainSettings, report: Reporter, models_di
             now = time.monotonic()
             preview = None
             if now - shown > settings.preview_s:
-                shown, preview = now, str(write_preview(run, folder / PREVIEW_FILE))
+                shown, preview = now, str(write_preview(run, model.preview_file))
             if now - kept > settings.checkpoint_s:
                 kept = now
                 keep()
@@ -171,13 +172,13 @@ def train(subject: Subject, settings: TrainSettings, report: Reporter, models_di
     except Cancelled:
         keep()
         raise
-    write_preview(run, folder / PREVIEW_FILE)
-    run.portrait.eval().save(folder)
-    _record(run, folder)
-    keep()  # last: a checkpoint that says that all is done stands beside a model that is whole
+    write_preview(run, model.preview_file)
+    save_portrait(run.portrait.eval(), model)
+    model.update_config({"training": _record(run)})
+    keep()  # last: a checkpoint that says it is finished must have a complete model beside it
     log.info("trained %d steps in %.0f s, loss %.4f", run.step, run.elapsed_s, run.loss)
     replaced = did is Did.ANEW and before is not None
-    return Trained(folder, did, run.step, run.elapsed_s / 60.0, from_progress, run.step - began_at, replaced)
+    return Trained(model.path, did, run.step, run.elapsed_s / 60.0, from_progress, run.step - began_at, replaced)
 
 
 def prepare(subject: Subject, settings: TrainSettings, models_dir: str | None = None) -> Run:
@@ -219,7 +220,9 @@ def step_loss(run: Run, frame: int, deformed: bool) -> torch.Tensor:
     settings, portrait = run.settings, run.portrait
     sample = run.data.sample(frame)
     mattes = bool(settings.losses.mattes) and run.step % MATTE_EVERY == 0
-    drive = run.drive.only(frame) if run.hearing is None else run.hearing.drive(run.drive, frame, run.step)
+    drive = run.drive.only(frame)
+    if run.predicted_speech is not None:
+        drive = run.predicted_speech.drive(run.drive, frame, run.step)
     drawn, facial = portrait(
         drive, 0, run.data.intrinsics, deformed=deformed, mattes=mattes,
         engine=settings.engine, threads=settings.threads,
@@ -247,12 +250,12 @@ def write_preview(run: Run, path: Path) -> Path:
         picture = composite(drawn, sample, run.data.plate, run.portrait.has_torso)
     run.portrait.train()
     both = torch.cat((sample.rgb, picture.clamp(0, 1)), dim=1).cpu().numpy()
-    cv2.imwrite(str(path), (both[..., ::-1] * 255 + 0.5).astype(np.uint8))
+    write_png(path, (both * 255 + 0.5).astype(np.uint8))
     return path
 
 
 def settings_key(subject: Subject, settings: TrainSettings) -> str:
-    """Hash of all that a resumed run must share with the one it goes on from, and a further round with those before."""
+    """Hash of everything that a resumed run, or a further round, must have in common with the run it continues."""
     values = {name: value for name, value in asdict(settings).items() if name not in RUN_ONLY + LENGTH}
     if settings.speech == SpeechSettings():
         del values["speech"]  # so that checkpoints from before this field was there are gone on with
@@ -260,11 +263,9 @@ def settings_key(subject: Subject, settings: TrainSettings) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
-def _record(run: Run, folder: Path) -> None:
-    """Add to config.json how the model came about."""
-    path = folder / layout.MODEL_CONFIG_FILE
-    config = json.loads(path.read_text(encoding="utf-8"))
-    config["training"] = {
+def _record(run: Run) -> dict:
+    """The entry `training` of config.json."""
+    return {
         "recipe": run.settings.portrait.recipe,
         "preset": run.settings.preset,
         "settings": asdict(run.settings),
@@ -275,4 +276,3 @@ def _record(run: Run, folder: Path) -> None:
         "frames": len(run.data.pictures),
         "loss": run.loss,
     }
-    path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import InputError, InternalError
+from ..files import explained, replacing, write_json
 from ..locking import FileLock
 from . import pip, torch_build
 from .interpreter import choose_python, probe, supported_text
@@ -37,7 +38,7 @@ class EnvironmentPlan:
     gpu_requirements: Path | None = None
     """Requirement file, pinned by hash too, of what is installed beside torch's CUDA build only."""
     libraries: Mapping[str, str] = field(default_factory=dict)
-    """System libraries to be had, shared object to Debian package."""
+    """System libraries that are needed, shared object to Debian package."""
     imports: tuple[str, ...] = ()
     """Modules that must import in the finished environment."""
     needed_gib: float = 1.0
@@ -131,9 +132,7 @@ def prepare(plan: EnvironmentPlan, log: Callable[[str], None], python: Path | No
         _create(plan, base, wanted, log)
         return True
     except OSError as error:
-        raise InputError(
-            f"{plan.folder} cannot be made: {error.strerror or error}.", "Free some space or choose another folder."
-        ) from error
+        raise explained(error, plan.folder) from error
     finally:
         lock.release()
 
@@ -147,9 +146,7 @@ def _lock(plan: EnvironmentPlan, log: Callable[[str], None]) -> FileLock:
         if lock.acquire(LOCK_WAIT_S):
             return lock
     except OSError as error:
-        raise InputError(
-            f"{plan.folder.parent} cannot be written ({error.strerror}).", "Choose a folder that you may write to."
-        ) from error
+        raise explained(error, plan.folder.parent) from error
     raise InputError(f"{plan.folder} is still being set up by another process.", "End that process and try again.")
 
 
@@ -167,7 +164,7 @@ def _create(plan: EnvironmentPlan, base: Path, wanted: dict, log: Callable[[str]
     """Everything between an empty folder and the stamp that says what is `wanted`."""
     stamp = read_stamp(plan)
     plan.log_file.write_text("", encoding="utf-8")
-    # To pip one build of torch is as good as another of the same version: it would not exchange them.
+    # pip treats all builds of one version of torch as equal: it would not replace one by another.
     if stamp is None or any(stamp.get(key) != wanted[key] for key in ("python", "torch")):
         log(f"Making the environment {plan.folder} with {base}")
         _make_venv(plan, base)
@@ -189,9 +186,7 @@ def _create(plan: EnvironmentPlan, base: Path, wanted: dict, log: Callable[[str]
         index = torch_build.index_arguments(wanted["torch"], log)
         pip.install(plan.python, [*index, "-r", str(plan.torch)], 1, log, plan.log_file)
     _check_imports(plan, log)
-    temporary = plan.folder / f"{STAMP_NAME}.partial"
-    temporary.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
-    os.replace(temporary, plan.folder / STAMP_NAME)
+    write_json(plan.folder / STAMP_NAME, wanted)
 
 
 def _make_venv(plan: EnvironmentPlan, base: Path) -> None:
@@ -204,7 +199,7 @@ def _make_venv(plan: EnvironmentPlan, base: Path) -> None:
 
 
 def _check_imports(plan: EnvironmentPlan, log: Callable[[str], None]) -> None:
-    """Import what matters once, so that a missing system library or a broken package is known now."""
+    """Import the main modules once, so that a missing system library or a broken package is found now."""
     if not plan.imports:
         return
     log(f"Checking that {len(plan.imports)} packages import")
@@ -231,10 +226,9 @@ def write_launcher(path: Path, python: Path, root: Path) -> None:
         path.with_suffix(".cmd").write_text(text, encoding="utf-8")
         return
     text = f'#!/bin/sh\nPYTHONPATH={_quoted(root)} exec {_quoted(python)} -P -m backend "$@"\n'
-    temporary = path.with_suffix(".partial")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.chmod(0o755)
-    os.replace(temporary, path)
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.chmod(0o755)
 
 
 def _quoted(path: Path) -> str:

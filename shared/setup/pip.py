@@ -13,7 +13,7 @@ from ..errors import InputError, InternalError, TalkerError
 _PROGRESS = re.compile(r"^(?:Collecting|Processing) (?:\S*/)?([^\s;]+)")
 _LARGE_DOWNLOAD = re.compile(r"^\s*Downloading (\S+)\s+\((\d+(?:\.\d+)? [GM]B)\)")
 PACKAGE_LINE = re.compile(r"^\s*package (\d+) of (\d+): ")
-"""The line that `install` logs for every package, for a listener who draws a bar."""
+"""The line that `install` logs for every package, for callers that draw a progress bar."""
 _NETWORK_SIGNS = (
     "NewConnectionError",
     "ConnectTimeoutError",
@@ -30,7 +30,7 @@ _NETWORK_SIGNS = (
 
 
 def child_environment() -> dict[str, str]:
-    """This process's environment without what would lead another Python astray."""
+    """This process's environment without variables that would mislead another Python."""
     astray = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "__PYVENV_LAUNCHER__")
     environment = {name: value for name, value in os.environ.items() if name not in astray}
     return environment | {"PYTHONNOUSERSITE": "1", "PYTHONUNBUFFERED": "1", "PIP_USER": "0"}
@@ -75,7 +75,7 @@ def install(python: Path, arguments: list[str], total: int, log: Callable[[str],
 
 
 def _tell(line: str, collecting: re.Match[str] | None, counted: str, log: Callable[[str], None]) -> None:
-    """The few lines of pip's output that a user waits for."""
+    """The lines of pip's output that matter to a user."""
     large = _LARGE_DOWNLOAD.match(line)
     if collecting:
         name = collecting[1]  # a requirement, or the file name of a wheel that lies on this machine

@@ -77,7 +77,7 @@ def _may_install() -> bool:
 
 
 def _apt_install(packages: list[str], log: Callable[[str], None]) -> None:
-    """Install packages, refreshing the lists only if the first try fails; the caller checks what came of it."""
+    """Install packages, refreshing the lists only if the first try fails; the caller checks the result."""
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     install = ["apt-get", "install", "-y", "--no-install-recommends", *packages]
     for command in (install, ["apt-get", "update"], install):

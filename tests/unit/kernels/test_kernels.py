@@ -12,6 +12,7 @@ import pytest
 
 from backend.command import doctor
 from backend.kernels import build, library
+from tests.support import kernel_support
 from tests.support.places import ROOT
 
 SCRIPT = ROOT / "tests" / "support" / "kernels_under_sanitizers.py"
@@ -20,14 +21,7 @@ SCRIPT = ROOT / "tests" / "support" / "kernels_under_sanitizers.py"
 def instruction_sets() -> tuple[str, ...]:
     """Those that this machine runs, the one that the library chooses by itself first."""
     every = ("avx512", "avx2", "portable")
-    return every[every.index(library.load().talker_kernels_name().decode()) :]
-
-
-def _compiler() -> list[str]:
-    try:
-        return build.find_compiler()
-    except build.BuildError:
-        pytest.skip("no C++ compiler on this machine")
+    return every[every.index(library.describe(kernel_support.require_kernels())["instruction_set"]) :]
 
 
 def test_the_file_name_changes_with_the_options_and_follows_the_platform():
@@ -46,18 +40,15 @@ def test_every_platform_s_library_is_named_by_the_same_sources():
 @pytest.fixture
 def fresh_load():
     """`library.load`, as a new process would find it."""
-    library.load.cache_clear()
+    library.find.cache_clear()
     yield library.load
-    library.load.cache_clear()
+    library.find.cache_clear()
 
 
 @pytest.fixture
 def own_library() -> Path:
     """A library of the present sources."""
-    loaded = library.load()
-    if loaded is None:
-        pytest.skip("no compiled kernels on this machine")
-    return Path(library.describe(loaded)["path"])
+    return kernel_support.require_kernels().path
 
 
 def test_a_library_that_came_with_the_package_is_taken_before_one_built_here(
@@ -66,7 +57,7 @@ def test_a_library_that_came_with_the_package_is_taken_before_one_built_here(
     shipped = tmp_path / build.platform_name()
     shipped.mkdir()
     shutil.copy2(own_library, shipped)
-    monkeypatch.setattr(library, "PREBUILT", tmp_path)
+    monkeypatch.setattr(build, "PREBUILT", tmp_path)
     monkeypatch.delenv(library.FOLDER_VARIABLE, raising=False)
     facts = library.describe(fresh_load())
     assert facts["path"] == str(shipped / own_library.name)
@@ -82,7 +73,7 @@ def test_a_damaged_library_that_came_with_the_package_gives_way_to_one_built_her
     built.mkdir()
     (shipped / own_library.name).write_bytes(b"half a library")
     shutil.copy2(own_library, built)
-    monkeypatch.setattr(library, "PREBUILT", tmp_path / "lib")
+    monkeypatch.setattr(build, "PREBUILT", tmp_path / "lib")
     monkeypatch.setattr(library, "kernels_folder", lambda: built)
     monkeypatch.delenv(library.FOLDER_VARIABLE, raising=False)
     facts = library.describe(fresh_load())
@@ -96,7 +87,7 @@ def test_a_library_of_other_sources_is_not_opened(own_library, fresh_load, tmp_p
     assert fresh_load() is None
     assert f"{own_library.name} is not in" in caplog.text
     shutil.copy2(own_library, tmp_path)
-    library.load.cache_clear()
+    library.find.cache_clear()
     assert library.describe(fresh_load())["path"] == str(tmp_path / own_library.name)
 
 
@@ -120,25 +111,20 @@ def test_a_compiler_that_fails_is_named_with_its_message(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_library_and_compiler_the_reason_is_logged_once(tmp_path, monkeypatch, caplog):
+def test_without_library_and_compiler_the_reason_is_logged_once(fresh_load, tmp_path, monkeypatch, caplog):
     def no_compiler() -> list[str]:
         raise build.BuildError("no C++ compiler was found")
 
     monkeypatch.setattr(build, "find_compiler", no_compiler)
-    monkeypatch.setattr(library, "PREBUILT", tmp_path / "none")
+    monkeypatch.setattr(build, "PREBUILT", tmp_path / "none")
     monkeypatch.setattr(library, "kernels_folder", lambda: tmp_path / "cache")
-    library.load.cache_clear()
-    try:
-        assert library.load() is None and library.load() is None
-    finally:
-        library.load.cache_clear()
+    assert fresh_load() is None and fresh_load() is None
     messages = [record.getMessage() for record in caplog.records]
     assert len(messages) == 1 and "no C++ compiler was found" in messages[0]
 
 
+@pytest.mark.kernels
 def test_the_portable_kernels_draw_the_same_picture_as_the_fast_ones():
-    if library.load() is None:
-        pytest.skip("no compiled kernels on this machine")
     code = (
         "import torch; from tests.support.raster_scenes import head_scene;"
         "from backend.raster.rasterize import rasterize;"
@@ -159,7 +145,7 @@ def test_the_portable_kernels_draw_the_same_picture_as_the_fast_ones():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the sanitizers' runtime is preloaded the Linux way")
 def test_nothing_reads_or_writes_out_of_bounds_for_sound_and_unsound_numbers(tmp_path):
-    compiler = _compiler()
+    compiler = kernel_support.require_compiler()
     if "ziglang" in compiler:
         pytest.skip("zig's compiler brings no AddressSanitizer runtime")
     flags = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-O0")
@@ -170,6 +156,7 @@ def test_nothing_reads_or_writes_out_of_bounds_for_sound_and_unsound_numbers(tmp
         "ASAN_OPTIONS": "detect_leaks=0",
         "PYTHONMALLOC": "malloc",
         "OPENBLAS_NUM_THREADS": "1",
+        "PYTHONPATH": str(ROOT),
     }
     for wish in instruction_sets():
         done = subprocess.run(

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from backend.deliver import frames
-from backend.kernels import library, passes
+from backend.kernels import passes
 from backend.media import colour
 from backend.portrait.portrait import PortraitFrame
+from shared import layout
 from tests.support.places import ROOT
 
 HALF_STEPS = 1
 """Neighbouring half floats that may stand for the same colour: the kernel's table against the curve's formula."""
-compiled = pytest.mark.skipif(library.load() is None, reason="no compiled kernels on this machine")
 
 
 def drawn(width: int = 45, height: int = 30) -> PortraitFrame:
@@ -37,7 +37,7 @@ def steps_between(a: np.ndarray, b: np.ndarray) -> int:
     )
 
 
-@compiled
+@pytest.mark.kernels
 @pytest.mark.parametrize("name", list(colour.TRANSFERS))
 def test_stored_passes_are_those_of_numpy_to_half_precision(name):
     frame = drawn()
@@ -51,22 +51,23 @@ def test_stored_passes_are_those_of_numpy_to_half_precision(name):
     assert np.array_equal(stored["Combined"][..., 3], expected["Combined"][..., 3].astype(np.float16))
 
 
-@compiled
+@pytest.mark.kernels
 def test_a_stored_frame_over_the_plate_looks_as_the_drawn_one():
     frame = drawn()
     plate = np.random.default_rng(1).integers(0, 256, (30, 45, 3)).astype(np.uint8)
     for name in colour.TRANSFERS:
         stored, _ = frames.stored_passes(frame, name)
         shown = frames.combined_over_plate(stored["Combined"], name, plate)
-        visible = frame.alpha >= frames.VISIBLE_ALPHA
+        visible = frame.alpha >= layout.VISIBLE_ALPHA
         assert np.abs(shown.astype(int) - frames.over_plate(frame, plate))[visible].max() <= 1
         assert np.array_equal(shown[~visible], plate[~visible])
 
 
+@pytest.mark.kernels
 def test_without_the_compiled_kernels_numpy_says_the_same(monkeypatch):
     frame, plate = drawn(), np.full((30, 45, 3), 90, np.uint8)
     with monkeypatch.context() as patch:
-        patch.setattr(passes, "is_available", lambda: False)
+        patch.setattr(passes, "serves", lambda: False)
         slow, _ = frames.stored_passes(frame, "rec709")
         picture = frames.combined_over_plate(slow["Combined"], "rec709", plate)
     fast, _ = frames.stored_passes(frame, "rec709")
@@ -74,7 +75,7 @@ def test_without_the_compiled_kernels_numpy_says_the_same(monkeypatch):
     assert np.abs(picture.astype(int) - frames.combined_over_plate(fast["Combined"], "rec709", plate)).max() <= 1
 
 
-@compiled
+@pytest.mark.kernels
 def test_memory_is_used_again_only_for_frames_of_the_same_size():
     first, buffers = frames.stored_passes(drawn(), "srgb")
     kept = first["Oral"].copy()
@@ -84,7 +85,7 @@ def test_memory_is_used_again_only_for_frames_of_the_same_size():
     assert other[0] is not buffers[0] and other[0].shape == (8, 10, 20)
 
 
-@compiled
+@pytest.mark.kernels
 def test_arrays_of_other_shapes_are_refused():
     frame = drawn()
     with pytest.raises(ValueError, match="mattes"):
@@ -93,7 +94,7 @@ def test_arrays_of_other_shapes_are_refused():
         passes.show(np.zeros((4, 3, 3), np.float16), np.zeros(passes.HALF_ONE + 1), np.zeros((3, 4, 3), np.uint8))
 
 
-@compiled
+@pytest.mark.kernels
 def test_the_portable_kernels_store_the_same_bits():
     code = (
         "import hashlib, numpy as np; from tests.unit.kernels.test_passes import drawn;"

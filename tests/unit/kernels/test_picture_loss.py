@@ -7,13 +7,10 @@ import dataclasses
 import pytest
 import torch
 
-from backend.kernels import library
 from backend.portrait.portrait import PortraitFrame
 from backend.settings import LossWeights
 from backend.train.data import Sample
 from backend.train.loss import composite, matte_loss, picture_loss, portrait_loss
-
-needs_library = pytest.mark.skipif(library.load() is None, reason="no compiled kernels on this machine")
 
 
 def case(height: int, width: int, dtype: torch.dtype = torch.float32, planar: bool = True):
@@ -46,7 +43,7 @@ def value_and_gradients(function, frame: PortraitFrame) -> tuple[torch.Tensor, d
     return loss.detach(), dict(zip(leaves, torch.autograd.grad(3 * loss, list(leaves.values())), strict=True))
 
 
-@needs_library
+@pytest.mark.kernels
 @pytest.mark.parametrize("size", [(1, 1), (7, 9), (33, 64), (70, 41)])
 @pytest.mark.parametrize(
     ("planar", "has_torso", "mattes"), [(True, True, True), (False, False, True), (True, True, False)]
@@ -78,7 +75,7 @@ def test_the_loss_in_torch_has_the_gradients_of_finite_differences():
     assert torch.autograd.gradcheck(loss, tuple(leaf.clone().requires_grad_() for leaf in leaves))
 
 
-@needs_library
+@pytest.mark.kernels
 def test_a_perfect_portrait_has_no_loss_and_no_pull():
     frame, sample, plate = case(20, 20)
     frame.rgb, frame.alpha, frame.mattes = sample.rgb, torch.ones(20, 20), None
@@ -87,7 +84,7 @@ def test_a_perfect_portrait_has_no_loss_and_no_pull():
     assert gradients["rgb"].abs().max() < 1e-6
 
 
-@needs_library
+@pytest.mark.kernels
 def test_the_loss_is_the_same_bits_for_any_number_of_threads():
     frame, sample, plate = case(131, 64)
     threads, results = torch.get_num_threads(), []

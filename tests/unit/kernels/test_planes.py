@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from backend.kernels import library, planes
+from backend.kernels import planes
 from backend.portrait.planes import TriPlane
 
-if library.load() is None:
-    pytest.skip("no compiled kernels on this machine", allow_module_level=True)
+pytestmark = pytest.mark.kernels
 
 
 @pytest.mark.parametrize(("resolutions", "features"), [((4, 7), 4), ((5,), 12), ((3, 1, 6), 3)])

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from pip._vendor import distlib
 
-from backend.kernels import build, library
+from backend.kernels import build, interface
 from shared.errors import InputError, InternalError
+from tests.support import kernel_support
 from tools import kernels, stage
 from tools.workspace import this_platform
 
 pytest.importorskip("lief", reason="lief is not installed here (requirements/test.txt)")
-from tools import inspect_library  # noqa: E402
+from tools import inspect_library
 
 
 def no_compiler() -> list[str]:
@@ -39,8 +40,8 @@ def test_every_platform_that_gets_a_zip_has_a_target():
 
 
 def test_the_functions_to_look_for_are_those_of_the_header():
-    functions = kernels.exported_functions()
-    text = (build.SOURCES / "api.h").read_text(encoding="utf-8")
+    functions = interface.functions()
+    text = interface.HEADER.read_text(encoding="utf-8")
     assert len(functions) == len(set(functions)) == len(re.findall(r"^TALKER_EXPORT ", text, re.M))
     assert {"talker_raster_forward", "talker_ssim", "talker_kernels_name"} <= set(functions)
 
@@ -48,10 +49,10 @@ def test_the_functions_to_look_for_are_those_of_the_header():
 @pytest.mark.parametrize("platform", sorted(kernels.TARGETS))
 def test_a_shipped_library_exports_the_interface_and_needs_only_the_system(platform):
     target = kernels.TARGETS[platform]
-    path = library.PREBUILT / target.name / build.library_name(target.name)
+    path = build.PREBUILT / target.name / build.library_name(target.name)
     if not path.exists():
         pytest.skip(f"the kernels for {platform} are not built here: run python3 build_addon.py")
-    found = inspect_library.inspect(path, target.name, kernels.exported_functions())
+    found = inspect_library.inspect(path, target.name, interface.functions())
     assert found["problems"] == []
     assert found["summary"].startswith(target.name)
     glibc = re.search(r"glibc 2\.(\d+) or later", found["summary"])
@@ -61,10 +62,7 @@ def test_a_shipped_library_exports_the_interface_and_needs_only_the_system(platf
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads a library that this machine built, as an ELF file")
 def test_a_library_for_another_platform_or_with_a_function_missing_is_found_out():
-    loaded = library.load()
-    if loaded is None:
-        pytest.skip("no compiled kernels on this machine")
-    path = Path(library.describe(loaded)["path"])
+    path = kernel_support.require_kernels().path
     assert inspect_library.inspect(path, build.platform_name(), ["talker_ssim"])["problems"] == []
     found = inspect_library.inspect(path, "linux-arm64", ["talker_ssim", "talker_sing"])
     assert found["problems"] == ["it is made for linux-x86_64", "it does not export talker_sing"]
@@ -72,10 +70,7 @@ def test_a_library_for_another_platform_or_with_a_function_missing_is_found_out(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="links a library the Linux way")
 def test_a_library_that_needs_what_not_every_system_has_is_found_out(tmp_path):
-    try:
-        compiler = build.find_compiler()
-    except build.BuildError:
-        pytest.skip("no C++ compiler on this machine")
+    compiler = kernel_support.require_compiler()
     if "ziglang" in compiler:
         pytest.skip("zig links its C++ library into everything")
     (tmp_path / "a.cpp").write_text(

@@ -10,7 +10,7 @@ from backend.deliver.preview import Preview
 from backend.media import colour
 from backend.media.encode import GROUP_FRAMES, CodedMovie, MovieWriter
 from backend.media.exr import channel_names, read_attribute, read_layers, write_layers
-from backend.media.png import read_rgba, read_text, write_png
+from backend.media.png import read_png, read_text, write_png
 from shared.errors import InputError
 
 
@@ -159,12 +159,12 @@ def test_a_png_carries_its_text_and_comes_back(tmp_path):
     path = tmp_path / "head.000001.png"
     rgba = np.random.default_rng(0).integers(0, 256, (9, 7, 4)).astype(np.uint8)
     write_png(path, rgba, {"comments": "synthetic", "m2dao_talker.key": "abc"})
-    assert np.array_equal(read_rgba(path), rgba)
+    assert np.array_equal(read_png(path, 4, "Delete it."), rgba)
     assert read_text(path) == {"comments": "synthetic", "m2dao_talker.key": "abc"}
     path.write_bytes(path.read_bytes()[:60])
     assert read_text(path).get("m2dao_talker.key") is None
     with pytest.raises(InputError, match="damaged"):
-        read_rgba(path)
+        read_png(path, 4, "Delete it.")
     path.write_bytes(b"no picture")
     assert read_text(path) == {}
 

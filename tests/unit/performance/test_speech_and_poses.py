@@ -119,15 +119,14 @@ def test_the_mouth_rests_in_silence(taught):
 def test_a_speech_model_predicts_the_same_after_saving(taught, tmp_path):
     sound, _ = voice(2, seed=4)
     features, times_s = log_mel(sound, RATE), np.arange(50) / FPS
-    taught.save(tmp_path)
-    assert np.array_equal(
-        SpeechModel.load(tmp_path).predict_array(features, times_s), taught.predict_array(features, times_s)
-    )
+    taught.save(tmp_path / "speech.safetensors")
+    loaded = SpeechModel.load(tmp_path / "speech.safetensors")
+    assert np.array_equal(loaded.predict_array(features, times_s), taught.predict_array(features, times_s))
     performance = taught.predict(features, times_s)
     assert performance.fps == 25 and performance.frame_count == 50
     (tmp_path / "speech.safetensors").write_bytes(b"damaged")
     with pytest.raises(InputError, match="Train"):
-        SpeechModel.load(tmp_path)
+        SpeechModel.load(tmp_path / "speech.safetensors")
 
 
 def test_the_same_seed_gives_the_same_speech_model():

@@ -21,6 +21,7 @@ from backend.portrait.rotations import (
     quaternion_multiply,
     rotation_from_vector,
 )
+from backend.portrait.saving import open_portrait, save_portrait
 from backend.portrait.seeding import head_to_pixels, pixels_to_head, sample_mesh
 from backend.settings import PortraitSettings
 from backend.train.data import TrainingData
@@ -177,7 +178,8 @@ def test_the_composite_shows_the_plate_exactly_where_nothing_was_drawn(portrait,
 
 def test_a_single_frame_equals_the_same_pose_held_in_a_track(portrait, subject):
     track = subject.track()
-    alone = portrait.eval().render_frame(track.curves[2], track.camera_from_head[2], SIZE, engine="reference")
+    single = portrait.eval().drive(track.curves[2:3], track.camera_from_head[2:3], 25.0)
+    alone = portrait.render(single, 0, SIZE, engine="reference")
     held = portrait.drive(np.tile(track.curves[2], (6, 1)), np.tile(track.camera_from_head[2], (6, 1, 1)), 25.0)
     for index in (0, 5):
         assert np.array_equal(portrait.render(held, index, SIZE, engine="reference").rgb, alone.rgb)
@@ -205,19 +207,19 @@ def test_gradients_reach_every_parameter_group_once_fields_have_left_zero(portra
 def test_a_saved_portrait_draws_the_same_frame_when_opened(portrait, subject):
     drive = true_drive(portrait, TrainingData(subject, SIZE, 0))
     before = portrait.eval().render(drive, 0, SIZE, engine="reference")
-    portrait.save(subject.root / "models" / "m")
-    after = Portrait.load(subject.root, "m").render(drive, 0, SIZE, engine="reference")
+    save_portrait(portrait, subject.model("m"))
+    after = open_portrait(subject.model("m")).render(drive, 0, SIZE, engine="reference")
     assert np.array_equal(before.rgb, after.rgb)
 
 
 def test_a_damaged_model_is_an_input_error(portrait, subject):
     folder = subject.root / "models" / "m"
-    portrait.save(folder)
+    save_portrait(portrait, subject.model("m"))
     (folder / "portrait.safetensors").write_bytes(b"cut")
     with pytest.raises(InputError, match="cannot be read"):
-        Portrait.load(subject.root, "m")
+        open_portrait(subject.model("m"))
     with pytest.raises(InputError, match="no trained model"):
-        Portrait.load(subject.root, "none")
+        open_portrait(subject.model("none"))
 
 
 def test_the_baseline_needs_audio_windows_and_draws_no_torso(subject):

@@ -9,8 +9,7 @@ import torch
 from backend.deliver.line import plan_line
 from backend.media.audio import save_wav
 from backend.performance.poses import plan_replay, resample_values
-from backend.portrait.gaussians import GaussianSet
-from backend.portrait.portrait import Portrait
+from backend.portrait.saving import open_portrait, save_portrait
 from backend.portrait.torso import TorsoMotion, fit_following
 from backend.preprocess.body import principal_curves, track_body, without_outliers
 from backend.settings import PortraitSettings, RenderSettings
@@ -128,14 +127,15 @@ def test_the_body_moves_the_shoulders_of_a_still_head_and_leaves_the_chin():
     points = torch.tensor([[0.0, -6.0, 0.0], [0.0, -25.0, 0.0]])
     torso.start(points, -8.0, torch.randn(50, 6), torch.randn(50, 1))
     torch.nn.init.normal_(torso.body.weight, std=1.0)
-    gaussians = GaussianSet(2)
+    pose, turn = torch.eye(4), torch.tensor([1.0, 0, 0, 0])
+
+    def hung(motion: torch.Tensor) -> torch.Tensor:
+        drive = torso.drive(motion)
+        rest = points + torso.field(points, drive)
+        return torso.hang(points, rest, turn.expand(2, 4), torso.body(drive), pose, turn, pose, turn)[0]
+
     with torch.no_grad():
-        gaussians.means.copy_(points)
-        pose, turn = torch.eye(4), torch.tensor([1.0, 0, 0, 0])
-        still, leaning = (
-            torso(gaussians, torso.field.read(points), motion, pose, turn, pose, turn)[0]
-            for motion in (torch.zeros(7), torch.cat([torch.zeros(6), torch.ones(1)]))
-        )  # fmt: skip
+        still, leaning = hung(torch.zeros(7)), hung(torch.cat([torch.zeros(6), torch.ones(1)]))
     moved = (leaning - still).norm(dim=1)
     assert moved[1] > 0.1 and moved[0] < 0.1 * moved[1]
 
@@ -144,8 +144,8 @@ def test_a_portrait_with_a_body_is_saved_and_opened_with_it(subject):
     with_body(subject)
     data = TrainingData(subject, SIZE, 0)
     portrait = start_portrait(data, SMALL, seed=0)
-    portrait.eval().save(subject.root / "models" / "m")
-    opened = Portrait.load(subject.root, "m")
+    save_portrait(portrait.eval(), subject.model("m"))
+    opened = open_portrait(subject.model("m"))
     track = data.track
     assert opened.sizes.body == 2
     assert torch.equal(

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from backend.raster import native, spherical_harmonics
+from backend.raster import spherical_harmonics
 from backend.raster.rasterize import rasterize
 from tests.support.raster_scenes import head_scene, single_splat
 
-ENGINES = ["reference", "native"] if native.is_available() else ["reference"]
+ENGINES = ["reference", pytest.param("native", marks=pytest.mark.kernels)]
 
 
 def sphere() -> tuple[torch.Tensor, torch.Tensor]:
@@ -89,7 +89,7 @@ def as_type(scene: dict, dtype: torch.dtype) -> dict:
     return {name: value.to(dtype) if torch.is_tensor(value) else value for name, value in scene.items()}
 
 
-@pytest.mark.skipif("native" not in ENGINES, reason="no C++ compiler and no prebuilt library on this machine")
+@pytest.mark.kernels
 @pytest.mark.parametrize(("bases", "channels"), [(1, 0), (4, 2), (9, 7), (16, 0), (16, 1)])
 def test_values_and_gradients_agree_with_the_double_precision_reference(bases, channels):
     scene = as_type(harmonic_scene(bases, channels), torch.float32)

@@ -5,13 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from backend.raster import native
 from backend.raster.rasterize import RasterOutput, rasterize
 from shared.camera import Intrinsics
 from tests.support.raster_scenes import head_scene, single_splat, stack
 
-if not native.is_available():
-    pytest.skip("no C++ compiler and no prebuilt library on this machine", allow_module_level=True)
+pytestmark = pytest.mark.kernels
 
 TENSORS = ("means", "quaternions", "scales", "opacities", "features", "camera_from_world")
 

@@ -1,20 +1,15 @@
-"""The reference engine against analytic cases, stored renders of gsplat, and finite differences."""
+"""The reference engine against analytic cases and finite differences."""
 
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import pytest
 import torch
 
 from backend.raster import model, reference
 from backend.raster.rasterize import rasterize
-from shared.camera import Intrinsics
-from tests.support.places import ROOT
 from tests.support.raster_scenes import head_scene, single_splat, stack
-
-RASTER_CASES = ROOT.parent / "shared" / "raster_cases"
 
 
 def test_a_splat_on_the_axis_is_a_gaussian_of_the_analytic_width():
@@ -85,38 +80,3 @@ def test_gradients_agree_with_finite_differences_in_every_input():
 
     inputs = [scene[name].clone().requires_grad_() for name in names]
     assert torch.autograd.gradcheck(picture, inputs, eps=1e-6, atol=1e-6, rtol=1e-5)
-
-
-@pytest.mark.parametrize("case", ["tiny_case", "basic_case"])
-def test_stored_renders_of_gsplat_are_reproduced(case):
-    path = RASTER_CASES / f"{case}.safetensors"
-    if not path.exists():
-        pytest.skip("no stored renders in ../shared/raster_cases")
-    arguments, expected = load_stored_case(path)
-    for engine, tolerance in (("reference", 2e-6), ("native", 1e-5)):
-        picture = rasterize(**arguments, engine=engine)
-        got = torch.cat([picture.features, picture.alpha[..., None]], -1)
-        assert (got - expected).abs().mean().item() < tolerance
-
-
-def load_stored_case(path: Path) -> tuple[dict, torch.Tensor]:
-    """(arguments of `rasterize`, RGBA picture)."""
-    from safetensors.torch import load_file
-
-    stored = load_file(path)
-    names = {name: tensor.float() for name, tensor in stored.items()}
-    expected = names["out_img"]
-    height, width = expected.shape[:2]
-    centre = torch.tensor([0.123, 0.456, -8.0])
-    pose = torch.eye(4)
-    pose[:3, 3] = -centre
-    return {
-        "means": names["means"],
-        "quaternions": names["quats"],
-        "scales": names["scales"].exp(),
-        "opacities": torch.sigmoid(names["opacities"].reshape(-1)),
-        "features": torch.zeros(len(names["means"]), 0),
-        "harmonics": names["coeffs"],
-        "camera_from_world": pose,
-        "intrinsics": Intrinsics(width / 2, width / 2, width / 2, height / 2, width, height),
-    }, expected

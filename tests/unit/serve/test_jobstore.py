@@ -59,7 +59,7 @@ def test_what_could_mean_something_in_a_path_is_no_job_id(text):
 
 def test_a_state_folder_that_cannot_be_made_is_an_input_error(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="cannot be written"):
+    with pytest.raises(InputError, match="is a file, not a folder"):
         JobStore(tmp_path / "file", 10)
 
 

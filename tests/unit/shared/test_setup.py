@@ -140,7 +140,7 @@ def test_a_full_disk_is_said_before_anything_is_made(plan, created, monkeypatch)
 def test_a_folder_that_cannot_be_made_is_the_caller_s_to_mend(tmp_path):
     (tmp_path / "file").write_text("")
     plan = environment.EnvironmentPlan(tmp_path / "file" / "env", ())
-    with pytest.raises(InputError, match="cannot be written"):
+    with pytest.raises(InputError, match="is there already, and is no folder"):
         environment.prepare(plan, print, Path(sys.executable))
 
 

@@ -6,9 +6,8 @@ import pytest
 
 from shared.timing import (
     fps_text,
-    frame_at,
     frame_count,
-    frame_time,
+    frame_times,
     parse_fps,
     parse_frame_range,
     samples_for_frames,
@@ -18,10 +17,11 @@ RATES = [Fraction(24000, 1001), Fraction(24), Fraction(25), Fraction(30000, 1001
 
 
 @pytest.mark.parametrize("fps", RATES)
-def test_a_frame_is_on_screen_from_its_own_time_until_just_before_the_next(fps):
-    for frame in (1, 2, 999, 14385):
-        assert frame_at(frame_time(frame, fps), fps) == frame
-        assert frame_at(frame_time(frame + 1, fps) - Fraction(1, 10**9), fps) == frame
+def test_the_first_frame_is_shown_at_0_and_every_other_at_its_exact_time_rounded_once(fps):
+    times = frame_times(14385, fps)
+    assert len(times) == 14385 and times[0] == 0.0
+    for frame in (2, 999, 14385):
+        assert times[frame - 1] == float((frame - 1) / fps)
 
 
 @pytest.mark.parametrize("fps", RATES)

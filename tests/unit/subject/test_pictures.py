@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from backend import disk
-from backend.preprocess.capture import StoredPictures, write_png
-from backend.subject.pictures import PictureFile, write_picture_file
+from backend.media.png import write_png
+from backend.subject.pictures import PictureFile, PictureFolder, write_picture_file
 from shared import layout
 from shared.errors import InputError
 from tests.support.synthetic_subject import FRAMES, SIZE
@@ -78,7 +78,7 @@ def test_stored_pictures_are_a_sequence_that_is_read_when_asked_for(tmp_path):
     drawn = [np.full((4, 6, 3), (value, 0, 255 - value), np.uint8) for value in (10, 20, 30)]
     for number, picture in enumerate(drawn, start=1):
         write_png(tmp_path / f"{number:06d}.png", picture)
-    stored = StoredPictures(tmp_path, 3)
+    stored = PictureFolder(tmp_path, 3, channels=3)
     assert len(stored) == 3
     assert all(np.array_equal(a, b) for a, b in zip(stored, drawn, strict=True))
     assert [int(picture[0, 0, 0]) for picture in stored[1:]] == [20, 30]
@@ -86,5 +86,5 @@ def test_stored_pictures_are_a_sequence_that_is_read_when_asked_for(tmp_path):
         stored[3]
     (tmp_path / "000002.png").unlink()
     assert np.array_equal(stored[2], drawn[2])
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(InputError, match="no .*000002.png"):
         stored[1]

@@ -14,10 +14,12 @@ import pytest
 import torch
 
 from backend.portrait import portrait as portrait_module
-from backend.portrait.portrait import Drive, Portrait
+from backend.portrait.portrait import Drive
+from backend.portrait.saving import open_portrait, save_portrait
 from backend.raster import cuda
 from backend.raster.rasterize import RasterOutput
 from backend.settings import TrainSettings, train_settings
+from backend.subject.model_folder import ModelFolder
 from backend.train import trainer
 from backend.train.checkpoint import load_checkpoint, save_checkpoint
 from backend.train.optimiser import parameter_names
@@ -111,8 +113,8 @@ def test_training_resuming_and_drawing_work_on_the_gpu(subject, tmp_path):
     load_checkpoint(path, again.portrait, again.optimiser, parameter_names(again.portrait), "these")
     assert {v.device.type for state in again.optimiser.state.values() for v in state.values()} == {"cuda"}
     on_gpu = again.portrait.eval().render(again.drive, 0, SIZE, engine="cuda")
-    again.portrait.save(tmp_path / "model")
-    opened = Portrait.open(tmp_path / "model")
+    save_portrait(again.portrait, ModelFolder(tmp_path / "model"))
+    opened = open_portrait(ModelFolder(tmp_path / "model"))
     drive = opened.drive(again.drive.curves.cpu().numpy(), again.drive.poses.cpu().numpy())
     on_cpu = opened.render(drive, 0, SIZE, engine="reference")
     torch.testing.assert_close(torch.from_numpy(on_gpu.alpha), torch.from_numpy(on_cpu.alpha), atol=1e-3, rtol=0)

@@ -14,7 +14,7 @@ from backend.settings import LossWeights, train_settings
 from backend.train import stages
 from backend.train.checkpoint import load_checkpoint, save_checkpoint
 from backend.train.data import Sample
-from backend.train.driving import Hearing
+from backend.train.driving import PredictedSpeech
 from backend.train.loss import composite, matte_loss, picture_loss
 from backend.train.optimiser import make_optimiser, parameter_groups, parameter_names, set_rates
 from backend.train.sampling import FrameSampler, rarity, training_count
@@ -129,26 +129,26 @@ def _heard(run, known: int) -> np.ndarray:
 
 def test_speech_curves_go_part_of_the_way_to_what_was_heard_and_the_others_stay(subject):
     run = prepare(subject, TINY)
-    hearing = Hearing(_heard(run, known=5), share=1.0, seed=3)
+    predicted_speech = PredictedSpeech(_heard(run, known=5), share=1.0, seed=3)
     before = run.drive.curves.clone()
     ways = []
     for step in range(40):
-        drive = hearing.drive(run.drive, 2, step)
+        drive = predicted_speech.drive(run.drive, 2, step)
         moved = drive.curves[0] - before[2]
         assert len(drive) == 1 and torch.equal(drive.poses[0], run.drive.poses[2])
         assert torch.equal(drive.curves[:, UPPER], before[2:3, UPPER])
         assert float(moved[SPEECH].max() - moved[SPEECH].min()) < 1e-6
         ways.append(float(moved[SPEECH].mean()) / 0.2)
     assert 0.0 <= min(ways) < 0.2 and 0.8 < max(ways) <= 1.0
-    assert torch.equal(hearing.drive(run.drive, 2, 7).curves, hearing.drive(run.drive, 2, 7).curves)
+    assert torch.equal(predicted_speech.drive(run.drive, 2, 7).curves, predicted_speech.drive(run.drive, 2, 7).curves)
     assert torch.equal(run.drive.curves, before)
 
 
 def test_frames_that_nothing_was_heard_of_are_driven_by_the_footage(subject):
     run = prepare(subject, TINY)
-    all_steps = Hearing(_heard(run, known=5), share=1.0, seed=3)
+    all_steps = PredictedSpeech(_heard(run, known=5), share=1.0, seed=3)
     assert torch.equal(all_steps.drive(run.drive, 6, 0).curves[0], run.drive.curves[6])
-    half = Hearing(_heard(run, known=5), share=0.5, seed=3)
+    half = PredictedSpeech(_heard(run, known=5), share=0.5, seed=3)
     moved = [not torch.equal(half.drive(run.drive, 2, step).curves[0], run.drive.curves[2]) for step in range(200)]
     assert 70 < sum(moved) < 130
 
@@ -156,7 +156,7 @@ def test_frames_that_nothing_was_heard_of_are_driven_by_the_footage(subject):
 def test_a_step_sees_what_was_heard(subject):
     settings = replace(TINY, static_share=0.0)
     without, with_it = prepare(subject, settings), prepare(subject, settings)
-    with_it.hearing = Hearing(_heard(with_it, known=len(with_it.drive)), share=1.0, seed=3)
+    with_it.predicted_speech = PredictedSpeech(_heard(with_it, known=len(with_it.drive)), share=1.0, seed=3)
     _run_until(without, 10)
     _run_until(with_it, 10)
     assert without.loss != with_it.loss

@@ -13,7 +13,6 @@ from safetensors.torch import load_file
 
 from backend.command.verbs import train as train_verb
 from backend.performance.curves import SPEECH_CURVES
-from backend.performance.learning import HEARD_FILE
 from backend.settings import SpeechSettings
 from backend.train.resuming import Trained
 from backend.train.trainer import prepare, settings_key, steps, train
@@ -31,7 +30,7 @@ def no_speech(monkeypatch):
     """The speech model has tests of its own; half a second of a tone would teach it nothing."""
 
     def hear_nothing(subject, folder, *arguments) -> None:
-        np.save(folder / HEARD_FILE, np.full((FRAMES, len(SPEECH_CURVES)), np.nan, np.float32))
+        np.save(folder.heard_file, np.full((FRAMES, len(SPEECH_CURVES)), np.nan, np.float32))
 
     monkeypatch.setattr("backend.train.trainer.learn_speech", hear_nothing)
 
@@ -202,7 +201,7 @@ def test_the_voice_is_learnt_by_the_trainings_settings(subject, monkeypatch):
 
     def note(subject, folder, frames, report, settings) -> None:
         asked.append(settings)
-        np.save(folder / HEARD_FILE, np.full((FRAMES, len(SPEECH_CURVES)), np.nan, np.float32))
+        np.save(folder.heard_file, np.full((FRAMES, len(SPEECH_CURVES)), np.nan, np.float32))
 
     monkeypatch.setattr("backend.train.trainer.learn_speech", note)
     _train(subject, Start.ANEW, seed=3, speech=SpeechSettings(steps=20, seed=4))

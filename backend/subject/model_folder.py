@@ -1,0 +1,108 @@
+"""The folder of one trained model of a subject: the one place that knows its files.
+
+config.json             settings, sizes, camera (Portrait), and how it was trained (`training`, once it is finished)
+portrait.safetensors    weights
+speech.safetensors      sound to speech curves of this speaker
+heard.npy               speech curves of the footage as predicted from its sound; read by training only
+checkpoint.safetensors  a training between two steps; its header says how far it is (shared.training)
+preview.png             a recorded frame beside the portrait's
+evaluation.png          pictures of the last evaluation
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from shared import layout
+from shared.errors import InputError
+from shared.files import explaining, write_json
+
+
+class ModelFolder:
+    """models/NAME of a subject, there already or not."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+
+    @classmethod
+    def of(cls, subject_root: Path, name: str) -> ModelFolder:
+        """Model `name` of a subject. Raises InputError for a name that would lie elsewhere."""
+        if not name or name in (".", "..") or any(mark in name for mark in "/\\:\0"):
+            raise InputError(f"{name!r} is no name for a model.", "Use letters, digits, - and _.")
+        return cls(layout.model_folder(subject_root, name))
+
+    @classmethod
+    def newest_of(cls, subject_root: Path) -> ModelFolder:
+        """The model that was trained last. Raises InputError if there is none."""
+        configs = list((subject_root / layout.MODELS_FOLDER).glob(f"*/{layout.MODEL_CONFIG_FILE}"))
+        if not configs:
+            raise InputError(f"{subject_root} holds no trained model.", "Train one first.")
+        return cls(max(configs, key=lambda path: path.stat().st_mtime).parent)
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def config_file(self) -> Path:
+        return self.path / layout.MODEL_CONFIG_FILE
+
+    @property
+    def weights_file(self) -> Path:
+        return self.path / layout.MODEL_WEIGHTS_FILE
+
+    @property
+    def speech_file(self) -> Path:
+        return self.path / "speech.safetensors"
+
+    @property
+    def heard_file(self) -> Path:
+        return self.path / "heard.npy"
+
+    @property
+    def checkpoint_file(self) -> Path:
+        return self.path / layout.CHECKPOINT_FILE
+
+    @property
+    def preview_file(self) -> Path:
+        return self.path / "preview.png"
+
+    @property
+    def evaluation_file(self) -> Path:
+        return self.path / "evaluation.png"
+
+    @property
+    def has_speech(self) -> bool:
+        """Whether the speaker's voice has been learned, for drawing and for training."""
+        return self.heard_file.is_file() and self.speech_file.is_file()
+
+    def make(self) -> None:
+        """Make the folder. Raises InputError where that cannot be."""
+        with explaining(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+
+    def config(self) -> dict[str, Any]:
+        """What config.json holds. Raises InputError where there is none, or a damaged one."""
+        if not self.config_file.is_file():
+            raise InputError(f"{self.path} holds no trained model.", "Train one first.")
+        try:
+            values = json.loads(self.config_file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise InputError(f"{self.config_file} is damaged ({error}).", "Train the model again.") from error
+        if not isinstance(values, dict):
+            raise InputError(f"{self.config_file} is damaged.", "Train the model again.")
+        return values
+
+    def update_config(self, entries: dict[str, Any]) -> None:
+        """Replace entries of config.json; others stay as they are. Raises OSError."""
+        known = self.config() if self.config_file.is_file() else {}
+        write_json(self.config_file, known | entries)
+
+    def training_record(self) -> dict[str, Any]:
+        """How the model was trained. Raises InputError for one that is not finished."""
+        record = self.config().get("training")
+        if record is None:
+            raise InputError(f"The model in {self.path} is not trained to the end.", "Train it with --resume.")
+        return record

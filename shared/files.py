@@ -1,0 +1,165 @@
+"""Writing files for both sides: complete or not at all, and the system's errors in words.
+
+A file is written under a temporary name beside its own, flushed to the disk, renamed, and its folder flushed: after a
+crash or a power cut there is the file of before or the new one. Standard library only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import itertools
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from .errors import InputError, InternalError, TalkerError
+
+PARTIAL = ".partial"
+"""Ending of a temporary name. What a killed process left behind under such a name may be deleted."""
+
+_count = itertools.count()
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, ending: str = "", durable: bool = True, mode: int | None = None) -> Iterator[Path]:
+    """A path to write a file to, which then becomes `path`; when the body raises, nothing is left of it.
+
+    ending: what the temporary name must end in, for libraries that go by it (".wav"). durable: flush file and folder;
+    False for files that are made again from others (frames, caches). mode: permissions the file has from its first
+    byte on, 0o600 for secrets. The body's own errors, and OSError when flushing or renaming fails, are raised.
+    """
+    temporary = temporary_beside(path, ending)
+    try:
+        if mode is not None:
+            os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
+        yield temporary
+        publish(temporary, path, durable=durable)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+
+
+def temporary_beside(path: Path, ending: str = "") -> Path:
+    """A name beside `path` that no other file of this or another process has."""
+    return path.with_name(f"{path.name}.{os.getpid()}.{next(_count)}{PARTIAL}{ending}")
+
+
+def publish(temporary: Path, path: Path, *, durable: bool = True) -> None:
+    """Give a finished file its name, in the place of what has it now. Raises OSError."""
+    if durable:
+        flush_file(temporary)
+    os.replace(temporary, path)
+    if durable:
+        flush_folder(path.parent)
+
+
+def write_bytes(path: Path, data: bytes, *, durable: bool = True, mode: int | None = None) -> None:
+    """Write a file as `replacing` does. Raises OSError."""
+    with replacing(path, durable=durable, mode=mode) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_text(path: Path, text: str, *, durable: bool = True, mode: int | None = None) -> None:
+    """Write a text file in UTF-8 with the newlines that the text has. Raises OSError."""
+    write_bytes(path, text.encode("utf-8"), durable=durable, mode=mode)
+
+
+def write_json(path: Path, values: Any, *, durable: bool = True, mode: int | None = None) -> None:
+    """Write plain values as indented JSON. Raises OSError, and TypeError for what JSON does not know."""
+    write_text(path, json.dumps(values, indent=2) + "\n", durable=durable, mode=mode)
+
+
+def flush_file(path: Path) -> None:
+    """Have the system write a file to the disk. Raises OSError."""
+    descriptor = os.open(path, os.O_RDWR)  # Windows flushes only what may be written to
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def flush_folder(folder: Path) -> None:
+    """Have the system write a folder's names to the disk; where a system cannot, do nothing."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems know no such call
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def make_writable(folder: Path) -> None:
+    """Make a folder that can be written to. Raises InputError, in words, where that cannot be."""
+    with explaining(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, hexadecimal. Raises InputError if it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise explained(error, path) from error
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_WORDS: dict[int, tuple[str, str]] = {
+    errno.EACCES: ("{} may not be opened or written by you.", "Check its permissions, or choose another place."),
+    errno.EPERM: ("{} may not be changed by you.", "Check its permissions, or choose another place."),
+    errno.EROFS: ("{} lies on a disk that can only be read.", "Choose another place."),
+    errno.ENOENT: ("There is no {}.", "Check the path."),
+    errno.ENOTDIR: ("A part of the path {} is a file, not a folder.", "Check the path."),
+    errno.EISDIR: ("{} is a folder, not a file.", "Check the path."),
+    errno.EEXIST: ("{} is there already, and is no folder.", "Delete it, or choose another place."),
+    errno.ENOTEMPTY: ("{} holds other files.", "Empty it, or choose another place."),
+    errno.ENAMETOOLONG: ("The name {} is too long for this disk.", "Choose a shorter one."),
+    errno.EFBIG: ("{} grows too large for this disk.", "Choose another disk."),
+    errno.EIO: ("The disk reports an error at {}.", "Check the disk; choose another place meanwhile."),
+    errno.ESTALE: ("{} lies on a network disk that has gone.", "Connect it again, then run it again."),
+    errno.EMFILE: ("Too many files are open to open {} as well.", "Raise the limit of open files, or close programs."),
+    errno.ENFILE: ("Too many files are open to open {} as well.", "Raise the limit of open files, or close programs."),
+}
+
+
+def explained(error: OSError, place: str | os.PathLike | None = None) -> TalkerError:
+    """An error of the system as one of ours, in words: the one rule for command, job and set-up.
+
+    place: the file or folder being worked on, for errors that name none (a full disk never does). What the caller can
+    mend (a full disk, permissions, a path, a lost disk, the network) becomes an InputError, exit status 2. An OSError
+    without a number does not come from the system and becomes an InternalError.
+    """
+    name = str(error.filename or place or "a file")
+    if error.errno in _FULL:
+        return InputError(f"The disk of {place or name} is full.", "Make room and run it again: it goes on from there.")
+    if error.errno in _WORDS:
+        what, do = _WORDS[error.errno]
+        return InputError(_capital(what.format(name)), do)
+    if error.errno is not None:
+        return InputError(f"The system says about {name}: {error.strerror or error}.", "Mend that, then run it again.")
+    return InternalError(f"{type(error).__name__}: {error}.", "Please report it.")
+
+
+def _capital(text: str) -> str:
+    return text if text.startswith(("/", "\\")) else text[:1].upper() + text[1:]
+
+
+@contextlib.contextmanager
+def explaining(place: str | os.PathLike) -> Iterator[None]:
+    """Raises an OSError of the body, in words that name `place` where the error names no file."""
+    try:
+        yield
+    except OSError as error:
+        raise explained(error, place) from error
