@@ -77,7 +77,12 @@ def test_bench_without_an_engine_measures_the_native_one(monkeypatch, capsys):
 )
 def test_a_command_asks_for_what_a_job_would(monkeypatch, options, asked):
     seen = []
-    monkeypatch.setitem(cli.VERBS, "train", lambda arguments, report: seen.append(arguments) or {})
+
+    def note(arguments, report) -> dict:
+        seen.append(arguments)
+        return {}
+
+    monkeypatch.setitem(cli.VERBS, "train", note)
     assert cli.main(["train", "--subject", "x", *options]) == 0
     assert [{name: value for name, value in arguments.items() if value is not None} for arguments in seen] == [
         {"subject": "x", **asked}
