@@ -21,6 +21,7 @@ from backend.settings import (
     ServeSettings,
     TrainSettings,
     train_settings,
+    train_settings_of_run,
 )
 from backend.settings.tree import from_text, names, nested, refusal, with_changes
 from shared.checked import Unfit, build, field_types
@@ -229,7 +230,7 @@ def _run_settings(given: dict[str, Any]) -> RunSettings:
     preprocessing, training, rendering, evaluating = (by_stage.get(stage, {}) for stage in stages)
     return RunSettings(
         with_changes(PreprocessSettings(), preprocessing, "preprocess"),
-        train_settings(**{"start": RunSettings().train.start, **training}),
+        train_settings_of_run(training),
         with_changes(RenderSettings(), rendering, "render"),
         with_changes(EvaluateSettings(), evaluating, "evaluate"),
     )

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 from backend.command.arguments import TREES, set_from_texts
 from backend.command.terminal import ProgressBar, print_result
 from backend.command.verbs import VERBS
-from backend.settings import DRIVEN_BY, ENGINES, LAYERS, ServeSettings
+from backend.settings import DRIVEN_BY, ENGINES, INPUT_COLOURS, LAYERS, ServeSettings
 from backend.settings.tree import entries, with_changes
 from shared import choices
 from shared.errors import EXIT_CALLER, EXIT_CANCELLED, EXIT_DONE, EXIT_FAULT, Cancelled, TalkerError
@@ -54,7 +54,7 @@ def _add_preprocess(parser: argparse.ArgumentParser, audio: bool = True) -> None
     parser.add_argument("--size", type=int, metavar="N", help="size of the stored frames, px (default 512)")
     if audio:
         parser.add_argument("--audio", metavar="WAV", help="sound that replaces the footage's own")
-    parser.add_argument("--input-colour", metavar="SPACE", help="auto, rec709, srgb, … (default auto: from its tags)")
+    parser.add_argument("--input-colour", choices=INPUT_COLOURS, help="default auto: by the footage's tags")
     parser.add_argument(
         "--keep-audio-offset", dest="correct_audio_offset", action="store_const", const=False,
         help="do not shift the sound by the measured offset between voice and lips",

@@ -17,8 +17,6 @@ STAGES_FILE = "stages.json"
 INTERMEDIATE_FOLDER = "cache/preprocess"
 
 
-
-
 class WorkingFolder:
     """DIR.partial: filled stage by stage, then renamed to DIR.
 

@@ -12,6 +12,7 @@ from backend.settings.evaluate import DRIVEN_BY, EvaluateSettings
 from backend.settings.kinds import ENGINES
 from backend.settings.portrait import PortraitSettings
 from backend.settings.preprocess import (
+    INPUT_COLOURS,
     BodySettings,
     BundleSettings,
     MattingSettings,
@@ -19,7 +20,7 @@ from backend.settings.preprocess import (
     PreprocessSettings,
     RegionSettings,
 )
-from backend.settings.presets import PRESETS, train_settings
+from backend.settings.presets import PRESETS, train_settings, train_settings_of_run
 from backend.settings.render import LAYERS, RenderSettings
 from backend.settings.serve import ServeSettings
 from backend.settings.speech import SpeechSettings
@@ -29,6 +30,7 @@ from shared.training import Start
 __all__ = [
     "DRIVEN_BY",
     "ENGINES",
+    "INPUT_COLOURS",
     "LAYERS",
     "PRESETS",
     "BodySettings",
@@ -47,6 +49,7 @@ __all__ = [
     "SpeechSettings",
     "TrainSettings",
     "train_settings",
+    "train_settings_of_run",
 ]
 
 

@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from backend.settings.kinds import Count, NotNegative, Positive, Share, Whole
-from shared.checked import Limits
+from shared.checked import Limits, OneOf
+
+INPUT_COLOURS = ("auto", "srgb", "rec709", "bt1886", "gamma22", "linear")
+"""Transfer curves that footage may have been made for (backend.media.colour), or by its tags."""
 
 
 @dataclass(frozen=True)
@@ -149,8 +152,8 @@ class PreprocessSettings:
     """A sound file that replaces the footage's own."""
     correct_audio_offset: bool = True
     """Shift the sound by the measured offset between voice and lips."""
-    input_colour: str = "auto"
-    """How to read the footage's colours: auto (from its tags), rec709, srgb, …"""
+    input_colour: Annotated[str, OneOf(INPUT_COLOURS)] = "auto"
+    """How to read the footage's colours: auto is by its tags."""
     matting_size: Annotated[int, Limits(16, 4096)] = 256
     """Resolution at which hair and neck edges are matted, px."""
     refine_poses: bool = True

@@ -11,6 +11,7 @@ from backend.settings.train import TrainSettings
 from backend.settings.tree import with_changes
 from shared import choices
 from shared.errors import InputError
+from shared.training import Start
 
 PRESETS: dict[str, TrainSettings] = {
     "draft": TrainSettings(preset="draft"),
@@ -43,17 +44,34 @@ def train_settings(
     `steps` ends a training after so many steps, `minutes` after so much time; without either it lasts as long as the
     preset says. Raises InputError for an unknown preset or recipe, or a value that does not fit.
     """
+    return _train_settings("", preset, recipe, steps, minutes, overrides)
+
+
+def train_settings_of_run(given: Mapping[str, Any]) -> TrainSettings:
+    """The same from one dict, for the stage train of `run`: it goes on from what an interrupted run left.
+
+    Names in errors begin with "train.".
+    """
+    own: dict[str, Any] = {"preset": choices.COMMAND_PRESET, "recipe": choices.RECIPE, "steps": None, "minutes": None}
+    overrides = {"start": Start.AUTO} | {name: value for name, value in given.items() if name not in own}
+    own |= {name: value for name, value in given.items() if name in own}
+    return _train_settings("train", own["preset"], own["recipe"], own["steps"], own["minutes"], overrides)
+
+
+def _train_settings(
+    within: str, preset: str, recipe: str, steps: int | None, minutes: float | None, overrides: Mapping[str, Any]
+) -> TrainSettings:
     if preset not in PRESETS:
         raise InputError(f"There is no preset {preset!r}.", f"Choose one of {', '.join(PRESETS)}.")
     if recipe not in choices.RECIPES:
         raise InputError(f"There is no recipe {recipe!r}.", f"Choose one of {', '.join(choices.RECIPES)}.")
     if isinstance(overrides.get("portrait"), Mapping) and "recipe" in overrides["portrait"]:
         raise InputError("portrait.recipe follows from the recipe.", "Choose it with --recipe.")
-    settings = with_changes(_with_recipe(PRESETS[preset], recipe), overrides)
+    settings = with_changes(_with_recipe(PRESETS[preset], recipe), overrides, within)
     if steps is not None:
-        settings = with_changes(settings, {"steps": steps, "minutes": None})
+        settings = with_changes(settings, {"steps": steps, "minutes": None}, within)
     if minutes is not None:
-        settings = with_changes(settings, {"minutes": minutes})
+        settings = with_changes(settings, {"minutes": minutes}, within)
     if settings.holdout == 1:
         raise InputError(f"A holdout of {settings.holdout} leaves nothing to train on.", "Use 11, or 0 for none.")
     return settings

@@ -1,7 +1,9 @@
 """Plain arguments become a verb's typed ones, and a slip in them is refused by every verb alike."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,7 +41,7 @@ OWN = {
     "evaluate": {"subject": "s"},
     "run": {"footage": "a.mp4", "audio": "a.wav", "out": "o"},
 }
-PARSERS = {
+PARSERS: dict[str, Callable[[dict], Any]] = {
     "preprocess": preprocess_arguments,
     "train": train_arguments,
     "render": render_arguments,

@@ -8,6 +8,8 @@ import sys
 import pytest
 
 from backend.command import bench, cli
+from backend.settings import RunSettings
+from backend.settings.tree import names
 from tests.support.places import ROOT
 
 
@@ -27,6 +29,11 @@ def _talker(*arguments: str) -> subprocess.CompletedProcess:
         (("train", "--subject", "x", "--steps", "1", "--minutes", "1"), "--minutes"),
         (("render", "--subject", "x"), "--audio"),
         (("train", "--subject", "x", "--engine", "cuda"), "cuda"),
+        (("train", "--subject", "x", "--resume", "--more"), "--more"),
+        (("preprocess", "x.mp4", "--subject", "x", "--set", "bundle.hubre=2"), "bundle.huber"),
+        (("run", "x.mp4", "--audio", "x", "--out", "x", "--set", "train.losses.ssim=-1"), "train.losses.ssim"),
+        (("render", "--subject", "x", "--audio", "x", "--out", "x", "--set", "layers"), "NAME=VALUE"),
+        (("evaluate", "--subject", "x", "--set", "driven_by=hope"), "audio, track"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_status_2(arguments, word):
@@ -57,3 +64,37 @@ def test_bench_without_an_engine_measures_the_native_one(monkeypatch, capsys):
     measured = [(entry["name"], entry["engine"]) for entry in entries]
     names = ["raster", "step", "render", "render+exr", "render+movie"]
     assert [entry for entry in measured if entry != ("raster", "reference")] == [(name, "native") for name in names]
+
+
+@pytest.mark.parametrize(
+    ("options", "asked"),
+    [
+        ((), {}),
+        (("--resume",), {"start": "resume"}),
+        (("--more", "--minutes", "2"), {"start": "more", "minutes": 2.0}),
+        (("--set", "losses.ssim=0.3", "--set", "alternate=no"), {"set": {"losses.ssim": 0.3, "alternate": False}}),
+    ],
+)
+def test_a_command_asks_for_what_a_job_would(monkeypatch, options, asked):
+    seen = []
+
+    def note(arguments, report) -> dict:
+        seen.append(arguments)
+        return {}
+
+    monkeypatch.setitem(cli.VERBS, "train", note)
+    assert cli.main(["train", "--subject", "x", *options]) == 0
+    assert [{name: value for name, value in arguments.items() if value is not None} for arguments in seen] == [
+        {"subject": "x", **asked}
+    ]
+
+
+def test_settings_prints_every_setting_with_its_value_and_its_sentence(capsys):
+    assert cli.main(["settings", "preprocess"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    at = lines.index("bundle.huber = 2.5   (a number, more than 0)")
+    assert lines[at + 1] == "    Errors beyond this many times the noise count linearly."
+    assert cli.main(["settings", "--json"]) == 0
+    told = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
+    assert set(told) == set(names(RunSettings))
+    assert told["train.preset"]["value"] == "draft"

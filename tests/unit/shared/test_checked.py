@@ -85,7 +85,8 @@ def test_an_unknown_field_comes_with_those_that_there_are():
 
 
 def test_what_is_no_map_of_fields_is_refused():
-    for values in (None, [], "name", 3):
+    nothing: list[object] = [None, [], "name", 3]
+    for values in nothing:
         with pytest.raises(Unfit):
             build(Outer, values)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from safetensors.torch import load_file
 
 from backend.command.verbs import train as train_verb
 from backend.performance.curves import SPEECH_CURVES
+from backend.settings import SpeechSettings
 from backend.train.resuming import Trained
 from backend.train.trainer import prepare, settings_key, steps, train
 from shared import layout
@@ -186,6 +188,26 @@ def test_the_length_is_no_part_of_what_rounds_share_but_the_holdout_is(subject):
     assert settings_key(subject, replace(SHORT, holdout=11)) != key
 
 
+def test_checkpoints_from_before_speech_was_a_setting_of_training_are_gone_on_with(subject):
+    values = {**asdict(SHORT), "footage": subject.info.source_sha256}
+    for name in ("speech", "start", "checkpoint_s", "preview_s", "threads", "engine", "steps", "minutes"):
+        del values[name]
+    assert settings_key(subject, SHORT) == hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+    assert settings_key(subject, replace(SHORT, speech=SpeechSettings(steps=20))) != settings_key(subject, SHORT)
+
+
+def test_the_voice_is_learnt_by_the_trainings_settings(subject, monkeypatch):
+    asked = []
+
+    def note(subject, folder, frames, report, settings) -> None:
+        asked.append(settings)
+        np.save(folder.heard_file, np.full((FRAMES, len(SPEECH_CURVES)), np.nan, np.float32))
+
+    monkeypatch.setattr("backend.train.trainer.learn_speech", note)
+    _train(subject, Start.ANEW, seed=3, speech=SpeechSettings(steps=20, seed=4))
+    assert asked == [SpeechSettings(steps=20, seed=7)]
+
+
 @pytest.mark.parametrize(
     ("arguments", "start"),
     [
@@ -195,6 +217,8 @@ def test_the_length_is_no_part_of_what_rounds_share_but_the_holdout_is(subject):
         ({"resume": "auto"}, Start.AUTO),
         ({"more": True}, Start.MORE),
         ({"more": True, "resume": "auto"}, Start.MORE),
+        ({"start": "auto"}, Start.AUTO),
+        ({"start": "resume", "minutes": 2}, Start.RESUME),
     ],
 )
 def test_the_verb_begins_as_it_is_told_and_returns_what_was_done(subject, monkeypatch, arguments, start):
