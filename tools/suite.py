@@ -13,7 +13,7 @@ from . import package
 from .stage import stage
 from .workspace import ROOT, prepare_backend, prepare_blender, project_environment, run, say, this_platform
 
-BACKEND_TESTS = ("tests/unit", "tests/footage")
+BACKEND_TESTS = ("tests/unit", "tests/platforms", "tests/footage", "tests/external")
 BLENDER_TESTS = ("tests/bpy", "tests/install")
 WINDOW_TESTS = ("tests/gui",)
 """They drive a Blender of their own from outside, so they run in the backend's environment."""
