@@ -24,7 +24,8 @@ HARNESS = Path(__file__).parent / "harness"
 INTERFACE = build.SOURCES
 """The folder of api.h, which the harness includes."""
 FLAGS = ("-std=c++17", "-O3", "-g0", "-s", "-Wall", "-Wextra", "-Werror")
-"""Optimised and stripped as the kernels are: zig compiles its C++ library anew for other options, which takes minutes."""
+"""Optimised and stripped as the kernels are: for other options zig compiles its C++ library anew, which takes
+minutes."""
 BUILD_TIMEOUT_S = 1200
 RUN_TIMEOUT_S = 300
 """For one run of the harness. Wine's first also makes its prefix; none takes more than some seconds by itself."""
@@ -156,4 +157,4 @@ def _zig_command(python: Path) -> list[str]:
 def _compile(command: list[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=BUILD_TIMEOUT_S)
     if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(command)} failed: {done.stderr.strip()[-3000:]}")
+        raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr.strip()[-3000:]}")
