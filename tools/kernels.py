@@ -56,28 +56,39 @@ def library_for(platform: str) -> Path | None:
         compiler = prepare_compiler()
     except InputError as error:
         return _built_by_own_compiler(platform, error)
-    try:
-        made = build.build(
-            BUILD / "kernels" / target.name,
-            compiler=[str(compiler.python), "-m", "ziglang", "c++"],
-            target=target.name,
-            target_flags=("-target", target.triple, "-g0", "-Werror"),
-        )
-    except build.BuildError as error:
-        raise InternalError(f"The kernels for {platform} do not compile:", str(error)) from error
+    made = cross_compile(compiler.python, platform, BUILD / "kernels" / target.name)
     facts = inspect(compiler.python, made, target)
     say(f"Kernels for {platform}: {facts}; {trial(made) if platform == this_platform() else 'not run here'}.")
     return _put(made, folder)
 
 
-def prepare_compiler() -> EnvironmentPlan:
-    """zig and what looks at its libraries, at .venv/kernels. Raises InputError where it cannot be had."""
-    plan = EnvironmentPlan(
+def cross_compile(python: Path, platform: str, out: Path) -> Path:
+    """The library for `platform`, made in folder `out` by the zig of `python`. Raises InternalError if it fails."""
+    target = TARGETS[platform]
+    try:
+        return build.build(
+            out,
+            compiler=[str(python), "-m", "ziglang", "c++"],
+            target=target.name,
+            target_flags=("-target", target.triple, "-g0", "-Werror"),
+        )
+    except build.BuildError as error:
+        raise InternalError(f"The kernels for {platform} do not compile:", str(error)) from error
+
+
+def compiler_plan() -> EnvironmentPlan:
+    """The environment that holds zig and what looks at its libraries, .venv/kernels."""
+    return EnvironmentPlan(
         folder=VENV / "kernels",
         requirements=(ROOT / "requirements" / "kernels.txt",),
         imports=("lief", "ziglang"),
         needed_gib=1.0,
     )
+
+
+def prepare_compiler() -> EnvironmentPlan:
+    """The environment of `compiler_plan`, made. Raises InputError where it cannot be had."""
+    plan = compiler_plan()
     prepare_plan(plan)
     # zig keeps what it compiled of the C++ library here, not in the user's home.
     os.environ.setdefault("ZIG_GLOBAL_CACHE_DIR", str(BUILD / "zig"))

@@ -14,7 +14,7 @@ from .check import STEPS, prepare_checks, run_steps
 from .stage import stage
 from .workspace import ROOT, prepare_backend, prepare_blender, project_environment, run, say, this_platform
 
-BACKEND_TESTS = ("tests/house", "tests/unit", "tests/footage")
+BACKEND_TESTS = ("tests/house", "tests/unit", "tests/platforms", "tests/footage", "tests/external")
 BLENDER_TESTS = ("tests/bpy", "tests/install")
 WINDOW_TESTS = ("tests/gui",)
 """They drive a Blender of their own from outside, so they run in the backend's environment."""
