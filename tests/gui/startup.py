@@ -32,11 +32,11 @@ def module(name: str):
 
 def lead_to_pretended_backend() -> None:
     """The backend's jobs are pretended ones, in the story's own folder."""
-    preferences = module("preferences")
-    real = preferences.backend_place
+    backend_place = module("backend_place")
+    real = backend_place.place
 
-    def place(context):
-        found = real(context)
+    def place(preferences):
+        found = real(preferences)
         path = os.pathsep.join((str(found.source), *CONFIG["verb_folders"]))
         return dataclasses.replace(
             found,
@@ -45,7 +45,7 @@ def lead_to_pretended_backend() -> None:
             environment={"PYTHONPATH": path},
         )
 
-    preferences.backend_place = place
+    backend_place.place = place
 
 
 def note_big_buttons() -> None:
@@ -100,7 +100,7 @@ def state() -> dict:
         "hidden": sorted(object.name for object in scene.objects if object.hide_get()),
         "strips": sorted(strip.type for strip in strips),
         "take": scene.talker.take,
-        "left": module("job_state").left(),
+        "left": module("jobs.shown").undone(),
         "installation": {"lines": list(running.lines), "packages": running.packages} if running else None,
         "installation_error": install.last_error(),
     }
@@ -120,7 +120,7 @@ def tick() -> float:
             exec(compile(code, str(command), "exec"), {"bpy": bpy, "module": module})
         except Exception:
             (FOLDER / "command.error").write_text(traceback.format_exc(), encoding="utf-8")
-        module("screen").redraw(bpy.context)
+        module("window").redraw_sidebars(bpy.context)
         command.unlink()
     temporary = FOLDER / "state.partial"
     temporary.write_text(json.dumps(state()), encoding="utf-8")

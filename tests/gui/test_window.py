@@ -156,9 +156,9 @@ def not_installed(window, story):
     (package / "__main__.py").write_text(FAKE_SETUP, encoding="utf-8")
     window.execute(
         "import os, types; from pathlib import Path\n"
-        "preferences = module('preferences')\n"
-        "del os.environ[preferences.PYTHON_VARIABLE]\n"
-        f"preferences.EXTENSION_ROOT = Path({str(package.parents[1])!r})\n"
+        "place = module('backend_place')\n"
+        "del os.environ[place.PYTHON_VARIABLE]\n"
+        f"place.EXTENSION_ROOT = Path({str(package.parents[1])!r})\n"
         f"module('client.installation').sys = types.SimpleNamespace(executable={sys.executable!r}, platform='linux')\n"
     )
     return window

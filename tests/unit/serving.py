@@ -49,7 +49,7 @@ def wait_until(condition: Callable[[], object], session: Session | None = None) 
         if session is None:
             time.sleep(0.02)
         else:
-            session.poll(0.05)
+            session.poll_and_wait(0.05)
 
 
 def is_process(pid: int) -> bool:

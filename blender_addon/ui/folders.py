@@ -1,13 +1,8 @@
-"""What the panel knows of the subject and the take on disk.
-
-Drawing calls this at every redraw, so it looks once a second at most, and reads a take, whose camera is a long file,
-only when its files have changed.
-"""
+"""What the panel shows of the subject, the take and the backend's environment on disk. Drawing never reads a file."""
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,17 +10,20 @@ from typing import TypeVar
 
 import bpy
 
+from .. import backend_place
+from ..blender_types import Icon
 from ..bridge import curves
+from ..properties import TalkerSettings, settings_of
 from ..shared import layout
 from ..shared.timing import parse_fps
 from ..shared.training import TrainingState, read_training
+from . import scanning
 
-LOOK_AGAIN_S = 1.0
-Known = TypeVar("Known")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class SubjectFound:
+class ScannedSubject:
     """A subject folder in the panel's words."""
 
     source: str
@@ -41,7 +39,7 @@ class SubjectFound:
 
 
 @dataclass(frozen=True)
-class TakeFound:
+class ScannedTake:
     """A rendered line in the panel's words."""
 
     frames: int
@@ -50,26 +48,57 @@ class TakeFound:
     contact_sheet: str
 
 
-_seen: dict[tuple[str, str], tuple[tuple, object, object]] = {}
-"""(kind, path) to ((when looked, the job then), file times, what was found)."""
+@dataclass(frozen=True)
+class ScannedBackend:
+    """How the backend's environment stands."""
+
+    is_installed: bool
+    words: str
 
 
-def subject(path: str) -> SubjectFound | None:
+_takes: dict[Path, tuple[tuple[int, ...], ScannedTake]] = {}
+"""A take's folder to its files' times when it was read, and what was read: its camera is a long file."""
+
+
+def subject(path: str) -> ScannedSubject | None:
     """The subject folder at a path of the settings; None while there is none, or none that can be read."""
-    return _look("subject", path, (), _read_subject)
+    return _scan("subject", path, _read_subject)
 
 
-def take(path: str) -> TakeFound | None:
-    """Likewise, of a rendered line."""
-    return _look("take", path, (layout.CAMERA_FILE, layout.PREVIEW_FILE), _read_take)
+def take(path: str) -> ScannedTake | None:
+    """The rendered line at a path of the settings; None while there is none, or none that can be read."""
+    return _scan("take", path, _read_take)
 
 
-def step_icon(name: str, scene: bpy.types.Scene) -> str:
+def backend(context: bpy.types.Context) -> ScannedBackend | None:
+    """How the backend's environment stands; None while that is not known yet."""
+    python = backend_place.backend_python(backend_place.addon_preferences(context))
+    plan = backend_place.plan()
+
+    def read() -> ScannedBackend:
+        installed, words = backend_place.is_installed(python, plan), backend_place.backend_state(python, plan)
+        return ScannedBackend(installed, words)
+
+    return scanning.known(("backend", str(python), str(plan.folder)), read)
+
+
+def picture_changed_at(path: str) -> int | None:
+    """When a picture was written last, ns; None while it is not there."""
+    return scanning.known(("picture", path), lambda: Path(path).stat().st_mtime_ns) if path else None
+
+
+def step_icon(name: str, scene: bpy.types.Scene) -> Icon:
     """A tick at the steps that are done."""
-    return "CHECKMARK" if _is_done(name, scene.talker) else "DOT"
+    return "CHECKMARK" if _is_done(name, settings_of(scene)) else "DOT"
 
 
-def _is_done(step: str, settings) -> bool:
+def forget() -> None:
+    """Read everything anew."""
+    scanning.forget()
+    _takes.clear()
+
+
+def _is_done(step: str, settings: TalkerSettings) -> bool:
     if step == "line":
         return take(settings.take) is not None
     if step == "bring_back":
@@ -78,45 +107,19 @@ def _is_done(step: str, settings) -> bool:
     return known is not None and (step == "footage" or bool(known.models))
 
 
-def forget() -> None:
-    """Look at everything anew."""
-    _seen.clear()
-
-
-def _look(kind: str, text: str, names: tuple[str, ...], read: Callable[[Path], Known]) -> Known | None:
-    """What `read` finds, again where one of the files `names` has changed (none named: each time)."""
+def _scan(kind: str, text: str, read: Callable[[Path], T]) -> T | None:
     if not text or (text.startswith("//") and not bpy.data.is_saved):
         return None
-    path = bpy.path.abspath(text)
-    job = bpy.context.window_manager.talker_job
-    now, job_now = time.monotonic(), (job.job_id, job.state)
-    (looked, job_then), times, known = _seen.get((kind, path), ((float("-inf"), None), None, None))
-    if now - looked < LOOK_AGAIN_S and job_now == job_then:  # a job that has just ended has left something
-        return known
-    folder = Path(path)
-    times_now = tuple(_changed(folder / name) for name in names)
-    if not names or times_now != times:
-        try:
-            known = read(folder)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):  # not there, not finished, or no such folder
-            known = None
-    _seen[kind, path] = (now, job_now), times_now, known
-    return known
+    folder = Path(bpy.path.abspath(text))
+    return scanning.known((kind, str(folder)), lambda: read(folder))
 
 
-def _changed(path: Path) -> float | None:
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return None
-
-
-def _read_subject(folder: Path) -> SubjectFound:
+def _read_subject(folder: Path) -> ScannedSubject:
     info = json.loads((folder / layout.SUBJECT_FILE).read_text(encoding="utf-8"))
     models = folder / layout.MODELS_FOLDER
     folders = sorted(models.iterdir()) if models.is_dir() else []
     states = {folder.name: read_training(folder / layout.CHECKPOINT_FILE) for folder in folders}
-    return SubjectFound(
+    return ScannedSubject(
         source=str(info["source"]),
         frames=int(info["frame_count"]),
         fps=_fps_words(info["fps"]),
@@ -127,14 +130,23 @@ def _read_subject(folder: Path) -> SubjectFound:
     )
 
 
-def _read_take(folder: Path) -> TakeFound:
+def _read_take(folder: Path) -> ScannedTake:
+    times = tuple(
+        path.stat().st_mtime_ns if path.exists() else 0
+        for path in (folder / layout.CAMERA_FILE, folder / layout.PREVIEW_FILE)
+    )
+    times_read, known = _takes.get(folder, ((), None))
+    if known is not None and times == times_read:
+        return known
     camera = json.loads((folder / layout.CAMERA_FILE).read_text(encoding="utf-8"))
-    return TakeFound(
+    known = ScannedTake(
         frames=len(camera["camera_to_world"]),
         fps=_fps_words(camera["fps"]),
         preview=_existing(folder / layout.PREVIEW_FILE),
         contact_sheet=_existing(folder / layout.CONTACT_SHEET_FILE),
     )
+    _takes[folder] = times, known
+    return known
 
 
 def _fps_words(text: str) -> str:
