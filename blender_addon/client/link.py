@@ -92,6 +92,11 @@ class BackendLink:
         return self.state is State.CONNECTED
 
     @property
+    def is_silent(self) -> bool:
+        """Whether there is a backend that has not answered yet, or does not any more."""
+        return self._silent_since is not None
+
+    @property
     def connection(self) -> Connection | None:
         """The socket, greeted or not; None in the states without one."""
         return self._connection
@@ -135,6 +140,7 @@ class BackendLink:
         """Leave, at once; `reason` where the backend said why it ends."""
         self.wanted = Wanted.NOTHING
         self.ended_because = reason
+        self._silent_since = None
         self._disconnect()
         self._enter(State.STOPPED)
 

@@ -49,6 +49,11 @@ class Session:
         return self._link.was_connected
 
     @property
+    def is_silent(self) -> bool:
+        """Whether there is a backend that has not answered yet, or does not any more."""
+        return self._link.is_silent
+
+    @property
     def joining(self) -> bool:
         """Whether no more is wanted than a backend that may run already."""
         return self._link.wanted is Wanted.JOIN

@@ -58,7 +58,7 @@ def backend_word() -> str:
     current = _Current.session
     if current is None or current.idle or (current.joining and not current.was_connected):
         return ""
-    return _WORDS.get(current.state, "LOST" if current.was_connected else "STARTING")
+    return _WORDS.get(current.state, "LOST" if current.was_connected or current.is_silent else "STARTING")
 
 
 def has_stopped() -> bool:

@@ -11,11 +11,8 @@ from ..shared.errors import TalkerError
 from .following import FollowsJob
 
 
-class TALKER_OT_start_backend(FollowsJob, bpy.types.Operator):
-    """Start the backend, or find the running one, and follow the job that it is doing"""
-
-    bl_idname = "talker.start_backend"
-    bl_label = "Start Backend"
+class StartsBackend(FollowsJob):
+    """Mixin: connects, and follows the job that the backend is doing."""
 
     def begin(self, context: bpy.types.Context) -> None:
         if not connection.is_busy():
@@ -33,6 +30,13 @@ class TALKER_OT_start_backend(FollowsJob, bpy.types.Operator):
     def block(self, context: bpy.types.Context) -> None:
         connection.connect()
         shown.show(context, connection.handle())
+
+
+class TALKER_OT_start_backend(StartsBackend, bpy.types.Operator):
+    """Start the backend, or find the running one, and follow the job that it is doing"""
+
+    bl_idname = "talker.start_backend"
+    bl_label = "Start Backend"
 
 
 class TALKER_OT_stop_backend(bpy.types.Operator):

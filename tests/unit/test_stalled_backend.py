@@ -109,7 +109,9 @@ def test_a_port_whose_owner_never_answers_is_given_up_without_holding_a_turn(tmp
     place = BackendPlace(tmp_path / "python", tmp_path, tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
-        ReadyFile("127.0.0.1", port, os.getpid(), "t", client_protocol.PROTOCOL_VERSION, VERSION).write(place.ready_file)
+        ReadyFile("127.0.0.1", port, os.getpid(), "t", client_protocol.PROTOCOL_VERSION, VERSION).write(
+            place.ready_file
+        )
         session = Session(place)
         session.submit("count", {"steps": 1})
         states: set[State] = set()
