@@ -57,7 +57,7 @@ class ScannedBackend:
 
 
 _takes: dict[Path, tuple[tuple[int, ...], ScannedTake]] = {}
-"""A take's folder to its files' times when it was read, and what was read: its camera is a long file."""
+"""A take's folder to its files' times when it was read, and what was read."""
 
 
 def subject(path: str) -> ScannedSubject | None:
@@ -131,22 +131,34 @@ def _read_subject(folder: Path) -> ScannedSubject:
 
 
 def _read_take(folder: Path) -> ScannedTake:
-    times = tuple(
-        path.stat().st_mtime_ns if path.exists() else 0
-        for path in (folder / layout.CAMERA_FILE, folder / layout.PREVIEW_FILE)
-    )
+    files = (folder / layout.CAMERA_FILE, folder / layout.MANIFEST_FILE, folder / layout.PREVIEW_FILE)
+    times = tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in files)
     times_read, known = _takes.get(folder, ((), None))
     if known is not None and times == times_read:
         return known
-    camera = json.loads((folder / layout.CAMERA_FILE).read_text(encoding="utf-8"))
+    count, fps = _length(folder)
     known = ScannedTake(
-        frames=len(camera["camera_to_world"]),
-        fps=_fps_words(camera["fps"]),
+        frames=count,
+        fps=_fps_words(fps),
         preview=_existing(folder / layout.PREVIEW_FILE),
         contact_sheet=_existing(folder / layout.CONTACT_SHEET_FILE),
     )
     _takes[folder] = times, known
     return known
+
+
+def _length(folder: Path) -> tuple[int, str]:
+    """(frames of the line, frames a second as text), by the manifest.
+
+    By the camera only where that does not say: parsing a long one holds Python, and with it the window, for too long.
+    """
+    (folder / layout.CAMERA_FILE).stat()  # without it, it is no take
+    try:
+        frames = json.loads((folder / layout.MANIFEST_FILE).read_text(encoding="utf-8"))["frames"]
+        return int(frames["count"]), str(frames["fps"])
+    except (FileNotFoundError, KeyError, TypeError):
+        camera = json.loads((folder / layout.CAMERA_FILE).read_text(encoding="utf-8"))
+        return len(camera["camera_to_world"]), str(camera["fps"])
 
 
 def _fps_words(text: str) -> str:

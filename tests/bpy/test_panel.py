@@ -161,6 +161,14 @@ def test_a_rendered_line_is_shown(draw, scene, make_take):
     assert "12 frames at 25 fps" in draw()
 
 
+def test_a_takes_length_is_read_from_its_manifest_and_not_from_its_long_camera(draw, scene, make_take):
+    take = make_take("long")
+    (take / "manifest.json").write_text(json.dumps({"frames": {"count": 15000, "fps": "24000/1001"}}))
+    (take / "camera.json").write_text("too long to be parsed while Blender is at work")
+    scene.talker.take = str(take)
+    assert "15000 frames at 23.976 fps" in draw()
+
+
 @pytest.mark.parametrize("state", EVERYTHING)
 def test_every_state_of_a_job_can_be_drawn(draw, job, state):
     job.state, job.verb, job.phase, job.step, job.total, job.eta_s = state, "train", "training", 30, 600, 75.0

@@ -9,6 +9,7 @@ import importlib
 import json
 import os
 import sys
+import time
 import traceback
 from pathlib import Path
 
@@ -22,6 +23,60 @@ BUTTON_COLOUR = (1.0, 0.0, 1.0, 1.0)
 big_buttons: list[str] = []
 """Operators of the enabled step buttons, from top to bottom, as the panel drew them last."""
 
+
+class Turns:
+    """How long the turns of the window's loop are, and those of the add-on's own parts in them; ms, without the time in
+    which other processes had the CPU."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self.gaps: list[float] = []
+        self.own: dict[str, float] = {}
+        self._last: float | None = None
+
+    def pulse(self) -> float:
+        """A timer that comes at every turn: the time since the last one is a turn's length."""
+        now = self._now()
+        if self._last is not None:
+            self.gaps.append(now - self._last)
+        self._last = now
+        return 0.0
+
+    def watch(self, owner, name: str) -> None:
+        """Note the longest call of a function of the add-on's."""
+        real, label = getattr(owner, name), f"{owner.__name__.rpartition('.')[2]}.{name}"
+
+        def timed(*arguments, **options):
+            started = self._now()
+            try:
+                return real(*arguments, **options)
+            finally:
+                self.own[label] = max(self.own.get(label, 0.0), self._now() - started)
+
+        setattr(owner, name, timed)
+
+    def summary(self) -> dict:
+        gaps = sorted(self.gaps) or [0.0]
+        return {
+            "count": len(self.gaps),
+            "median_ms": gaps[len(gaps) // 2],
+            "p99_ms": gaps[len(gaps) * 99 // 100],
+            "longest_ms": gaps[-1],
+            "own_ms": dict(self.own),
+        }
+
+    @staticmethod
+    def _now() -> float:
+        try:
+            preempted_ms = int(Path("/proc/thread-self/schedstat").read_text(encoding="ascii").split()[1]) / 1e6
+        except OSError:
+            preempted_ms = 0.0
+        return 1000 * time.perf_counter() - preempted_ms
+
+
+turns = Turns()
 drawn = {"job": None}
 """The job's state when the panel was drawn last."""
 
@@ -66,6 +121,17 @@ def note_big_buttons() -> None:
     panel._Panel.draw, panel._big = draw, big
 
 
+def time_own_turns() -> None:
+    """Time what the add-on does in the loop. The watch's timer is registered already, so it is begun anew."""
+    watch = module("jobs.watch")
+    watch.stop()
+    turns.watch(watch, "turn")
+    turns.watch(module("operators.following").FollowsJob, "modal")
+    turns.watch(module("ui.panel")._Panel, "draw")
+    turns.watch(module("ui.scanning"), "turn")
+    watch.start()
+
+
 def colour_buttons() -> None:
     """Buttons of operators in one flat colour, by which the driver finds them in a picture of the window."""
     colours = bpy.context.preferences.themes[0].user_interface.wcol_tool
@@ -93,6 +159,7 @@ def state() -> dict:
         "drawn_job": drawn["job"],
         "regions": [_rectangle(windows[0], area, "UI") for area in windows[0].screen.areas if area.type == "VIEW_3D"],
         "job": {name: getattr(job, name) for name in ("backend", "job_id", "verb", "state", "phase", "step", "total")},
+        "turns": turns.summary(),
         "playing": any(window.screen.is_animation_playing for window in windows),
         "modal": [operator.bl_idname for window in windows for operator in window.modal_operators],
         "windows": len(windows),
@@ -117,7 +184,7 @@ def tick() -> float:
     if command.is_file():
         code = command.read_text(encoding="utf-8")
         try:
-            exec(compile(code, str(command), "exec"), {"bpy": bpy, "module": module})
+            exec(compile(code, str(command), "exec"), {"bpy": bpy, "module": module, "turns": turns})
         except Exception:
             (FOLDER / "command.error").write_text(traceback.format_exc(), encoding="utf-8")
         module("window").redraw_sidebars(bpy.context)
@@ -134,6 +201,8 @@ bpy.context.preferences.system.use_online_access = True
 bpy.context.preferences.system.use_region_overlap = False
 lead_to_pretended_backend()
 note_big_buttons()
+time_own_turns()
 colour_buttons()
 open_sidebar()
 bpy.app.timers.register(tick, first_interval=TICK_S, persistent=True)
+bpy.app.timers.register(turns.pulse, persistent=True)
