@@ -1,6 +1,6 @@
 """mypy over the add-on, laid out as Blender sees it: shared/ beside its files, so that its relative imports resolve.
 
-Blender's types come from the stubs in the backend's environment (fake-bpy-module-4.5); they bring no module bpy to import.
+Blender's types come from stubs in the backend's environment (fake-bpy-module-4.5), which bring no bpy to import.
 """
 
 from __future__ import annotations

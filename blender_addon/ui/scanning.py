@@ -58,6 +58,8 @@ def is_reading() -> bool:
 def forget() -> None:
     """Know nothing any more."""
     _entries.clear()
+    if bpy.app.timers.is_registered(turn):
+        bpy.app.timers.unregister(turn)
 
 
 def _take(entry: _Entry) -> bool:
