@@ -45,11 +45,11 @@ class Task(Generic[T]):
 
 
 Pausing = Generator[None, None, T]
-"""A function that yields wherever it would have to wait, and is gone on with at the next poll."""
+"""A function that yields wherever it would have to wait, and continues at the next poll."""
 
 
 class Steps(Generic[T]):
-    """A sequence that never waits. `poll` goes on until its next pause."""
+    """A sequence that never waits. `poll` runs it up to its next pause."""
 
     def __init__(self, sequence: Pausing[T]) -> None:
         self._sequence = sequence

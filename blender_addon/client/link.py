@@ -10,7 +10,9 @@
     LOST        after a while → LOOKING
     STOPPING    it has ended → STOPPED (another version is replaced: STARTING)
 
-What cannot be gone on with ends in STOPPED, and `poll` raises why.
+An error, or a deadline that passes for good, leads to STOPPED, and `poll` raises it.
+
+Locked by tests/unit/test_stalled_backend.py: no step waits.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Jobs as a window or a script holds them: submit, follow, cancel; they survive a backend that dies and comes back.
 
-Only the last part of the class blocks, for background mode and scripts; it goes the same steps.
+Only the functions under "The same, blocking" block, for background mode and scripts; they poll the same steps.
 """
 
 from __future__ import annotations

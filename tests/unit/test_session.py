@@ -330,6 +330,29 @@ def test_a_backend_that_ends_at_its_start_is_told_with_the_end_of_its_log(tmp_pa
         Starting(place).wait()
 
 
+@posix_only
+def test_a_backend_that_does_not_get_ready_in_time_is_ended_and_said(tmp_path):
+    (tmp_path / "backend").mkdir()
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho $$\nexec sleep 600\n")
+    python.chmod(0o755)
+    place = BackendPlace(python, tmp_path, tmp_path / "state")
+    with pytest.raises(InternalError, match="did not get ready in time"):
+        Starting(place, timeout_s=1.0).wait()
+    pid = int(place.log_file.read_text())
+    wait_until(lambda: not is_process(pid))
+
+
+def test_a_backend_that_cannot_be_ended_is_named_with_its_process(tmp_path, monkeypatch):
+    with session_in(tmp_path) as session:
+        pid = ReadyFile.read(session.place.ready_file).pid
+        with monkeypatch.context() as patched:
+            patched.setattr(process, "_has_ended", lambda place, pid: False)
+            patched.setattr(process, "_end", lambda pid, number: None)
+            with pytest.raises(InternalError, match=f"process {pid} does not end"):
+                process.stop(session.place, timeout_s=0.2)
+
+
 def test_two_windows_that_start_at_once_share_one_backend(tmp_path):
     place = place_in(tmp_path)
     first, second = Starting(place), Starting(place)
