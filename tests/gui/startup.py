@@ -4,6 +4,7 @@
 Four times a second FOLDER/state.json is written anew, and FOLDER/command.py, where there is one, is run and removed.
 """
 
+import contextlib
 import dataclasses
 import importlib
 import json
@@ -44,18 +45,14 @@ class Turns:
         self._last = now
         return 0.0
 
-    def watch(self, owner, name: str) -> None:
-        """Note the longest call of a function of the add-on's."""
-        real, label = getattr(owner, name), f"{owner.__name__.rpartition('.')[2]}.{name}"
-
-        def timed(*arguments, **options):
-            started = self._now()
-            try:
-                return real(*arguments, **options)
-            finally:
-                self.own[label] = max(self.own.get(label, 0.0), self._now() - started)
-
-        setattr(owner, name, timed)
+    @contextlib.contextmanager
+    def timing(self, name: str):
+        """Note the longest call of a part of the add-on's."""
+        started = self._now()
+        try:
+            yield
+        finally:
+            self.own[name] = max(self.own.get(name, 0.0), self._now() - started)
 
     def summary(self) -> dict:
         gaps = sorted(self.gaps) or [0.0]
@@ -122,13 +119,27 @@ def note_big_buttons() -> None:
 
 
 def time_own_turns() -> None:
-    """Time what the add-on does in the loop. The watch's timer is registered already, so it is begun anew."""
-    watch = module("jobs.watch")
+    """Time what the add-on does in the loop. Blender counts a function's parameters, so each is written out.
+
+    The watch's timer is registered already, so it is begun anew.
+    """
+    watch, follows, panel = module("jobs.watch"), module("operators.following").FollowsJob, module("ui.panel")._Panel
+    real_turn, real_modal, real_draw = watch.turn, follows.modal, panel.draw
+
+    def turn():
+        with turns.timing("watch"):
+            return real_turn()
+
+    def modal(self, context, event):
+        with turns.timing("modal"):
+            return real_modal(self, context, event)
+
+    def draw(self, context):
+        with turns.timing("draw"):
+            real_draw(self, context)
+
     watch.stop()
-    turns.watch(watch, "turn")
-    turns.watch(module("operators.following").FollowsJob, "modal")
-    turns.watch(module("ui.panel")._Panel, "draw")
-    turns.watch(module("ui.scanning"), "turn")
+    watch.turn, follows.modal, panel.draw = turn, modal, draw
     watch.start()
 
 

@@ -190,7 +190,7 @@ def test_another_window_sees_and_takes_over_a_job(session, tmp_path):
         job = other.wait_for_jobs()[-1]
         assert (job.id, job.verb) == (handle.id, "train")
         taken = other.attach(job.id)
-        wait_until(lambda: taken.info.progress and taken.info.progress.step > 3, other)
+        wait_until(lambda: taken.accepted and taken.info.progress and taken.info.progress.step > 3, other)
         assert taken.info.arguments["steps"] == 1000
         other.cancel(taken)
         wait_until(lambda: taken.ended, other)
