@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import bpy
 
 from .. import window
@@ -16,9 +18,16 @@ _NO_JOB = {
 }  # fmt: skip
 
 
-class _Undone:
-    note: tuple[str, str] | None = None
-    """Here and not in the window manager, for another file brings a new one."""
+PROGRESS_S = 0.5
+"""Mere progress is shown this often, since each change paints a part of the window; all else at once."""
+_PROGRESS = {"step", "eta_s"}
+
+
+class _Shown:
+    undone: tuple[str, str] | None = None
+    """What was left undone. Here and not in the window manager, for another file brings a new one."""
+    written_at = float("-inf")
+    """When something was shown last, monotonic seconds."""
 
 
 def show(context: bpy.types.Context, job: JobHandle | None) -> None:
@@ -57,28 +66,32 @@ def show_error(context: bpy.types.Context, error: TalkerError) -> None:
 
 def clear(context: bpy.types.Context) -> None:
     """Forget the last job, and what was left undone."""
-    had_note, _Undone.note = _Undone.note, None
+    had_note, _Shown.undone = _Shown.undone, None
     _write(context, {**_NO_JOB, "backend": connection.backend_word()}, also_redraw=had_note is not None)
 
 
 def note_undone(context: bpy.types.Context, what: str, do: str) -> None:
     """Keep what an operator that Blender has ended leaves undone, and what to do about it, until the next job."""
-    _Undone.note = (what, do)
+    _Shown.undone = (what, do)
     window.redraw_sidebars(context)
 
 
 def undone() -> tuple[str, str] | None:
     """What was left undone, and what to do about it."""
-    return _Undone.note
+    return _Shown.undone
 
 
 def _write(context: bpy.types.Context, values: dict[str, object], also_redraw: bool = False) -> None:
-    """Write what differs; the sidebars are redrawn only if something does."""
+    """Write what differs; the sidebars are redrawn only if something does, and for mere progress twice a second."""
     job: TalkerJob = job_of(context)
     changed = {name: value for name, value in values.items() if not _is_same(getattr(job, name), value)}
+    now = time.monotonic()
+    if changed and changed.keys() <= _PROGRESS and now - _Shown.written_at < PROGRESS_S:
+        return
     for name, value in changed.items():
         setattr(job, name, value)
     if changed or also_redraw:
+        _Shown.written_at = now
         window.redraw_sidebars(context)
 
 

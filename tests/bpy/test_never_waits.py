@@ -244,6 +244,27 @@ def test_only_sidebars_are_redrawn_and_only_when_something_shown_has_changed(con
     assert [area.redraws for area in manager.areas] == [0, 0, 0]
 
 
+def test_mere_progress_is_shown_twice_a_second_and_the_last_of_it_at_once(
+    connection, modules, windowed, addon, monkeypatch
+):
+    now = [1000.0]
+    monkeypatch.setattr(modules.shown, "time", types.SimpleNamespace(monotonic=lambda: now[0]))
+    progress, states = addon.shared.jobs.Progress, addon.shared.jobs.JobState
+    sidebar, shown = windowed.window_manager.sidebar, windowed.window_manager.talker_job
+    modules.shown.clear(windowed)
+    job = connection.submit("train", {})
+    before = sidebar.redraws
+    for step in range(1, 101):  # ten a second, for ten seconds
+        job.info.progress = progress("train", step, 200, 0.1 * (200 - step))
+        modules.shown.show(windowed, job)
+        now[0] += 0.1
+    assert sidebar.redraws - before in range(17, 22)
+    job.info.progress = progress("train", 200, 200, 0.0)
+    job.info.state = states.DONE
+    modules.shown.show(windowed, job)
+    assert (shown.step, shown.state) == (200, "DONE")
+
+
 def test_the_status_bar_is_set_only_when_its_text_changes(modules, bpy, monkeypatch):
     texts = []
     workspace = types.SimpleNamespace(status_text_set=texts.append)
