@@ -1,15 +1,36 @@
 """M2DAO Talker: a talking head from footage and a line of dialogue, in Blender's timeline."""
 
-from . import command, operators, preferences, properties, ui
+from typing import Any
 
-_MODULES = (properties, preferences, operators, ui, command)
+import bpy
+
+from . import operators, properties, ui
+from .jobs import connection, watch
+from .operators import install_backend
+from .scripting import command, headless
+from .ui import folders, pictures
+
+__all__ = ["headless", "register", "unregister"]
+
+_factory: Any = bpy.utils.register_classes_factory  # whose stubs say that it returns None
+_register_classes, _unregister_classes = _factory((*properties.CLASSES, *operators.CLASSES, *ui.CLASSES))
 
 
 def register() -> None:
-    for module in _MODULES:
-        module.register()
+    _register_classes()
+    properties.attach()
+    pictures.open_collection()
+    command.register()
+    watch.start()
 
 
 def unregister() -> None:
-    for module in reversed(_MODULES):
-        module.unregister()
+    """Give everything back. Waits a short while for the end of what was begun (an installation, a socket)."""
+    watch.stop()
+    command.unregister()
+    install_backend.end()
+    connection.leave_for_good()
+    folders.forget()
+    pictures.close_collection()
+    properties.detach()
+    _unregister_classes()

@@ -11,14 +11,17 @@ The rest of the add-on calls these functions and never asks for a version.
 | compositor           | `scene.node_tree`      | same               | `scene.compositing_node_group`       |
 | its output           | Composite node         | same               | group output                         |
 | node options         | properties             | properties         | input sockets                        |
-| animated file output | `file_format`          | same               | `media_type`, then `file_format`     |
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any, cast
 
 import bpy
+
+from .blender_types import Node, PictureStrip
+from .blender_types import scene as scene_of
 
 
 def blend_relative_path_options() -> set[str]:
@@ -30,12 +33,12 @@ def blend_relative_path_options() -> set[str]:
 # Timeline ----------------------------------------------------------------------------------------------------------
 
 
-def strips(editor: bpy.types.SequenceEditor):
+def strips(editor: bpy.types.SequenceEditor | PictureStrip) -> Any:
     """The collection of top-level strips, to read, add to and remove from."""
     return editor.strips if hasattr(editor, "strips") else editor.sequences
 
 
-def all_strips(editor: bpy.types.SequenceEditor):
+def all_strips(editor: bpy.types.SequenceEditor) -> Any:
     """Every strip, those inside meta strips too."""
     return editor.strips_all if hasattr(editor, "strips_all") else editor.sequences_all
 
@@ -47,29 +50,29 @@ def all_strips_name(editor: bpy.types.SequenceEditor) -> str:
 
 def sequencer_scene(context: bpy.types.Context) -> bpy.types.Scene:
     """The scene whose timeline the user works on."""
-    return getattr(context, "sequencer_scene", None) or context.scene
+    return getattr(context, "sequencer_scene", None) or scene_of(context)
 
 
-def strip_range(strip) -> tuple[int, int]:
+def strip_range(strip: Any) -> tuple[int, int]:
     """First frame of a strip as it is trimmed, and the frame after its last."""
     if hasattr(strip, "left_handle"):
         return round(strip.left_handle), round(strip.right_handle)
     return round(strip.frame_final_start), round(strip.frame_final_end)
 
 
-def strip_content_start(strip) -> float:
+def strip_content_start(strip: Any) -> float:
     """Frame at which the first frame of the strip's file lies, trimmed away or not."""
     return strip.content_start if hasattr(strip, "content_start") else strip.frame_start
 
 
-def strip_content_trim_start(strip) -> float:
+def strip_content_trim_start(strip: Any) -> float:
     """Frames cut off the file's start for good (a strip that was split "hard")."""
     if hasattr(strip, "content_trim_start"):
         return strip.content_trim_start
     return strip.animation_offset_start
 
 
-def set_strip_content_start(strip, frame: int) -> None:
+def set_strip_content_start(strip: Any, frame: int) -> None:
     """Move a strip so that the first frame of its file lies at `frame`."""
     if hasattr(strip, "content_start"):
         strip.content_start = frame
@@ -77,7 +80,7 @@ def set_strip_content_start(strip, frame: int) -> None:
         strip.frame_start = frame
 
 
-def set_strip_length(strip, frames: int) -> None:
+def set_strip_length(strip: Any, frames: int) -> None:
     """Let a strip last `frames` frames from its first one."""
     if hasattr(strip, "duration"):
         strip.duration = frames
@@ -85,7 +88,7 @@ def set_strip_length(strip, frames: int) -> None:
         strip.frame_final_duration = frames
 
 
-def strip_is_retimed(strip) -> bool:
+def strip_is_retimed(strip: Any) -> bool:
     """Whether a strip plays at another speed than its file's."""
     if getattr(strip, "speed_factor", 1.0) != 1.0 or getattr(strip, "pitch", 1.0) != 1.0:
         return True
@@ -100,7 +103,7 @@ def has_sound() -> bool:
 def mix_sound(scene: bpy.types.Scene, path: str, rate: int) -> set[str]:
     """Mix what is heard in a scene's range to a mono 16-bit WAV; the operator's answer. It may write a tail."""
     with bpy.context.temp_override(scene=scene):
-        return bpy.ops.sound.mixdown(
+        outcome: Any = bpy.ops.sound.mixdown(
             filepath=path,
             container="WAV",
             codec="PCM",
@@ -109,13 +112,14 @@ def mix_sound(scene: bpy.types.Scene, path: str, rate: int) -> set[str]:
             mixrate=rate,
             check_existing=False,
         )
+    return outcome
 
 
 # Animation ---------------------------------------------------------------------------------------------------------
 
 
 def _fcurve_collections(datablock: bpy.types.ID) -> Iterator:
-    animation = datablock.animation_data
+    animation = getattr(datablock, "animation_data", None)
     action = animation.action if animation else None
     if action is None:
         return
@@ -167,20 +171,9 @@ def new_compositor_tree(scene: bpy.types.Scene, name: str) -> bpy.types.NodeTree
         scene.compositing_node_group = bpy.data.node_groups.new(name, "CompositorNodeTree")
         return scene.compositing_node_group
     scene.use_nodes = True
-    scene.node_tree.nodes.clear()
-    return scene.node_tree
-
-
-def drop_compositor_tree(scene: bpy.types.Scene) -> None:
-    """Take the compositor off a scene."""
-    if hasattr(scene, "compositing_node_group"):
-        tree = scene.compositing_node_group
-        scene.compositing_node_group = None
-        if tree is not None and not tree.users:
-            bpy.data.node_groups.remove(tree)
-    else:
-        scene.node_tree.nodes.clear()
-        scene.use_nodes = False
+    tree = cast(bpy.types.NodeTree, scene.node_tree)
+    tree.nodes.clear()
+    return tree
 
 
 def compositor_output(tree: bpy.types.NodeTree, create: bool = True) -> bpy.types.NodeSocket | None:
@@ -190,10 +183,12 @@ def compositor_output(tree: bpy.types.NodeTree, create: bool = True) -> bpy.type
         if node is None and create:
             node = tree.nodes.new("CompositorNodeComposite")
         return node.inputs["Image"] if node else None
-    node = next((n for n in tree.nodes if n.bl_idname == "NodeGroupOutput" and n.is_active_output), None)
+    nodes: list[Node] = list(tree.nodes)
+    node = next((n for n in nodes if n.bl_idname == "NodeGroupOutput" and n.is_active_output), None)
     if create:
-        if not any(item.item_type == "SOCKET" and item.in_out == "OUTPUT" for item in tree.interface.items_tree):
-            tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
+        interface: Any = tree.interface
+        if not any(item.item_type == "SOCKET" and item.in_out == "OUTPUT" for item in interface.items_tree):
+            interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
         node = node or tree.nodes.new("NodeGroupOutput")
     return node.inputs[0] if node and len(node.inputs) else None
 
@@ -247,7 +242,7 @@ _NODE_OPTIONS = {
 }
 
 
-def set_node_option(node: bpy.types.Node, option: str, value: str) -> bool:
+def set_node_option(node: Node, option: str, value: str) -> bool:
     """Set a node's option: a property in 4.x, an input socket in 5.x. False where this Blender has no such option."""
     property_name, socket_name, values = _NODE_OPTIONS[node.bl_idname, option]
     if socket_name in node.inputs:
@@ -260,29 +255,8 @@ def set_node_option(node: bpy.types.Node, option: str, value: str) -> bool:
     return True
 
 
-def new_math_node(tree: bpy.types.NodeTree, operation: str) -> bpy.types.Node:
+def new_math_node(tree: bpy.types.NodeTree, operation: str) -> Node:
     """A node that computes with numbers."""
-    node = tree.nodes.new("CompositorNodeMath" if hasattr(bpy.types, "CompositorNodeMath") else "ShaderNodeMath")
+    node: Node = tree.nodes.new("CompositorNodeMath" if hasattr(bpy.types, "CompositorNodeMath") else "ShaderNodeMath")
     node.operation = operation
     return node
-
-
-# Rendering ---------------------------------------------------------------------------------------------------------
-
-
-def set_file_format(image_settings: bpy.types.ImageFormatSettings, file_format: str) -> None:
-    """Choose the format of rendered files; before it the kind of media, where there is such a choice."""
-    if hasattr(image_settings, "media_type"):
-        if file_format == "FFMPEG":
-            image_settings.media_type = "VIDEO"
-        elif file_format == "OPEN_EXR_MULTILAYER":
-            image_settings.media_type = "MULTI_LAYER_IMAGE"
-        else:
-            image_settings.media_type = "IMAGE"
-    image_settings.file_format = file_format
-
-
-def eevee_engine() -> str:
-    """EEVEE's name in `scene.render.engine`."""
-    engines = bpy.types.RenderSettings.bl_rna.properties["engine"].enum_items.keys()
-    return "BLENDER_EEVEE_NEXT" if "BLENDER_EEVEE_NEXT" in engines else "BLENDER_EEVEE"

@@ -1,9 +1,12 @@
 """What a scene remembers of its talking head, and what the window shows of the running job."""
 
+from typing import Any
+
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
 from . import compat
+from .blender_types import window_manager
 
 _PATH = compat.blend_relative_path_options()
 
@@ -114,9 +117,9 @@ class TalkerSettings(bpy.types.PropertyGroup):
 
 
 class TalkerJob(bpy.types.PropertyGroup):
-    """`WindowManager.talker_job`: the running job as the panel shows it; written by the job operators."""
+    """`WindowManager.talker_job`: the running job as the panel shows it; written by jobs.shown."""
 
-    backend: StringProperty(description="One of: '', STARTING, READY, LOST, MISSING", options={"SKIP_SAVE"})
+    backend: StringProperty(description="One of: '', STARTING, READY, LOST, STOPPING", options={"SKIP_SAVE"})
     job_id: StringProperty(options={"SKIP_SAVE"})
     verb: StringProperty(options={"SKIP_SAVE"})
     state: StringProperty(description="A shared.jobs.JobState, or ''", options={"SKIP_SAVE"})
@@ -135,15 +138,28 @@ class TalkerJob(bpy.types.PropertyGroup):
 CLASSES = (TalkerSettings, TalkerJob)
 
 
-def register() -> None:
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-    bpy.types.Scene.talker = PointerProperty(type=TalkerSettings)
-    bpy.types.WindowManager.talker_job = PointerProperty(type=TalkerJob)
+def attach() -> None:
+    """Give every scene its settings, and the window manager its job."""
+    scenes: Any = bpy.types.Scene
+    scenes.talker = PointerProperty(type=TalkerSettings)  # type: ignore[func-returns-value] # it does
+    managers: Any = bpy.types.WindowManager
+    managers.talker_job = PointerProperty(type=TalkerJob)  # type: ignore[func-returns-value] # it does
 
 
-def unregister() -> None:
-    del bpy.types.WindowManager.talker_job
-    del bpy.types.Scene.talker
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+def detach() -> None:
+    """Take them away again."""
+    managers: Any = bpy.types.WindowManager
+    del managers.talker_job
+    scenes: Any = bpy.types.Scene
+    del scenes.talker
+
+
+def settings_of(scene: bpy.types.Scene) -> TalkerSettings:
+    """`Scene.talker`."""
+    return scene.talker  # type: ignore[attr-defined]
+
+
+def job_of(context: bpy.types.Context) -> TalkerJob:
+    """`WindowManager.talker_job`."""
+    manager: Any = window_manager(context)
+    return manager.talker_job

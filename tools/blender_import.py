@@ -40,7 +40,7 @@ def main(archive: Path, out: Path, footage: Path, summary: Path) -> int:
 
 def bring_in(bpy: ModuleType, out: Path, footage: Path) -> dict:
     """Import OUT/render, save OUT/demo.blend with relative paths, and say what it holds."""
-    headless = importlib.import_module(f"{MODULE}.headless")
+    headless = importlib.import_module(f"{MODULE}.scripting.headless")
     bpy.context.preferences.filepaths.save_version = 0  # no demo.blend1 beside it
     target = out / "demo.blend"
     bpy.ops.wm.save_as_mainfile(filepath=str(target))

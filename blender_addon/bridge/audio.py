@@ -9,12 +9,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import bpy
 
 from .. import compat
+from ..blender_types import SoundStrip
+from ..properties import settings_of
 from ..shared.errors import InputError
 from . import keys
+from .strips import editor_of
 
 MIX_RATE = 48000
 _HEARD = ("SOUND", "SCENE", "META")
@@ -58,7 +62,7 @@ class Line:
 
 def line(scene: bpy.types.Scene) -> Line:
     """The line that a scene's settings name. Raises InputError where they name none."""
-    settings = scene.talker
+    settings = settings_of(scene)
     if settings.line_source == "FILE":
         if not settings.line_file:
             raise InputError("No sound file is chosen for the line.", "Choose one in the Talker panel.")
@@ -77,7 +81,7 @@ def line(scene: bpy.types.Scene) -> Line:
     return Line(scene.name, strip.name, start, end - start, "STRIP")
 
 
-def write_strip(scene: bpy.types.Scene, strip, path: Path) -> None:
+def write_strip(scene: bpy.types.Scene, strip: SoundStrip, path: Path) -> None:
     """One sound strip as it is trimmed and placed, to a WAV.
 
     A strip that plays a PCM WAV as it is, is cut out of that file without loss; any other is mixed by Blender.
@@ -114,7 +118,7 @@ def _samples(frames: int, rate: int, fps: Fraction) -> int:
     return math.floor(frames * rate / fps)
 
 
-def _strip(scene: bpy.types.Scene, name: str):
+def _strip(scene: bpy.types.Scene, name: str) -> SoundStrip:
     editor = scene.sequence_editor
     strip = compat.all_strips(editor).get(name) if editor else None
     if strip is None or strip.type != "SOUND":
@@ -128,21 +132,21 @@ def active_sound_name(scene: bpy.types.Scene) -> str:
     return strip.name if strip is not None and strip.type == "SOUND" else ""
 
 
-def _active_sound(scene: bpy.types.Scene):
+def _active_sound(scene: bpy.types.Scene) -> SoundStrip:
     name = active_sound_name(scene)
     if not name:
         raise InputError("No line is chosen.", "Choose a sound strip in the Talker panel, or make one active.")
     return _strip(scene, name)
 
 
-def _is_plain(scene: bpy.types.Scene, strip) -> bool:
+def _is_plain(scene: bpy.types.Scene, strip: SoundStrip) -> bool:
     """Whether a strip plays its file as it is."""
     if compat.strip_is_retimed(strip) or strip.volume != 1.0 or strip.sound.packed_file or len(strip.modifiers):
         return False
     return not any(curve.data_path == strip.path_from_id("volume") for curve in compat.fcurves(scene))
 
 
-def _cut(scene: bpy.types.Scene, strip, start: int, count: int, path: Path) -> bool:
+def _cut(scene: bpy.types.Scene, strip: SoundStrip, start: int, count: int, path: Path) -> bool:
     """Cut a plain strip's part out of its file; False where that is no PCM WAV."""
     fps = keys.scene_fps(scene)
     frames_in = Fraction(start) - Fraction(compat.strip_content_start(strip)).limit_denominator(10**4)
@@ -193,10 +197,11 @@ def _seconds_of_any_format(path: Path) -> Fraction:
         raise InputError(f"This Blender is built without sound and cannot read {path.name}.", "Choose a WAV file.")
     import aud
 
-    sound = aud.Sound(str(path))
+    player: Any = aud  # its stubs lack what they should say
+    sound = player.Sound(str(path))
     try:
         samples, rate = sound.length, sound.specs[0]
-    except aud.error as error:
+    except player.error as error:
         raise InputError(f"{path.name} cannot be read as sound ({error}).", "Choose another file.") from error
     return Fraction(samples) / Fraction(rate)
 
@@ -216,10 +221,10 @@ def _range(scene: bpy.types.Scene, start: int, count: int) -> Iterator[None]:
 
 
 @contextmanager
-def _only_heard(scene: bpy.types.Scene, strip) -> Iterator[None]:
+def _only_heard(scene: bpy.types.Scene, strip: SoundStrip) -> Iterator[None]:
     """Every strip but this one (and the meta strips that it is in) muted for a while."""
     kept = []
-    for other in compat.all_strips(scene.sequence_editor):
+    for other in compat.all_strips(editor_of(scene)):
         if other.type in _HEARD:
             kept.append((other.name, other.mute))
             inside = other.type == "META" and any(s.name == strip.name for s in _all_inside(other))
@@ -228,10 +233,10 @@ def _only_heard(scene: bpy.types.Scene, strip) -> Iterator[None]:
         yield
     finally:
         for name, mute in kept:
-            compat.all_strips(scene.sequence_editor)[name].mute = mute
+            compat.all_strips(editor_of(scene))[name].mute = mute
 
 
-def _all_inside(meta) -> Iterator:
+def _all_inside(meta: Any) -> Iterator[Any]:
     for strip in compat.strips(meta):
         yield strip
         if strip.type == "META":

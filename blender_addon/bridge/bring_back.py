@@ -8,10 +8,12 @@ from pathlib import Path
 import bpy
 
 from .. import compat
+from ..properties import TalkerSettings
 from ..shared import layout
 from ..shared.errors import InputError
-from ..take import Take
-from . import camera, colour, compositor, curves, keys, owned, strips
+from . import camera, colour, compositor, curves, keys, strips, tagged
+from .placement import Placement
+from .take import Take
 
 
 @dataclass(frozen=True)
@@ -58,33 +60,39 @@ def bring_back(
     """
     options = options or ImportOptions()
     take = Take.open(folder)
-    take_id = str(take.folder)
     if options.match_scene:
         match_scene(scene, take, frame_start)
-    warnings = _mismatches(scene, take)
-    group = owned.collection(scene, take_id, f"Talker {take.name}")
-    camera_object, head = camera.bring(scene, take, group, frame_start, moving_head=options.moving_head)
-    camera.show_take_behind(scene, camera_object, take, frame_start)
+    placement = Placement(take, frame_start, keys.scene_fps(scene), _mismatches(scene, take))
+    group = tagged.collection(scene, placement.take_id, f"Talker {take.name}")
+    camera_object, head = camera.bring(placement, group, moving_head=options.moving_head)
+    camera.show_take_behind(scene, camera_object, placement)
     if scene.camera is None:
         scene.camera = camera_object
-    controller = curves.bring(scene, take, group, frame_start)
+    controller = curves.bring(placement, group)
     plate = find_plate(take, options.subject) if options.background == "PLATE" else None
     if options.background == "PLATE" and plate is None:
-        warnings.append("No clean plate was found: choose the subject's folder and bring the take back again.")
+        placement.warnings.append(
+            "No clean plate was found: choose the subject's folder and bring the take back again."
+        )
     if options.compositor:
-        footage = _existing(options.footage, warnings) if options.background != "NONE" else None
-        behind = compositor.Background(footage, plate)
-        warnings += compositor.bring(scene, take, frame_start, behind)[1]
-    names: list[str] = []
-    if options.timeline:
-        names = _bring_strips(scene, take, frame_start, plate, warnings)
+        footage = _existing(options.footage, placement) if options.background != "NONE" else None
+        compositor.bring(scene, placement, compositor.Background(footage, plate))
+    names = _bring_strips(scene, placement, plate) if options.timeline else []
     if warning := colour.warning(scene):
-        warnings.append(warning)
-    end = frame_start + strips.timeline_length(take, keys.scene_fps(scene)) - 1
-    return BroughtBack(take.name, frame_start, end, camera_object.name, head.name, controller.name, names, warnings)
+        placement.warnings.append(warning)
+    return BroughtBack(
+        take.name,
+        frame_start,
+        placement.frame_after - 1,
+        camera_object.name,
+        head.name,
+        controller.name,
+        names,
+        placement.warnings,
+    )
 
 
-def options_of(settings) -> ImportOptions:
+def options_of(settings: TalkerSettings) -> ImportOptions:
     """What the scene's settings say about importing."""
     return ImportOptions(
         subject=_path(settings.subject),
@@ -118,9 +126,9 @@ def find_plate(take: Take, subject: Path | None) -> Path | None:
     return None
 
 
-def _existing(path: Path | None, warnings: list[str]) -> Path | None:
+def _existing(path: Path | None, placement: Placement) -> Path | None:
     if path is not None and not path.is_file():
-        warnings.append(f"There is no footage {path}; it is left out of the background.")
+        placement.warnings.append(f"There is no footage {path}; it is left out of the background.")
         return None
     return path
 
@@ -144,39 +152,34 @@ def _mismatches(scene: bpy.types.Scene, take: Take) -> list[str]:
     return found
 
 
-def _bring_strips(
-    scene: bpy.types.Scene, take: Take, frame_start: int, plate: Path | None, warnings: list[str]
-) -> list[str]:
-    scene.sequence_editor_create()
-    take_id = str(take.folder)
-    length = strips.timeline_length(take, keys.scene_fps(scene))
-    channel = strips.free_channels(scene, take_id, frame_start, length, 3)
+def _bring_strips(scene: bpy.types.Scene, placement: Placement, plate: Path | None) -> list[str]:
+    """The take's strips; their names."""
+    take = placement.take
+    channel = strips.free_channels(scene, placement, 3)
     made = []
     if take.audio is not None and compat.has_sound():
-        line = strips.heard_at(scene, take_id, frame_start)
-        sound = strips.bring_sound(scene, take, frame_start, channel)
+        line = strips.sound_at_start(scene, placement)
+        sound = strips.bring_sound(scene, placement, channel)
         if line is not None:
             sound.mute = True
-            warnings.append(f"The line itself is heard from strip {line.name}, so the take's sound is muted.")
+            placement.warnings.append(f"The line itself is heard from strip {line.name}, so the take's sound is muted.")
         made.append(sound.name)
     elif take.audio is not None:
-        warnings.append("This Blender has no sound: the take's sound strip is left out.")
+        placement.warnings.append("This Blender has no sound: the take's sound strip is left out.")
     if plate is not None:
-        size = _image_size(take, plate)
-        made.append(strips.bring_plate(scene, take, plate, size, frame_start, channel + 1).name)
+        made.append(strips.bring_plate(scene, placement, plate, _image_size(placement, plate), channel + 1).name)
+    pictures = None
     if take.frame_files:
-        pictures, warning = strips.bring_pictures(scene, take, frame_start, channel + 2)
-        if pictures is not None:
-            made.append(pictures.name)
-        if warning:
-            warnings.append(warning)
+        pictures = strips.bring_pictures(scene, placement, channel + 2)
     elif take.preview is not None:
-        made.append(strips.bring_movie(scene, take, frame_start, channel + 2).name)
+        pictures = strips.bring_movie(scene, placement, channel + 2)
+    if pictures is not None:
+        made.append(pictures.name)
     return made
 
 
-def _image_size(take: Take, path: Path) -> tuple[int, int]:
-    size = tuple(owned.image(str(path), str(take.folder), "plate").size)
-    if not size[0]:
+def _image_size(placement: Placement, path: Path) -> tuple[int, int]:
+    width, height = tagged.image(str(path), placement.take_id, "plate").size
+    if not width:
         raise InputError(f"{path} cannot be read as a picture.", "Preprocess the footage again.")
-    return size
+    return width, height

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 
 EXACT_VIEW = "Standard"
@@ -9,7 +11,7 @@ EXACT_VIEW = "Standard"
 
 def warning(scene: bpy.types.Scene) -> str:
     """Plain words where the scene's view transform changes the footage's colours; else ""."""
-    view = scene.view_settings
+    view: Any = scene.view_settings
     if view.view_transform != EXACT_VIEW:
         return (
             f"The view transform {view.view_transform} changes the footage's colours (bright and saturated ones most). "
@@ -29,7 +31,7 @@ def warning(scene: bpy.types.Scene) -> str:
 
 def make_exact(scene: bpy.types.Scene) -> None:
     """Show the footage's colours as filmed: Standard view, no look, exposure, gamma or curves."""
-    view = scene.view_settings
+    view: Any = scene.view_settings
     view.view_transform = EXACT_VIEW
     view.look = "None"
     view.exposure = 0.0

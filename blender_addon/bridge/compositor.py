@@ -12,13 +12,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import bpy
 
 from .. import compat
+from ..blender_types import Node
 from ..shared import layout
-from ..take import Take
-from . import keys, owned, strips
+from . import keys, tagged
+from .placement import Placement
 
 OUTPUTS = ("Image", "Head", "Alpha", "Depth", "Oral", "Face", "Hair", "Torso")
 _COLOURS = ("Image", "Head")
@@ -37,39 +39,36 @@ class Background:
     """The clean plate of the crop."""
 
 
-def bring(
-    scene: bpy.types.Scene, take: Take, frame_start: int, background: Background
-) -> tuple[bpy.types.Node, list[str]]:
-    """The take's group node in the scene's compositor. Returns (node, warnings).
+def bring(scene: bpy.types.Scene, placement: Placement, background: Background) -> bpy.types.Node:
+    """The take's group node in the scene's compositor.
 
     It becomes the compositor's picture where there was none or another take's; an artist's own nodes stay as they are.
     """
-    take_id = str(take.folder)
-    warnings: list[str] = []
-    group = _build(scene, take, frame_start, background, warnings)
+    take_id = placement.take_id
+    group = _build(placement, background)
     tree = compat.compositor_tree(scene)
     fresh = tree is None or not any(n.bl_idname not in _DEFAULT_NODES for n in tree.nodes)
     if tree is None or (fresh and not compat.is_shared_group(tree)):
         tree = compat.new_compositor_tree(scene, "Talker Compositor")
-    node = owned.find(tree.nodes, take_id, "group")
+    node = tagged.find(tree.nodes, take_id, "group")
     if node is None:
-        node = owned.mark(tree.nodes.new("CompositorNodeGroup"), take_id, "group")
+        node = tagged.mark(tree.nodes.new("CompositorNodeGroup"), take_id, "group")
         node.node_tree = group
         node.width = 240
-        node.label = f"Talker {take.name}"
-        _connect(tree, node, fresh, warnings)
+        node.label = f"Talker {placement.take.name}"
+        _connect(tree, node, fresh, placement.warnings)
     else:
         node.node_tree = group
-    return node, warnings
+    return node
 
 
 _DEFAULT_NODES = ("CompositorNodeRLayers", "CompositorNodeComposite", "CompositorNodeViewer", "NodeGroupOutput")
 
 
-def _connect(tree: bpy.types.NodeTree, node: bpy.types.Node, fresh: bool, warnings: list[str]) -> None:
-    output = compat.compositor_output(tree, create=fresh)
+def _connect(tree: bpy.types.NodeTree, node: Node, fresh: bool, warnings: list[str]) -> None:
+    output: Any = compat.compositor_output(tree, create=fresh)
     before = output.links[0].from_socket if output is not None and output.is_linked else None
-    if before is not None and before.node.get(owned.ROLE_KEY) == "group":
+    if before is not None and before.node.get(tagged.ROLE_KEY) == "group":
         node.location = (before.node.location.x + 300, before.node.location.y)
         tree.links.new(before, node.inputs["Background"])
         output.node.location.x = node.location.x + 300
@@ -82,46 +81,49 @@ def _connect(tree: bpy.types.NodeTree, node: bpy.types.Node, fresh: bool, warnin
     tree.links.new(node.outputs["Image"], output)
 
 
-def _build(
-    scene: bpy.types.Scene, take: Take, frame_start: int, background: Background, warnings: list[str]
-) -> bpy.types.NodeTree:
+def _build(placement: Placement, background: Background) -> bpy.types.NodeTree:
     """The take's node group, its inside made anew."""
-    take_id = str(take.folder)
-    group = owned.find(bpy.data.node_groups, take_id, "group")
+    take, take_id = placement.take, placement.take_id
+    group = tagged.find(bpy.data.node_groups, take_id, "group")
     if group is None:
-        group = owned.mark(bpy.data.node_groups.new(f"Talker {take.name}", "CompositorNodeTree"), take_id, "group")
+        group = tagged.mark(bpy.data.node_groups.new(f"Talker {take.name}", "CompositorNodeTree"), take_id, "group")
         group.interface.new_socket("Background", in_out="INPUT", socket_type="NodeSocketColor")
         for name in OUTPUTS:
             kind = "NodeSocketColor" if name in _COLOURS else "NodeSocketFloat"
             group.interface.new_socket(name, in_out="OUTPUT", socket_type=kind)
     group.nodes.clear()
-    _GroupMaker(scene, take, frame_start, group).make(background, warnings)
+    _GroupMaker(placement, group).make(background)
     return group
+
+
+_Number = bpy.types.NodeSocket | float
+"""What a node that computes takes: another node's output, or a constant."""
 
 
 class _GroupMaker:
     """Builds the inside of one group."""
 
-    def __init__(self, scene: bpy.types.Scene, take: Take, frame_start: int, group: bpy.types.NodeTree) -> None:
-        self.scene, self.take, self.frame_start, self.group = scene, take, frame_start, group
-        self.take_id = str(take.folder)
+    def __init__(self, placement: Placement, group: bpy.types.NodeTree) -> None:
+        self.placement, self.group = placement, group
+        self.take, self.take_id, self.warnings = placement.take, placement.take_id, placement.warnings
         self.inputs = group.nodes.new("NodeGroupInput")
         self.outputs = group.nodes.new("NodeGroupOutput")
         self._at(self.inputs, 5, -1)
         self._at(self.outputs, 8, 0)
 
-    def make(self, background: Background, warnings: list[str]) -> None:
+    def make(self, background: Background) -> None:
         canvas = self._canvas()
-        head = self._head(warnings)
+        head = self._head()
         behind = canvas.outputs["Image"]
         if background.footage is not None:
-            footage = self._footage(background.footage, warnings)
+            footage = self._footage(background.footage)
             if footage is not None:
                 behind = self._over(behind, footage, 1, -2)
         if background.plate is not None:
-            image = owned.image(str(background.plate), self.take_id, "plate")
+            image = tagged.image(str(background.plate), self.take_id, "plate")
             plate = self._image_node(image, "Clean Plate", 0, -3)
-            size = tuple(image.size) if image.size[0] else (self.take.picture.width, self.take.picture.height)
+            width, height = image.size
+            size = (width, height) if width else (self.take.picture.width, self.take.picture.height)
             behind = self._over(behind, self._placed(plate.outputs["Image"], size, 1, -3), 3, -2)
         if head is not None:
             self._passes(canvas, head)
@@ -131,7 +133,7 @@ class _GroupMaker:
             self._emit("Head", self._over(canvas.outputs["Image"], placed, 3, 1), 1)
             behind = self._over(behind, placed, 4, -1)
         last = self._over(self.inputs.outputs["Background"], self._fitted(behind, "BILINEAR", 5, -2), 6, -1)
-        self._show_while_the_line_lasts(last.node)
+        self._show_while_the_line_lasts(last)
         self.group.links.new(last, self.outputs.inputs["Image"])
 
     def _passes(self, canvas: bpy.types.Node, head: bpy.types.Node) -> None:
@@ -161,54 +163,54 @@ class _GroupMaker:
 
     def _canvas(self) -> bpy.types.Node:
         """An empty picture of the footage's size, on which all others are placed."""
-        image = owned.find(bpy.data.images, self.take_id, "canvas")
+        image = tagged.find(bpy.data.images, self.take_id, "canvas")
         width, height = self.take.footage_size
         if image is None:
             image = bpy.data.images.new(f"Talker Canvas {self.take.name}", width, height, alpha=True)
-            owned.mark(image, self.take_id, "canvas")
+            tagged.mark(image, self.take_id, "canvas")
         image.generated_width, image.generated_height = width, height
         image.generated_color = (0.0, 0.0, 0.0, 0.0)
         return self._image_node(image, "Canvas", 0, -1)
 
-    def _head(self, warnings: list[str]) -> bpy.types.Node | None:
+    def _head(self) -> Node | None:
         take = self.take
         if not take.frame_files:
-            warnings.append("The take has no frames, only a movie: the compositor shows the background alone.")
+            self.warnings.append("The take has no frames, only a movie: the compositor shows the background alone.")
             return None
         path = take.folder / take.frame_files[take.first_frame]
-        image = owned.image(str(path), self.take_id, "frames", "SEQUENCE")
+        image = tagged.image(str(path), self.take_id, "frames", "SEQUENCE")
         node = self._image_node(image, "Head", 0, 1)
-        lead, shown = strips.shown_frames(take, keys.scene_fps(self.scene))
-        node.frame_start = self.frame_start + lead
+        lead, shown = self.placement.shown_frames()
+        node.frame_start = self.placement.frame_start + lead
         node.frame_duration = len(take.frame_files)
         node.frame_offset = take.first_frame - 1
         if len(shown) != len(take.frame_files):
             self._retime(node, lead, shown)
         return node
 
-    def _retime(self, node: bpy.types.Node, lead: int, shown: list[int]) -> None:
+    def _retime(self, node: Node, lead: int, shown: list[int]) -> None:
         """Where the timeline runs at another rate, keys say which frame of the take is shown when."""
         first = self.take.first_frame
         node.frame_duration = max(len(shown), len(self.take.frame_files))
-        action = owned.action(self.group, self.take_id, "compositor", f"Talker Compositor {self.take.name}")
+        action = tagged.action(self.group, self.take_id, "compositor", f"Talker Compositor {self.take.name}")
         path = f'nodes["{bpy.utils.escape_identifier(node.name)}"].frame_offset'
-        start = self.frame_start + lead
+        start = self.placement.frame_start + lead
         offsets = [first - 1 + frame - first - index for index, frame in enumerate(shown)]
         keys.write(self.group, action, path, 0, [start + i for i in range(len(shown))], offsets, "CONSTANT")
 
-    def _footage(self, path: Path, warnings: list[str]) -> bpy.types.NodeSocket | None:
-        image = owned.image(str(path), self.take_id, "footage", "MOVIE")
+    def _footage(self, path: Path) -> bpy.types.NodeSocket | None:
+        image = tagged.image(str(path), self.take_id, "footage", "MOVIE")
         if tuple(image.size) not in ((0, 0), self.take.footage_size):
-            warnings.append(f"Blender shows {path.name} turned or resized; it is left out of the background.")
+            self.warnings.append(f"Blender shows {path.name} turned or resized; it is left out of the background.")
             return None
         node = self._image_node(image, "Footage", 0, -2)
-        node.frame_start = self.frame_start
+        node.frame_start = self.placement.frame_start
         node.frame_duration = max(1, image.frame_duration)
         node.use_cyclic = True
         return node.outputs["Image"]
 
-    def _image_node(self, image: bpy.types.Image, label: str, column: int, row: int) -> bpy.types.Node:
-        node = self.group.nodes.new("CompositorNodeImage")
+    def _image_node(self, image: bpy.types.Image, label: str, column: int, row: int) -> Node:
+        node: Node = self.group.nodes.new("CompositorNodeImage")
         node.image = image
         node.label = label
         self._at(node, column, row)
@@ -232,7 +234,7 @@ class _GroupMaker:
             right, up = math.floor(right), math.floor(up)
         else:
             factors = crop.width / size[0], crop.height / size[1]
-            scale = self.group.nodes.new("CompositorNodeScale")
+            scale: Node = self.group.nodes.new("CompositorNodeScale")
             compat.set_node_option(scale, "space", "RELATIVE")
             compat.set_node_option(scale, "interpolation", interpolation)
             scale.inputs["X"].default_value, scale.inputs["Y"].default_value = factors
@@ -242,7 +244,7 @@ class _GroupMaker:
             if interpolation != "NEAREST":
                 drift_right, drift_up = compat.drift_of_scaled((width, height), size, factors)
                 right, up = right - drift_right, up - drift_up
-        move = self.group.nodes.new("CompositorNodeTranslate")
+        move: Node = self.group.nodes.new("CompositorNodeTranslate")
         compat.set_node_option(move, "interpolation", interpolation)
         move.inputs["X"].default_value, move.inputs["Y"].default_value = right, up
         self._at(move, column + 1, row)
@@ -259,7 +261,9 @@ class _GroupMaker:
         self.group.links.new(socket, node.inputs["Image"])
         return node.outputs["Image"]
 
-    def _over(self, behind: bpy.types.NodeSocket, front: bpy.types.NodeSocket, column: int, row: int):
+    def _over(
+        self, behind: bpy.types.NodeSocket, front: bpy.types.NodeSocket, column: int, row: int
+    ) -> bpy.types.NodeSocket:
         node = self.group.nodes.new("CompositorNodeAlphaOver")
         background, foreground = compat.alpha_over_sockets(node)
         self.group.links.new(behind, background)
@@ -267,7 +271,9 @@ class _GroupMaker:
         self._at(node, column, row)
         return node.outputs["Image"]
 
-    def _math(self, operation: str, a, b, column: int, row: float, c=None) -> bpy.types.NodeSocket:
+    def _math(
+        self, operation: str, a: _Number, b: _Number, column: int, row: float, c: _Number | None = None
+    ) -> bpy.types.NodeSocket:
         node = compat.new_math_node(self.group, operation)
         for index, value in enumerate(v for v in (a, b, c) if v is not None):
             if isinstance(value, float):
@@ -277,13 +283,14 @@ class _GroupMaker:
         self._at(node, column, row)
         return node.outputs[0]
 
-    def _show_while_the_line_lasts(self, over: bpy.types.Node) -> None:
+    def _show_while_the_line_lasts(self, last: bpy.types.NodeSocket) -> None:
         """The head is there during its line only, so that several lines share a timeline."""
-        action = owned.action(self.group, self.take_id, "compositor", f"Talker Compositor {self.take.name}")
+        over: Node = last.node
+        action = tagged.action(self.group, self.take_id, "compositor", f"Talker Compositor {self.take.name}")
         index = compat.alpha_over_factor_index(over)
         path = f'nodes["{bpy.utils.escape_identifier(over.name)}"].inputs[{index}].default_value'
-        end = self.frame_start + strips.timeline_length(self.take, keys.scene_fps(self.scene))
-        frames = [self.frame_start - 1, self.frame_start, end]
+        start, end = self.placement.frame_start, self.placement.frame_after
+        frames = [start - 1, start, end]
         keys.write(self.group, action, path, 0, frames, [0.0, 1.0, 0.0], "CONSTANT")
 
     @staticmethod

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
+import os
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import bpy
 
 from .. import compat
 from ..shared.errors import InputError
 from ..shared.timing import fps_text
-from ..take import Take
-from . import keys, owned
+from . import keys, tagged
+from .placement import Placement
 
 CONTROLLER_NAME = "Talker Performance"
 CURVES_KEY = "talker_curves"
@@ -28,21 +29,22 @@ def data_path(curve_name: str) -> str:
     return f'["{bpy.utils.escape_identifier(curve_name)}"]'
 
 
-def bring(scene: bpy.types.Scene, take: Take, group: bpy.types.Collection, frame_start: int) -> bpy.types.Object:
+def bring(placement: Placement, group: bpy.types.Collection) -> bpy.types.Object:
     """One custom property a curve on an empty, keyed at every frame with what was rendered. Returns the empty."""
-    take_id = str(take.folder)
-    controller = owned.scene_object(group, take_id, "performance", CONTROLLER_NAME, None)
+    take = placement.take
+    controller = tagged.scene_object(group, placement.take_id, "performance", CONTROLLER_NAME, None)
     controller.empty_display_type = "CIRCLE"
     controller.empty_display_size = _EMPTY_SIZE_M
     controller[CURVES_KEY] = _SEPARATOR.join(take.curves)
     controller[FPS_KEY] = fps_text(take.fps)
-    controller[START_KEY] = frame_start
+    controller[START_KEY] = placement.frame_start
     controller[COUNT_KEY] = take.frame_count
-    frames = keys.take_frames(take.frame_count, take.fps, frame_start, keys.scene_fps(scene))
-    action = owned.action(controller, take_id, "performance", f"{CONTROLLER_NAME} {take.name}")
+    frames = placement.frames()
+    action = tagged.action(controller, placement.take_id, "performance", f"{CONTROLLER_NAME} {take.name}")
     for name, values in take.curves.items():
         controller[name] = values[0]
-        controller.id_properties_ui(name).update(soft_min=0.0, soft_max=1.0, description=f"Performance: {name}")
+        ui: Any = controller.id_properties_ui(name)  # type: ignore[func-returns-value] # it does
+        ui.update(soft_min=0.0, soft_max=1.0, description=f"Performance: {name}")
         keys.write(controller, action, data_path(name), 0, frames, values)
     return controller
 
@@ -52,10 +54,11 @@ def read(scene: bpy.types.Scene, controller: bpy.types.Object) -> tuple[Fraction
 
     A curve without keys holds its property's value. Raises InputError for an object that is no controller.
     """
-    if CURVES_KEY not in controller:
+    if controller.get(CURVES_KEY) is None:
         raise InputError(f"{controller.name} holds no performance.", f"Choose the {CONTROLLER_NAME} of a take.")
     fps = Fraction(controller[FPS_KEY])
-    frames = keys.take_frames(controller[COUNT_KEY], fps, controller[START_KEY], keys.scene_fps(scene))
+    rate = keys.scene_fps(scene) / fps
+    frames = [float(controller[START_KEY] + n * rate) for n in range(controller[COUNT_KEY])]
     by_path = {curve.data_path: curve for curve in compat.fcurves(controller)}
     curves = {}
     for name in controller[CURVES_KEY].split(_SEPARATOR):
@@ -67,16 +70,18 @@ def read(scene: bpy.types.Scene, controller: bpy.types.Object) -> tuple[Fraction
     return fps, curves
 
 
-def write(scene: bpy.types.Scene, controller: bpy.types.Object, path: Path) -> Path:
-    """performance.json for `talker render --performance`, from the controller's F-curves as they are now."""
+def performance(scene: bpy.types.Scene, controller: bpy.types.Object) -> dict:
+    """What performance.json for `talker render --performance` holds, from the controller's F-curves as they are now.
+
+    Raises InputError for an object that is no controller.
+    """
     fps, curves = read(scene, controller)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".partial")
-    temporary.write_text(json.dumps({"fps": fps_text(fps), "curves": curves}) + "\n", encoding="utf-8")
-    temporary.replace(path)
-    return path
+    return {"fps": fps_text(fps), "curves": curves}
 
 
 def find_controller(take_folder: Path) -> bpy.types.Object | None:
-    """The controller of a take that was brought back."""
-    return owned.find(bpy.data.objects, str(take_folder.resolve()), "performance")
+    """The controller of a take that was brought back. The disk is asked only where the name does not decide."""
+    if not any(item.get(tagged.ROLE_KEY) == "performance" for item in bpy.data.objects):
+        return None
+    found = tagged.find(bpy.data.objects, os.path.abspath(take_folder), "performance")
+    return found or tagged.find(bpy.data.objects, str(take_folder.resolve()), "performance")

@@ -28,11 +28,6 @@ def set_scene_fps(scene: bpy.types.Scene, fps: Fraction) -> None:
     scene.render.fps_base = float(whole / fps)
 
 
-def take_frames(count: int, fps: Fraction, frame_start: int, timeline_fps: Fraction) -> list[float]:
-    """Timeline frames at which the `count` frames of a take are shown: whole ones where both rates agree."""
-    return [float(frame_start + n * timeline_fps / fps) for n in range(count)]
-
-
 def write(
     datablock: bpy.types.ID,
     action: bpy.types.Action,

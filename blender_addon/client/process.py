@@ -1,4 +1,8 @@
-"""Start the backend's process, find one that runs already, stop it."""
+"""The backend's process: whether it is there, starting it, stopping it.
+
+`look` and `stop` block; all else is polled. The blocking system calls (files, a probe of the port, the start of a
+process) are made in threads, see client.background.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,11 +19,15 @@ from ..shared import protocol
 from ..shared.errors import InputError, InternalError
 from ..shared.locking import FileLock
 from ..shared.ready import BACKEND_LOCK, NotReady, ReadyFile
-from ..shared.version import VERSION
-from .transport import Connection, ConnectionLost, Refused
+from .background import Pausing, Steps, Task, pause, until_ended
+from .transport import Connection, ConnectionLost, Refused, import_zmq
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 8.0
+ASK_TIMEOUT_S = 2.0
+"""A backend that does not take the request to end within this time is ended by its process id."""
+LOOK_AGAIN_S = 0.1
+"""How often files and ports are looked at while a backend starts or ends."""
 OTHERS_TIMEOUT_S = 2.0
 """A backend that ends at its start may do so because another Blender was faster: wait this long for that one."""
 PROBE_TIMEOUT_S = 0.3
@@ -52,91 +59,163 @@ class BackendPlace:
         return self.state_dir / "logs" / "backend.log"
 
 
-class Starting:
-    """A backend on its way. Ask `poll` from a timer, or `wait`."""
+@dataclass(frozen=True)
+class Seen:
+    """A place's backend, seen from outside."""
 
-    def __init__(self, place: BackendPlace, process: subprocess.Popen, timeout_s: float, stale_token: str) -> None:
-        self.place = place
-        self._process = process
-        self._deadline = time.monotonic() + timeout_s
-        self._ended_at = 0.0
-        self._stale_token = stale_token
+    ready: ReadyFile | None
+    """Its ready file, None where there is no usable one."""
+    listens: bool
+    """Whether somebody listens at the address in it: then the process exists, whether it answers or not."""
 
-    def poll(self) -> Connection | None:
-        """A connection when it is ready, None while it is not.
+    @property
+    def token(self) -> str:
+        """The token in the ready file, "" where there is none."""
+        return self.ready.token if self.ready is not None else ""
 
-        Raises InternalError with the end of its log when it ended or did not come in time.
-        """
-        ended = self._process.poll()
-        if _token(self.place) not in ("", self._stale_token):
-            connection = find_running(self.place, timeout_s=0.5)
-            if connection is not None:
-                return connection
-        if ended is not None and not self._ended_at:
-            self._ended_at = time.monotonic()
-        if ended is not None and time.monotonic() - self._ended_at > OTHERS_TIMEOUT_S:
-            raise InternalError(f"The backend ended at its start (exit status {ended}): {self._tail()}", self._see())
-        if time.monotonic() > self._deadline:
-            self.abandon()
-            raise InternalError(f"The backend did not get ready in time: {self._tail()}", self._see())
-        return None
 
-    def wait(self, on_wait: Callable[[], None] = lambda: None) -> Connection:
-        """Poll until it is ready, calling `on_wait` between."""
-        while (connection := self.poll()) is None:
-            on_wait()
-            time.sleep(0.1)
-        return connection
+def look(place: BackendPlace) -> Seen:
+    """Look at a place's ready file and port. Blocks, PROBE_TIMEOUT_S at the port: for threads and scripts.
+
+    Loads ZeroMQ on the way, so that this is not done in Blender's main thread. Raises InternalError without it.
+    """
+    import_zmq()
+    try:
+        ready = ReadyFile.read(place.ready_file)
+    except NotReady:
+        return Seen(None, False)
+    try:
+        socket.create_connection((ready.host, ready.port), PROBE_TIMEOUT_S).close()
+    except OSError:
+        return Seen(ready, False)
+    return Seen(ready, True)
+
+
+def is_alive(place: BackendPlace) -> bool:
+    """True while the backend that the ready file names exists, whether it answers or not. Blocks as `look` does."""
+    return look(place).listens
+
+
+class Starting(Steps[ReadyFile]):
+    """A backend on its way, which will outlive this process. Ends with its ready file.
+
+    `poll` raises InputError where its environment is missing, and InternalError with the end of its log when it ended
+    or did not come in time.
+    """
+
+    def __init__(self, place: BackendPlace, stale_token: str = "", timeout_s: float = START_TIMEOUT_S) -> None:
+        """`stale_token` is that of a ready file that a backend long gone has left, though its port is taken again."""
+        super().__init__(self._steps(place, stale_token, timeout_s))
+        self._process: subprocess.Popen | None = None
+
+    def _steps(self, place: BackendPlace, stale_token: str, timeout_s: float) -> Pausing[ReadyFile]:
+        process = self._process = yield from until_ended(Task(lambda: _launch(place)))
+        deadline = time.monotonic() + timeout_s
+        ended_at = None
+        while True:
+            seen = yield from until_ended(Task(lambda: look(place)))
+            if seen.ready is not None and seen.listens and seen.token != stale_token:
+                return seen.ready
+            status, now = process.poll(), time.monotonic()
+            if status is not None:
+                ended_at = ended_at or now
+                if now - ended_at > OTHERS_TIMEOUT_S:
+                    log = yield from until_ended(Task(lambda: _log_tail(place)))
+                    raise InternalError(f"The backend ended at its start (exit status {status}): {log}", _see(place))
+            if now > deadline:
+                self.abandon()
+                log = yield from until_ended(Task(lambda: _log_tail(place)))
+                raise InternalError(f"The backend did not get ready in time: {log}", _see(place))
+            yield from pause(LOOK_AGAIN_S)
 
     def abandon(self) -> None:
-        """End it before it is ready."""
-        self._process.kill()
-        self._process.wait(STOP_TIMEOUT_S)
+        """End it, ready or not; returns at once."""
+        if self._process is not None:
+            self._process.kill()
 
-    def _tail(self) -> str:
+
+class Stopping(Steps[bool]):
+    """The backend that the ready file names is stopped: asked first, and ended by its process id when it does not obey.
+
+    Ends with False if there was none. Unfinished jobs go on at its next start. `poll` raises InternalError if it
+    still lives after all.
+    """
+
+    def __init__(self, place: BackendPlace, timeout_s: float = STOP_TIMEOUT_S) -> None:
+        super().__init__(self._steps(place, timeout_s))
+
+    def _steps(self, place: BackendPlace, timeout_s: float) -> Pausing[bool]:
+        seen = yield from until_ended(Task(lambda: look(place)))
+        if seen.ready is None:
+            return False
+        ready = seen.ready
+        if (yield from until_ended(Task(lambda: _has_ended(place, ready.pid)))):
+            yield from until_ended(Task(lambda: ReadyFile.remove(place.ready_file, ready.pid)))
+            return False
+        if not (yield from self._ask(ready)):  # it hangs, or speaks another version
+            _end(ready.pid, signal.SIGTERM)
+        if (yield from self._has_ended_within(place, ready.pid, timeout_s)):
+            return True
+        _end(ready.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+        if not (yield from self._has_ended_within(place, ready.pid, timeout_s)):
+            raise InternalError(f"The backend's process {ready.pid} does not end.", "End it in the task manager.")
+        yield from until_ended(Task(lambda: ReadyFile.remove(place.ready_file, ready.pid)))
+        return True
+
+    @staticmethod
+    def _ask(ready: ReadyFile) -> Pausing[bool]:
+        """Ask it to end; whether it has taken the request."""
+        connection = None
+        deadline = time.monotonic() + ASK_TIMEOUT_S
         try:
-            lines = self.place.log_file.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        except OSError:
-            return "it left no log."
-        return " / ".join(lines[-LOG_TAIL_LINES:]) or "its log is empty."
+            connection = Connection.begin(ready)
+            while not connection.is_greeted():
+                if time.monotonic() > deadline:
+                    return False
+                yield
+            connection.send(protocol.Shutdown())
+            while not any(isinstance(message, protocol.Goodbye) for message, _ in connection.poll()):
+                if time.monotonic() > deadline:
+                    return False
+                yield
+            return True
+        except (ConnectionLost, Refused):
+            return False
+        finally:
+            if connection is not None:
+                connection.close()
 
-    def _see(self) -> str:
-        return f"See {self.place.log_file}; if files are missing, install the backend again in the preferences."
+    @staticmethod
+    def _has_ended_within(place: BackendPlace, pid: int, timeout_s: float) -> Pausing[bool]:
+        deadline = time.monotonic() + timeout_s
+        while not (yield from until_ended(Task(lambda: _has_ended(place, pid)))):
+            if time.monotonic() > deadline:
+                return False
+            yield from pause(LOOK_AGAIN_S)
+        _forget_ended_children()
+        return True
+
+
+def stop(place: BackendPlace, timeout_s: float = STOP_TIMEOUT_S) -> bool:
+    """Block until the place's backend has stopped; False if there was none. Raises InternalError if it still lives."""
+    return Stopping(place, timeout_s).wait()
 
 
 _children: list[subprocess.Popen] = []
 """Backends that this process started: asked now and then whether they have ended, so that none stays a zombie."""
 
 
-def find_running(place: BackendPlace, timeout_s: float = 2.0) -> Connection | None:
-    """A connection to the backend that the ready file names, None if there is none or it does not answer.
-
-    Raises Refused if it is of another version than this add-on.
-    """
-    if not is_alive(place):
-        return None
-    try:
-        ready = ReadyFile.read(place.ready_file)
-        if ready.version != VERSION:
-            what = f"The running backend has version {ready.version}, this add-on {VERSION}."
-            raise Refused(str(protocol.ErrorCode.WRONG_VERSION), what, "Stop the backend, then start it again.")
-        return Connection.open(ready, timeout_s=timeout_s)
-    except (NotReady, ConnectionLost):
-        return None
-    except Refused as error:
-        if error.code == protocol.ErrorCode.WRONG_TOKEN:  # another program has the port of a backend long gone
-            return None
-        raise
+def _forget_ended_children() -> None:
+    _children[:] = [child for child in _children if child.poll() is None]
 
 
-def start(place: BackendPlace, timeout_s: float = START_TIMEOUT_S) -> Starting:
-    """Start a backend that outlives this process. Raises InputError where its environment is missing."""
+def _launch(place: BackendPlace) -> subprocess.Popen:
+    """Start a backend's process. Raises InputError where its environment is missing."""
     if not place.python.is_file():
         raise InputError("The backend is not installed.", "Press Install Backend in the add-on's preferences.")
     if not (place.source / "backend").is_dir():
         raise InputError(f"There is no backend in {place.source}.", "Install the extension again.")
-    stale_token = _token(place)
-    _children[:] = [child for child in _children if child.poll() is None]
+    _forget_ended_children()
     try:
         place.log_file.parent.mkdir(parents=True, exist_ok=True)
         too_long = place.log_file.is_file() and place.log_file.stat().st_size > MAX_LOG_BYTES
@@ -155,72 +234,19 @@ def start(place: BackendPlace, timeout_s: float = START_TIMEOUT_S) -> Starting:
             f"The backend cannot be started from {place.python} ({error}).", "Check the preferences."
         ) from error
     _children.append(process)
-    return Starting(place, process, timeout_s, stale_token)
+    return process
 
 
-def find_or_start(place: BackendPlace, timeout_s: float = 2.0) -> Connection | Starting:
-    """A connection to the running backend, or a fresh one on its way; one of another version is replaced."""
+def _log_tail(place: BackendPlace) -> str:
     try:
-        running = find_running(place, timeout_s)
-    except Refused:
-        stop(place)
-        running = None
-    return running if running is not None else start(place)
+        lines = place.log_file.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    except OSError:
+        return "it left no log."
+    return " / ".join(lines[-LOG_TAIL_LINES:]) or "its log is empty."
 
 
-def connect(place: BackendPlace, on_wait: Callable[[], None] = lambda: None) -> Connection:
-    """A connection to the running backend, or to a fresh one; blocks until it is ready."""
-    found = find_or_start(place)
-    return found.wait(on_wait) if isinstance(found, Starting) else found
-
-
-def is_alive(place: BackendPlace) -> bool:
-    """True while the backend that the ready file names exists, whether it answers or not."""
-    try:
-        ready = ReadyFile.read(place.ready_file)
-        socket.create_connection((ready.host, ready.port), PROBE_TIMEOUT_S).close()
-    except (NotReady, OSError):
-        return False
-    return True
-
-
-def stop(place: BackendPlace, timeout_s: float = STOP_TIMEOUT_S) -> bool:
-    """Stop the backend that the ready file names; False if there was none. Unfinished jobs go on at its next start.
-
-    It is asked first, and ended by its process id when it does not obey. Raises InternalError if it still lives.
-    """
-    try:
-        ready = ReadyFile.read(place.ready_file)
-    except NotReady:
-        return False
-    if _has_ended(place, ready.pid):
-        place.ready_file.unlink(missing_ok=True)
-        return False
-    try:
-        connection = Connection.open(ready, timeout_s=2.0)
-        connection.send(protocol.Shutdown())
-        connection.poll(1.0)
-        connection.close()
-    except (ConnectionLost, Refused):  # it hangs, or speaks another version
-        _end(ready.pid, signal.SIGTERM)
-    if _wait_for_end(place, ready.pid, timeout_s):
-        return True
-    _end(ready.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
-    if not _wait_for_end(place, ready.pid, timeout_s):
-        raise InternalError(f"The backend's process {ready.pid} does not end.", "End it in the task manager.")
-    ReadyFile.remove(place.ready_file, ready.pid)
-    return True
-
-
-def _wait_for_end(place: BackendPlace, pid: int, timeout_s: float) -> bool:
-    deadline = time.monotonic() + timeout_s
-    while not _has_ended(place, pid):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    for child in _children:
-        child.poll()
-    return True
+def _see(place: BackendPlace) -> str:
+    return f"See {place.log_file}; if files are missing, install the backend again in the preferences."
 
 
 def _has_ended(place: BackendPlace, pid: int) -> bool:
@@ -243,14 +269,6 @@ def _end(pid: int, number: int) -> None:
         return
     except PermissionError as error:
         raise InternalError(f"The backend's process {pid} cannot be ended.", "End it in the task manager.") from error
-
-
-def _token(place: BackendPlace) -> str:
-    """The token in the ready file, "" where there is none."""
-    try:
-        return ReadyFile.read(place.ready_file).token
-    except NotReady:
-        return ""
 
 
 def _options(place: BackendPlace) -> list[str]:

@@ -1,12 +1,14 @@
-"""One connection to a backend: a DEALER socket that is polled, never waited for without a time-out.
+"""One connection to a backend: a DEALER socket that is polled; only `open` and a poll with a time-out wait.
 
-Everything runs in the caller's thread: ZeroMQ moves the bytes in a thread of its own, so a timer may poll this without
-freezing a window. zmq is imported at first use, because Blender keeps one folder of wheels for all extensions.
+ZeroMQ moves the bytes in a thread of its own, so a timer may poll this without freezing a window. zmq is imported at
+first use, because Blender keeps one folder of wheels for all extensions; client.process does so in a thread.
 """
 
 from __future__ import annotations
 
+import atexit
 import time
+import types
 from typing import TYPE_CHECKING
 
 from ..shared import protocol
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     import zmq
 
 OLDEST_ZMQ = (25, 0)
+MOST_MESSAGES = 100
+"""Taken in at one poll, so that a long silence of ours does not end in one long turn; the rest is there at the next."""
+_WAIT_S = 0.1
 
 
 class ConnectionLost(TalkerError):
@@ -33,7 +38,7 @@ class Refused(TalkerError):
         self.request = request
 
 
-def import_zmq():
+def import_zmq() -> types.ModuleType:
     """The zmq module. Raises InternalError where it is missing or too old."""
     try:
         import zmq
@@ -47,25 +52,55 @@ def import_zmq():
     return zmq
 
 
-class Connection:
-    """A greeted connection. Make it with `open`; close it when done, or the process hangs at its end."""
+_contexts: list[zmq.Context] = []
+"""This process's one ZeroMQ context, once it is needed: closing a socket of it waits for nothing."""
 
-    def __init__(self, context: zmq.Context, socket: zmq.Socket, ready: ReadyFile) -> None:
-        self._context = context
-        self._socket = socket
+
+def _context() -> zmq.Context:
+    if not _contexts:
+        _contexts.append(import_zmq().Context())
+        atexit.register(end)
+    return _contexts[0]
+
+
+def end() -> None:
+    """Close every socket and the context, or the process would hang at its end. Blocks for some milliseconds."""
+    while _contexts:
+        _contexts.pop().destroy(linger=0)
+    atexit.unregister(end)
+
+
+class Connection:
+    """A connection to one backend. `begin` says HELLO, `is_greeted` hears the answer; `open` does both and blocks."""
+
+    def __init__(self, ready: ReadyFile) -> None:
+        """A connected socket that has said nothing yet."""
+        self._zmq = import_zmq()
+        self._socket = _context().socket(self._zmq.DEALER)
+        for option, value in (
+            (self._zmq.LINGER, 0),
+            (self._zmq.SNDTIMEO, 0),
+            (self._zmq.RCVTIMEO, 0),
+            (self._zmq.MAXMSGSIZE, protocol.DROP_MESSAGE_BYTES),
+            (self._zmq.IPV6, int(":" in ready.host)),
+        ):
+            self._socket.setsockopt(option, value)
+        self._socket.connect(ready.endpoint)
         self.ready = ready
         self.version = ""
-        self._zmq = import_zmq()
+        """The backend's version, "" before it has answered HELLO."""
         self._request = 0
+        self._hello = 0
+        self._unread: list[tuple[Message, int]] = []
+        """Messages that came together with the answer to HELLO."""
         self._last_heard = time.monotonic()
         self._last_beat = time.monotonic()
 
     @classmethod
-    def open(cls, ready: ReadyFile, client: str = "blender", timeout_s: float = 3.0) -> Connection:
-        """Connect and say HELLO.
+    def begin(cls, ready: ReadyFile, client: str = "blender") -> Connection:
+        """Connect and say HELLO, without waiting for the answer.
 
-        Raises ConnectionLost when nobody answers within `timeout_s`, Refused (WRONG_TOKEN, WRONG_VERSION) when the
-        backend does not want us.
+        Raises Refused (WRONG_VERSION) where the ready file already says that the backend speaks another protocol.
         """
         if ready.protocol != protocol.PROTOCOL_VERSION:
             raise Refused(
@@ -73,33 +108,49 @@ class Connection:
                 f"The running backend speaks protocol {ready.protocol}, this add-on {protocol.PROTOCOL_VERSION}.",
                 "Stop the backend, then start it again.",
             )
-        zmq = import_zmq()
-        context = zmq.Context()
-        socket = context.socket(zmq.DEALER)
-        for option, value in (
-            (zmq.LINGER, 0),
-            (zmq.SNDTIMEO, 0),
-            (zmq.RCVTIMEO, 0),
-            (zmq.MAXMSGSIZE, protocol.DROP_MESSAGE_BYTES),
-            (zmq.IPV6, int(":" in ready.host)),
-        ):
-            socket.setsockopt(option, value)
-        connection = cls(context, socket, ready)
+        connection = cls(ready)
+        connection._hello = connection.send(protocol.Hello(ready.token, client))
+        return connection
+
+    def is_greeted(self, wait_s: float = 0.0) -> bool:
+        """Whether the backend has answered HELLO; waits `wait_s` at most.
+
+        Raises Refused (WRONG_TOKEN, WRONG_VERSION) when the backend does not want us.
+        """
+        if self.version:
+            return True
+        messages = self.poll(wait_s)
+        for index, (message, number) in enumerate(messages):
+            if isinstance(message, protocol.Error) and number in (self._hello, 0):
+                raise Refused(message.code, message.what, message.do, number)
+            if isinstance(message, protocol.Welcome):
+                self.version = message.version
+                self._unread = messages[index + 1 :]
+                return True
+        return False
+
+    @classmethod
+    def open(cls, ready: ReadyFile, client: str = "blender", timeout_s: float = 3.0) -> Connection:
+        """`begin`, and block until the backend has answered.
+
+        Raises ConnectionLost when nobody answers within `timeout_s`, Refused as `is_greeted` does.
+        """
+        connection = cls.begin(ready, client)
+        deadline = time.monotonic() + timeout_s
         try:
-            socket.connect(ready.endpoint)
-            number = connection.send(protocol.Hello(ready.token, client))
-            answer = connection.wait_for(number, timeout_s)
-            if not isinstance(answer, protocol.Welcome):
-                raise InternalError(f"The backend answered HELLO with {type(answer).__name__}.", "Start it again.")
+            while not connection.is_greeted(_WAIT_S):
+                if time.monotonic() > deadline:
+                    raise ConnectionLost(
+                        f"The backend did not answer within {timeout_s:g} s.", "Start the backend again."
+                    )
         except BaseException:
             connection.close()
             raise
-        connection.version = answer.version
         return connection
 
     def close(self) -> None:
-        """Close the socket. Unsent messages are dropped."""
-        self._context.destroy(linger=0)
+        """Close the socket; returns at once. Unsent messages are dropped."""
+        self._socket.close(linger=0)
 
     @property
     def silence_s(self) -> float:
@@ -120,14 +171,15 @@ class Connection:
         return self._request
 
     def poll(self, timeout_s: float = 0.0) -> list[tuple[Message, int]]:
-        """All messages that are there, with the numbers of the requests they answer; waits `timeout_s` for the first.
+        """Messages that are there, MOST_MESSAGES at most, with the numbers of the requests they answer; waits
+        `timeout_s` for the first.
 
         Sends a heartbeat when one is due. Heartbeats and messages that cannot be read are not returned.
         """
         self._beat()
-        found = []
-        if self._socket.poll(int(timeout_s * 1000)):
-            while True:
+        found, self._unread = self._unread, []
+        if self._socket.poll(0 if found else int(timeout_s * 1000)):
+            for _ in range(MOST_MESSAGES):
                 try:
                     data = self._socket.recv(self._zmq.NOBLOCK)
                 except self._zmq.Again:
@@ -141,19 +193,9 @@ class Connection:
                     found.append((message, request))
         return found
 
-    def wait_for(self, request: int, timeout_s: float) -> Message:
-        """The answer to a request; other messages that arrive meanwhile are dropped, so use it before polling only.
-
-        Raises Refused for an ERROR, ConnectionLost after `timeout_s`.
-        """
-        deadline = time.monotonic() + timeout_s
-        while (left_s := deadline - time.monotonic()) > 0:
-            for message, number in self.poll(min(left_s, 0.25)):
-                if isinstance(message, protocol.Error) and number in (request, 0):
-                    raise Refused(message.code, message.what, message.do, number)
-                if number == request:
-                    return message
-        raise ConnectionLost(f"The backend did not answer within {timeout_s:g} s.", "Start the backend again.")
+    def wait(self, timeout_s: float) -> None:
+        """Block until something has come, at most `timeout_s`."""
+        self._socket.poll(int(timeout_s * 1000))
 
     def _beat(self) -> None:
         now = time.monotonic()

@@ -1,15 +1,12 @@
 """Operators: each reads the context, calls a function, reports."""
 
-from . import import_take, jobs, look, performance
+from . import backend, bring_back, install_backend, jobs, performance, viewing
 
-_MODULES = (jobs, import_take, performance, look)
-
-
-def register() -> None:
-    for module in _MODULES:
-        module.register()
-
-
-def unregister() -> None:
-    for module in reversed(_MODULES):
-        module.unregister()
+CLASSES = (
+    *install_backend.CLASSES,
+    *backend.CLASSES,
+    *jobs.CLASSES,
+    *bring_back.CLASSES,
+    *performance.CLASSES,
+    *viewing.CLASSES,
+)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 
-from .. import screen
-from ..client.installation import Installation, outcome
-from ..shared.errors import EXIT_CANCELLED, EXIT_DONE, TalkerError
+from .. import backend_place, window
+from ..blender_types import window_manager
+from ..client.installation import Installation, Level, outcome
+from ..shared.errors import EXIT_CALLER, EXIT_CANCELLED, EXIT_DONE, TalkerError
 
 TIMER_S = 0.1
+END_TIMEOUT_S = 3.0
 
 
 class _State:
@@ -35,12 +39,12 @@ def was_cancelled() -> bool:
 
 
 def start(context: bpy.types.Context) -> Installation:
-    """Start installing into the extension's own user folder. Raises InputError when that cannot be begun."""
-    from .. import preferences
-
+    """Start installing into the extension's own user folder."""
     _State.error = ""
     _State.installation = Installation(
-        preferences.EXTENSION_ROOT, preferences.plan().folder, preferences.models_dir(context)
+        backend_place.EXTENSION_ROOT,
+        backend_place.plan().folder,
+        backend_place.models_dir(backend_place.addon_preferences(context)),
     )
     return _State.installation
 
@@ -48,26 +52,34 @@ def start(context: bpy.types.Context) -> Installation:
 def _follow() -> float | None:
     """Take in the child's news. A timer of Blender's, not of a window: the preferences may be closed meanwhile."""
     installation = _State.installation
-    if installation.poll():
-        screen.set_status(f"Installing the talker backend: {installation.last_line}   (ESC: cancel)")
-        screen.redraw(bpy.context)
-    if installation.status is None:
-        return TIMER_S
-    _conclude(installation)
-    screen.set_status(None)
-    screen.redraw(bpy.context)
-    return None
+    if installation is None:
+        return None
+    try:
+        has_news = bool(installation.poll())
+    except TalkerError as error:
+        _State.error, has_news = str(error), True
+    if has_news:
+        window.set_status(f"Installing the talker backend: {installation.last_line}   (ESC: cancel)")
+    if installation.status is not None:
+        if not _State.error:
+            _conclude(installation)
+        window.set_status(None)
+    if has_news or installation.status is not None:
+        window.redraw_sidebars(bpy.context)
+        window.redraw_preferences(bpy.context)
+    return TIMER_S if installation.status is None else None
 
 
-def _conclude(installation: Installation) -> tuple[str, str]:
+def _conclude(installation: Installation) -> tuple[Level, str]:
     """Keep why an ended installation failed; (level, text) of an operator's report."""
+    assert installation.status is not None
     level, text = outcome(installation.status, installation.last_line)
     _State.error = "" if installation.status == EXIT_DONE else text
     return level, text
 
 
 class TALKER_OT_install_backend(bpy.types.Operator):
-    """Download and install the backend into an environment of its own, beside Blender's. Needs no rights"""
+    """Download and install the backend into an environment of its own. No administrator rights are needed"""
 
     bl_idname = "talker.install_backend"
     bl_label = "Install Backend"
@@ -84,7 +96,7 @@ class TALKER_OT_install_backend(bpy.types.Operator):
             return False
         return True
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> set[Any]:
         """In background mode and from scripts: blocks, and prints every line."""
         try:
             installation = start(context)
@@ -95,24 +107,22 @@ class TALKER_OT_install_backend(bpy.types.Operator):
             return {"CANCELLED"}
         return self._finish()
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[Any]:
         if bpy.app.background or context.window is None:
             return self.execute(context)
-        try:
-            start(context)
-        except TalkerError as error:
-            _State.error = str(error)
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        start(context)
         bpy.app.timers.register(_follow, first_interval=TIMER_S, persistent=True)
-        self._timer = context.window_manager.event_timer_add(TIMER_S, window=context.window)
-        context.window_manager.modal_handler_add(self)
+        self._timer = window_manager(context).event_timer_add(TIMER_S, window=context.window)
+        window_manager(context).modal_handler_add(self)
         return {"RUNNING_MODAL"}
 
-    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[Any]:
         installation = _State.installation
+        if installation is None:
+            self.cancel(context)
+            return {"CANCELLED"}
         ended = installation.status is not None
-        if event.type == "ESC" and event.value == "PRESS" and not ended and screen.escape_is_free(context):
+        if event.type == "ESC" and event.value == "PRESS" and not ended and window.escape_is_free(context):
             installation.cancel()
             return {"RUNNING_MODAL"}
         if event.type != "TIMER" or not ended:
@@ -122,11 +132,18 @@ class TALKER_OT_install_backend(bpy.types.Operator):
 
     def cancel(self, context: bpy.types.Context) -> None:
         """Blender ends the operator, for its window was closed or another file opened: the installation goes on."""
-        context.window_manager.event_timer_remove(self._timer)
+        if self._timer is not None:
+            window_manager(context).event_timer_remove(self._timer)
+            self._timer = None
 
-    def _finish(self) -> set[str]:
+    def _finish(self) -> set[Any]:
         installation = _State.installation
-        level, text = _conclude(installation)
+        assert installation is not None
+        if installation.status == EXIT_CALLER and _State.error:  # it could not be started
+            level: Level = "ERROR"
+            text = _State.error
+        else:
+            level, text = _conclude(installation)
         self.report({level}, text)
         return {"FINISHED"} if installation.status == EXIT_DONE else {"CANCELLED"}
 
@@ -141,23 +158,20 @@ class TALKER_OT_cancel_install(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         return running() is not None
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        running().cancel()
+    def execute(self, context: bpy.types.Context) -> set[Any]:
+        installation = running()
+        if installation is not None:
+            installation.cancel()
         return {"FINISHED"}
 
 
 CLASSES = (TALKER_OT_install_backend, TALKER_OT_cancel_install)
 
 
-def register() -> None:
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
+def end() -> None:
+    """For an add-on that is switched off: end what runs. Blocks for END_TIMEOUT_S at most."""
     if bpy.app.timers.is_registered(_follow):
         bpy.app.timers.unregister(_follow)
-    if running() is not None:
-        running().cancel()
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+    installation = running()
+    if installation is not None:
+        installation.end(END_TIMEOUT_S)

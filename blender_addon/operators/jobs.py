@@ -1,121 +1,30 @@
-"""Operators that do jobs: in a window they go on beside the artist's work, in background mode they block.
+"""Operators that do the steps: the footage, the training, the line, all of it; and the one that cancels."""
 
-Both ways share one body: a list of steps, each a verb with the arguments that the scene gives it, and what its result
-changes in the scene.
-"""
+from typing import Any
 
 import bpy
 from bpy.props import EnumProperty
 
-from .. import compat, headless, job_state, link, properties, requests, screen
-from ..client.session import JobHandle, Session
-from ..requests import Notice, Step
-from ..shared.errors import Cancelled, InputError, TalkerError
-
-TIMER_S = 0.1
-BUSY = "A job is running: wait for it, or cancel it"
-
-
-class FollowsJob:
-    """Mixin: an event timer that follows the link's job until `advance` says that nothing is left to do."""
-
-    _timer: bpy.types.Timer | None = None
-    _session: Session
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if link.is_busy():
-            cls.poll_message_set(BUSY)
-            return False
-        return True
-
-    def begin(self, context: bpy.types.Context) -> None:
-        """Start the first piece of work. Raises TalkerError."""
-        raise NotImplementedError
-
-    def advance(self, context: bpy.types.Context) -> bool:
-        """Look at the work, start the next piece; True when all is done. Raises TalkerError. Never blocks."""
-        raise NotImplementedError
-
-    def block(self, context: bpy.types.Context) -> None:
-        """All of the work at once, for background mode. Raises TalkerError."""
-        raise NotImplementedError
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        return self.execute(context)
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        job_state.clear(context)
-        try:
-            if bpy.app.background or context.window is None:
-                self.block(context)
-                return {"FINISHED"}
-            self._session = link.session()
-            self.begin(context)
-        except TalkerError as error:
-            return self._fail(context, error)
-        self._timer = context.window_manager.event_timer_add(TIMER_S, window=context.window)
-        context.window_manager.modal_handler_add(self)
-        job_state.set_followed(True)
-        job_state.show(context, link.handle())
-        return {"RUNNING_MODAL"}
-
-    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        if event.type == "ESC" and event.value == "PRESS" and link.is_busy() and screen.escape_is_free(context):
-            link.cancel()
-            return {"RUNNING_MODAL"}
-        if event.type != "TIMER":
-            return {"PASS_THROUGH"}
-        try:
-            if link.session() is not self._session:
-                raise Cancelled("The backend was stopped.", "Start it again: an unfinished job goes on by itself.")
-            self._session.poll()
-            job_state.show(context, link.handle())
-            done = self.advance(context)
-        except TalkerError as error:
-            self._remove_timer(context)
-            return self._fail(context, error)
-        if done:
-            self._remove_timer(context)
-            return {"FINISHED"}
-        screen.set_status(f"Talker   {job_state.describe(context)}   (ESC: cancel)")
-        return {"PASS_THROUGH"}
-
-    def cancel(self, context: bpy.types.Context) -> None:
-        """Blender ends the operator (another file is opened, the window is closed): the job goes on, watched."""
-        self._remove_timer(context)
-
-    def _remove_timer(self, context: bpy.types.Context) -> None:
-        if self._timer is not None:
-            context.window_manager.event_timer_remove(self._timer)
-            self._timer = None
-        job_state.set_followed(False)
-        screen.set_status(None)
-        screen.redraw(context)
-
-    def _fail(self, context: bpy.types.Context, error: TalkerError) -> set[str]:
-        if link.is_busy():
-            link.drop()
-        if isinstance(error, Cancelled):
-            job_state.show(context, link.handle())
-            self.report({"WARNING"}, str(error))
-        else:
-            job_state.show_error(context, error)
-            self.report({"ERROR"}, str(error))
-        return {"CANCELLED"}
+from .. import compat, properties
+from ..jobs import blocking, connection, shown, steps
+from ..jobs.step_run import StepRun
+from ..jobs.steps import Notice, Step
+from ..shared.errors import InputError, TalkerError
+from .following import FollowsJob, left_open
 
 
 class RunsSteps(FollowsJob):
     """Mixin: does the steps that `steps` names, one after the other, for the scene in which it was called."""
 
-    bl_label: str
+    _to_define = ("steps",)
     _scene_name: str
     _waiting: list[Step]
-    _step: Step
-    _job: JobHandle
+    _run: StepRun
 
+    @left_open
     def steps(self) -> list[Step]:
-        raise NotImplementedError
+        """What to do, in order."""
+        return []
 
     def begin(self, context: bpy.types.Context) -> None:
         self._scene_name = compat.sequencer_scene(context).name
@@ -123,9 +32,13 @@ class RunsSteps(FollowsJob):
         self._next()
 
     def advance(self, context: bpy.types.Context) -> bool:
-        if not self._job.ended:
+        run = self._run
+        if run.job.accepted:
+            run.take_acceptance(self._scene())
+        if not run.job.ended:
             return False
-        self._tell(self._step.finish(self._scene(), self._job.result()))
+        run.job.result()
+        self._tell(run.finish(self._scene()))
         if not self._waiting:
             return True
         self._next()
@@ -134,21 +47,24 @@ class RunsSteps(FollowsJob):
     def cancel(self, context: bpy.types.Context) -> None:
         """The job goes on, but nothing that should follow it can be done in a scene that is no longer there."""
         super().cancel(context)
+        verb = self._run.step.verb
         undone = [step.verb for step in self._waiting]
         if undone:
             rest = " and ".join(undone)
-            what = f"{self.bl_label} lost its file or window: {self._step.verb} goes on, {rest} will not follow."
-            job_state.leave(what, f"In that file, press {self.bl_label} again: what is done is not done twice.")
-        elif self._step.verb == "render":
-            what = f"{self.bl_label} lost its file or window: the render goes on, but its scene will not know of it."
-            job_state.leave(what, f"In that file, choose {self._job.info.arguments['out']} under Bring Back.")
+            what = f"{self.bl_label} lost its file or window: {verb} goes on, {rest} will not follow."
+            shown.note_undone(
+                context, what, f"In that file, press {self.bl_label} again: what is done is not done twice."
+            )
+        elif self._run.step.changes_scene:
+            what = f"{self.bl_label} lost its file or window: the {verb} goes on, but its scene will not know of it."
+            out = self._run.job.info.arguments["out"]
+            shown.note_undone(context, what, f"In that file, choose {out} under Bring Back.")
 
     def block(self, context: bpy.types.Context) -> None:
-        headless.do(compat.sequencer_scene(context), self.steps(), self._tell)
+        blocking.do(compat.sequencer_scene(context), self.steps(), self._tell)
 
     def _next(self) -> None:
-        self._step = self._waiting.pop(0)
-        self._job = link.submit(self._step.verb, self._step.arguments(self._scene()))
+        self._run = StepRun(self._waiting.pop(0), self._scene())
 
     def _scene(self) -> bpy.types.Scene:
         """By its name, for undo and file loading leave references to it dangling."""
@@ -169,7 +85,7 @@ class TALKER_OT_preprocess(RunsSteps, bpy.types.Operator):
     bl_label = "Preprocess Footage"
 
     def steps(self) -> list[Step]:
-        return [requests.PREPROCESS]
+        return [steps.PREPROCESS]
 
 
 class TALKER_OT_train(RunsSteps, bpy.types.Operator):
@@ -185,7 +101,7 @@ class TALKER_OT_train(RunsSteps, bpy.types.Operator):
         return next(text for mode, _, text in properties.TRAIN_MODES if mode == options.mode)
 
     def steps(self) -> list[Step]:
-        return [requests.TRAIN_BY_MODE[self.mode]]
+        return [steps.TRAIN_BY_MODE[self.mode]]
 
 
 class TALKER_OT_render_line(RunsSteps, bpy.types.Operator):
@@ -196,7 +112,7 @@ class TALKER_OT_render_line(RunsSteps, bpy.types.Operator):
     bl_options = {"UNDO"}  # it changes the scene when it ends
 
     def steps(self) -> list[Step]:
-        return [requests.RENDER]
+        return [steps.RENDER]
 
 
 class TALKER_OT_run_all(RunsSteps, bpy.types.Operator):
@@ -207,7 +123,7 @@ class TALKER_OT_run_all(RunsSteps, bpy.types.Operator):
     bl_options = {"UNDO"}  # it changes the scene when it ends
 
     def steps(self) -> list[Step]:
-        return list(requests.WHOLE_WAY)
+        return list(steps.WHOLE_WAY)
 
 
 class TALKER_OT_cancel_job(bpy.types.Operator):
@@ -218,83 +134,24 @@ class TALKER_OT_cancel_job(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if not link.is_busy():
+        if not connection.is_busy():
             cls.poll_message_set("No job is running")
             return False
         return True
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> set[Any]:
         try:
-            link.cancel()
+            connection.cancel()
         except TalkerError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        return {"FINISHED"}
-
-
-class TALKER_OT_start_backend(FollowsJob, bpy.types.Operator):
-    """Start the backend, or find the running one, and follow the job that it is doing"""
-
-    bl_idname = "talker.start_backend"
-    bl_label = "Start Backend"
-
-    def begin(self, context: bpy.types.Context) -> None:
-        if not link.is_busy():
-            link.drop()
-        link.session().begin()
-
-    def advance(self, context: bpy.types.Context) -> bool:
-        if not link.session().connected:
-            return False
-        if link.handle() is None and link.attach_unfinished() is None:
-            return True
-        if not link.handle().ended:
-            return False
-        link.handle().result()
-        return True
-
-    def block(self, context: bpy.types.Context) -> None:
-        link.connect()
-        job_state.show(context, link.handle())
-
-
-class TALKER_OT_stop_backend(bpy.types.Operator):
-    """Stop the backend and free its memory. Unfinished jobs go on when it is started again"""
-
-    bl_idname = "talker.stop_backend"
-    bl_label = "Stop Backend"
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            ran = link.stop_backend()
-        except TalkerError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        job_state.clear(context)
-        screen.redraw(context)
-        self.report({"INFO"}, "The backend has stopped." if ran else "No backend was running.")
         return {"FINISHED"}
 
 
 CLASSES = (
-    TALKER_OT_start_backend,
-    TALKER_OT_stop_backend,
     TALKER_OT_preprocess,
     TALKER_OT_train,
     TALKER_OT_render_line,
     TALKER_OT_run_all,
     TALKER_OT_cancel_job,
 )
-
-
-def register() -> None:
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-    job_state.watch()
-
-
-def unregister() -> None:
-    job_state.unwatch()
-    link.close()
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)

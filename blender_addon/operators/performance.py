@@ -1,11 +1,15 @@
 """The performance object's F-curves out to a file."""
 
 from pathlib import Path
+from typing import Any
 
 import bpy
 from bpy.props import StringProperty
 
+from ..blender_types import scene, window_manager
 from ..bridge import curves
+from ..bridge.files import write_json
+from ..properties import settings_of
 from ..shared import layout
 from ..shared.errors import TalkerError
 
@@ -26,15 +30,20 @@ class TALKER_OT_export_performance(bpy.types.Operator):
         cls.poll_message_set("Bring a take back first: its performance object is what is exported")
         return False
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[Any]:
         if not self.filepath:
             self.filepath = bpy.path.abspath(f"//{layout.PERFORMANCE_FILE}")
-        context.window_manager.fileselect_add(self)
+        window_manager(context).fileselect_add(self)
         return {"RUNNING_MODAL"}
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> set[Any]:
+        controller = controller_of(context)
+        if controller is None:
+            self.report({"ERROR"}, "There is no performance object. Bring a take back first.")
+            return {"CANCELLED"}
         try:
-            path = curves.write(context.scene, controller_of(context), Path(bpy.path.abspath(self.filepath)))
+            values = curves.performance(scene(context), controller)
+            path = write_json(Path(bpy.path.abspath(self.filepath)), values)
         except (TalkerError, OSError) as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -44,16 +53,11 @@ class TALKER_OT_export_performance(bpy.types.Operator):
 
 def controller_of(context: bpy.types.Context) -> bpy.types.Object | None:
     """The performance object meant: the active one, or else that of the scene's take."""
-    active = context.object
+    active: Any = context.object
     if active is not None and curves.CURVES_KEY in active:
         return active
-    folder = context.scene.talker.take
+    folder = settings_of(scene(context)).take
     return curves.find_controller(Path(bpy.path.abspath(folder))) if folder else None
 
 
-def register() -> None:
-    bpy.utils.register_class(TALKER_OT_export_performance)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(TALKER_OT_export_performance)
+CLASSES = (TALKER_OT_export_performance,)

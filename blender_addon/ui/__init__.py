@@ -1,13 +1,5 @@
-"""The sidebar."""
+"""What an artist sees: the sidebar and the preferences."""
 
-from . import panel, pictures
+from . import panel, preferences
 
-
-def register() -> None:
-    pictures.register()
-    panel.register()
-
-
-def unregister() -> None:
-    panel.unregister()
-    pictures.unregister()
+CLASSES = (*preferences.CLASSES, *panel.CLASSES)

@@ -2,13 +2,19 @@
 
 import bpy
 
-from .. import job_state, screen
-from . import pictures
+from ..jobs import shown, words
+from ..properties import TalkerJob
+from . import pictures, wrapped_text
 
-_BACKEND_WORDS = {"": "Backend: not started", "STARTING": "Backend: starting", "READY": "Backend: ready"}
+_BACKEND_WORDS = {
+    "": "Backend: not started",
+    "STARTING": "Backend: starting",
+    "READY": "Backend: ready",
+    "STOPPING": "Backend: stopping",
+}
 
 
-def draw(layout: bpy.types.UILayout, job) -> None:
+def draw(layout: bpy.types.UILayout, job: TalkerJob) -> None:
     """The backend's state, the job, and what went wrong last."""
     row = layout.row(align=True)
     row.label(
@@ -17,34 +23,34 @@ def draw(layout: bpy.types.UILayout, job) -> None:
     )
     if job.backend == "READY":
         row.operator("talker.stop_backend", text="", icon="QUIT")
-    else:
+    elif job.backend != "STOPPING":
         row.operator("talker.start_backend", text="", icon="PLAY")
-    if job_state.is_running(job):
+    if words.is_running(job):
         column = layout.box().column()
-        column.label(text=job_state.heading(job).rstrip(":").capitalize(), icon="TIME")
+        column.label(text=words.heading(job).rstrip(":").capitalize(), icon="TIME")
         draw_bar(column, job)
         if job.message:
-            screen.wrapped(column, job.message, "INFO")
+            wrapped_text.draw(column, job.message, "INFO")
         pictures.draw(column, job.preview)
     elif job.state == "CANCELLED":
-        screen.wrapped(layout, f"Cancelled: {job.verb}. Start it again to go on.", "INFO")
+        wrapped_text.draw(layout, f"Cancelled: {job.verb}. Start it again to go on.", "INFO")
     if job.error_what:
         _draw_trouble(layout, job.error_what, job.error_do)
-    left = job_state.left()
-    if left is not None:
-        _draw_trouble(layout, *left)
+    undone = shown.undone()
+    if undone is not None:
+        _draw_trouble(layout, *undone)
 
 
 def _draw_trouble(layout: bpy.types.UILayout, what: str, do: str) -> None:
     box = layout.box()
-    screen.wrapped(box, what, "ERROR")
+    wrapped_text.draw(box, what, "ERROR")
     if do:
-        screen.wrapped(box, do, "BLANK1")
+        wrapped_text.draw(box, do, "BLANK1")
 
 
-def draw_bar(layout: bpy.types.UILayout, job) -> None:
+def draw_bar(layout: bpy.types.UILayout, job: TalkerJob) -> None:
     """A bar with step and time left, and a cross that cancels the job."""
     row = layout.row(align=True)
     factor = min(1.0, job.step / job.total) if job.total else 0.0
-    row.progress(factor=factor, type="BAR", text=job_state.progress_words(job) or job.phase)
+    row.progress(factor=factor, type="BAR", text=words.progress(job) or job.phase)
     row.operator("talker.cancel_job", text="", icon="CANCEL")

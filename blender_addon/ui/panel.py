@@ -1,19 +1,31 @@
 """The Talker tab in the 3D view's and the sequencer's sidebar: Footage, Train, Line, Bring Back, and the job.
 
-Drawing reads the scene's settings, the window manager's job, and what ui.found knows of files; it never waits for
+Drawing reads the scene's settings, the window manager's job, and what ui.folders knows of files; it never waits for
 anything and holds with nothing set up.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import bpy
 
-from .. import compat, job_state, preferences, screen
+from .. import compat
+from ..blender_types import Icon
 from ..bridge import audio, colour
-from . import found, job_box, pictures, training
+from ..jobs import words
+from ..properties import job_of, settings_of
+from . import environment, folders, job_box, pictures, train_button, wrapped_text
+
+if TYPE_CHECKING:
+    Panel = bpy.types.Panel
+else:
+    Panel = object  # each panel names Blender's base class itself
 
 TAB = "Talker"
 
 
-class _Panel:
+class _Panel(Panel):
     """What both editors share."""
 
     bl_label = "M2DAO Talker"
@@ -22,19 +34,20 @@ class _Panel:
 
     def draw(self, context: bpy.types.Context) -> None:
         scene = compat.sequencer_scene(context)
-        layout = self.layout
+        layout: bpy.types.UILayout = self.layout  # type: ignore[assignment]
         layout.use_property_split = True
         layout.use_property_decorate = False
-        job = context.window_manager.talker_job
-        if not preferences.is_installed(context):
-            preferences.draw_state(layout.box(), context)
+        job = job_of(context)
+        installed = folders.backend(context)
+        if installed is not None and not installed.is_installed:
+            environment.draw(layout.box(), context)
         job_box.draw(layout, job)
-        busy = job_state.is_running(job)
+        busy = words.is_running(job)
         if not busy:
             layout.operator("talker.run_all", icon="SEQUENCE")
         for name, title, draw in _STEPS:
             header, body = layout.panel(f"talker_{name}")
-            header.label(text=title, icon=found.step_icon(name, scene))
+            header.label(text=title, icon=folders.step_icon(name, scene))
             if body is not None:
                 body.use_property_split = True
                 body.use_property_decorate = False
@@ -56,38 +69,38 @@ class TALKER_PT_sequencer(_Panel, bpy.types.Panel):
 
 
 def _draw_footage(layout: bpy.types.UILayout, scene: bpy.types.Scene, busy: bool) -> None:
-    settings = scene.talker
+    settings = settings_of(scene)
     layout.prop(settings, "footage")
     layout.prop(settings, "subject")
     layout.prop(settings, "consent")
     if not settings.footage:
-        screen.wrapped(
+        wrapped_text.draw(
             layout, "Choose a clip of one person speaking to the camera: 20 s to 2 minutes, steady, evenly lit.", "INFO"
         )
     _big(layout, "talker.preprocess", "IMPORT", not busy, "preprocess")
-    subject = found.subject(settings.subject)
+    subject = folders.subject(settings.subject)
     if subject is None:
         return
     column = layout.column(align=True)
-    screen.wrapped(column, f"{subject.frames} frames at {subject.fps} from {subject.source}", "CHECKMARK")
+    wrapped_text.draw(column, f"{subject.frames} frames at {subject.fps} from {subject.source}", "CHECKMARK")
     for warning in subject.warnings:
-        screen.wrapped(column, warning, "ERROR")
+        wrapped_text.draw(column, warning, "ERROR")
     if subject.contact_sheet:
         pictures.draw(layout, subject.contact_sheet)
         layout.operator("talker.open_file", text="Contact Sheet", icon="IMAGE_DATA").filepath = subject.contact_sheet
 
 
 def _draw_train(layout: bpy.types.UILayout, scene: bpy.types.Scene, busy: bool) -> None:
-    settings = scene.talker
+    settings = settings_of(scene)
     layout.prop(settings, "preset")
     layout.prop(settings, "recipe")
     layout.prop(settings, "model")
-    subject = found.subject(settings.subject)
+    subject = folders.subject(settings.subject)
     if subject is None:
-        screen.wrapped(layout, "Preprocess the footage first.", "INFO")
-    offer = training.offer(settings, subject)
+        wrapped_text.draw(layout, "Preprocess the footage first.", "INFO")
+    offer = train_button.offer(settings, subject)
     if offer.about:
-        screen.wrapped(layout, offer.about, "INFO")
+        wrapped_text.draw(layout, offer.about, "INFO")
     if offer.mode == "MORE":
         layout.prop(settings, "more_minutes")
     enabled = not busy and subject is not None
@@ -97,21 +110,23 @@ def _draw_train(layout: bpy.types.UILayout, scene: bpy.types.Scene, busy: bool) 
     if offer.mode == "MORE" and not busy:
         layout.operator("talker.train", text="Train Anew", icon="FILE_REFRESH").mode = "ANEW"
     if subject is not None and subject.models:
-        screen.wrapped(layout, f"Trained: {', '.join(subject.models)}", "CHECKMARK")
+        wrapped_text.draw(layout, f"Trained: {', '.join(subject.models)}", "CHECKMARK")
 
 
 def _draw_line(layout: bpy.types.UILayout, scene: bpy.types.Scene, busy: bool) -> None:
-    settings = scene.talker
+    settings = settings_of(scene)
     layout.prop(settings, "line_source")
     if settings.line_source == "STRIP":
         editor = scene.sequence_editor
         if editor is None or not any(strip.type == "SOUND" for strip in compat.all_strips(editor)):
-            screen.wrapped(layout, "Add the new line of dialogue to the timeline as a sound strip.", "INFO")
+            wrapped_text.draw(layout, "Add the new line of dialogue to the timeline as a sound strip.", "INFO")
         else:
             layout.prop_search(settings, "line_strip", editor, compat.all_strips_name(editor), icon="SOUND")
             if not settings.line_strip:
                 name = audio.active_sound_name(scene)
-                screen.wrapped(layout, f"Meant: the active strip {name}." if name else "Choose a sound strip.", "INFO")
+                wrapped_text.draw(
+                    layout, f"The active strip is used: {name}." if name else "Choose a sound strip.", "INFO"
+                )
     elif settings.line_source == "FILE":
         layout.prop(settings, "line_file")
         layout.prop(settings, "line_frame")
@@ -122,23 +137,23 @@ def _draw_line(layout: bpy.types.UILayout, scene: bpy.types.Scene, busy: bool) -
         layout.prop(settings, "pose_file")
     layout.prop(settings, "use_performance")
     layout.prop(settings, "output")
-    subject = found.subject(settings.subject)
+    subject = folders.subject(settings.subject)
     trained = subject is not None and bool(subject.models)
     if not trained:
-        screen.wrapped(layout, "Train the head first.", "INFO")
+        wrapped_text.draw(layout, "Train the head first.", "INFO")
     _big(layout, "talker.render_line", "RENDER_STILL", not busy and trained, "render")
 
 
 def _draw_bring_back(layout: bpy.types.UILayout, scene: bpy.types.Scene, busy: bool) -> None:
-    settings = scene.talker
+    settings = settings_of(scene)
     layout.prop(settings, "take")
     layout.prop(settings, "take_frame")
     layout.prop(settings, "background")
     layout.prop(settings, "moving_head")
     layout.prop(settings, "match_scene")
-    take = found.take(settings.take)
+    take = folders.take(settings.take)
     if take is None:
-        screen.wrapped(layout, "Render a line, or choose the folder of one.", "INFO")
+        wrapped_text.draw(layout, "Render a line, or choose the folder of one.", "INFO")
     else:
         layout.label(text=f"{take.frames} frames at {take.fps}", icon="CHECKMARK")
     _big(layout, "talker.bring_back", "IMPORT", take is not None)
@@ -151,7 +166,7 @@ def _draw_bring_back(layout: bpy.types.UILayout, scene: bpy.types.Scene, busy: b
     warning = colour.warning(scene)
     if warning:
         box = layout.box()
-        screen.wrapped(box, warning, "COLOR")
+        wrapped_text.draw(box, warning, "COLOR")
         box.operator("talker.exact_colours", icon="COLOR")
 
 
@@ -164,14 +179,14 @@ _STEPS = (
 
 
 def _big(
-    layout: bpy.types.UILayout, operator: str, icon: str, enabled: bool, verb: str = "", text: str | None = None
+    layout: bpy.types.UILayout, operator: str, icon: Icon, enabled: bool, verb: str = "", text: str | None = None
 ) -> bpy.types.OperatorProperties | None:
     """A step's button, by its own name or as `text`; the job's bar in its place while that does the step's verb.
 
     Returns the button's properties, None where there is a bar.
     """
-    job = bpy.context.window_manager.talker_job
-    if job.verb == verb and job_state.is_running(job):
+    job = job_of(bpy.context)
+    if job.verb == verb and words.is_running(job):
         job_box.draw_bar(layout, job)
         return None
     row = layout.row()
@@ -180,15 +195,4 @@ def _big(
     return row.operator(operator, text=text, icon=icon)
 
 
-_CLASSES = (TALKER_PT_view3d, TALKER_PT_sequencer)
-
-
-def register() -> None:
-    for cls in _CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    for cls in reversed(_CLASSES):
-        bpy.utils.unregister_class(cls)
-    found.forget()
+CLASSES = (TALKER_PT_view3d, TALKER_PT_sequencer)

@@ -1,11 +1,11 @@
-"""Small pictures in the panel: the job's present state, contact sheets. Blender reads them when it draws them."""
+"""Small pictures in the panel: the job's present state, contact sheets. Blender reads them beside the drawing."""
 
 from __future__ import annotations
 
-import os
-
 import bpy
 import bpy.utils.previews
+
+from . import folders
 
 
 class _State:
@@ -20,11 +20,8 @@ def draw(layout: bpy.types.UILayout, path: str, scale: float = 8.0) -> None:
 
 
 def _icon(path: str) -> int:
-    if _State.collection is None or not path:
-        return 0
-    try:
-        changed = os.stat(path).st_mtime_ns
-    except OSError:  # not there yet, or not any more
+    changed = folders.picture_changed_at(path)
+    if _State.collection is None or changed is None:
         return 0
     key = f"{path}|{changed}"
     if key not in _State.collection:
@@ -34,10 +31,12 @@ def _icon(path: str) -> int:
     return _State.collection[key].icon_id
 
 
-def register() -> None:
+def open_collection() -> None:
+    """Make the place where Blender keeps them."""
     _State.collection = bpy.utils.previews.new()
 
 
-def unregister() -> None:
+def close_collection() -> None:
+    """Give it back."""
     bpy.utils.previews.remove(_State.collection)
     _State.collection = None

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import types
 from pathlib import Path
 
 import pytest
@@ -93,19 +94,23 @@ def make_take(backend_python, tmp_path_factory):
 
 @pytest.fixture
 def modules(addon):
-    """The add-on's modules by short names."""
-    names = ("link", "preferences", "requests", "client.process", "job_state", "operators.jobs")
-    return {name.split(".")[-1]: importlib.import_module(f"{addon.__name__}.{name}") for name in names}
+    """The add-on's modules: those of jobs/ by their names, others with their room's (operators_jobs)."""
+    names = """
+        backend_place compat client.link client.process jobs.blocking jobs.connection jobs.shown jobs.step_run
+        jobs.steps jobs.watch jobs.words operators.backend operators.following operators.jobs window
+    """.split()
+    found = {name: importlib.import_module(f"{addon.__name__}.{name}") for name in names}
+    return types.SimpleNamespace(**{name.replace("jobs.", "", 1).replace(".", "_"): m for name, m in found.items()})
 
 
 @pytest.fixture
-def link(modules, backend_python, tmp_path, monkeypatch):
-    """The add-on's link to a backend of its own with verbs that pretend; stopped at the end."""
-    monkeypatch.setenv(modules["preferences"].PYTHON_VARIABLE, str(backend_python))
-    real = modules["preferences"].backend_place
+def connection(modules, backend_python, tmp_path, monkeypatch):
+    """The add-on's connection to a backend of its own with verbs that pretend; stopped at the end."""
+    monkeypatch.setenv(modules.backend_place.PYTHON_VARIABLE, str(backend_python))
+    real = modules.backend_place.place
 
-    def place(context):
-        found = real(context)
+    def place(preferences):
+        found = real(preferences)
         path = os.pathsep.join((str(found.source), str(Path(__file__).parent)))
         return dataclasses.replace(
             found,
@@ -114,6 +119,7 @@ def link(modules, backend_python, tmp_path, monkeypatch):
             environment={"PYTHONPATH": path},
         )
 
-    monkeypatch.setattr(modules["preferences"], "backend_place", place)
-    yield modules["link"]
-    modules["link"].stop_backend()
+    modules.connection.close()
+    monkeypatch.setattr(modules.backend_place, "place", place)
+    yield modules.connection
+    modules.connection.stop_and_wait()

@@ -8,10 +8,12 @@ import bpy
 import numpy as np
 
 
-def render(scene, addon, path: Path, *, sequencer: bool, file_format: str = "PNG") -> np.ndarray:
+def render(scene, path: Path, *, sequencer: bool, file_format: str = "PNG") -> np.ndarray:
     """(height, width, 4) values as stored in the file, first row on top."""
     settings = scene.render.image_settings
-    addon.compat.set_file_format(settings, file_format)
+    if hasattr(settings, "media_type"):  # from 5.0 on
+        settings.media_type = "IMAGE"
+    settings.file_format = file_format
     settings.color_mode = "RGBA"
     settings.color_depth = "32" if file_format == "OPEN_EXR" else "16"
     scene.render.engine = "BLENDER_WORKBENCH"

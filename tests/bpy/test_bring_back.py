@@ -74,7 +74,7 @@ def test_the_timeline_shows_the_head_over_the_plate_in_exact_colours(addon, scen
     if strips()["pictures"].type != "IMAGE":
         pytest.skip("this Blender's sequencer cannot read multilayer EXR")
     scene.frame_set(FRAME_START)
-    picture = render(scene, addon, tmp_path / "a.png", sequencer=True)
+    picture = render(scene, tmp_path / "a.png", sequencer=True)
     known = json.loads((take / "known.json").read_text())
     np.testing.assert_allclose(
         picture[16:24, 46:58, :3], np.broadcast_to(known["head_display"], (8, 12, 3)), atol=0.004
@@ -163,8 +163,8 @@ def test_an_object_of_the_scene_gives_poses_to_render_with(addon, scene, take, t
     done = addon.headless.bring_back(take, FRAME_START)
     head, camera = scene.objects[done.head], scene.objects[done.camera]
     scene.frame_set(FRAME_START + 3)
-    path = addon.bridge.camera.write_poses(scene, head, camera, FRAME_START, 12, tmp_path / "poses.json")
-    written, delivered = json.loads(path.read_text()), json.loads((take / "camera.json").read_text())
+    written = addon.bridge.camera.poses(scene, head, camera, FRAME_START, 12)
+    delivered = json.loads((take / "camera.json").read_text())
     np.testing.assert_allclose(written["camera_to_world"], delivered["camera_to_world"], atol=1e-6)
     assert written["fps"] == delivered["fps"]
     assert scene.frame_current == FRAME_START + 3
@@ -248,7 +248,7 @@ def test_a_saved_file_opens_with_the_take_in_it(addon, bpy, scene, take, tmp_pat
     assert scene.talker.take == str(take) and scene.talker.take_frame == FRAME_START
     assert scene.camera.name == done.camera
     scene.frame_set(FRAME_START)
-    picture = render(scene, addon, tmp_path / "a.png", sequencer=False)
+    picture = render(scene, tmp_path / "a.png", sequencer=False)
     known = json.loads((take / "known.json").read_text())
     np.testing.assert_allclose(picture[18, 50, :3], known["head_display"], atol=0.004)
     before = counts(bpy)

@@ -33,13 +33,13 @@ def execute(addon, capfd):
 
     def run(*arguments):
         capfd.readouterr()
-        status = addon.command.execute([str(argument) for argument in arguments])
+        status = addon.scripting.command.execute([str(argument) for argument in arguments])
         return status, *capfd.readouterr()
 
     return run
 
 
-def test_the_verbs_do_the_files_settings_with_options_over_them(link, talker, execute, tmp_path):
+def test_the_verbs_do_the_files_settings_with_options_over_them(connection, talker, execute, tmp_path):
     status, out, _ = execute("preprocess", "--subject", tmp_path / "other")
     assert status == DONE and "4 frames" in out and "It is dark." in out
     assert talker.subject == str(tmp_path / "other") and (tmp_path / "other").is_dir()
@@ -57,9 +57,13 @@ def test_the_verbs_do_the_files_settings_with_options_over_them(link, talker, ex
         (("--more", "3"), {"resume": False, "more": True, "minutes": 3.0}),
     ],
 )
-def test_training_goes_on_or_begins_anew_or_takes_more_minutes(link, talker, execute, monkeypatch, options, asked):
-    submitted, submit = [], link.submit
-    monkeypatch.setattr(link, "submit", lambda verb, arguments: submitted.append(arguments) or submit(verb, arguments))
+def test_training_goes_on_or_begins_anew_or_takes_more_minutes(
+    connection, talker, execute, monkeypatch, options, asked
+):
+    submitted, submit = [], connection.submit
+    monkeypatch.setattr(
+        connection, "submit", lambda verb, arguments: submitted.append(arguments) or submit(verb, arguments)
+    )
     status, out, _ = execute("train", *options)
     assert status == DONE and "Trained: m2dao." in out
     assert [{key: a[key] for key in a if key in ("resume", "more", "minutes")} for a in submitted] == [asked]
@@ -98,7 +102,7 @@ def test_what_the_caller_can_mend_is_one_line_and_status_two(scene, execute, arg
     assert len(lines) == 1 and words in lines[0]
 
 
-def test_a_backends_refusal_has_its_own_status(link, talker, execute, tmp_path):
+def test_a_backends_refusal_has_its_own_status(connection, talker, execute, tmp_path):
     (tmp_path / "clip.mp4").write_bytes(b"")
     status, _, err = execute("preprocess")
     assert status == CALLER and "The footage is empty. Use another clip." in err
@@ -115,17 +119,17 @@ def test_help_is_no_error(scene, execute):
     assert status == DONE and "preprocess" in out and "import" in out
 
 
-def test_a_script_gets_the_line_rendered_and_brought_back(addon, link, scene, make_take, monkeypatch, tmp_path):
+def test_a_script_gets_the_line_rendered_and_brought_back(addon, connection, scene, make_take, monkeypatch, tmp_path):
     take = make_take("rendered")
     asked = []
-    real = addon.headless.link.run
+    real = addon.jobs.blocking.run
 
-    def run(verb, arguments, **options):
+    def run(verb, arguments, timeout_s=None):
         asked.append((verb, arguments))
-        real("render", arguments, **options)
+        real("render", arguments, timeout_s)
         return {"out": str(take), "frames": 12}
 
-    monkeypatch.setattr(addon.headless.link, "run", run)
+    monkeypatch.setattr(addon.jobs.blocking, "run", run)
     done = addon.headless.run_line(tmp_path / "subject", tmp_path / "line.wav", tmp_path / "out", 51, fps="25/1")
     assert asked[0][0] == "render" and asked[0][1]["fps"] == "25/1" and asked[0][1]["out"] == str(tmp_path / "out")
     assert (done.frame_start, done.frame_end) == (51, 62)
@@ -141,7 +145,7 @@ import os, sys
 import bpy, addon_utils
 bpy.ops.wm.read_factory_settings(use_empty=True)
 assert addon_utils.enable({module!r}, default_set=True)
-headless = sys.modules[{module!r} + '.headless']
+headless = sys.modules[{module!r}].headless
 headless.bring_back({str(make_take())!r}, 5)
 headless.save({str(tmp_path / "a.blend")!r})
 addon_utils.disable({module!r}, default_set=True)

@@ -14,39 +14,33 @@ def is_from(bpy, *version):
     return bpy.app.version >= version
 
 
-@pytest.mark.parametrize(
-    ("topic", "since", "new", "old"),
-    [
-        ("strips", (4, 4), "strips", "sequences"),
-        ("compositor", (5, 0), "compositing_node_group", "node_tree"),
-        ("engine", (5, 0), "BLENDER_EEVEE", "BLENDER_EEVEE_NEXT"),
-        ("output node", (5, 0), "NodeGroupOutput", "CompositorNodeComposite"),
-        ("math node", (5, 0), "ShaderNodeMath", "CompositorNodeMath"),
-    ],
-)
-def test_each_difference_is_met_as_this_blender_has_it(bpy, compat, scene, topic, since, new, old):
-    expected = new if is_from(bpy, *since) else old
+def test_strips_are_in_the_collection_that_this_blender_has(bpy, compat, scene):
+    name = "strips" if is_from(bpy, 4, 4) else "sequences"
     editor = scene.sequence_editor_create()
-    if topic == "strips":
-        assert compat.strips(editor) == getattr(editor, expected)
-        assert compat.all_strips(editor) == getattr(editor, compat.all_strips_name(editor))
-        assert compat.all_strips_name(editor) == f"{expected}_all"
-    elif topic == "compositor":
-        tree = compat.new_compositor_tree(scene, "Own")
-        assert compat.compositor_tree(scene) == tree == getattr(scene, expected)
-    elif topic == "engine":
-        assert compat.eevee_engine() == expected
-        scene.render.engine = compat.eevee_engine()
-    elif topic == "output node":
-        tree = compat.new_compositor_tree(scene, "Own")
-        assert compat.compositor_output(tree, create=False) is None
-        socket = compat.compositor_output(tree)
-        assert socket.node.bl_idname == expected
-        assert compat.compositor_output(tree) == socket
-        assert len(tree.nodes) == 1
-    elif topic == "math node":
-        tree = bpy.data.node_groups.new("g", "CompositorNodeTree")
-        assert compat.new_math_node(tree, "MAXIMUM").bl_idname == expected
+    assert compat.strips(editor) == getattr(editor, name)
+    assert compat.all_strips_name(editor) == f"{name}_all"
+    assert compat.all_strips(editor) == getattr(editor, f"{name}_all")
+
+
+def test_a_new_compositor_is_where_this_blender_keeps_it(bpy, compat, scene):
+    tree = compat.new_compositor_tree(scene, "Own")
+    kept = scene.compositing_node_group if is_from(bpy, 5, 0) else scene.node_tree
+    assert compat.compositor_tree(scene) == tree == kept
+
+
+def test_the_compositors_output_is_made_once_and_only_when_asked(bpy, compat, scene):
+    tree = compat.new_compositor_tree(scene, "Own")
+    assert compat.compositor_output(tree, create=False) is None
+    socket = compat.compositor_output(tree)
+    assert socket.node.bl_idname == ("NodeGroupOutput" if is_from(bpy, 5, 0) else "CompositorNodeComposite")
+    assert compat.compositor_output(tree) == socket
+    assert len(tree.nodes) == 1
+
+
+def test_a_math_node_is_of_the_kind_that_this_blender_has(bpy, compat):
+    node = compat.new_math_node(bpy.data.node_groups.new("g", "CompositorNodeTree"), "MAXIMUM")
+    assert node.bl_idname == ("ShaderNodeMath" if is_from(bpy, 5, 0) else "CompositorNodeMath")
+    assert node.operation == "MAXIMUM"
 
 
 def test_alpha_over_lays_its_foreground_over_its_background(bpy, compat, scene):
@@ -76,17 +70,6 @@ def test_node_options_are_set_wherever_this_blender_keeps_them(bpy, compat, kind
         name, socket, values = compat._NODE_OPTIONS[kind, option]
         held = node.inputs[socket].default_value if socket in node.inputs else getattr(node, name)
         assert held in (value, values[value], value.title())
-
-
-@pytest.mark.parametrize("file_format", ["PNG", "OPEN_EXR", "OPEN_EXR_MULTILAYER", "FFMPEG", "PNG"])
-def test_file_formats_can_be_chosen_in_any_order(compat, scene, file_format):
-    settings = scene.render.image_settings
-    try:
-        compat.set_file_format(settings, file_format)
-    except TypeError:
-        assert file_format == "FFMPEG", "only movies may be missing from a build"
-        pytest.skip("this Blender is built without movies")
-    assert settings.file_format == file_format
 
 
 def test_keys_are_written_read_and_removed_in_this_blenders_kind_of_action(addon, bpy, compat, scene):
@@ -130,9 +113,3 @@ def test_scene_frame_rates_are_exact_both_ways(addon, scene, text):
 def test_rounded_frame_rates_of_files_mean_the_exact_ones(addon, scene, fps, base, exact):
     scene.render.fps, scene.render.fps_base = fps, base
     assert addon.bridge.keys.scene_fps(scene) == Fraction(exact)
-
-
-def test_the_compositor_can_be_taken_off_a_scene(compat, scene):
-    compat.new_compositor_tree(scene, "Own")
-    compat.drop_compositor_tree(scene)
-    assert compat.compositor_tree(scene) is None

@@ -35,7 +35,7 @@ def take(make_take):
 def test_the_head_lies_over_the_clean_plate_where_the_crop_is_in_the_footage(addon, scene, take, known, tmp_path):
     addon.headless.bring_back(take, FRAME_START, exact_colours=True)
     scene.frame_set(FRAME_START)
-    picture = render(scene, addon, tmp_path / "a.png", sequencer=False)
+    picture = render(scene, tmp_path / "a.png", sequencer=False)
     assert picture.shape == (48, 80, 4)
     solid = picture[HEAD_Y : HEAD_Y + HEAD_SIZE - SOFT_ROWS, HEAD_X : HEAD_X + HEAD_SIZE, :3]
     np.testing.assert_allclose(solid, np.broadcast_to(known["head_display"], solid.shape), atol=0.004)
@@ -54,7 +54,7 @@ def test_every_frame_of_the_line_shows_its_own_picture(addon, scene, take, known
     light = float(display(4 * linear(dark)))
     for frame, green in ((FRAME_START, dark), (FRAME_START + 1, light), (FRAME_START + 11, light)):
         scene.frame_set(frame)
-        picture = render(scene, addon, tmp_path / f"{frame}.png", sequencer=False)
+        picture = render(scene, tmp_path / f"{frame}.png", sequencer=False)
         assert picture[HEAD_Y + 2, HEAD_X + 2, 1] == pytest.approx(green, abs=0.004)
 
 
@@ -62,7 +62,7 @@ def test_every_frame_of_the_line_shows_its_own_picture(addon, scene, take, known
 def test_before_and_after_the_line_there_is_no_head(addon, scene, take, tmp_path, frame):
     addon.headless.bring_back(take, FRAME_START, exact_colours=True)
     scene.frame_set(frame)
-    np.testing.assert_allclose(render(scene, addon, tmp_path / "a.png", sequencer=False)[..., :3], 0, atol=1e-4)
+    np.testing.assert_allclose(render(scene, tmp_path / "a.png", sequencer=False)[..., :3], 0, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -93,14 +93,14 @@ def test_depth_and_mattes_lie_where_the_head_is(addon, bpy, scene, make_take, tm
     shares = {"Alpha": 1.0, "Oral": 0.1, "Face": 0.4, "Hair": 0.2, "Torso": 0.3}
     for name, share in shares.items():
         tree.links.new(node.outputs[name], output)
-        shown = render(scene, addon, tmp_path / f"{name}.exr", sequencer=False, file_format="OPEN_EXR")[..., 0]
+        shown = render(scene, tmp_path / f"{name}.exr", sequencer=False, file_format="OPEN_EXR")[..., 0]
         if soft_border:
             assert shown.sum() == pytest.approx(share * alpha.sum(), rel=0.05)
             assert centre(shown) == pytest.approx(centre(alpha), abs=0.55)
         else:
             np.testing.assert_allclose(shown, alpha * share, atol=2e-3)
     tree.links.new(node.outputs["Depth"], output)
-    depth = render(scene, addon, tmp_path / "depth.exr", sequencer=False, file_format="OPEN_EXR")[..., 0]
+    depth = render(scene, tmp_path / "depth.exr", sequencer=False, file_format="OPEN_EXR")[..., 0]
     margin = binary_shrink(inside, 3) if soft_border else inside
     np.testing.assert_allclose(depth[margin], 0.7, rtol=1e-4)
     margin = binary_shrink(~inside, 3) if soft_border else ~inside
@@ -127,7 +127,7 @@ def test_a_scene_of_another_size_gets_the_footage_fitted_in(addon, scene, take, 
     scene.render.resolution_x, scene.render.resolution_y = 160, 96
     addon.headless.bring_back(take, FRAME_START, exact_colours=True, match_scene=False)
     scene.frame_set(FRAME_START)
-    picture = render(scene, addon, tmp_path / "a.png", sequencer=False)
+    picture = render(scene, tmp_path / "a.png", sequencer=False)
     assert picture.shape == (96, 160, 4)
     np.testing.assert_allclose(picture[2 * HEAD_Y + 4, 2 * HEAD_X + 4, :3], known["head_display"], atol=0.004)
     head = picture[..., 0] > 0.8
@@ -153,5 +153,5 @@ def test_two_lines_share_a_timeline(addon, scene, take, make_take, known, tmp_pa
     addon.headless.bring_back(second, FRAME_START + 20, exact_colours=True)
     for frame in (FRAME_START, FRAME_START + 20):
         scene.frame_set(frame)
-        picture = render(scene, addon, tmp_path / f"{frame}.png", sequencer=False)
+        picture = render(scene, tmp_path / f"{frame}.png", sequencer=False)
         np.testing.assert_allclose(picture[HEAD_Y + 2, HEAD_X + 2, :3], known["head_display"], atol=0.004)

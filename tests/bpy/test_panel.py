@@ -4,7 +4,12 @@ Background mode draws no windows, so the panel is drawn into a recorder that che
 description of its layouts.
 """
 
+import builtins
+import io
 import json
+import os
+import threading
+import time
 import types
 
 import pytest
@@ -52,16 +57,31 @@ class Recorder:
         return call
 
 
+def settle(addon):
+    """Wait until all that was asked for on the disk is read."""
+    deadline = time.monotonic() + 60
+    while addon.ui.scanning.is_reading():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
 @pytest.fixture
 def draw(addon, bpy, scene):
-    """Draw a panel; returns all its texts."""
+    """Draw a panel until it knows all that it asks for; returns its texts then."""
 
-    def run(name="TALKER_PT_view3d"):
-        addon.ui.found.forget()
+    def draw_once(name):
         layout = Recorder(bpy)
         panel = types.SimpleNamespace(layout=layout)
         getattr(addon.ui.panel, name).draw(panel, bpy.context)
         return " ".join(layout.texts)
+
+    def run(name="TALKER_PT_view3d"):
+        addon.ui.folders.forget()
+        draw_once(name)
+        settle(addon)
+        draw_once(name)  # pictures are asked for once their folder is known
+        settle(addon)
+        return draw_once(name)
 
     return run
 
@@ -69,7 +89,7 @@ def draw(addon, bpy, scene):
 @pytest.fixture
 def job(addon, bpy):
     yield bpy.context.window_manager.talker_job
-    addon.job_state.clear(bpy.context)
+    addon.jobs.shown.clear(bpy.context)
 
 
 @pytest.fixture
@@ -141,6 +161,14 @@ def test_a_rendered_line_is_shown(draw, scene, make_take):
     assert "12 frames at 25 fps" in draw()
 
 
+def test_a_takes_length_is_read_from_its_manifest_and_not_from_its_long_camera(draw, scene, make_take):
+    take = make_take("long")
+    (take / "manifest.json").write_text(json.dumps({"frames": {"count": 15000, "fps": "24000/1001"}}))
+    (take / "camera.json").write_text("too long to be parsed while Blender is at work")
+    scene.talker.take = str(take)
+    assert "15000 frames at 23.976 fps" in draw()
+
+
 @pytest.mark.parametrize("state", EVERYTHING)
 def test_every_state_of_a_job_can_be_drawn(draw, job, state):
     job.state, job.verb, job.phase, job.step, job.total, job.eta_s = state, "train", "training", 30, 600, 75.0
@@ -153,15 +181,15 @@ def test_every_state_of_a_job_can_be_drawn(draw, job, state):
     assert ("It broke. Try again." in text) == (state == "FAILED")
 
 
-@pytest.mark.parametrize("backend", ["", "STARTING", "READY", "LOST"])
+@pytest.mark.parametrize("backend", ["", "STARTING", "READY", "LOST", "STOPPING"])
 def test_the_backends_state_is_said(draw, job, backend):
     job.backend = backend
-    words = {"": "not started", "STARTING": "starting", "READY": "ready", "LOST": "lost"}
+    words = {"": "not started", "STARTING": "starting", "READY": "ready", "LOST": "lost", "STOPPING": "stopping"}
     assert f"Backend: {words[backend]}" in draw()
 
 
 def test_a_text_is_broken_where_the_width_ends(addon):
-    broken = addon.screen.broken
+    broken = addon.ui.wrapped_text.broken
     assert broken("the mouth opens little", 10, len) == ["the mouth", "opens", "little"]
     assert broken("short", 10, len) == ["short"]
     assert broken("an unbreakablepath and", 10, len) == ["an", "unbreakablepath", "and"]
@@ -202,9 +230,9 @@ def test_without_a_model_of_that_name_the_button_says_train(draw, scene, subject
 
 
 def test_what_an_operator_had_to_leave_undone_is_shown_until_the_next_job(addon, bpy, draw, job):
-    addon.job_state.leave("Do It All lost its file: render will not follow.", "Press it again.")
+    addon.jobs.shown.note_undone(bpy.context, "Do It All lost its file: render will not follow.", "Press it again.")
     assert "Do It All lost its file: render will not follow. Press it again." in draw()
-    addon.job_state.clear(bpy.context)
+    addon.jobs.shown.clear(bpy.context)
     assert "lost its file" not in draw()
 
 
@@ -222,7 +250,7 @@ def test_what_an_operator_had_to_leave_undone_is_shown_until_the_next_job(addon,
 )
 def test_a_job_is_described_in_one_line(addon, bpy, job, phase, step, total, state, words):
     job.verb, job.phase, job.step, job.total, job.state, job.eta_s = "train", phase, step, total, state, 70.0
-    assert addon.job_state.describe(bpy.context) == words
+    assert addon.jobs.words.one_line(job) == words
 
 
 def test_the_step_that_is_being_done_shows_its_bar_in_place_of_its_button(draw, job, scene, subject):
@@ -238,20 +266,26 @@ def test_a_running_installation_shows_its_packages_and_the_way_to_end_it(addon, 
     running = types.SimpleNamespace(packages=(43, 55), last_line="package 43 of 55: scipy==1.17.1")
     monkeypatch.setattr(addon.operators.install_backend, "running", lambda: running)
     layout = Recorder(bpy)
-    addon.preferences.draw_state(layout, bpy.context)
+    addon.ui.environment.draw(layout, bpy.context)
     text = " ".join(layout.texts)
     assert text == "43 of 55 packages package 43 of 55: scipy==1.17.1 [talker.cancel_install]"
 
 
 def test_what_a_job_has_left_is_seen_as_soon_as_it_has_ended(addon, job, subject):
-    found = addon.ui.found
-    found.forget()
+    folders = addon.ui.folders
+    folders.forget()
+
+    def known():
+        folders.subject(str(subject))
+        settle(addon)
+        return folders.subject(str(subject))
+
     job.job_id, job.state = "a", "RUNNING"
     (subject / "subject.json").rename(subject / "unfinished.json")
-    assert found.subject(str(subject)) is None
+    assert known() is None
     (subject / "unfinished.json").rename(subject / "subject.json")
     job.state = "DONE"
-    assert found.subject(str(subject)).frames == 450
+    assert known().frames == 450
 
 
 def test_the_steps_options_follow_their_choices(draw, scene, addon):
@@ -266,12 +300,49 @@ def test_the_steps_options_follow_their_choices(draw, scene, addon):
     assert "[talker.exact_colours]" not in draw()
 
 
-def test_looking_at_folders_costs_no_reading_at_every_redraw(addon, scene, subject, monkeypatch):
-    found = addon.ui.found
-    found.forget()
+def test_drawing_many_times_reads_a_folder_once(addon, bpy, scene, subject, monkeypatch):
+    folders = addon.ui.folders
+    folders.forget()
     reads = []
-    real = found._read_subject
-    monkeypatch.setattr(found, "_read_subject", lambda folder: reads.append(folder) or real(folder))
+    real = folders._read_subject
+    monkeypatch.setattr(folders, "_read_subject", lambda folder: reads.append(folder) or real(folder))
+    monkeypatch.setattr(addon.ui.scanning, "READ_AGAIN_S", 1e9)
     for _ in range(50):
-        assert found.subject(str(subject)).frames == 450
+        folders.subject(str(subject))
+        settle(addon)
+    assert folders.subject(str(subject)).frames == 450
     assert len(reads) == 1
+
+
+def test_no_file_is_read_in_the_thread_that_draws(addon, bpy, scene, subject, make_take, job, monkeypatch):
+    """Each way to a file raises here when it is gone in Blender's main thread, also while readings are on their way."""
+    scene.talker.subject, scene.talker.take = str(subject), str(make_take("drawn"))
+    job.preview = str(subject / "contact_sheet.png")
+    job.state, job.verb = "RUNNING", "train"
+    addon.ui.folders.forget()
+    main = threading.get_ident()
+
+    def only_in_threads(function):
+        def guarded(*arguments, **options):
+            assert threading.get_ident() != main, f"{function} in the thread that draws"
+            return function(*arguments, **options)
+
+        return guarded
+
+    with monkeypatch.context() as patched:
+        for module, names in (
+            (builtins, ("open",)),
+            (io, ("open",)),
+            (os, ("stat", "lstat", "listdir", "scandir", "mkdir", "open", "readlink")),
+        ):
+            for name in names:
+                patched.setattr(module, name, only_in_threads(getattr(module, name)))
+        for _ in range(4):
+            layout = Recorder(bpy)
+            for name in ("TALKER_PT_view3d", "TALKER_PT_sequencer"):
+                getattr(addon.ui.panel, name).draw(types.SimpleNamespace(layout=layout), bpy.context)
+            addon.ui.environment.draw(layout, bpy.context)
+            settle(addon)
+            addon.ui.scanning.turn()
+    assert "450 frames at 29.97 fps from clip.mp4" in " ".join(layout.texts)
+    assert "12 frames at 25 fps" in " ".join(layout.texts)

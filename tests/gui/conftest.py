@@ -86,6 +86,7 @@ def open_window(found, user_folder, screen, story, monkeypatch):
     yield open_one
     if opened[-1].process.poll() is None:
         opened[-1].execute("bpy.ops.talker.stop_backend()")
+        opened[-1].wait_for(lambda state: state["job"]["backend"] == "", "the backend is stopped")
     for window in opened:
         window.close()
     shutil.rmtree(story / "subject")

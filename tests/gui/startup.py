@@ -4,11 +4,13 @@
 Four times a second FOLDER/state.json is written anew, and FOLDER/command.py, where there is one, is run and removed.
 """
 
+import contextlib
 import dataclasses
 import importlib
 import json
 import os
 import sys
+import time
 import traceback
 from pathlib import Path
 
@@ -22,6 +24,56 @@ BUTTON_COLOUR = (1.0, 0.0, 1.0, 1.0)
 big_buttons: list[str] = []
 """Operators of the enabled step buttons, from top to bottom, as the panel drew them last."""
 
+
+class Turns:
+    """How long the turns of the window's loop are, and those of the add-on's own parts in them; ms, without the time in
+    which other processes had the CPU."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self.gaps: list[float] = []
+        self.own: dict[str, float] = {}
+        self._last: float | None = None
+
+    def pulse(self) -> float:
+        """A timer that comes at every turn: the time since the last one is a turn's length."""
+        now = self._now()
+        if self._last is not None:
+            self.gaps.append(now - self._last)
+        self._last = now
+        return 0.0
+
+    @contextlib.contextmanager
+    def timing(self, name: str):
+        """Note the longest call of a part of the add-on's."""
+        started = self._now()
+        try:
+            yield
+        finally:
+            self.own[name] = max(self.own.get(name, 0.0), self._now() - started)
+
+    def summary(self) -> dict:
+        gaps = sorted(self.gaps) or [0.0]
+        return {
+            "count": len(self.gaps),
+            "median_ms": gaps[len(gaps) // 2],
+            "p99_ms": gaps[len(gaps) * 99 // 100],
+            "longest_ms": gaps[-1],
+            "own_ms": dict(self.own),
+        }
+
+    @staticmethod
+    def _now() -> float:
+        try:
+            preempted_ms = int(Path("/proc/thread-self/schedstat").read_text(encoding="ascii").split()[1]) / 1e6
+        except OSError:
+            preempted_ms = 0.0
+        return 1000 * time.perf_counter() - preempted_ms
+
+
+turns = Turns()
 drawn = {"job": None}
 """The job's state when the panel was drawn last."""
 
@@ -32,11 +84,11 @@ def module(name: str):
 
 def lead_to_pretended_backend() -> None:
     """The backend's jobs are pretended ones, in the story's own folder."""
-    preferences = module("preferences")
-    real = preferences.backend_place
+    backend_place = module("backend_place")
+    real = backend_place.place
 
-    def place(context):
-        found = real(context)
+    def place(preferences):
+        found = real(preferences)
         path = os.pathsep.join((str(found.source), *CONFIG["verb_folders"]))
         return dataclasses.replace(
             found,
@@ -45,7 +97,7 @@ def lead_to_pretended_backend() -> None:
             environment={"PYTHONPATH": path},
         )
 
-    preferences.backend_place = place
+    backend_place.place = place
 
 
 def note_big_buttons() -> None:
@@ -64,6 +116,31 @@ def note_big_buttons() -> None:
         return real_big(layout, operator, icon, enabled, *words)
 
     panel._Panel.draw, panel._big = draw, big
+
+
+def time_own_turns() -> None:
+    """Time what the add-on does in the loop. Blender counts a function's parameters, so each is written out.
+
+    The watch's timer is registered already, so it is begun anew.
+    """
+    watch, follows, panel = module("jobs.watch"), module("operators.following").FollowsJob, module("ui.panel")._Panel
+    real_turn, real_modal, real_draw = watch.turn, follows.modal, panel.draw
+
+    def turn():
+        with turns.timing("watch"):
+            return real_turn()
+
+    def modal(self, context, event):
+        with turns.timing("modal"):
+            return real_modal(self, context, event)
+
+    def draw(self, context):
+        with turns.timing("draw"):
+            real_draw(self, context)
+
+    watch.stop()
+    watch.turn, follows.modal, panel.draw = turn, modal, draw
+    watch.start()
 
 
 def colour_buttons() -> None:
@@ -93,6 +170,7 @@ def state() -> dict:
         "drawn_job": drawn["job"],
         "regions": [_rectangle(windows[0], area, "UI") for area in windows[0].screen.areas if area.type == "VIEW_3D"],
         "job": {name: getattr(job, name) for name in ("backend", "job_id", "verb", "state", "phase", "step", "total")},
+        "turns": turns.summary(),
         "playing": any(window.screen.is_animation_playing for window in windows),
         "modal": [operator.bl_idname for window in windows for operator in window.modal_operators],
         "windows": len(windows),
@@ -100,7 +178,7 @@ def state() -> dict:
         "hidden": sorted(object.name for object in scene.objects if object.hide_get()),
         "strips": sorted(strip.type for strip in strips),
         "take": scene.talker.take,
-        "left": module("job_state").left(),
+        "left": module("jobs.shown").undone(),
         "installation": {"lines": list(running.lines), "packages": running.packages} if running else None,
         "installation_error": install.last_error(),
     }
@@ -117,10 +195,10 @@ def tick() -> float:
     if command.is_file():
         code = command.read_text(encoding="utf-8")
         try:
-            exec(compile(code, str(command), "exec"), {"bpy": bpy, "module": module})
+            exec(compile(code, str(command), "exec"), {"bpy": bpy, "module": module, "turns": turns})
         except Exception:
             (FOLDER / "command.error").write_text(traceback.format_exc(), encoding="utf-8")
-        module("screen").redraw(bpy.context)
+        module("window").redraw_sidebars(bpy.context)
         command.unlink()
     temporary = FOLDER / "state.partial"
     temporary.write_text(json.dumps(state()), encoding="utf-8")
@@ -134,6 +212,8 @@ bpy.context.preferences.system.use_online_access = True
 bpy.context.preferences.system.use_region_overlap = False
 lead_to_pretended_backend()
 note_big_buttons()
+time_own_turns()
 colour_buttons()
 open_sidebar()
 bpy.app.timers.register(tick, first_interval=TICK_S, persistent=True)
+bpy.app.timers.register(turns.pulse, persistent=True)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 import time
 import wave
@@ -9,6 +10,9 @@ import wave
 import driver
 import pytest
 
+STALL_S = 10.0
+TURN_MS = 50.0
+"""The add-on may hold no turn of Blender's loop for longer."""
 FAKE_SETUP = """
 import os, subprocess, sys, time
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
@@ -98,6 +102,38 @@ def test_a_line_is_rendered_and_brought_back_and_one_undo_takes_it_all_away(wind
     assert "Talker Camera hello" in state["objects"]
 
 
+def turns_of(window, seconds: float, begin=lambda: None) -> dict:
+    """How long the turns of the window's loop are while `seconds` go by (startup.Turns)."""
+    window.execute("turns.reset()")
+    begin()
+    time.sleep(seconds)
+    return window.state()["turns"]
+
+
+def test_a_stalled_backend_holds_no_turn_of_the_loop(window, story):
+    """Ten seconds with a backend that the system has stopped, and ten in which it is missed, beside ten at rest."""
+    idle = turns_of(window, STALL_S)
+    start_slow_training(window, story)
+    working = turns_of(window, STALL_S)
+    pid = json.loads((story / "state" / "backend.ready.json").read_text(encoding="utf-8"))["pid"]
+    try:
+        stalled = turns_of(window, STALL_S, lambda: os.kill(pid, signal.SIGSTOP))
+        window.wait_for(lambda state: state["job"]["backend"] == "LOST", "the backend is missed")
+        missed = turns_of(window, STALL_S)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    window.wait_for(lambda state: state["job"]["backend"] == "READY", "the backend is found again")
+    print(f"\nidle    {idle}\nworking {working}\nstalled {stalled}\nmissed  {missed}")
+    for turns in (working, stalled, missed):
+        assert turns["count"] > 100
+        assert max(turns["own_ms"].values()) < TURN_MS, turns
+    for turns in (stalled, missed):
+        assert turns["p99_ms"] < max(TURN_MS, 2 * idle["p99_ms"]), (idle, turns)
+        assert turns["longest_ms"] < TURN_MS + 2 * idle["longest_ms"], (idle, turns)
+    window.key("Escape")
+    window.wait_for(lambda state: state["job"]["state"] == "CANCELLED", "the training is cancelled")
+
+
 def test_the_panel_offers_the_next_step_as_soon_as_a_job_has_ended(window, story):
     (story / "subject" / "models" / "m2dao" / "config.json").unlink()
     window.wait_for(lambda state: "talker.render_line" not in state["big_buttons"], "there is no model")
@@ -156,9 +192,9 @@ def not_installed(window, story):
     (package / "__main__.py").write_text(FAKE_SETUP, encoding="utf-8")
     window.execute(
         "import os, types; from pathlib import Path\n"
-        "preferences = module('preferences')\n"
-        "del os.environ[preferences.PYTHON_VARIABLE]\n"
-        f"preferences.EXTENSION_ROOT = Path({str(package.parents[1])!r})\n"
+        "place = module('backend_place')\n"
+        "del os.environ[place.PYTHON_VARIABLE]\n"
+        f"place.EXTENSION_ROOT = Path({str(package.parents[1])!r})\n"
         f"module('client.installation').sys = types.SimpleNamespace(executable={sys.executable!r}, platform='linux')\n"
     )
     return window

@@ -68,8 +68,8 @@ def test_operators_panels_and_scene_properties_are_registered(installed):
 
 
 def test_nothing_is_written_into_the_extension_s_own_folder(extension, home):
-    preferences = importlib.import_module(f"{extension.__name__}.preferences")
-    folder = preferences.user_folder("state")
+    place = importlib.import_module(f"{extension.__name__}.backend_place")
+    folder = place.user_folder("state")
     assert folder.is_relative_to(home)
     assert not folder.is_relative_to(Path(extension.__file__).parent)
 
@@ -84,7 +84,7 @@ def test_install_backend_waits_for_the_user_s_word_on_online_access(installed):
 @pytest.fixture
 def setup_that(extension, tmp_path, monkeypatch):
     """Puts a set-up in the real one's place that says a last line and ends with a status."""
-    preferences = importlib.import_module(f"{extension.__name__}.preferences")
+    place = importlib.import_module(f"{extension.__name__}.backend_place")
 
     def replace(last: str, status: int) -> None:
         package = tmp_path / "shared" / "setup"
@@ -92,8 +92,8 @@ def setup_that(extension, tmp_path, monkeypatch):
         (tmp_path / "shared" / "__init__.py").write_text("")
         (package / "__init__.py").write_text("")
         (package / "__main__.py").write_text(FAKE_SETUP.format(last=last, status=status))
-        monkeypatch.setattr(preferences, "EXTENSION_ROOT", tmp_path)
-        monkeypatch.setattr(preferences, "plan", lambda: Plan(tmp_path / "environment"))
+        monkeypatch.setattr(place, "EXTENSION_ROOT", tmp_path)
+        monkeypatch.setattr(place, "plan", lambda: Plan(tmp_path / "environment"))
 
     class Plan:
         def __init__(self, folder):
@@ -120,13 +120,13 @@ def test_install_backend_reports_why_its_child_failed(installed, extension, setu
 
 def test_the_installed_backend_answers_a_job(extension, backend_python, monkeypatch):
     monkeypatch.setenv("TALKER_BACKEND_PYTHON", str(backend_python))
-    link = importlib.import_module(f"{extension.__name__}.link")
+    blocking = importlib.import_module(f"{extension.__name__}.jobs.blocking")
     try:
-        report = link.run("doctor", {}, timeout_s=120)
+        report = blocking.run("doctor", {}, timeout_s=120)
         assert report["packages"]["numpy"]
         root = Path(extension.__file__).parent
         assert Path(report["backend"]).is_relative_to(root)
         assert report["raster"]["library"]["origin"] == "prebuilt"
         assert Path(report["raster"]["library"]["path"]).is_relative_to(root)
     finally:
-        link.stop_backend()
+        importlib.import_module(f"{extension.__name__}.jobs.connection").stop_and_wait()

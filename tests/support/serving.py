@@ -24,9 +24,7 @@ LIMIT_S = 60.0
 def place_in(folder: Path, *options: str) -> BackendPlace:
     """A backend with fake verbs, run by this Python from the repository."""
     options = ("--verbs", "tests.support.fake_verbs", *options)
-    return BackendPlace(
-        Path(sys.executable), ROOT, folder / "state", options, {"PYTHONPATH": PYTHON_PATH}
-    )
+    return BackendPlace(Path(sys.executable), ROOT, folder / "state", options, {"PYTHONPATH": PYTHON_PATH})
 
 
 @contextlib.contextmanager
@@ -49,7 +47,7 @@ def wait_until(condition: Callable[[], object], session: Session | None = None) 
         if session is None:
             time.sleep(0.02)
         else:
-            session.poll(0.05)
+            session.poll_and_wait(0.05)
 
 
 def is_process(pid: int) -> bool:

@@ -128,4 +128,3 @@ def make_subject(root: Path, frames: int = FRAMES) -> Subject:
     subject = Subject(root, info)
     subject.save_info()
     return subject
-

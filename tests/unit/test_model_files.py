@@ -69,9 +69,7 @@ def test_a_wrong_checksum_in_a_named_folder_is_the_caller_s_to_mend(places):
 
 def test_a_damaged_file_in_the_cache_is_fetched_again(places, monkeypatch):
     put(places / "cache" / "models", b"half a downl")
-    monkeypatch.setattr(
-        model_files, "_from_address", lambda model, target: target.write_bytes(CONTENT) and None
-    )
+    monkeypatch.setattr(model_files, "_from_address", lambda model, target: target.write_bytes(CONTENT) and None)
     assert model_files.find_model("small.tflite").read_bytes() == CONTENT
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
-from .shared import layout
-from .shared.camera import Crop, Intrinsics, Matrix
-from .shared.errors import InputError
-from .shared.timing import parse_fps
+from ..shared import layout
+from ..shared.camera import Crop, Intrinsics, Matrix
+from ..shared.errors import InputError
+from ..shared.timing import parse_fps
 
 _FRAME_FILE = re.compile(r"^head\.(\d{6})\.(exr|png)$")
 _RENDER_AGAIN = "Render the line again."
@@ -90,10 +90,10 @@ class Take:
         try:
             fps = parse_fps(camera["fps"])
             poses = [[[float(v) for v in row] for row in pose] for pose in camera["camera_to_world"]]
-            picture = Intrinsics(
-                *(float(camera[key]) for key in ("fx", "fy", "cx", "cy")), int(camera["width"]), int(camera["height"])
-            )
-            crop = Crop(*(int(v) for v in camera["crop"]))
+            fx, fy, cx, cy = (float(camera[key]) for key in ("fx", "fy", "cx", "cy"))
+            picture = Intrinsics(fx, fy, cx, cy, int(camera["width"]), int(camera["height"]))
+            x, y, width, height = (int(v) for v in camera["crop"])
+            crop = Crop(x, y, width, height)
             footage = int(camera["footage"]["width"]), int(camera["footage"]["height"])
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{camera_path} is damaged ({error!r}).", _RENDER_AGAIN) from error

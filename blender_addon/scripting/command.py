@@ -9,13 +9,16 @@ import argparse
 import sys
 import traceback
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import bpy
 
-from . import headless, link, properties, requests
-from .bridge import colour
-from .shared.errors import EXIT_CALLER, EXIT_CANCELLED, EXIT_DONE, EXIT_FAULT, InputError, TalkerError
+from .. import properties
+from ..blender_types import scene as scene_of
+from ..bridge import colour
+from ..jobs import connection, steps
+from ..shared.errors import EXIT_CALLER, EXIT_CANCELLED, EXIT_DONE, EXIT_FAULT, InputError, TalkerError
+from . import headless
 
 COMMAND = "talker"
 
@@ -29,7 +32,7 @@ class _Parser(argparse.ArgumentParser):
 
 def build_parser() -> argparse.ArgumentParser:
     """The command's own command line."""
-    parser = _Parser(prog=f"blender -b FILE --command {COMMAND}", description=__doc__.splitlines()[0])
+    parser = _Parser(prog=f"blender -b FILE --command {COMMAND}", description=(__doc__ or "").splitlines()[0])
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=_Parser)
 
     def verb(name: str, text: str) -> argparse.ArgumentParser:
@@ -110,22 +113,22 @@ def execute(argv: list[str]) -> int:
         print(f"{COMMAND} {options.verb}: this is a fault of ours; the lines above say where.", file=sys.stderr)
         return EXIT_FAULT
     finally:
-        link.close()
+        connection.close()
     return EXIT_DONE
 
 
-_STEPS = {
-    "preprocess": (requests.PREPROCESS,),
-    "render": (requests.RENDER,),
+_STEPS: dict[str, tuple[steps.Step, ...]] = {
+    "preprocess": (steps.PREPROCESS,),
+    "render": (steps.RENDER,),
     "import": (),
-    "run": (requests.PREPROCESS, requests.TRAIN, requests.RENDER),
+    "run": (steps.PREPROCESS, steps.TRAIN, steps.RENDER),
 }
 
 
 def _do(options: argparse.Namespace) -> None:
     scene = _scene(options)
     with bpy.context.temp_override(scene=scene):
-        _apply(scene.talker, options)
+        _apply(properties.settings_of(scene), options)
         headless.do(scene, _steps(options), headless.print_notices)
         if options.verb in ("import", "run"):
             if options.exact_colours:
@@ -138,15 +141,15 @@ def _do(options: argparse.Namespace) -> None:
         print(f"Saved {headless.save(options.save or None)}.", flush=True)
 
 
-def _steps(options: argparse.Namespace) -> list[requests.Step]:
+def _steps(options: argparse.Namespace) -> list[steps.Step]:
     if options.verb == "train":
-        return [requests.TRAIN_BY_MODE["ANEW" if options.anew else "AUTO" if options.more is None else "MORE"]]
+        return [steps.TRAIN_BY_MODE["ANEW" if options.anew else "AUTO" if options.more is None else "MORE"]]
     return list(_STEPS[options.verb])
 
 
 def _scene(options: argparse.Namespace) -> bpy.types.Scene:
     if options.scene is None:
-        return bpy.context.scene
+        return scene_of(bpy.context)
     scene = bpy.data.scenes.get(options.scene)
     if scene is None:
         raise InputError(f"The file has no scene {options.scene}.", f"It has {_names()}.")
@@ -184,13 +187,16 @@ def _apply(settings: properties.TalkerSettings, options: argparse.Namespace) -> 
 
 
 class _State:
-    handle = None
+    handle: Any = None
+    """What Blender gave for the command."""
 
 
 def register() -> None:
-    _State.handle = bpy.utils.register_cli_command(COMMAND, execute)
+    """Add the command to Blender's own."""
+    _State.handle = bpy.utils.register_cli_command(COMMAND, execute)  # type: ignore[func-returns-value] # it does
 
 
 def unregister() -> None:
+    """Take it away again."""
     bpy.utils.unregister_cli_command(_State.handle)
     _State.handle = None

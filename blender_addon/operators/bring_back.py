@@ -1,10 +1,13 @@
 """Bring Back: a rendered line into the scene, in one step that can be undone."""
 
+from typing import Any
+
 import bpy
 from bpy.props import IntProperty, StringProperty
 
 from .. import compat
 from ..bridge.bring_back import bring_back, options_of
+from ..properties import settings_of
 from ..shared.errors import TalkerError
 
 
@@ -27,9 +30,9 @@ class TALKER_OT_bring_back(bpy.types.Operator):
         options={"SKIP_SAVE"},
     )
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> set[Any]:
         scene = compat.sequencer_scene(context)
-        settings = scene.talker
+        settings = settings_of(scene)
         folder = self.folder or settings.take
         if not folder:
             self.report({"ERROR"}, "Choose a rendered line's folder, or render a line first.")
@@ -47,9 +50,4 @@ class TALKER_OT_bring_back(bpy.types.Operator):
         return {"FINISHED"}
 
 
-def register() -> None:
-    bpy.utils.register_class(TALKER_OT_bring_back)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(TALKER_OT_bring_back)
+CLASSES = (TALKER_OT_bring_back,)

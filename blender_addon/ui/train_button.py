@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..requests import model_name
+from ..jobs.steps import model_name
+from ..properties import TalkerSettings
 from ..shared.training import TrainingState
-from .found import SubjectFound
+from .folders import ScannedSubject
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Offer:
     about: str = ""
 
 
-def offer(settings, subject: SubjectFound | None) -> Offer:
+def offer(settings: TalkerSettings, subject: ScannedSubject | None) -> Offer:
     """The button for a scene's settings (`Scene.talker`)."""
     name = model_name(settings)
     state = subject.trainings.get(name) if subject is not None else None
@@ -31,9 +32,9 @@ def offer(settings, subject: SubjectFound | None) -> Offer:
         return Offer("Train Anew", about=f"Takes the place of the model {words} when it is done.")
     if not state.is_finished:
         return Offer("Go On Training", about=f"{words} stopped at {_share(state)}.")
-    return Offer("Train On", "MORE", f"{words} is finished: {state.step} steps. More minutes go on from there.")
+    return Offer("Train On", "MORE", f"{words} is finished: {state.step} steps. More minutes continue from it.")
 
 
 def _share(state: TrainingState) -> str:
-    """How far the round has come; of a further one, that it is such."""
+    """How far the last round of training has come, and whether it is a further one."""
     return f"{state.progress:.0%}" + (" of a further round" if len(state.rounds) > 1 else "")

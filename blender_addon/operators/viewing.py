@@ -1,6 +1,7 @@
-"""Small helps: show colours as filmed, open a picture or a movie that the backend made."""
+"""Operators for looking at results: show colours as filmed, open a picture or a movie in the system's viewer."""
 
 from pathlib import Path
+from typing import Any
 
 import bpy
 from bpy.props import StringProperty
@@ -16,7 +17,7 @@ class TALKER_OT_exact_colours(bpy.types.Operator):
     bl_label = "Show Colours as Filmed"
     bl_options = {"REGISTER", "UNDO"}
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> set[Any]:
         colour.make_exact(compat.sequencer_scene(context))
         return {"FINISHED"}
 
@@ -29,22 +30,13 @@ class TALKER_OT_open_file(bpy.types.Operator):
 
     filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> set[Any]:
         path = Path(bpy.path.abspath(self.filepath))
         if not path.exists():
             self.report({"ERROR"}, f"There is no {path}.")
             return {"CANCELLED"}
-        return bpy.ops.wm.path_open(filepath=str(path))
+        outcome: Any = bpy.ops.wm.path_open(filepath=str(path))
+        return outcome
 
 
-_CLASSES = (TALKER_OT_exact_colours, TALKER_OT_open_file)
-
-
-def register() -> None:
-    for cls in _CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    for cls in reversed(_CLASSES):
-        bpy.utils.unregister_class(cls)
+CLASSES = (TALKER_OT_exact_colours, TALKER_OT_open_file)

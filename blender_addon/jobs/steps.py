@@ -1,0 +1,215 @@
+"""The steps from footage to a line: what each reads from the scene, asks of the backend, and changes at its end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import bpy
+
+from ..bridge import audio, camera, curves, keys
+from ..bridge.bring_back import bring_back, options_of
+from ..bridge.files import write_json
+from ..client.installation import Level
+from ..properties import TalkerSettings, settings_of
+from ..shared.errors import InputError
+from ..shared.timing import fps_text
+
+_SOUND_ENDING = re.compile(r"\.(aac|aif|aiff|flac|m4a|mov|mp3|mp4|oga|ogg|opus|wav)(?=(\.\d{3,})?$)", re.IGNORECASE)
+"""Of "line.wav", and of "line.wav.001", the second strip of that name."""
+
+Notice = tuple[Level, str]
+"""(level of a report, text)."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a step asks of the backend, as read from the scene. Reading changes nothing, in the scene or on the disk."""
+
+    arguments: dict
+    files: tuple[Callable[[], object], ...] = ()
+    """Each writes one file that the arguments name, in a place of this request's own."""
+    settings: dict[str, int] = field(default_factory=dict)
+    """Settings of the scene that change once the backend has the job."""
+
+    def write_files(self) -> None:
+        """Write the files. Raises InputError where one cannot be written."""
+        for write in self.files:
+            try:
+                write()
+            except OSError as error:
+                what = f"{error.filename or 'A file of the line'} cannot be written ({error.strerror or error})."
+                raise InputError(what, "Choose another output folder, or free some space.") from error
+
+    def apply(self, scene: bpy.types.Scene) -> None:
+        """Change the scene's settings."""
+        for name, value in self.settings.items():
+            setattr(settings_of(scene), name, value)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One job of the way from footage to a line on the timeline."""
+
+    verb: str
+    read: Callable[[bpy.types.Scene], Request]
+    """What to ask, read from the scene when the step begins. Raises InputError."""
+    finish: Callable[[bpy.types.Scene, dict], list[Notice]]
+    """Takes the result into the scene; returns what to tell the user."""
+    changes_scene: bool = False
+    """Whether `finish` changes the scene: then a result that no scene takes in is worth a word."""
+
+
+def absolute(text: str, name: str) -> Path:
+    """A path of the settings as an absolute one.
+
+    Raises InputError where it is empty, or relative to a file that is not saved.
+    """
+    if not text.strip():
+        raise InputError(f"{name} is not chosen.", f"Choose the {name.lower()} in the Talker panel.")
+    if text.startswith("//") and not bpy.data.is_saved:
+        raise InputError(f"{name} lies beside the .blend file, which is not saved.", "Save the file first.")
+    return Path(bpy.path.abspath(text)).resolve()
+
+
+def existing_file(text: str, name: str) -> Path:
+    """A file of the settings by its absolute path. Raises InputError as `absolute` does, or where there is none."""
+    path = absolute(text, name)
+    if not path.is_file():
+        raise InputError(f"There is no file {path}.", f"Choose the {name.lower()} again.")
+    return path
+
+
+def read_preprocess(scene: bpy.types.Scene) -> Request:
+    settings = settings_of(scene)
+    return Request(
+        {
+            "footage": str(existing_file(settings.footage, "Footage")),
+            "subject": str(absolute(settings.subject, "Subject")),
+            "consent": settings.consent,
+        }
+    )
+
+
+def _preprocessed(scene: bpy.types.Scene, result: dict) -> list[Notice]:
+    warnings = (result.get("quality") or {}).get("warnings") or []
+    done = f"The footage is ready: {result['frames']} frames."
+    return [("WARNING", text) for text in warnings] + [("INFO", done)]
+
+
+def read_train(scene: bpy.types.Scene, **options: object) -> Request:
+    """`options` go over the arguments that let a training go on where it stopped."""
+    settings = settings_of(scene)
+    arguments = {
+        "subject": str(absolute(settings.subject, "Subject")),
+        "recipe": settings.recipe,
+        "preset": settings.preset,
+        "model": model_name(settings),
+        "resume": "auto",
+    }
+    return Request({**arguments, **options})
+
+
+def read_train_more(scene: bpy.types.Scene) -> Request:
+    return read_train(scene, resume=False, more=True, minutes=settings_of(scene).more_minutes)
+
+
+def read_train_anew(scene: bpy.types.Scene) -> Request:
+    return read_train(scene, resume=False)
+
+
+def _trained(scene: bpy.types.Scene, result: dict) -> list[Notice]:
+    return [("INFO", result["message"])]
+
+
+def model_name(settings: TalkerSettings) -> str:
+    """The model that the scene means: the one named, else the recipe's."""
+    return settings.model or settings.recipe
+
+
+def read_render(scene: bpy.types.Scene) -> Request:
+    settings = settings_of(scene)
+    subject = absolute(settings.subject, "Subject")
+    line = audio.line(scene)
+    out = absolute(settings.output, "Output") / take_name(line.name)
+    sound = line.file or out.parent / f"{out.name}.line.wav"
+    files: list[Callable[[], object]] = [partial(line.write, sound)]
+    pose, write_poses = _read_pose(scene, settings, line, out)
+    files += write_poses
+    arguments = {
+        "subject": str(subject),
+        "audio": str(sound),
+        "out": str(out),
+        "model": model_name(settings),
+        "fps": fps_text(keys.scene_fps(scene)),
+        "pose": pose,
+    }
+    if settings.use_performance:
+        controller = curves.find_controller(out)
+        if controller is None:
+            raise InputError(
+                f"This line, {out.name}, has no curves in the scene yet.", "Render it without, bring it back."
+            )
+        path = out.parent / f"{out.name}.performance.json"
+        files.append(partial(write_json, path, curves.performance(scene, controller)))
+        arguments["performance"] = str(path)
+    return Request(arguments, tuple(files), {"take_frame": line.frame_start})
+
+
+def _read_pose(
+    scene: bpy.types.Scene, settings: TalkerSettings, line: audio.Line, out: Path
+) -> tuple[str, list[Callable[[], object]]]:
+    """(what `--pose` takes, what writes its file where it is one)."""
+    if settings.pose_mode == "FILE":
+        return str(existing_file(settings.pose_file, "Poses")), []
+    if settings.pose_mode != "OBJECT":
+        return settings.pose_mode.lower(), []
+    if settings.pose_object is None:
+        raise InputError("No object is chosen for the head to follow.", "Choose one, or let the head move as recorded.")
+    if scene.camera is None:
+        raise InputError("The scene has no camera to see the head with.", "Add a camera and make it the active one.")
+    path = out.parent / f"{out.name}.poses.json"
+    poses = camera.poses(scene, settings.pose_object, scene.camera, line.frame_start, line.frame_count)
+    return str(path), [partial(write_json, path, poses)]
+
+
+def _rendered(scene: bpy.types.Scene, result: dict) -> list[Notice]:
+    settings = settings_of(scene)
+    beside_the_file = settings.output.startswith("//") and bpy.data.is_saved
+    settings.take = bpy.path.relpath(result["out"]) if beside_the_file else result["out"]
+    kept = f", {result['kept']} of them as they were" if result.get("kept") else ""
+    return [("INFO", f"The line is rendered: {result['frames']} frames{kept}, in {result['out']}.")]
+
+
+def _rendered_and_brought_back(scene: bpy.types.Scene, result: dict) -> list[Notice]:
+    notices = _rendered(scene, result)
+    settings = settings_of(scene)
+    done = bring_back(scene, absolute(settings.take, "Take"), settings.take_frame, options_of(settings))
+    where = f"{done.take} is on frames {done.frame_start} to {done.frame_end}."
+    return [*notices, ("INFO", where), *(("WARNING", text) for text in done.warnings)]
+
+
+def take_name(line_name: str) -> str:
+    """The name of a line's folder: the line's, without the ending that Blender gives to strips of sound files."""
+    return folder_name(_SOUND_ENDING.sub("", line_name))
+
+
+def folder_name(line_name: str) -> str:
+    """A line's name as a folder's, on every system."""
+    return re.sub(r"[^\w.-]+", "_", line_name).strip("._") or "line"
+
+
+PREPROCESS = Step("preprocess", read_preprocess, _preprocessed)
+TRAIN = Step("train", read_train, _trained)
+TRAIN_BY_MODE = {
+    "AUTO": TRAIN,
+    "MORE": Step("train", read_train_more, _trained),
+    "ANEW": Step("train", read_train_anew, _trained),
+}
+"""By the modes of properties.TRAIN_MODES."""
+RENDER = Step("render", read_render, _rendered, changes_scene=True)
+RENDER_AND_BRING_BACK = Step("render", read_render, _rendered_and_brought_back, changes_scene=True)
+WHOLE_WAY = (PREPROCESS, TRAIN, RENDER_AND_BRING_BACK)

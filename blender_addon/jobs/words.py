@@ -1,0 +1,48 @@
+"""A job in words: for the panel, the status bar and the terminal."""
+
+from __future__ import annotations
+
+from ..properties import TalkerJob
+
+RUNNING_STATES = ("PENDING", "RUNNING", "CANCELLING")
+_BEFORE_CONNECTION = {"STARTING": "starting the backend", "LOST": "looking for the backend"}
+_BEFORE_FIRST_PHASE = {"PENDING": "waiting for its turn", "RUNNING": "getting ready", "CANCELLING": "cancelling"}
+
+
+def is_running(job: TalkerJob) -> bool:
+    """Whether the job that is shown has not ended."""
+    return job.state in RUNNING_STATES
+
+
+def one_line(job: TalkerJob) -> str:
+    """The job in one line, for the status bar and the terminal."""
+    return f"{heading(job)} {progress(job)}".rstrip()
+
+
+def heading(job: TalkerJob) -> str:
+    """The job's verb and, where that is another word, its phase."""
+    if not job.phase:
+        return f"{job.verb}:"
+    return job.verb if job.phase == job.verb else f"{job.verb}: {job.phase}"
+
+
+def progress(job: TalkerJob) -> str:
+    """How far the job's phase is, with the time left as far as known; before its first phase, what is waited for."""
+    if not job.phase:
+        return _BEFORE_CONNECTION.get(job.backend) or _BEFORE_FIRST_PHASE.get(job.state, "waiting")
+    text = f"{job.step}/{job.total}" if job.total else ""
+    if job.eta_s >= 0 and job.step < job.total:
+        text += f", {duration(job.eta_s)} left"
+    if job.state == "CANCELLING":
+        text += ", cancelling" if text else "cancelling"
+    return text
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the words of a progress bar: 42 s, 3 min 20 s, 2 h 5 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

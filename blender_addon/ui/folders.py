@@ -1,0 +1,169 @@
+"""What the panel shows of the subject, the take and the backend's environment on disk. Drawing never reads a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import bpy
+
+from .. import backend_place
+from ..blender_types import Icon
+from ..bridge import curves
+from ..properties import TalkerSettings, settings_of
+from ..shared import layout
+from ..shared.timing import parse_fps
+from ..shared.training import TrainingState, read_training
+from . import scanning
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ScannedSubject:
+    """A subject folder in the panel's words."""
+
+    source: str
+    frames: int
+    fps: str
+    warnings: tuple[str, ...]
+    models: tuple[str, ...]
+    """Names of finished models."""
+    trainings: dict[str, TrainingState]
+    """By model, finished or not: how far its training has come."""
+    contact_sheet: str
+    """Path, or ""."""
+
+
+@dataclass(frozen=True)
+class ScannedTake:
+    """A rendered line in the panel's words."""
+
+    frames: int
+    fps: str
+    preview: str
+    contact_sheet: str
+
+
+@dataclass(frozen=True)
+class ScannedBackend:
+    """How the backend's environment stands."""
+
+    is_installed: bool
+    words: str
+
+
+_takes: dict[Path, tuple[tuple[int, ...], ScannedTake]] = {}
+"""A take's folder to its files' times when it was read, and what was read."""
+
+
+def subject(path: str) -> ScannedSubject | None:
+    """The subject folder at a path of the settings; None while there is none, or none that can be read."""
+    return _scan("subject", path, _read_subject)
+
+
+def take(path: str) -> ScannedTake | None:
+    """The rendered line at a path of the settings; None while there is none, or none that can be read."""
+    return _scan("take", path, _read_take)
+
+
+def backend(context: bpy.types.Context) -> ScannedBackend | None:
+    """How the backend's environment stands; None while that is not known yet."""
+    python = backend_place.backend_python(backend_place.addon_preferences(context))
+    plan = backend_place.plan()
+
+    def read() -> ScannedBackend:
+        installed, words = backend_place.is_installed(python, plan), backend_place.backend_state(python, plan)
+        return ScannedBackend(installed, words)
+
+    return scanning.known(("backend", str(python), str(plan.folder)), read)
+
+
+def picture_changed_at(path: str) -> int | None:
+    """When a picture was written last, ns; None while it is not there."""
+    return scanning.known(("picture", path), lambda: Path(path).stat().st_mtime_ns) if path else None
+
+
+def step_icon(name: str, scene: bpy.types.Scene) -> Icon:
+    """A tick at the steps that are done."""
+    return "CHECKMARK" if _is_done(name, settings_of(scene)) else "DOT"
+
+
+def forget() -> None:
+    """Read everything anew."""
+    scanning.forget()
+    _takes.clear()
+
+
+def _is_done(step: str, settings: TalkerSettings) -> bool:
+    if step == "line":
+        return take(settings.take) is not None
+    if step == "bring_back":
+        return bool(settings.take) and curves.find_controller(Path(bpy.path.abspath(settings.take))) is not None
+    known = subject(settings.subject)
+    return known is not None and (step == "footage" or bool(known.models))
+
+
+def _scan(kind: str, text: str, read: Callable[[Path], T]) -> T | None:
+    if not text or (text.startswith("//") and not bpy.data.is_saved):
+        return None
+    folder = Path(bpy.path.abspath(text))
+    return scanning.known((kind, str(folder)), lambda: read(folder))
+
+
+def _read_subject(folder: Path) -> ScannedSubject:
+    info = json.loads((folder / layout.SUBJECT_FILE).read_text(encoding="utf-8"))
+    models = folder / layout.MODELS_FOLDER
+    folders = sorted(models.iterdir()) if models.is_dir() else []
+    states = {folder.name: read_training(folder / layout.CHECKPOINT_FILE) for folder in folders}
+    return ScannedSubject(
+        source=str(info["source"]),
+        frames=int(info["frame_count"]),
+        fps=_fps_words(info["fps"]),
+        warnings=tuple(str(w) for w in (info.get("quality") or {}).get("warnings") or ()),
+        models=tuple(m.name for m in folders if (m / layout.MODEL_CONFIG_FILE).is_file()),
+        trainings={name: state for name, state in states.items() if state is not None},
+        contact_sheet=_existing(folder / layout.CONTACT_SHEET_FILE),
+    )
+
+
+def _read_take(folder: Path) -> ScannedTake:
+    files = (folder / layout.CAMERA_FILE, folder / layout.MANIFEST_FILE, folder / layout.PREVIEW_FILE)
+    times = tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in files)
+    times_read, known = _takes.get(folder, ((), None))
+    if known is not None and times == times_read:
+        return known
+    count, fps = _length(folder)
+    known = ScannedTake(
+        frames=count,
+        fps=_fps_words(fps),
+        preview=_existing(folder / layout.PREVIEW_FILE),
+        contact_sheet=_existing(folder / layout.CONTACT_SHEET_FILE),
+    )
+    _takes[folder] = times, known
+    return known
+
+
+def _length(folder: Path) -> tuple[int, str]:
+    """(frames of the line, frames a second as text), by the manifest.
+
+    By the camera only where that does not say: parsing a long one holds Python, and with it the window, for too long.
+    """
+    (folder / layout.CAMERA_FILE).stat()  # without it, it is no take
+    try:
+        frames = json.loads((folder / layout.MANIFEST_FILE).read_text(encoding="utf-8"))["frames"]
+        return int(frames["count"]), str(frames["fps"])
+    except (FileNotFoundError, KeyError, TypeError):
+        camera = json.loads((folder / layout.CAMERA_FILE).read_text(encoding="utf-8"))
+        return len(camera["camera_to_world"]), str(camera["fps"])
+
+
+def _fps_words(text: str) -> str:
+    return f"{float(parse_fps(text)):.5g} fps"
+
+
+def _existing(path: Path) -> str:
+    return str(path) if path.is_file() else ""
