@@ -44,6 +44,7 @@ TOOLS: Floors = [["tools"], ["build_addon"]]
 HOUSES: dict[str, Floors] = {"The backend": BACKEND, "The add-on": ADDON, "The tools": TOOLS}
 
 BESIDE: set[tuple[str, str]] = {
+    ("backend.__main__", "backend.command"),
     ("backend.exact", "backend.parallel"),
     ("blender_addon.properties", "blender_addon.compat"),
 }
