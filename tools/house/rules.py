@@ -44,6 +44,7 @@ def broken_rules(house: House) -> list[str]:
         *(f"Modules import each other in a circle: {path}." for path in _paths(between)),
         *(f"Rooms import each other in a circle: {path}." for path in _paths(room_arrows(between, house.houses))),
         *(f"C++ files include each other in a circle: {path}." for path in _paths(includes(house.root))),
+        *c_interface.differences(house.root),
         *long_files(house.root),
     ]
 
