@@ -22,7 +22,6 @@ MODULE = f"bl_ext.user_default.{EXTENSION_ID}"
 
 _home = Path(tempfile.mkdtemp(prefix="talker-blender-"))
 os.environ["BLENDER_USER_RESOURCES"] = str(_home)
-sys.path.insert(0, str(Path(__file__).parent))
 
 
 def _stage(target: Path) -> None:
@@ -111,11 +110,11 @@ def connection(modules, backend_python, tmp_path, monkeypatch):
 
     def place(preferences):
         found = real(preferences)
-        path = os.pathsep.join((str(found.source), str(Path(__file__).parent)))
+        path = os.pathsep.join((str(found.source), str(ROOT)))  # the extension's own backend before ours
         return dataclasses.replace(
             found,
             state_dir=tmp_path / "state",
-            options=("--verbs", "pretend_verbs"),
+            options=("--verbs", "tests.bpy.pretend_verbs"),
             environment={"PYTHONPATH": path},
         )
 

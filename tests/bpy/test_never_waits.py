@@ -1,6 +1,7 @@
 """Blender's loop never waits: timers, operators of a window, and drawing, with a backend that stalls or is stopped.
 
-Background mode runs no loop. Here its turns are taken by hand, and in them each way to wait raises (tests.no_waiting).
+Background mode runs no loop. Here its turns are taken by hand, and in them each way to wait raises
+(tests.support.no_waiting).
 """
 
 import contextlib
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.no_waiting import Turns, Waited
+from tests.support.no_waiting import Turns, Waited
 
 LIMIT_S = 60.0
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="uses POSIX signals")

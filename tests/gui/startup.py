@@ -1,7 +1,8 @@
 """Runs inside the windowed Blender: prepares the add-on for a story, and keeps telling the driver what goes on.
 
-`blender --python startup.py -- FOLDER`. FOLDER/config.json says where the backend's state lives and which verbs it has.
-Four times a second FOLDER/state.json is written anew, and FOLDER/command.py, where there is one, is run and removed.
+`blender --python startup.py -- FOLDER`. FOLDER/config.json says where the backend's state lives and where the
+repository is, whose verbs pretend. Four times a second FOLDER/state.json is written anew, and FOLDER/command.py, where
+there is one, is run and removed.
 """
 
 import contextlib
@@ -89,11 +90,11 @@ def lead_to_pretended_backend() -> None:
 
     def place(preferences):
         found = real(preferences)
-        path = os.pathsep.join((str(found.source), *CONFIG["verb_folders"]))
+        path = os.pathsep.join((str(found.source), CONFIG["repository"]))  # the extension's own backend before ours
         return dataclasses.replace(
             found,
             state_dir=Path(CONFIG["state_dir"]),
-            options=("--verbs", "window_verbs"),
+            options=("--verbs", "tests.gui.window_verbs"),
             environment={"PYTHONPATH": path},
         )
 

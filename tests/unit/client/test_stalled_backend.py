@@ -1,6 +1,6 @@
 """A backend that stalls, dies, never answers or is of another version holds no turn of the loop that polls it.
 
-Every poll here goes through tests.no_waiting, in which each way to wait raises.
+Every poll here goes through tests.support.no_waiting, in which each way to wait raises.
 """
 
 import json
@@ -12,7 +12,6 @@ import sys
 import threading
 import time
 
-import extension_shim
 import pytest
 from extension_without_blender.client import link, process
 from extension_without_blender.client import transport as client_transport
@@ -23,9 +22,10 @@ from extension_without_blender.client.transport import ConnectionLost
 from extension_without_blender.shared import protocol as client_protocol
 from extension_without_blender.shared.ready import ReadyFile
 from extension_without_blender.shared.version import VERSION
-from serving import LIMIT_S, is_process, session_in
 
-from tests.no_waiting import Turns, Waited, nothing_waits
+from tests.support.no_waiting import Turns, Waited, nothing_waits
+from tests.support.places import ROOT
+from tests.support.serving import LIMIT_S, is_process, session_in
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="uses POSIX signals")
 
@@ -190,8 +190,8 @@ def test_loading_zeromq_is_left_to_a_thread(tmp_path):
     program = f"""
 import builtins, sys, threading, time
 from pathlib import Path
-sys.path[:0] = {[str(extension_shim.ROOT), str(extension_shim.ROOT / "tests" / "unit")]!r}
-import extension_shim
+sys.path.insert(0, {str(ROOT)!r})
+from tests.support import extension_shim
 from extension_without_blender.client.process import BackendPlace
 from extension_without_blender.client.session import Session
 assert 'zmq' not in sys.modules
