@@ -12,7 +12,6 @@ import sys
 import threading
 import time
 
-import extension_shim
 import pytest
 from extension_without_blender.client import link, process
 from extension_without_blender.client import transport as client_transport
@@ -26,6 +25,7 @@ from extension_without_blender.shared.version import VERSION
 from serving import LIMIT_S, is_process, session_in
 
 from tests.no_waiting import Turns, Waited, nothing_waits
+from tests.support import extension_shim
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="uses POSIX signals")
 
@@ -191,7 +191,7 @@ def test_loading_zeromq_is_left_to_a_thread(tmp_path):
 import builtins, sys, threading, time
 from pathlib import Path
 sys.path[:0] = {[str(extension_shim.ROOT), str(extension_shim.ROOT / "tests" / "unit")]!r}
-import extension_shim
+from tests.support import extension_shim
 from extension_without_blender.client.process import BackendPlace
 from extension_without_blender.client.session import Session
 assert 'zmq' not in sys.modules
