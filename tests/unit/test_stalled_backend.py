@@ -22,10 +22,11 @@ from extension_without_blender.client.transport import ConnectionLost
 from extension_without_blender.shared import protocol as client_protocol
 from extension_without_blender.shared.ready import ReadyFile
 from extension_without_blender.shared.version import VERSION
-from serving import LIMIT_S, is_process, session_in
 
 from tests.no_waiting import Turns, Waited, nothing_waits
-from tests.support import extension_shim
+from tests.support import extension_shim  # noqa: F401 (makes the add-on's client importable)
+from tests.support.places import ROOT
+from tests.support.serving import LIMIT_S, is_process, session_in
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="uses POSIX signals")
 
@@ -190,8 +191,8 @@ def test_loading_zeromq_is_left_to_a_thread(tmp_path):
     program = f"""
 import builtins, sys, threading, time
 from pathlib import Path
-sys.path[:0] = {[str(extension_shim.ROOT), str(extension_shim.ROOT / "tests" / "unit")]!r}
-from tests.support import extension_shim
+sys.path.insert(0, {str(ROOT)!r})
+from tests.support import extension_shim  # noqa: F401 (makes the add-on's client importable)
 from extension_without_blender.client.process import BackendPlace
 from extension_without_blender.client.session import Session
 assert 'zmq' not in sys.modules
