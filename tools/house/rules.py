@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import plan
+from . import c_interface, plan
 from .circles import circles
 from .imports import Arrow, Module, arrows, owner, read_modules
 

@@ -13,7 +13,7 @@ from backend.face.mesh import load_canonical_face
 from backend.media.encode import MovieWriter
 from backend.presenter.footage import draw_footage
 from backend.presenter.speech import speak
-from backend.subject import Subject
+from backend.subject.subject import Subject
 
 FPS = Fraction(25)
 SHORT_S, LONG_S = 12, 32
@@ -30,7 +30,7 @@ def work(footage, subject):
 """
 TRAIN = """
 from backend.settings import train_settings
-from backend.subject import Subject
+from backend.subject.subject import Subject
 from backend.train.trainer import train
 
 def work(footage, subject):
