@@ -41,9 +41,9 @@ def bpy():
     extension = _home / "extensions" / "user_default" / EXTENSION_ID
     extension.parent.mkdir(parents=True)
     _stage(extension)
-    import bpy  # isort: skip; makes addon_utils known
-    import addon_utils
+    import bpy
 
+    addon_utils = importlib.import_module("addon_utils")  # to be found only once bpy is there
     bpy.ops.wm.read_factory_settings(use_empty=True)
     enabled = addon_utils.enable(MODULE, default_set=True)
     assert enabled is not None, "the staged extension does not switch on"

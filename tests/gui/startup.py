@@ -14,6 +14,7 @@ import sys
 import time
 import traceback
 from pathlib import Path
+from typing import Any
 
 import bpy
 
@@ -77,6 +78,16 @@ class Turns:
 turns = Turns()
 drawn = {"job": None}
 """The job's state when the panel was drawn last."""
+
+
+def preferences() -> bpy.types.Preferences:
+    assert bpy.context.preferences is not None
+    return bpy.context.preferences
+
+
+def window_manager() -> Any:
+    """With the add-on's properties."""
+    return bpy.context.window_manager
 
 
 def module(name: str):
@@ -146,24 +157,24 @@ def time_own_turns() -> None:
 
 def colour_buttons() -> None:
     """Buttons of operators in one flat colour, by which the driver finds them in a picture of the window."""
-    colours = bpy.context.preferences.themes[0].user_interface.wcol_tool
+    colours = preferences().themes[0].user_interface.wcol_tool
     colours.inner = colours.inner_sel = BUTTON_COLOUR
     colours.show_shaded = False
 
 
 def open_sidebar() -> None:
-    for area in bpy.context.window_manager.windows[0].screen.areas:
+    for area in window_manager().windows[0].screen.areas:
         if area.type == "VIEW_3D":
             area.spaces.active.show_region_ui = True
 
 
 def state() -> dict:
     """What a story asserts."""
-    scene = bpy.context.scene
-    windows = bpy.context.window_manager.windows
+    scene: Any = bpy.context.scene  # with the add-on's properties
+    windows = window_manager().windows
     editor = scene.sequence_editor
-    strips = getattr(editor, "strips", None) or getattr(editor, "sequences", ()) if editor else ()
-    job = bpy.context.window_manager.talker_job
+    strips: Any = getattr(editor, "strips", None) or getattr(editor, "sequences", ()) if editor else ()
+    job = window_manager().talker_job
     install = module("operators.install_backend")
     running = install.running()
     return {
@@ -207,10 +218,10 @@ def tick() -> float:
     return TICK_S
 
 
-bpy.context.preferences.view.show_splash = False
-bpy.context.preferences.view.show_tooltips = False
-bpy.context.preferences.system.use_online_access = True
-bpy.context.preferences.system.use_region_overlap = False
+preferences().view.show_splash = False
+preferences().view.show_tooltips = False
+preferences().system.use_online_access = True
+preferences().system.use_region_overlap = False
 lead_to_pretended_backend()
 note_big_buttons()
 time_own_turns()

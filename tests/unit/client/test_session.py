@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 from extension_without_blender.client import link, process
-from extension_without_blender.client.handles import JobFailed
+from extension_without_blender.client.handles import JobFailed, JobHandle
 from extension_without_blender.client.link import State
 from extension_without_blender.client.process import BackendPlace, Starting
 from extension_without_blender.client.session import Session
 from extension_without_blender.client.transport import Connection, ConnectionLost, Refused
 from extension_without_blender.shared import protocol as client_protocol
 from extension_without_blender.shared.errors import Cancelled, InputError, InternalError
-from extension_without_blender.shared.jobs import JobState
+from extension_without_blender.shared.jobs import JobState, Progress
 from extension_without_blender.shared.ready import ReadyFile
 from extension_without_blender.shared.version import VERSION
 
@@ -40,9 +40,9 @@ def kill_backend(place):
 
 def test_a_job_reports_its_progress_and_returns_its_result(session):
     handle = session.submit("count", {"steps": 6, "pause_s": 0.02})
-    seen = []
+    seen: list[Progress] = []
     handle.on_progress = seen.append
-    ended = []
+    ended: list[JobHandle] = []
     handle.on_end = ended.append
     assert session.wait(handle, LIMIT_S)["counted"] == 6
     assert [p.step for p in seen] == sorted(p.step for p in seen)
@@ -141,7 +141,8 @@ def test_a_session_without_a_connection_starts_the_backend_by_itself(tmp_path):
     session = Session(place_in(tmp_path))
     handle = session.submit("count", {"steps": 2})
     try:
-        assert not session.connected
+        was_connected = session.connected
+        assert not was_connected
         assert session.wait(handle, LIMIT_S)["counted"] == 2
         assert session.connected and session.version == VERSION
     finally:
@@ -178,7 +179,12 @@ def test_joining_where_no_backend_runs_starts_none(tmp_path):
     session = Session(place_in(tmp_path))
     session.join()
     states = set()
-    wait_until(lambda: states.add(session.state) or session.idle, session)
+
+    def is_idle():
+        states.add(session.state)
+        return session.idle
+
+    wait_until(is_idle, session)
     assert State.STARTING not in states
     assert not session.place.log_file.exists()
 
@@ -212,7 +218,9 @@ def test_a_job_outlives_the_session_that_started_it(session, tmp_path):
 
 def test_a_second_window_finds_the_running_backend(session):
     other = Session.open(session.place)
-    assert other._link.connection.ready == session._link.connection.ready
+    theirs, ours = other._link.connection, session._link.connection
+    assert theirs is not None and ours is not None
+    assert theirs.ready == ours.ready
     other.close()
 
 

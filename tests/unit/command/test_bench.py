@@ -29,7 +29,12 @@ def test_an_engine_that_does_not_run_here_is_refused():
 
 def test_the_command_line_times_the_native_engine_unless_another_is_named(monkeypatch, capsys):
     asked = []
-    monkeypatch.setattr("backend.command.bench.bench", lambda **options: asked.append(options) or [])
+
+    def bench(**options):
+        asked.append(options)
+        return []
+
+    monkeypatch.setattr("backend.command.bench.bench", bench)
     assert cli.main(["bench", "--json"]) == 0
     assert cli.main(["bench", "--engine", "reference", "--threads", "2", "--json"]) == 0
     assert asked == [{"engine": "native", "threads": 0}, {"engine": "reference", "threads": 2}]

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ def clip(tmp_path_factory):
     return path
 
 
-def _preprocess(capsys, *arguments: str) -> tuple[int, str]:
+def _preprocess(capsys, *arguments: str | Path) -> tuple[int, str]:
     """Exit status, and what is said on standard error apart from progress."""
     capsys.readouterr()
     status = cli.main(["preprocess", *map(str, arguments)])
@@ -36,7 +37,7 @@ def _preprocess(capsys, *arguments: str) -> tuple[int, str]:
     return status, "\n".join(lines)
 
 
-def _refused(capsys, folder, footage, *options: str) -> str:
+def _refused(capsys, folder, footage, *options: str | Path) -> str:
     """The one line with which `footage` is refused; checks that nothing stands under the subject's name."""
     subject = folder / "subject"
     status, said = _preprocess(capsys, footage, "--subject", subject, *options)

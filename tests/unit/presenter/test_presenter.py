@@ -51,7 +51,7 @@ def test_the_jaw_parts_lips_that_touch_at_rest(face):
 
 
 def test_the_drawn_face_is_where_the_ground_truth_says(face, line):
-    frames = []
+    frames: list[np.ndarray] = []
     truth = draw_footage(line, face, frames.append, fps=Fraction(4), width=160, height=128)
     presenter = Presenter(face)
     assert len(frames) == len(truth.camera_from_head) == int(line.duration_s * 4)

@@ -87,7 +87,12 @@ def test_errors_become_one_line_and_their_own_exit_status(monkeypatch, capsys):
 
 def test_arguments_after_test_go_to_pytest(monkeypatch):
     received = []
-    monkeypatch.setattr(suite, "test", lambda arguments: received.extend(arguments) or 0)
+
+    def test(arguments):
+        received.extend(arguments)
+        return 0
+
+    monkeypatch.setattr(suite, "test", test)
     assert main.main(["test", "-k", "camera", "--maxfail=1", "tests/unit/shared/test_camera.py"]) == 0
     assert received == ["-k", "camera", "--maxfail=1", "tests/unit/shared/test_camera.py"]
 
