@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.errors import InputError
-from shared.files import file_sha256
+from shared.files import file_sha256, publish
 from shared.places import CACHE_DIR_VARIABLE, cache_folder
 
 MODELS_DIR_VARIABLE = "TALKER_MODELS_DIR"
@@ -136,7 +136,7 @@ def _fetch(name: str) -> Path:
                 if refusal is None and file_sha256(candidate) != model.sha256:
                     refusal = "what came has the wrong SHA-256 checksum"
                 if refusal is None:
-                    os.replace(candidate, target)
+                    publish(candidate, target)
                     return target
                 if refusal:
                     refusals.append(refusal)

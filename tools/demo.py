@@ -12,7 +12,7 @@ from pathlib import Path
 
 from shared import layout
 from shared.errors import EXIT_CANCELLED, InputError, InternalError
-from shared.files import make_writable
+from shared.files import make_writable, write_json
 
 from . import package
 from .stage import stage
@@ -118,7 +118,7 @@ def _amend_report(path: Path, clock: Clock, imported: dict) -> dict:
         "total": round(sum(clock.seconds.values()), 1),
     }
     report["blender"] = imported
-    path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write_json(path, report)
     return report
 
 

@@ -6,7 +6,6 @@ how strictly, is in arguments.py. Each verb imports its room when it is called: 
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -28,7 +27,7 @@ from backend.command.arguments import (
 from backend.subject.subject import Subject
 from shared import layout
 from shared.errors import InputError
-from shared.files import make_writable
+from shared.files import make_writable, write_json
 from shared.jobs import Reporter
 
 Verb = Callable[[Mapping[str, Any], Reporter], dict[str, Any]]
@@ -136,7 +135,7 @@ def run(arguments: Mapping[str, Any], report: Reporter) -> dict:
     if asked.evaluate:
         scoring = EvaluateArguments(subject, settings.evaluate, trained["model"])
         result["scores"] = timed("evaluate", _evaluate, scoring)
-    (out / layout.REPORT_FILE).write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    write_json(out / layout.REPORT_FILE, result)
     return result
 
 

@@ -35,7 +35,7 @@ from backend.subject.track import Track
 from shared import layout
 from shared.camera import Crop
 from shared.errors import InputError
-from shared.files import explaining, file_sha256
+from shared.files import explaining, file_sha256, write_json
 from shared.jobs import Reporter
 from shared.timing import fps_text, samples_for_frames
 
@@ -163,7 +163,7 @@ def _face_stage(run: _Run) -> FacePath:
         run.folder.begin("face", [])
         scan = scan_faces(run.footage, run.info, run.settings.models_dir, run.report)
         boxes = [box.tolist() for box in scan.speaker.boxes]
-        path.write_text(json.dumps({"numbers": scan.speaker.numbers, "boxes": boxes, "warnings": scan.warnings}))
+        write_json(path, {"numbers": scan.speaker.numbers, "boxes": boxes, "warnings": scan.warnings})
         run.folder.finish("face", key)
     stored = json.loads(path.read_text())
     for text in stored["warnings"]:
@@ -193,7 +193,7 @@ def _frames_stage(run: _Run, speaker: FacePath) -> Capture:
             run.report,
             damage.append,
         ).save(path)
-        damage_path.write_text(json.dumps(damage))
+        write_json(damage_path, damage)
         run.folder.finish("frames", key)
     for text in json.loads(damage_path.read_text()):
         run.warn(text)
@@ -247,7 +247,7 @@ def _camera_stage(run: _Run, capture: Capture) -> None:
             scratch=scratch,
         )
         if solution.texture_deviation is not None:
-            run.intermediate(STILLNESS_FILE).write_text(json.dumps(solution.texture_deviation))
+            write_json(run.intermediate(STILLNESS_FILE), solution.texture_deviation)
         Track(
             focal_px=solution.focal_px,
             principal_px=solution.principal_px,
@@ -342,7 +342,7 @@ def _sync_stage(run: _Run, capture: Capture) -> tuple[float, bool]:
         save_wav(run.folder.path / layout.AUDIO_FILE, samples, SPEECH_RATE)
         log_mel(samples, SPEECH_RATE).save(run.folder.path / layout.AUDIO_FEATURES_FILE)
         found = {"offset_s": estimate.offset_s, "confidence": estimate.confidence, "corrected": corrected}
-        result.write_text(json.dumps(found))
+        write_json(result, found)
         run.folder.finish("sync", key)
     found = json.loads(result.read_text())
     return float(found["offset_s"]), bool(found["corrected"])

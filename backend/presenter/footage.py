@@ -16,6 +16,7 @@ from backend.presenter.motion import MOUTH_CURVES, Motion, presenter_motion
 from backend.presenter.paint import paint, paint_background
 from backend.presenter.renderer import MeshRenderer
 from backend.presenter.speech import SpokenLine
+from shared.files import write_text
 from shared.jobs import Reporter
 from shared.timing import fps_text, frame_times
 
@@ -37,20 +38,16 @@ class GroundTruth:
 
     def save(self, path: Path) -> None:
         """Write as JSON."""
-        path.write_text(
-            json.dumps(
-                {
-                    "fps": fps_text(self.fps),
-                    "focal_px": self.focal_px,
-                    "principal_px": self.principal_px,
-                    "camera_from_head": self.camera_from_head.tolist(),
-                    "mouth_curves": MOUTH_CURVES,
-                    "mouth": self.motion.mouth.tolist(),
-                    "blink": self.motion.blink.tolist(),
-                }
-            ),
-            encoding="utf-8",
-        )
+        values = {
+            "fps": fps_text(self.fps),
+            "focal_px": self.focal_px,
+            "principal_px": self.principal_px,
+            "camera_from_head": self.camera_from_head.tolist(),
+            "mouth_curves": MOUTH_CURVES,
+            "mouth": self.motion.mouth.tolist(),
+            "blink": self.motion.blink.tolist(),
+        }
+        write_text(path, json.dumps(values))
 
 
 def _rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from backend.settings import ServeSettings
 from shared.errors import EXIT_CANCELLED, Cancelled
+from shared.files import write_text
 from shared.jobs import JobInfo, JobState, Progress
 from shared.protocol import ErrorCode, ProtocolError
 from shared.training import taken_up_again
@@ -228,7 +229,7 @@ class JobRunner:
         if len(text) <= INLINE_RESULT_BYTES:
             return result
         path = self.store.result_path(job.id)
-        path.write_text(text, encoding="utf-8")
+        write_text(path, text)
         return {"result_file": str(path)}
 
     def _end(self, job: JobInfo, state: JobState, result: dict | None = None, error: dict | None = None) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import InputError, InternalError
-from ..files import explained, replacing, write_json
+from ..files import explained, replacing, write_json, write_text
 from ..locking import FileLock
 from . import pip, torch_build
 from .interpreter import choose_python, probe, supported_text
@@ -223,7 +223,7 @@ def write_launcher(path: Path, python: Path, root: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if sys.platform == "win32":
         text = f'@echo off\r\nset "PYTHONPATH={root}"\r\n"{python}" -P -m backend %*\r\n'
-        path.with_suffix(".cmd").write_text(text, encoding="utf-8")
+        write_text(path.with_suffix(".cmd"), text)
         return
     text = f'#!/bin/sh\nPYTHONPATH={_quoted(root)} exec {_quoted(python)} -P -m backend "$@"\n'
     with replacing(path) as temporary:
