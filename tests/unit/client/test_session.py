@@ -137,6 +137,7 @@ def test_a_wait_that_is_too_long_cancels_the_job_and_says_so(session, tmp_path):
         session.wait(handle, 0.5)
 
 
+@pytest.mark.slow
 def test_a_session_without_a_connection_starts_the_backend_by_itself(tmp_path):
     session = Session(place_in(tmp_path))
     handle = session.submit("count", {"steps": 2})
@@ -250,6 +251,7 @@ def test_nobody_listening_is_a_lost_connection_after_the_time_out():
         Connection.open(ReadyFile("127.0.0.1", 9, 1, "t", client_protocol.PROTOCOL_VERSION, ""), timeout_s=0.3)
 
 
+@pytest.mark.slow
 @posix_only
 def test_a_killed_backend_takes_its_jobs_up_again_at_the_next_start(tmp_path):
     steps = tmp_path / "steps"
@@ -273,6 +275,7 @@ def test_a_killed_backend_takes_its_jobs_up_again_at_the_next_start(tmp_path):
     assert len(set(steps.read_text().split())) == 2
 
 
+@pytest.mark.slow
 @posix_only
 def test_a_session_starts_a_killed_backend_again_and_its_job_goes_on(tmp_path, monkeypatch):
     monkeypatch.setattr(link, "SUSPECT_S", 0.3)
@@ -285,6 +288,7 @@ def test_a_session_starts_a_killed_backend_again_and_its_job_goes_on(tmp_path, m
     assert (len(steps.read_text().splitlines()), handle.info.attempts) == (12, 2)
 
 
+@pytest.mark.slow
 @posix_only
 def test_a_backend_that_stops_answering_is_noticed_and_found_again(tmp_path, monkeypatch):
     monkeypatch.setattr(client_protocol, "HEARTBEAT_TIMEOUT_S", 3.0)
@@ -300,6 +304,7 @@ def test_a_backend_that_stops_answering_is_noticed_and_found_again(tmp_path, mon
         assert ReadyFile.read(session.place.ready_file).pid == pid
 
 
+@pytest.mark.slow
 @posix_only
 def test_a_hanging_backend_is_stopped_by_its_process_id(tmp_path, monkeypatch):
     with session_in(tmp_path) as session:

@@ -27,6 +27,7 @@ from tests.support.no_waiting import Turns, Waited, nothing_waits
 from tests.support.places import ROOT
 from tests.support.serving import LIMIT_S, is_process, session_in
 
+pytestmark = pytest.mark.slow
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="uses POSIX signals")
 
 

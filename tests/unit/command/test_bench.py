@@ -9,6 +9,7 @@ from backend.command.bench import bench
 from shared.errors import InputError
 
 
+@pytest.mark.slow
 def test_every_entry_names_its_case_and_has_a_positive_figure():
     entries = bench(
         engine="reference", threads=1, seconds=0.01, raster_cases=((60, 24),), step_case=(80, 24), render_case=(80, 32)

@@ -97,6 +97,7 @@ def test_arrays_of_other_shapes_are_refused():
         passes.show(np.zeros((4, 3, 3), np.float16), np.zeros(passes.HALF_ONE + 1), np.zeros((3, 4, 3), np.uint8))
 
 
+@pytest.mark.slow
 @pytest.mark.kernels
 def test_the_portable_kernels_store_the_same_bits():
     code = (

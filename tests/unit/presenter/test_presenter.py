@@ -38,6 +38,7 @@ def test_the_mouth_opens_for_an_open_vowel(line):
     assert curves[:, 0].max() > 0.6
 
 
+@pytest.mark.slow
 def test_the_jaw_parts_lips_that_touch_at_rest(face):
     presenter = Presenter(face)
     still = np.zeros(2)
