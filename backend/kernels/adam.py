@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import overload
 
 import torch
 from torch import Tensor
@@ -22,8 +24,14 @@ class Adam(torch.optim.Adam):
     def __init__(self, groups: list[dict], epsilon: float) -> None:
         super().__init__(groups, eps=epsilon, fused=True)
 
+    @overload
+    def step(self, closure: None = None) -> None: ...
+
+    @overload
+    def step(self, closure: Callable[[], float]) -> float: ...
+
     @torch.no_grad()
-    def step(self, closure=None):
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:
         """One step of all parameters that have a gradient; `closure` as torch's own has it."""
         learning: list[tuple[Tensor, Tensor, dict]] = [
             (parameter, parameter.grad, group)

@@ -44,7 +44,7 @@ def in_torch(
 
 class _Change(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, *tensors):
+    def forward(ctx: Any, *tensors: Tensor) -> Tensor:
         tensors = tuple(tensor.detach().contiguous() for tensor in tensors)
         field, alive = _field(tensors)
         kept = torch.empty(library.require().talker_field_kept(field))
@@ -56,7 +56,7 @@ class _Change(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, upstream):
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         kept, *tensors = ctx.saved_tensors
         field, alive = _field(tensors)
         upstream = upstream.contiguous()

@@ -49,21 +49,21 @@ def in_torch(points: Tensor, low: Tensor, high: Tensor, levels: list[Tensor]) ->
 
 class _Encode(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, points, low, high, *levels):
+    def forward(ctx: Any, points: Tensor, low: Tensor, high: Tensor, *levels: Tensor) -> Tensor:
         box = tuple(tensor.detach().contiguous() for tensor in (points, low, high))
-        levels = [level.contiguous() for level in levels]
+        contiguous = [level.contiguous() for level in levels]
         features, count = levels[0].shape[1], len(levels)
         out = torch.empty(len(points), count * 3 * features)
-        sizes = sizes_of(levels)
+        sizes = sizes_of(contiguous)
         encoding = struct("talker_planes", **describe(box, sizes, features))
-        library.check(library.require().talker_planes_forward(encoding, pointers(levels), floats(out)))
+        library.check(library.require().talker_planes_forward(encoding, pointers(contiguous), floats(out)))
         ctx.save_for_backward(*box)
         ctx.sizes, ctx.shapes = sizes, [level.shape for level in levels]
         return out
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, upstream):
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         box = ctx.saved_tensors
         if not any(ctx.needs_input_grad[3:]):
             return (None,) * (3 + len(ctx.shapes))

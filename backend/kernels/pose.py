@@ -143,9 +143,9 @@ class _Job:
 
 class _Pose(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, job, *tensors):
+    def forward(ctx: Any, job: _Job, *tensors: Tensor | None) -> tuple[Tensor, ...]:
         tensors = tuple(None if tensor is None else tensor.detach().contiguous() for tensor in tensors)
-        count = sum(len(tensor) for tensor in tensors[::LEARNED])
+        count = sum(job.counts)
         learns = any(ctx.needs_input_grad)
         empty = torch.empty if learns else memory.empty
         outputs = (empty(count, 3), empty(count, 4), empty(count, 3), empty(count), empty(count, job.channels))
@@ -160,7 +160,7 @@ class _Pose(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, *upstream):
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
         outputs, tensors = ctx.saved_tensors[:5], ctx.saved_tensors[5:]
         upstream = tuple(gradient.contiguous() for gradient in upstream)
         sets, head, necks = ctx.job.describe(tensors)

@@ -15,6 +15,8 @@ import warp as wp
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from shared.camera import Intrinsics
+
 from . import cuda_projection as projection
 from .cuda_blend import MOMENTS, blend_kernels
 from .cuda_view import BLOCK, TILE, view_of
@@ -27,7 +29,16 @@ class Rasterize(torch.autograd.Function):
     """Features (H, W, C), alpha, depth of float32 tensors that are all on one device."""
 
     @staticmethod
-    def forward(ctx, means, quaternions, scales, opacities, features, camera, intrinsics):
+    def forward(
+        ctx: Any,
+        means: Tensor,
+        quaternions: Tensor,
+        scales: Tensor,
+        opacities: Tensor,
+        features: Tensor,
+        camera: Tensor,
+        intrinsics: Intrinsics,
+    ) -> tuple[Tensor, Tensor, Tensor]:
         inputs = (means, quaternions, scales, opacities, features, camera)
         height, width, channels = intrinsics.height, intrinsics.width, features.shape[1]
         launch = _Launcher(means.device)
@@ -59,7 +70,9 @@ class Rasterize(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, picture_gradient, alpha_gradient, depth_gradient):
+    def backward(
+        ctx: Any, picture_gradient: Tensor, alpha_gradient: Tensor, depth_gradient: Tensor
+    ) -> tuple[Tensor | None, ...]:
         *inputs, picture, alpha, depth = ctx.saved_tensors
         means, quaternions, scales, opacities, features, camera = inputs
         screen, lists, view = ctx.screen, ctx.lists, ctx.view
@@ -223,7 +236,9 @@ class _Launcher:
         given = self._given(kernel, [argument for part in arguments for argument in part])
         wp.launch(kernel, dim=threads, inputs=given, device=self._device, block_dim=block)
 
-    def adjoint(self, kernel: Any, threads: int, inputs: tuple, outputs: tuple, of_inputs: tuple, of_outputs: tuple):
+    def adjoint(
+        self, kernel: Any, threads: int, inputs: tuple, outputs: tuple, of_inputs: tuple, of_outputs: tuple
+    ) -> None:
         """The kernel's adjoint: adds to the gradients of its inputs those of its outputs. None: not wanted."""
         arguments = self._given(kernel, [*inputs, *outputs])
         gradients = self._given(kernel, [*of_inputs, *of_outputs])
