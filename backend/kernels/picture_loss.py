@@ -1,4 +1,4 @@
-"""The training loss of a drawn portrait over its background by the compiled library, with its gradient in one go."""
+"""The training loss of a drawn portrait over its background by the compiled library, with its gradient in one call."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from .tensors import are_served, floats
 
 @dataclass
 class Case:
-    """What a picture is held against, and how. H, W its size."""
+    """What a picture is compared with, and the weights. H, W: its size."""
 
     background: Tensor
-    """(H, W, 3) what shows through."""
+    """(H, W, 3) the picture behind the portrait."""
     target: Tensor
     """(H, W, 3) the recorded frame."""
     box: tuple[slice, slice]
@@ -31,7 +31,7 @@ class Case:
     l1_weight: float
     ssim_weight: float
     regions: Tensor | None = None
-    """(H, W, M) what the first M mattes should be; None: they do not count."""
+    """(H, W, M) the targets of the first M mattes; None: mattes do not count."""
     matte_weight: float = 0.0
 
 
@@ -54,7 +54,7 @@ class _PictureLoss(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, rgb: Tensor, alpha: Tensor, mattes: Tensor | None, case: Case) -> Tensor:
         height, width = alpha.shape
-        # Arrays that the case points to have names of their own, so that they last until the call is over.
+        # Arrays that the structure points to are kept in variables, so that they live until the call is over.
         colours, background, target = planes(rgb), planes(case.background), planes(case.target)
         gradients = torch.empty(4 if mattes is None else 4 + mattes.shape[2], height, width)
         count, drawn, wanted = 0, NULL, NULL

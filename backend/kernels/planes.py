@@ -35,9 +35,9 @@ def encode(points: Tensor, low: Tensor, high: Tensor, levels: list[Tensor]) -> T
 
 
 def in_torch(points: Tensor, low: Tensor, high: Tensor, levels: list[Tensor]) -> Tensor:
-    """The same in plain torch: where the library does not serve, and for the tests."""
+    """`encode` in plain torch: used where the library does not serve, and by the tests."""
     unit = (points.detach() - low) / (high - low) * 2 - 1
-    # Columns by number: a list of them would be taken to the device, and waited for, every time.
+    # Columns by number: a list of indices would be copied to the device, which waits for it, every time.
     columns = unit.unbind(1)
     grid = torch.stack([torch.stack([columns[axis] for axis in axes], 1) for axes in PLANE_AXES])[:, :, None]
     read = [

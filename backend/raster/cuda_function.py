@@ -1,6 +1,6 @@
 """The cuda engine's stages as one differentiable torch function. Importing this module imports Warp.
 
-Gradients do not depend on the order in which a GPU does things, except the camera's, which is summed as it comes.
+Gradients do not depend on the order in which a GPU runs its threads, except the camera's, a sum of atomic additions.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class Rasterize(torch.autograd.Function):
 
 @dataclass
 class _Screen:
-    """N Gaussians on screen; rows of those that are not drawn mean nothing."""
+    """N Gaussians on screen; rows of those that are not drawn are undefined."""
 
     drawn: Tensor
     """(N,) 1 or 0"""
@@ -215,7 +215,7 @@ def _list_by_tile(launch: _Launcher, screen: _Screen, view: Any, height: int) ->
 
 
 class _Launcher:
-    """Launches Warp kernels on torch tensors of one device, in torch's order of things."""
+    """Launches Warp kernels on torch tensors of one device, in order with torch's own work."""
 
     def __init__(self, device: torch.device) -> None:
         self._torch_device = device
@@ -223,7 +223,7 @@ class _Launcher:
 
     @contextmanager
     def on_torch_stream(self) -> Iterator[None]:
-        """What is launched within waits for what torch has begun, and torch for it."""
+        """Kernels launched within wait for torch's earlier work, and torch's later work waits for them."""
         if self._torch_device.type != "cuda":
             yield
             return
@@ -250,7 +250,7 @@ class _Launcher:
 
     def _given(self, kernel: Any, arguments: list) -> list:
         """Tensors as arrays of the type that the kernel asks for."""
-        # As plain descriptors: making arrays of them costs more than all else that is done here.
+        # As plain descriptors: making Warp arrays of them would take longer than everything else here.
         return [
             wp.from_torch(given, dtype=asked.type.dtype, requires_grad=False, return_ctype=True)
             if isinstance(given, Tensor)

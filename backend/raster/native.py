@@ -20,7 +20,7 @@ from backend.kernels.tensors import doubles, floats, longs
 from shared.camera import Intrinsics
 
 MOST_LABELS = library.LIMITS["TALKER_MOST_LABELS"]
-"""Labels that the library draws by itself."""
+"""The library draws at most this many labels itself."""
 
 
 def is_available() -> bool:
@@ -98,7 +98,7 @@ class _Rasterize(torch.autograd.Function):
         if learns:
             ctx.set_materialize_grads(False)
             ctx.save_for_backward(*inputs, harmonics, planes, alpha, depth)
-            # What the library keeps of a forward pass, until nobody can ask for its gradient any more.
+            # What the library keeps of a forward pass, for as long as its gradient can be asked for.
             ctx.frame = ffi.gc(frame[0], lib.talker_raster_release)
             ctx.intrinsics, ctx.threads = intrinsics, threads
         return planes, alpha, depth
@@ -117,7 +117,7 @@ class _Rasterize(torch.autograd.Function):
         ]
         outputs = [torch.empty_like(tensor) for tensor in inputs[:5]]
         of_harmonics = None if harmonics is None else torch.empty_like(harmonics)
-        # The library sums the camera's gradient in double precision: it comes from every Gaussian there is.
+        # The library sums the camera's gradient in double precision: it is a sum over all Gaussians.
         camera = torch.zeros(4, 4, dtype=torch.float64) if ctx.needs_input_grad[5] else None
         means, quaternions, scales, opacities, features = map(floats, outputs)
         out = struct(

@@ -39,7 +39,7 @@ class LearningRates:
 
 @dataclass(frozen=True)
 class LossWeights:
-    """What training pulls at. Pictures are display-referred RGB in [0, 1]."""
+    """Weights of the training loss. Pictures are display-referred RGB in [0, 1]."""
 
     l1: NotNegative = 1.0
     """Mean absolute difference of the composited portrait."""
@@ -84,7 +84,7 @@ class TrainSettings:
     alternate: bool = True
     """Train the two fields in alternating blocks; False: one after the other (the baseline)."""
     heard_share: Share = 0.5
-    """Share of the steps whose speech curves go part of the way to what the voice alone would have told of them."""
+    """Share of the steps whose speech curves are moved part of the way to those predicted from the voice."""
     rates: LearningRates = field(default_factory=LearningRates)
     """Learning rates."""
     losses: LossWeights = field(default_factory=LossWeights)
