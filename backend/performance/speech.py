@@ -300,8 +300,9 @@ def _read_out(
     Fitted by ridge regression on predictions (T, D) that never saw what they predict, with that ridge of the settings
     which predicts the folds best: short clips need a stronger one than long clips. How far each curve can be trusted,
     and by how much the ridge has made it too small, is measured on each fold, `fold` (T,), under the regression of the
-    others; a correlation counts as far as it exceeds the standard error that chance alone would give in so many
-    `seconds`. So what sound does not predict stays at the speaker's mean, which is all of it where a clip is too short.
+    others; a correlation counts as far as it exceeds the standard error that chance alone would give in that
+    many `seconds`. So what sound does not predict stays at the speaker's mean; on a clip that is too short, that is
+    everything.
     Where prediction is uncertain, least squares alone gives half-open lips: where sound does predict a curve, a share
     of its lost deviation is given back (`expressiveness`), so that the lips close.
     """

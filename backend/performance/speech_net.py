@@ -29,7 +29,7 @@ class _MemberLinear(nn.Module):
         return torch.baddbmm(self.bias, x, self.weight)
 
     def exact(self, x: np.ndarray) -> np.ndarray:
-        """The same of (M or 1, B, ..., in) as float64 (M, B, ..., out), by sums that round alike in any order."""
+        """`forward` for (M or 1, B, ..., in), as float64 (M, B, ..., out), by sums that round alike in any order."""
         weight, bias = (p.detach().cpu().numpy().astype(np.float64) for p in (self.weight, self.bias))
         rows = x.reshape(len(x), -1, x.shape[-1])
         return (exact.product(rows, weight) + bias).reshape(len(weight), *x.shape[1:-1], -1)

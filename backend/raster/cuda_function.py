@@ -249,7 +249,7 @@ class _Launcher:
         )  # fmt: skip
 
     def _given(self, kernel: Any, arguments: list) -> list:
-        """Tensors as arrays of the type that the kernel asks for."""
+        """Tensors as arrays of the types that the kernel takes."""
         # As plain descriptors: making Warp arrays of them would take longer than everything else here.
         return [
             wp.from_torch(given, dtype=asked.type.dtype, requires_grad=False, return_ctype=True)

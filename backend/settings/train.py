@@ -70,7 +70,7 @@ class TrainSettings:
     minutes: Positive | None = None
     """Training time instead of a number of steps."""
     holdout: Whole = 11
-    """The last one of so many parts of the frames is kept out of training; 0: train on everything."""
+    """The last of this many equal parts of the frames is kept out of training; 0: train on all of them."""
     seed: int = 0
     """Seed of everything random."""
     start: Start = Start.ANEW
