@@ -98,7 +98,7 @@ def blend_kernels(features: int) -> BlendKernels:
         ends: wp.array(dtype=int),
     ):
         """Entries [begins[tile], begins[tile + 1]) of each tile, front to back, to its pixels. ends[pixel]: one past
-        the last entry that the pixel has something of."""
+        the last entry that contributes to the pixel."""
         place = _place(wp.tid(), view)
         if place.pixel < 0:
             return

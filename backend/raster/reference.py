@@ -54,7 +54,7 @@ def render(
     transmittance_stop: float = model.TRANSMITTANCE_STOP,
     max_pairs: int = MAX_PAIRS,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Features (H, W, C), alpha (H, W), depth (H, W); arguments as `rasterize`. `threads` is torch's own business here.
+    """Features (H, W, C), alpha (H, W), depth (H, W); arguments as `rasterize`. `threads` is ignored.
 
     With `alpha_cutoff` and `transmittance_stop` at 0 the picture is a smooth function of every input (for gradcheck).
     """
@@ -123,7 +123,7 @@ def project(
     conics = torch.stack([yy, -xy, xx], -1) / determinant[:, None]
     boxes = _boxes(centres, xx, yy, opacities, width, height, alpha_cutoff)
     with torch.no_grad():
-        # A Gaussian grown beyond all bounds has no finite inverse covariance: not drawn, like one that holds a NaN.
+        # A Gaussian that has grown too large has no finite inverse covariance: not drawn, like one that holds a NaN.
         sound = torch.isfinite(centres).all(-1) & torch.isfinite(conics).all(-1) & (determinant > 0)
         on_screen = (boxes[:, 1] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 2]) & sound
         seen = on_screen.nonzero()[:, 0]
@@ -152,8 +152,8 @@ def _drawable(
     camera_from_world: Tensor,
     alpha_cutoff: float,
 ) -> Tensor:
-    """Indices of the Gaussians that are finite, before the camera and opaque enough. The others must leave before the
-    differentiable part: a NaN times a zero gradient would be a NaN gradient."""
+    """Indices of the Gaussians that are finite, in front of the camera and opaque enough. The others are left
+    out of the differentiable part: a NaN times a zero gradient would be a NaN gradient."""
     depths = means @ camera_from_world[2, :3] + camera_from_world[2, 3]
     keep = torch.isfinite(depths) & (depths > model.NEAR) & (opacities >= alpha_cutoff) & torch.isfinite(opacities)
     for tensor in (means, quaternions, scales, features):
