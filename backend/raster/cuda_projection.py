@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import warp as wp
 
-from . import model
+from . import constants
 from .cuda_view import TILE, View
 
 _tile = wp.constant(TILE)
-_blur = wp.constant(model.BLUR_PX2)
-_cutoff = wp.constant(model.ALPHA_CUTOFF)
-_near = wp.constant(model.NEAR)
-_half = wp.constant(model.PIXEL_CENTRE)
+_blur = wp.constant(constants.BLUR_PX2)
+_cutoff = wp.constant(constants.ALPHA_CUTOFF)
+_near = wp.constant(constants.NEAR)
+_half = wp.constant(constants.PIXEL_CENTRE)
 
 
 @wp.func
