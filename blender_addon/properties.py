@@ -7,6 +7,8 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, Po
 
 from . import compat
 from .blender_types import window_manager
+from .shared import choices
+from .shared.training import Start
 
 _PATH = compat.blend_relative_path_options()
 
@@ -20,13 +22,13 @@ RECIPES = (
     ("talkinggaussian", "TalkingGaussian", "The baseline, to compare with: audio to motion end to end, recorded torso"),
 )
 TRAIN_MODES = (
-    ("AUTO", "Train", "Train the talking head on the footage, or go on where its training stopped"),
+    (Start.AUTO.name, "Train", "Train the talking head on the footage, or go on where its training stopped"),
     (
-        "MORE",
+        Start.MORE.name,
         "Train On",
         "Train the finished head for more minutes, from what it has learnt; it serves until that is done",
     ),
-    ("ANEW", "Train Anew", "Train from the footage alone; the present head serves until the new one is done"),
+    (Start.ANEW.name, "Train Anew", "Train from the footage alone; the present head serves until the new one is done"),
 )
 LINE_SOURCES = (
     ("STRIP", "Strip", "One sound strip of the timeline, as it is trimmed and placed"),
@@ -63,9 +65,9 @@ class TalkerSettings(bpy.types.PropertyGroup):
         name="Consent", description="How the person shown has agreed to this; kept in the subject and in every render"
     )
     preset: EnumProperty(
-        name="Preset", description="How much time to give the training", items=PRESETS, default="standard"
+        name="Preset", description="How much time to give the training", items=PRESETS, default=choices.PANEL_PRESET
     )
-    recipe: EnumProperty(name="Recipe", description="Method of training", items=RECIPES, default="m2dao")
+    recipe: EnumProperty(name="Recipe", description="Method of training", items=RECIPES, default=choices.RECIPE)
     model: StringProperty(name="Model", description="Name of the trained model; empty for the recipe's name")
 
     more_minutes: FloatProperty(

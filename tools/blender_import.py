@@ -26,7 +26,7 @@ def main(archive: Path, out: Path, footage: Path, summary: Path) -> int:
     os.environ["BLENDER_USER_RESOURCES"] = str(home)
     import bpy
 
-    addon_utils = importlib.import_module("addon_utils")  # to be found only once bpy is there
+    addon_utils = importlib.import_module("addon_utils")  # can be found only after bpy is imported
     try:
         bpy.ops.wm.read_factory_settings(use_empty=True)
         bpy.ops.extensions.package_install_files(filepath=str(archive), repo="user_default", enable_on_install=True)

@@ -61,7 +61,7 @@ def prepare_window() -> Path:
     bound = sorted(
         p.name for p in Path("/").iterdir() if p.is_dir() and not p.is_symlink() and p.name not in DEBIANS_OWN
     )
-    for command in reversed(COMMANDS):  # Blender's script last: it says that all is there
+    for command in reversed(COMMANDS):  # Blender's script last: where it is, the others are
         _write_script(FOLDER / "bin" / command, script_text(command, root, bound))
     return script
 

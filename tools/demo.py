@@ -20,12 +20,12 @@ from .workspace import ROOT, prepare_backend, prepare_blender, project_environme
 
 MATERIAL_FOLDER = "material"
 TRAIN_MINUTES = 3
-"""Training by the clock, so that the demo ends in good time on a slow machine too."""
+"""A fixed training time, so that the demo does not take long on a slow machine either."""
 CONSENT_OF_THE_DRAWN = "The presenter is drawn by a program; nobody is shown."
 
 
 class Clock:
-    """Seconds of each part, said as they end."""
+    """Measures the seconds of each part and prints them as it ends."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}

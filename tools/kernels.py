@@ -1,7 +1,7 @@
-"""The compiled kernels that a zip carries: cross-compiled by zig, looked at, and run where they can be.
+"""The compiled kernels that a zip carries: cross-compiled by zig, inspected, and run where they can be.
 
 zig (from its Python package) brings what a C++ library needs on every platform, so one machine makes all three, and the
-Linux one asks for an old glibc instead of this machine's. Its libraries are as fast as g++'s.
+Linux one needs an old glibc instead of this machine's. Its libraries are as fast as g++'s.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ TARGETS = {
     "windows-x64": Target("windows-x86_64", "x86_64-windows-gnu"),
     "macos-arm64": Target("macos-arm64", "aarch64-macos.11.0"),
 }
-"""By Blender's names of the platforms. glibc 2.17 is older than what torch's and mediapipe's packages ask for."""
+"""By Blender's names of the platforms. glibc 2.17 is older than what torch's and mediapipe's packages need."""
 
 
 def library_for(platform: str) -> Path | None:
@@ -77,7 +77,7 @@ def cross_compile(python: Path, platform: str, out: Path) -> Path:
 
 
 def compiler_plan() -> EnvironmentPlan:
-    """The environment that holds zig and what looks at its libraries, .venv/kernels."""
+    """The environment that holds zig and what inspects its libraries, .venv/kernels."""
     return EnvironmentPlan(
         folder=VENV / "kernels",
         requirements=(ROOT / "requirements" / "kernels.txt",),
@@ -111,7 +111,7 @@ def inspect(python: Path, library: Path, target: Target) -> str:
 
 
 def trial(library: Path) -> str:
-    """Opens a library that was built for this machine and asks it something. Raises InternalError."""
+    """Opens a library that was built for this machine and calls it. Raises InternalError."""
     try:
         opened = ctypes.CDLL(str(library))
     except OSError as error:

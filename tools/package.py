@@ -45,7 +45,7 @@ def extension_tool(blender_python: Path) -> Path:
 
 def call_tool(blender_python: Path, *arguments: str) -> None:
     """Run Blender's extension tool. Raises InternalError with its own words when it refuses."""
-    command = [blender_python, extension_tool(blender_python), *arguments]
+    command: list[str | Path] = [blender_python, extension_tool(blender_python), *arguments]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode != 0:
         raise InternalError(f"Blender's extension tool refuses to {arguments[0]}:", (run.stdout + run.stderr).strip())

@@ -26,7 +26,7 @@ PLATFORM_TAGS = {
 }
 """Blender's platform to pip's platform tags of the wheels that serve it."""
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", "*.partial", "lib")
-"""Not of the sources. lib/ holds compiled kernels: a zip gets its own platform's alone."""
+"""Not part of the sources. lib/ holds compiled kernels: a zip gets its own platform's alone."""
 
 
 def staged_folder(platform: str) -> Path:

@@ -41,7 +41,7 @@ TREES: dict[str, type] = {
 """The settings of each verb that has some."""
 
 _NO_FIELDS = {"train": ("recipe",)}
-"""What makes settings and is none of their fields."""
+"""Arguments that choose settings but are none of their fields."""
 _ALIKE = ("engine", "threads", "seed", "models_dir")
 """Names that mean the same in every stage of `run` that has them."""
 _MEANT = {"size": "preprocess", "model": "train"}

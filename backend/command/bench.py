@@ -1,4 +1,4 @@
-"""`talker bench`: how fast this machine rasterises, trains and renders, on scenes made on the spot.
+"""`talker bench`: how fast this machine rasterises, trains and renders, on synthetic scenes.
 
 Every figure is a median. The engine asked for and the reference engine are timed in the same run, in turns.
 """

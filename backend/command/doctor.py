@@ -41,7 +41,7 @@ WANTED_CODECS = {
     "h264": "most footage",
     "hevc": "phones",
 }
-"""FFmpeg codecs that PyAV must bring, and what for."""
+"""FFmpeg codecs that PyAV must have, and what for."""
 LOW_DISK_GIB = 2.0
 
 

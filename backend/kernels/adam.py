@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import overload
 
 import torch
 from torch import Tensor
@@ -15,16 +17,22 @@ from .tensors import are_served, floats
 class Adam(torch.optim.Adam):
     """torch.optim.Adam with its state and, to rounding, its values, for groups of equal betas and epsilon.
 
-    Parameters of other kinds than the library takes (float32 on the CPU, contiguous) are torch's own business, as is
-    everything where there is no library.
+    The library takes contiguous float32 parameters on the CPU with dense gradients. Where there is none, or a parameter
+    is of another kind, torch takes the step for all of them.
     """
 
     def __init__(self, groups: list[dict], epsilon: float) -> None:
         super().__init__(groups, eps=epsilon, fused=True)
 
+    @overload
+    def step(self, closure: None = None) -> None: ...
+
+    @overload
+    def step(self, closure: Callable[[], float]) -> float: ...
+
     @torch.no_grad()
-    def step(self, closure=None):
-        """One step of all parameters that have a gradient; `closure` as torch's own has it."""
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:
+        """One step of all parameters that have a gradient; `closure` as in torch.optim.Adam."""
         learning: list[tuple[Tensor, Tensor, dict]] = [
             (parameter, parameter.grad, group)
             for group in self.param_groups
@@ -58,7 +66,7 @@ class Adam(torch.optim.Adam):
         epsilon = self.defaults["eps"]
         status = library.require().talker_adam(values, len(tensors), beta1, beta2, epsilon, threads.count())
         library.check(status)
-        # Whoever keeps something that was made of the parameters must see that they have changed.
+        # Caches of values computed from the parameters compare versions to see that these have changed.
         torch.autograd.graph.increment_version([parameter for parameter, *_ in learning])
         return None
 

@@ -1,6 +1,6 @@
 """What the library's functions are called with: structures of api.h, and numpy arrays.
 
-A structure holds addresses and nothing else: who makes one keeps what it points to until the call is over.
+A structure holds addresses only: its maker must keep what they point to alive until the call is over.
 """
 
 from __future__ import annotations

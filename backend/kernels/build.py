@@ -1,7 +1,7 @@
 """Builds the compiled library: `python -m backend.kernels.build [--out DIR]`.
 
 One library holds every kernel: all `*.cpp` below `src/`. Those named `*.simd.cpp` do the arithmetic and are compiled
-once for every instruction set that pays (see `src/common/dispatch.h`), the others once. A library's file name carries
+once for every instruction set worth it (see `src/common/dispatch.h`), the others once. A library's file name carries
 the hash of its sources and options, so that a new one never replaces one that is in use.
 """
 
@@ -118,8 +118,8 @@ def build(
             link.append(f"-Wl,-install_name,@rpath/{library.name}")
         elif not extra_flags:
             link.append("-s")
-        # Linked elsewhere, under its own name and with whatever a linker leaves beside it; then copied and renamed:
-        # whoever looks sees all of it or nothing.
+        # Linked in the scratch folder, since linkers may leave other files beside their output; then copied and
+        # renamed, so that other processes find a whole library or none.
         linked = Path(scratch) / library.name
         _run([*command, *FLAGS, *flags, *link, "-o", str(linked)])
         partial = out / f".{library.name}.{os.getpid()}.part"
@@ -129,9 +129,9 @@ def build(
 
 
 def compile_sources(compiler: list[str], flags: list[str], folder: Path, *, is_x86: bool) -> list[str]:
-    """Compile every source by our own options and then `flags` into object files in `folder`; returns their paths.
+    """Compile every source with our own options and then `flags` into object files in `folder`; returns their paths.
 
-    For whoever links them otherwise than `build` does, too. Raises BuildError.
+    Also for callers that link them in another way than `build`. Raises BuildError.
     """
     common = [*compiler, *FLAGS, *flags, f"-I{SOURCES}", f'-DTALKER_INTERFACE="{interface.fingerprint()}"']
     instruction_sets: dict[str, tuple[str, ...]] = {"portable": ()}

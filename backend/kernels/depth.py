@@ -29,6 +29,6 @@ def expect_depth(alpha: Tensor, depth: Tensor, least_alpha: float, empty: float)
 
 
 def in_torch(alpha: Tensor, depth: Tensor, least_alpha: float, empty: float) -> Tensor:
-    """The same in plain torch, in new memory: where the library does not serve, and for the tests."""
+    """`expect_depth` in plain torch, in new memory: used where the library does not serve, and by the tests."""
     visible = alpha >= least_alpha
     return torch.where(visible, depth / alpha.clamp_min(least_alpha), torch.full_like(depth, empty))

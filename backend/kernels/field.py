@@ -24,8 +24,8 @@ def change(
 ) -> Tensor:
     """(N, O) changes of points (N, 3): tri-plane features, two hidden layers with rectifiers, a last matrix.
 
-    low, high, levels: as `planes.encode`; layers: weights (H, E), bias (H,), weights (H, H), bias (H,), as torch's
-    Linear has them; head (O, H). Differentiable in levels, layers and head, not in the points. Raises ValueError or
+    low, high, levels: as `planes.encode`; layers: weights (H, E), bias (H,), weights (H, H), bias (H,), as in
+    torch's Linear; head (O, H). Differentiable in levels, layers and head, not in the points. Raises ValueError or
     MemoryError.
     """
     if not serves(points, levels, layers, head):
@@ -36,7 +36,7 @@ def change(
 def in_torch(
     points: Tensor, low: Tensor, high: Tensor, levels: list[Tensor], layers: tuple[Tensor, ...], head: Tensor
 ) -> Tensor:
-    """The same in plain torch: where the library does not serve, and for the tests."""
+    """`change` in plain torch: used where the library does not serve, and by the tests."""
     first, first_bias, second, second_bias = layers
     values = functional.relu(functional.linear(planes.in_torch(points, low, high, levels), first, first_bias))
     return functional.linear(functional.relu(functional.linear(values, second, second_bias)), head)
@@ -44,7 +44,7 @@ def in_torch(
 
 class _Change(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, *tensors):
+    def forward(ctx: Any, *tensors: Tensor) -> Tensor:
         tensors = tuple(tensor.detach().contiguous() for tensor in tensors)
         field, alive = _field(tensors)
         kept = torch.empty(library.require().talker_field_kept(field))
@@ -56,7 +56,7 @@ class _Change(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, upstream):
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         kept, *tensors = ctx.saved_tensors
         field, alive = _field(tensors)
         upstream = upstream.contiguous()
@@ -78,7 +78,7 @@ class _Change(torch.autograd.Function):
 
 
 def _field(tensors: tuple[Tensor, ...] | list[Tensor]) -> tuple[Any, list]:
-    """The library's view of the tensors, and what must outlive it beside them."""
+    """The library's view of the tensors, and what else must outlive it."""
     points, low, high, head, first, first_bias, second, second_bias, *levels = tensors
     sizes = planes.sizes_of(levels)
     level_pointers = pointers(levels)

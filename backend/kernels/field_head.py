@@ -36,5 +36,5 @@ def pose(hidden_values: Tensor, head: Tensor) -> Tensor:
 
 
 def in_torch(hidden_values: Tensor, head: Tensor) -> Tensor:
-    """The same in plain torch, differentiable: where the library does not serve, and for the tests."""
+    """`pose` in plain torch, differentiable: used where the library does not serve, and by the tests."""
     return functional.linear(hidden_values, head)

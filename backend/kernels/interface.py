@@ -42,7 +42,7 @@ def own_declarations() -> str:
 
 
 def fingerprint() -> str:
-    """What a library says of the interface that it was built with (talker_interface): a hash of the declarations."""
+    """Hash of the declarations. A library reports that of the header it was built with (talker_interface)."""
     return hashlib.sha256(own_declarations().encode()).hexdigest()[:16]
 
 

@@ -28,7 +28,7 @@ ffi = cffi.FFI()
 ffi.cdef(interface.own_declarations())
 
 STATUS = ffi.typeof("enum talker_status").elements
-"""Names of what the functions return, by number."""
+"""Names of the statuses that the functions return, by number."""
 LIMITS = ffi.typeof("enum talker_limit").relements
 """Numbers by their names in api.h."""
 STATUS_TEXT = {
@@ -52,7 +52,7 @@ def load() -> Library | None:
     """The library, or None where none can be had; then the log says why, once.
 
     Looked for beside this package (shipped prebuilt), then in the user's cache; else built into the cache. Only a
-    library of the present sources is opened, which its name tells, and only one that says itself that it was built
+    library of the present sources is opened, which its name tells, and only one that reports that it was built
     with the present api.h.
     """
     return find()[0]
@@ -64,7 +64,7 @@ def why_not() -> str:
 
 
 def require() -> Any:
-    """The library's functions, for those who know that there is one. Raises RuntimeError where there is none."""
+    """The library's functions, for callers that know that there is one. Raises RuntimeError where there is none."""
     library = load()
     if library is None:
         raise RuntimeError("the compiled library is not available")
@@ -76,10 +76,10 @@ def open_at(path: Path) -> Library:
     functions = ffi.dlopen(str(path))
     try:
         built_with = ffi.string(functions.talker_interface()).decode()
-    except AttributeError:  # what cffi says of a function that is missing
+    except AttributeError:  # cffi's error for a missing function
         built_with = "none"
     if built_with != interface.fingerprint():
-        ffi.dlclose(functions)  # else the system would go on giving this one for the path
+        ffi.dlclose(functions)  # else the system would keep returning this one for the path
         raise OSError(
             f"{path} was built with another interface ({built_with}; api.h is {interface.fingerprint()}): remove it, "
             "so that it is built anew"
@@ -111,7 +111,7 @@ def check(status: int) -> None:
 
 @functools.cache
 def find() -> tuple[Library | None, str]:
-    """What `load` and `why_not` say, found out once."""
+    """The results of `load` and `why_not`, found once."""
     target = build.platform_name()
     name = build.library_name(target)
     only = os.environ.get(FOLDER_VARIABLE)
@@ -127,7 +127,7 @@ def find() -> tuple[Library | None, str]:
     try:
         if only:
             raise build.BuildError(f"{name} is not in {FOLDER_VARIABLE}={only}")
-        # One that is there by now did not open.
+        # A file that is there already did not open: it is replaced.
         return open_at(build.build(kernels_folder(), replace=True)), ""
     except (build.BuildError, OSError) as error:
         problems.append(str(error).splitlines()[0])

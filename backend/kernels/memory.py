@@ -1,4 +1,4 @@
-"""Arrays whose memory is used again: a frame's pages, fresh from the system, cost more than some of its stages do."""
+"""Arrays whose memory is reused: fetching a frame's pages from the system takes longer than some of its stages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 _LEAST_BYTES = 1 << 18
 """Smaller arrays are left to malloc, which keeps their pages itself."""
 _MOST_IDLE_BYTES = 1 << 28
-"""What may lie idle, for each size of array."""
+"""Idle memory that is kept, at most, for each size of array."""
 _MOST_SIZES = 16
 """Sizes of which memory is kept: another portrait or picture has others."""
 
@@ -21,7 +21,7 @@ from within a garbage collection, whatever its thread holds at that moment."""
 
 
 class _Loan:
-    """Memory that somebody holds: numpy and torch keep this object, however they slice what it lends."""
+    """Memory in use: numpy and torch keep this object as long as there is any view or slice of its memory."""
 
     def __init__(self, block: np.ndarray, idle: list[np.ndarray]) -> None:
         self._block, self._idle = block, idle
@@ -34,9 +34,9 @@ class _Loan:
 
 
 def empty(*shape: int) -> Tensor:
-    """A float32 tensor on the CPU with whatever its memory holds.
+    """An uninitialised float32 tensor on the CPU.
 
-    The memory is lent again once the tensor is gone, with everything that shares it: views, slices, numpy arrays.
+    The memory is reused once the tensor is gone, and everything that shares it: views, slices, numpy arrays.
     """
     size = 4 * math.prod(shape)
     if size < _LEAST_BYTES:

@@ -16,7 +16,7 @@ _COLOURS, _MATTES = 4, library.LIMITS["TALKER_MATTES"]
 
 
 def serves() -> bool:
-    """Whether the compiled library is there: these take any arrays."""
+    """Whether the compiled library is there: these functions take any arrays."""
     return library.load() is not None
 
 
@@ -35,7 +35,7 @@ def store(
     rgb (H, W, 3) display-referred and premultiplied, alpha and depth (H, W), mattes (H, W, 4), float32 of any strides;
     linear (LINEAR_STEPS + 1,) float32, linear light of display values from 0 to 1. Mattes are scaled to sum to alpha;
     depth is multiplied by `depth_scale`, and `empty_depth` where alpha is below 1/255: there everything else is zero.
-    out: what an earlier call returned, to be overwritten: memory that is new to a process costs more than the work.
+    out: an earlier call's result, to be overwritten: fetching new memory takes longer than the work.
     """
     height, width = alpha.shape
     if (rgb.shape, depth.shape, mattes.shape) != ((height, width, 3), (height, width), (height, width, _MATTES)):

@@ -1,8 +1,9 @@
-"""The training loss of a drawn portrait over its background by the compiled library, with its gradient in one go."""
+"""The training loss of a drawn portrait over its background by the compiled library, with its gradient in one call."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,10 +18,10 @@ from .tensors import are_served, floats
 
 @dataclass
 class Case:
-    """What a picture is held against, and how. H, W its size."""
+    """What a picture is compared with, and the weights. H, W: its size."""
 
     background: Tensor
-    """(H, W, 3) what shows through."""
+    """(H, W, 3) the picture behind the portrait."""
     target: Tensor
     """(H, W, 3) the recorded frame."""
     box: tuple[slice, slice]
@@ -30,7 +31,7 @@ class Case:
     l1_weight: float
     ssim_weight: float
     regions: Tensor | None = None
-    """(H, W, M) what the first M mattes should be; None: they do not count."""
+    """(H, W, M) the targets of the first M mattes; None: mattes do not count."""
     matte_weight: float = 0.0
 
 
@@ -51,14 +52,14 @@ def picture_loss(rgb: Tensor, alpha: Tensor, mattes: Tensor | None, case: Case) 
 
 class _PictureLoss(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, rgb, alpha, mattes, case):
+    def forward(ctx: Any, rgb: Tensor, alpha: Tensor, mattes: Tensor | None, case: Case) -> Tensor:
         height, width = alpha.shape
-        count = 0 if mattes is None else case.regions.shape[2]
-        # Arrays that the case points to have names of their own, so that they last until the call is over.
+        # Arrays that the structure points to are kept in variables, so that they live until the call is over.
         colours, background, target = planes(rgb), planes(case.background), planes(case.target)
         gradients = torch.empty(4 if mattes is None else 4 + mattes.shape[2], height, width)
-        drawn, wanted = (planes(mattes), planes(case.regions)) if count else (NULL, NULL)
-        if count:
+        count, drawn, wanted = 0, NULL, NULL
+        if mattes is not None and case.regions is not None:
+            count, drawn, wanted = case.regions.shape[2], planes(mattes), planes(case.regions)
             gradients[4 + count :] = 0.0
         rows, columns = case.box
         arguments = struct(
@@ -92,7 +93,7 @@ class _PictureLoss(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, upstream):
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, Tensor, Tensor | None, None]:
         gradients = ctx.saved_tensors[0]
         if upstream != 1.0:
             gradients = gradients * upstream

@@ -35,9 +35,9 @@ def encode(points: Tensor, low: Tensor, high: Tensor, levels: list[Tensor]) -> T
 
 
 def in_torch(points: Tensor, low: Tensor, high: Tensor, levels: list[Tensor]) -> Tensor:
-    """The same in plain torch: where the library does not serve, and for the tests."""
+    """`encode` in plain torch: used where the library does not serve, and by the tests."""
     unit = (points.detach() - low) / (high - low) * 2 - 1
-    # Columns by number: a list of them would be taken to the device, and waited for, every time.
+    # Columns by number: a list of indices would be copied to the device, which waits for it, every time.
     columns = unit.unbind(1)
     grid = torch.stack([torch.stack([columns[axis] for axis in axes], 1) for axes in PLANE_AXES])[:, :, None]
     read = [
@@ -49,21 +49,21 @@ def in_torch(points: Tensor, low: Tensor, high: Tensor, levels: list[Tensor]) ->
 
 class _Encode(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, points, low, high, *levels):
+    def forward(ctx: Any, points: Tensor, low: Tensor, high: Tensor, *levels: Tensor) -> Tensor:
         box = tuple(tensor.detach().contiguous() for tensor in (points, low, high))
-        levels = [level.contiguous() for level in levels]
+        contiguous = [level.contiguous() for level in levels]
         features, count = levels[0].shape[1], len(levels)
         out = torch.empty(len(points), count * 3 * features)
-        sizes = sizes_of(levels)
+        sizes = sizes_of(contiguous)
         encoding = struct("talker_planes", **describe(box, sizes, features))
-        library.check(library.require().talker_planes_forward(encoding, pointers(levels), floats(out)))
+        library.check(library.require().talker_planes_forward(encoding, pointers(contiguous), floats(out)))
         ctx.save_for_backward(*box)
         ctx.sizes, ctx.shapes = sizes, [level.shape for level in levels]
         return out
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, upstream):
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         box = ctx.saved_tensors
         if not any(ctx.needs_input_grad[3:]):
             return (None,) * (3 + len(ctx.shapes))

@@ -26,9 +26,9 @@ class Neck:
     """(6,) rotation vector / turn_scale, then shift, cm, in the camera."""
     turn_scale: float
     neck_y: Tensor
-    """() height at which head and body have equal say, head cm."""
+    """() height at which head and body have equal weight, head cm."""
     neck_log_softness: Tensor
-    """() logarithm of the height over which the head's say falls, cm."""
+    """() logarithm of the height over which the head's weight falls, cm."""
     centre: Tensor
     """(3,) what the body turns about, head cm."""
     rest_pose: Tensor
@@ -39,7 +39,7 @@ class Neck:
 
 @dataclass
 class Set:
-    """N canonical Gaussians, and what they are changed by."""
+    """N canonical Gaussians and their changes."""
 
     means: Tensor
     """(N, 3) head cm."""
@@ -103,7 +103,7 @@ class _Job:
         self.channels = COLOURS + (MATTES if mattes else 0)
 
     def describe(self, tensors: tuple[Tensor | None, ...]) -> tuple[Any, Any, list]:
-        """The library's view of the sets and of the head's motion, and what must outlive it beside the tensors."""
+        """The library's view of the sets and of the head's motion, and what must outlive it besides the tensors."""
         sets, necks = [], []
         for i, fixed in enumerate(self.fixed):
             *canonical, change, body, neck_y, softness = tensors[i * LEARNED : (i + 1) * LEARNED]
@@ -143,9 +143,9 @@ class _Job:
 
 class _Pose(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, job, *tensors):
+    def forward(ctx: Any, job: _Job, *tensors: Tensor | None) -> tuple[Tensor, ...]:
         tensors = tuple(None if tensor is None else tensor.detach().contiguous() for tensor in tensors)
-        count = sum(len(tensor) for tensor in tensors[::LEARNED])
+        count = sum(job.counts)
         learns = any(ctx.needs_input_grad)
         empty = torch.empty if learns else memory.empty
         outputs = (empty(count, 3), empty(count, 4), empty(count, 3), empty(count), empty(count, job.channels))
@@ -160,7 +160,7 @@ class _Pose(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, *upstream):
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
         outputs, tensors = ctx.saved_tensors[:5], ctx.saved_tensors[5:]
         upstream = tuple(gradient.contiguous() for gradient in upstream)
         sets, head, necks = ctx.job.describe(tensors)

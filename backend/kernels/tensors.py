@@ -24,11 +24,11 @@ def are_served(*tensors: Tensor | None) -> bool:
 def floats(tensor: Tensor | None) -> Any:
     """Where a float32 tensor's values begin; None is a null pointer. The tensor must outlive it.
 
-    Raises ValueError for a tensor of another type, elsewhere than on the CPU, or not contiguous: as all of these.
+    Raises ValueError for a tensor of another type, not on the CPU, or not contiguous.
     """
     if tensor is None:
         return NULL
-    # (Called a hundred times in a training step: no further call.)
+    # Called a hundred times in a training step, so the check is written out here.
     if tensor.dtype is not _FLOAT32 or not tensor.is_cpu or not tensor.is_contiguous():
         raise ValueError(_complaint(tensor, _FLOAT32))
     return _cast(_FLOATS, tensor.data_ptr())

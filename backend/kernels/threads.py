@@ -1,6 +1,6 @@
 """How many threads the compiled kernels take.
 
-Apart from `library`, which tools without torch import.
+Not in `library`, which is imported where there is no torch, too.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _threads: ContextVar[int | None] = ContextVar("kernel_threads", default=None)
 
 
 def count() -> int:
-    """Threads that the kernels take where nobody says otherwise: torch's, or those of `torch_aside`."""
+    """Threads that the kernels use unless a call says otherwise: torch's, or those of `torch_aside`."""
     return _threads.get() or torch.get_num_threads()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -152,7 +153,7 @@ def _decode_audio(
     return chunks, rate, start
 
 
-def _audio_frames(container: av.container.InputContainer, stream: av.AudioStream):
+def _audio_frames(container: av.container.InputContainer, stream: av.AudioStream) -> Iterator[av.AudioFrame]:
     """Decoded frames in order; packets that do not decode are left out, a file cut in half ends early."""
     packets = container.demux(stream)
     while True:

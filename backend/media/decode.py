@@ -66,7 +66,7 @@ class VideoInfo:
     """Time of the first frame on the file's clock (the sound may start at another)."""
 
 
-def _open(path: Path):
+def _open(path: Path) -> av.container.InputContainer:
     if not path.is_file():
         raise InputError(f"There is no file {path}.", "Check the path of the footage.")
     try:
@@ -109,7 +109,7 @@ def _lacks_index(path: Path) -> bool:
     return b"ftyp" in kinds and b"moov" not in kinds
 
 
-def _packets(container, stream) -> Iterator:
+def _packets(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.Packet[av.VideoStream]]:
     """Packets of a stream up to where the file ends or breaks off."""
     demuxed = container.demux(stream)
     while True:
@@ -122,7 +122,7 @@ def _packets(container, stream) -> Iterator:
         yield packet
 
 
-def _frames_of(packet) -> list | None:
+def _frames_of(packet: av.Packet[av.VideoStream]) -> list[av.VideoFrame] | None:
     """Frames that the decoder gives for a packet; None where the packet is damaged."""
     try:
         return packet.decode()
@@ -130,7 +130,7 @@ def _frames_of(packet) -> list | None:
         return None
 
 
-def _packet_times(container, stream) -> tuple[list[Fraction], int]:
+def _packet_times(container: av.container.InputContainer, stream: av.VideoStream) -> tuple[list[Fraction], int]:
     """Presentation times of the stream's packets in ascending order (those that have one), and the packets' number.
 
     A file cut short ends in a broken packet: what came before it counts here, and `read_frames` warns.
@@ -208,15 +208,17 @@ def _undecodable(path: Path) -> InputError:
     )
 
 
-def _frame_time(frame) -> Fraction | None:
-    return None if frame.pts is None else frame.pts * Fraction(frame.time_base)
+def _frame_time(frame: av.VideoFrame) -> Fraction | None:
+    if frame.pts is None or frame.time_base is None:
+        return None
+    return frame.pts * frame.time_base
 
 
-def _is_full_range(frame) -> bool:
+def _is_full_range(frame: av.VideoFrame) -> bool:
     return int(frame.color_range) == FULL_RANGE_TAG or frame.format.name.startswith("yuvj")
 
 
-def to_rgb(frame) -> np.ndarray:
+def to_rgb(frame: av.VideoFrame) -> np.ndarray:
     """(H, W, 3) uint8 RGB of a decoded frame as stored (not turned), through the matrix and range of its tags."""
     tag = int(frame.colorspace)
     if frame.format.is_rgb or tag == RGB_TAG:
@@ -231,7 +233,7 @@ def to_rgb(frame) -> np.ndarray:
     )
 
 
-def _decoded(path: Path, warn: Callable[[str], None]) -> Iterator[tuple[Fraction, object]]:
+def _decoded(path: Path, warn: Callable[[str], None]) -> Iterator[tuple[Fraction, av.VideoFrame]]:
     """(time, frame) as decoded; stops with a warning where the file breaks off."""
     with _open(path) as container:
         stream = container.streams.video[0]
@@ -283,7 +285,9 @@ def read_frames(
         yield time, np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
 
 
-def _resampled(decoded: Iterator[tuple[Fraction, object]], fps: Fraction) -> Iterator[tuple[Fraction, object]]:
+def _resampled(
+    decoded: Iterator[tuple[Fraction, av.VideoFrame]], fps: Fraction
+) -> Iterator[tuple[Fraction, av.VideoFrame]]:
     """Nearest source frame to every multiple of 1 / fps after the first frame, with its own time."""
     previous = next(decoded, None)
     if previous is None:

@@ -1,4 +1,4 @@
-"""The upper face of a new line: the recorded brows, lids and gaze played on, or an idle face that blinks."""
+"""The upper face of a new line: the recorded brows, lids and gaze replayed, or an idle face that blinks."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def blink_curve(times_s: np.ndarray, starts_s: np.ndarray) -> np.ndarray:
 
 
 def idle_upper(recorded: np.ndarray, fps: Fraction, frame_count: int, seed: int = 0) -> np.ndarray:
-    """(frame_count, 24) upper-face curves of a still head: the person's usual face, kept alive by blinks.
+    """(frame_count, 24) upper-face curves of a still head: the person's usual face, with blinks.
 
     recorded: (T, 51) true curves, for the usual face and how far these lids close.
     """
@@ -57,7 +57,7 @@ def idle_upper(recorded: np.ndarray, fps: Fraction, frame_count: int, seed: int 
 
 
 def replayed_upper(recorded: np.ndarray, replay: Replay) -> np.ndarray:
-    """(N, 24) upper-face curves that go with replayed poses: looks and brows belong to the head's movement.
+    """(N, 24) upper-face curves that go with replayed poses: gaze and brows go with the head's movement.
 
     recorded: (T, 51) true curves at the frames that the replay was planned for.
     """

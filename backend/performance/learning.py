@@ -1,4 +1,4 @@
-"""Learning a speaker's voice from the footage: the speech model that lies beside a portrait's weights."""
+"""Learning a speaker's voice from the footage: the speech model that is stored beside a portrait's weights."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def learn_speech(
 ) -> SpeechModel:
     """Learn audio to curves from the first `trained_frames` frames of the footage, and keep it in the model's folder.
 
-    Frames in which the face was not found teach nothing. Raises InputError as SpeechModel.fit does.
+    Frames in which the face was not found are left out. Raises InputError as SpeechModel.fit does.
     """
     track = subject.track()
     features = AudioFeatures.load(subject.root / layout.AUDIO_FEATURES_FILE)
@@ -36,8 +36,8 @@ def learn_speech(
 
 
 def load_heard(folder: ModelFolder) -> np.ndarray:
-    """(T, 27) float32 speech curves of the footage as sound tells them that was not learned from; NaN where nothing
-    was heard. Raises InputError if the file cannot be read."""
+    """(T, 27) float32 speech curves of the footage as predicted from its sound, each frame without having been learned
+    from; NaN in frames that were left out. Raises InputError if the file cannot be read."""
     path = folder.heard_file
     try:
         return np.load(path, allow_pickle=False)

@@ -16,17 +16,17 @@ from backend import rotations
 from backend.performance.spline import spline
 
 _RADIAN_CM = 10.0
-"""A radian weighs as much as so many cm: the distance from the head's centre to its skin."""
+"""A radian counts as this many cm: the distance from the head's centre to its skin."""
 _BLENDS_S = (0.5, 0.8, 1.2, 1.8, 2.5)
-"""Lengths over which a difference at a joint is let go, tried in turn, seconds."""
+"""Lengths over which a difference at a joint is faded out, tried in turn, seconds."""
 _RANKS = 6
 """Choices of joints that are tried."""
 _CALMS = (1.0, 0.9, 0.8, 0.7, 0.55, 0.4, 0.25)
 """Shares of the head's motion about its mean that the replay keeps, tried in turn: a joint adds motion of its own."""
 _AS_CALM = 1 + 1e-9
-"""Largest excess of a replay that is taken at once."""
+"""A replay with no larger excess is taken, and the search ends."""
 _VELOCITY_S = 0.4
-"""Weight of a difference in velocity at a joint, seconds: what it would add up to while it is let go."""
+"""Weight of a difference in velocity at a joint, seconds: what it would add up to while it is faded out."""
 
 
 def to_vectors(poses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -91,13 +91,13 @@ class Piece:
 class Replay:
     """How a recording is played for longer than it lasts: to its end, then on from a moment much like it, and so on.
 
-    At a joint the difference in value and velocity is let go smoothly within `blend` frames, so nothing jumps, and
+    At a joint the difference in value and velocity is faded out within `blend` frames, so nothing jumps, and
     time always runs forward (played to and fro, a head visibly retraces its path).
     """
 
     pieces: tuple[Piece, ...]
     blend: int
-    """Frames within which a difference at a joint is let go."""
+    """Frames within which a difference at a joint is faded out."""
     calm: float = 1.0
     """Share of the head's motion about its mean that the replay keeps; the recording itself is never touched."""
 
@@ -106,7 +106,7 @@ class Replay:
         return self._play(values, values)
 
     def poses(self, recorded: np.ndarray) -> np.ndarray:
-        """(N, 4, 4) of recorded poses (T, 4, 4): the same bits as far as they go, then their replay, calmed."""
+        """(N, 4, 4) of recorded poses (T, 4, 4): the recorded ones bit for bit, then their replay, calmed."""
         vectors, reference = to_vectors(recorded)
         played = from_vectors(self.motion(vectors), reference)
         played[: len(recorded)] = recorded[: len(played)]

@@ -1,4 +1,4 @@
-"""Audio to speech curves: what the voice says about jaw and lips; the rest is held as the speaker's style."""
+"""Audio to speech curves: what sound can predict of jaw and lips; the rest stays at the speaker's mean."""
 
 from __future__ import annotations
 
@@ -22,20 +22,21 @@ from shared.jobs import Reporter
 
 _NAMED = ("jawOpen", "mouthClose", "mouthLowerDownLeft", "mouthUpperUpLeft")
 _SPREAD_FLOOR = 0.02
-"""Curves that move less than this are not blown up to unit deviation."""
+"""Curves that move less than this are not scaled up to unit deviation."""
 _ACTIVE_NATS = 5.0
-"""Sound within so many nats of the loud parts counts as voice."""
+"""Sound within this many nats of the loud parts counts as voice."""
 _MIN_FRAMES = 10
 _MEMORY_S = 0.3
 """Mouths this far apart in time count as independent of each other."""
 _TRUST_WITHIN = 0.2
-"""A curve is fully believed once its correlation exceeds chance by this much."""
+"""A curve is fully trusted once its correlation exceeds chance by this much."""
 _MOST_SCALE = 2.0
-"""Predictions are never made larger than this to make up for the ridge's caution."""
+"""Predictions are never made larger than this to make up for the ridge's shrinkage."""
 _BLOCK_FRAMES = 64
 """Frames that are predicted at a time; bounds memory."""
 _SAME_VOICE = 0.3
-"""How far a voice may move from the one that a line was first heard in, in its bands' deviations (root mean square).
+"""How far a voice may move from the one that a line was first normalised by, in its bands' deviations (root mean
+square).
 A word edited in a line of 20 s moves it by some hundredths, another speaker or microphone by a half or more."""
 
 
@@ -61,7 +62,7 @@ class Voice:
         return cls(active.mean(axis=0), active.std(axis=0) + 0.3, len(active) / features.rate_hz)
 
     def is_like(self, other: Voice) -> bool:
-        """Whether what was heard in this voice may go on being heard in it, now that the line's own is `other`."""
+        """Whether a line that was normalised by this voice can keep it, now that its own is `other`."""
         moved = (other.mean - self.mean) / self.deviation
         spread = log(other.deviation / self.deviation)
         return float(np.sqrt((moved**2).mean())) < _SAME_VOICE and float(np.sqrt((spread**2).mean())) < _SAME_VOICE
@@ -79,10 +80,10 @@ class Voice:
 
 
 def voice_of_edited(features: AudioFeatures, first_heard: Voice | None) -> Voice | None:
-    """The voice to hear a line in; None in silence.
+    """The voice to normalise a line by; None in silence.
 
-    A line that was heard before keeps its voice while it is much the same. Else every edit would move the scale that
-    all of the line is heard on, by very little, and with it every frame.
+    An edited line keeps its first voice while its own is much the same. Otherwise every edit would slightly change the
+    scale of the whole line, and with it every frame.
     """
     voice = Voice.of(features)
     return first_heard if voice and first_heard and first_heard.is_like(voice) else voice
@@ -106,7 +107,7 @@ class VoiceNormaliser:
         return cls(voice.mean, voice.deviation, prior_s)
 
     def apply(self, features: AudioFeatures, voice: Voice | None) -> AudioFeatures:
-        """The line on that scale, heard in `voice` (None: silence)."""
+        """The line on that scale, normalised by `voice` (None: silence)."""
         mean, deviation = self.mean, self.deviation
         if voice is not None:
             weight = voice.seconds / (voice.seconds + self.prior_s)
@@ -184,12 +185,12 @@ class SpeechModel:
     def predict_array(self, features: AudioFeatures, times_s: np.ndarray, voice: Voice | None = None) -> np.ndarray:
         """(T, 27) float32 speech curves in [0, 1] at the exact times (T,) of a line, any voice.
 
-        voice: to hear the line in; None: its own. A frame's curves have the same bits whatever else is in the line,
-        for any number of threads and on every machine.
+        voice: to normalise the line by; None: its own. A frame's curves have the same bits whatever else is in the
+        line, for any number of threads and on every machine.
         """
         s = self._state
         half_width_s, taps = float(s["window"][0]), int(s["window"][1])
-        # Models of before windows had a lead hold two numbers.
+        # Older models, whose windows have no lead, hold two numbers.
         heard_s = np.asarray(times_s) + (float(s["window"][2]) if len(s["window"]) > 2 else 0.0)
         normaliser = VoiceNormaliser(s["voice_mean"], s["voice_deviation"], float(s["voice_prior_s"][0]))
         normal = normaliser.apply(features, voice or Voice.of(features))
@@ -200,13 +201,13 @@ class SpeechModel:
         return self._within_range(s["style"] + small_product(np.concatenate(outputs) - s["offset"], s["readout"]))
 
     def _within_range(self, curves: np.ndarray) -> np.ndarray:
-        """Curves (T, 27) as float32, hardly further than the footage's went."""
+        """Curves (T, 27) as float32, at most a tenth of their range beyond the footage's."""
         low, high = self._state["low"], self._state["high"]
         margin = 0.1 * (high - low)
         return np.clip(np.clip(curves, low - margin, high + margin), 0.0, 1.0).astype(np.float32)
 
     def predict(self, features: AudioFeatures, times_s: np.ndarray, fps: Fraction | None = None) -> Performance:
-        """The same as named curves. fps: of the times, by default that of their median distance."""
+        """`predict_array` as named curves. fps: of the times, by default from their median distance."""
         if fps is None:
             step = float(np.median(np.diff(times_s))) if len(times_s) > 1 else 1.0
             fps = Fraction(1.0 / step).limit_denominator(1001)
@@ -251,7 +252,7 @@ class SpeechModel:
 
 
 def _steps_for(frames: int, settings: SpeechSettings) -> int:
-    """Longer footage bears more steps before it is learned by heart, shorter footage fewer."""
+    """Optimiser steps by the clip's length: longer footage takes more of them before it is overfitted."""
     return max(20, int(settings.steps * np.clip((frames / 450) ** 0.5, 0.0, 3.0)))
 
 
@@ -262,7 +263,7 @@ def _opening(speech: np.ndarray) -> np.ndarray:
 
 def _targets(speech: np.ndarray, components: int) -> np.ndarray:
     """(T, D) float32 what the net learns, each of mean 0 and deviation 1: the opening and the curves it is made of by
-    name, since they are what the voice tells and what the eye sees, and the principal components of all curves."""
+    name, since sound predicts them best and they are seen most, and the principal components of all curves."""
     named = np.stack([_opening(speech), *(speech[:, SPEECH_CURVES.index(name)] for name in _NAMED)], axis=1)
     centred = speech - speech.mean(axis=0)
     left, sizes, _ = np.linalg.svd(centred, full_matrices=False)
@@ -288,7 +289,7 @@ class _ReadOut:
     correlation: np.ndarray
     """(27,) of each curve with its prediction, on blocks that were not learned from."""
     out_of_fold: np.ndarray
-    """(T, 27) the deviations of every frame, as net and regression have them that never learned from it."""
+    """(T, 27) the deviations of every frame, predicted by a net and a regression that never learned from it."""
 
 
 def _read_out(
@@ -297,12 +298,13 @@ def _read_out(
     """The read-out of a net whose predictions of `speech` (T, 27) on blocks not learned from are `predicted` (T, D).
 
     Fitted by ridge regression on predictions (T, D) that never saw what they predict, with that ridge of the settings
-    which predicts the folds best: short clips need more caution than long ones. How far each curve is to be
-    believed, and by how much the ridge has made it too small, is read off each fold, `fold` (T,), under the regression
-    of the others; a correlation counts as far as it exceeds the standard error that chance alone would give in so many
-    `seconds`. So what sound does not tell stays at the speaker's style, and where a clip is too short to tell anything
-    nothing else is left. Least squares alone answers doubt with half-open lips: where sound does predict a
-    curve, a share of its lost deviation is given back (`expressiveness`), so that closures close.
+    which predicts the folds best: short clips need a stronger one than long clips. How far each curve can be trusted,
+    and by how much the ridge has made it too small, is measured on each fold, `fold` (T,), under the regression of the
+    others; a correlation counts as far as it exceeds the standard error that chance alone would give in that
+    many `seconds`. So what sound does not predict stays at the speaker's mean; on a clip that is too short, that is
+    everything.
+    Where prediction is uncertain, least squares alone gives half-open lips: where sound does predict a curve, a share
+    of its lost deviation is given back (`expressiveness`), so that the lips close.
     """
     offset = predicted.mean(axis=0)
     p, t = predicted - offset, speech - speech.mean(axis=0)
@@ -319,7 +321,7 @@ def _read_out(
 
 
 def _out_of_fold(inputs: np.ndarray, outputs: np.ndarray, fold: np.ndarray, share: float) -> np.ndarray:
-    """(T, K) outputs of each fold, as the ridge regression of the others has them."""
+    """(T, K) outputs of each fold, predicted by the ridge regression of the others."""
     fitted = np.zeros_like(outputs)
     for held in np.unique(fold):
         tested = fold == held

@@ -1,4 +1,4 @@
-"""A small net from log-mel windows to curve components, several members at once, each stopped by blocks of its own."""
+"""A small net from log-mel windows to curve components, several members at once, each with its own held-out blocks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class _MemberLinear(nn.Module):
         return torch.baddbmm(self.bias, x, self.weight)
 
     def exact(self, x: np.ndarray) -> np.ndarray:
-        """The same of (M or 1, B, ..., in) as float64 (M, B, ..., out), by sums that no order rounds."""
+        """`forward` for (M or 1, B, ..., in), as float64 (M, B, ..., out), by sums that round alike in any order."""
         weight, bias = (p.detach().cpu().numpy().astype(np.float64) for p in (self.weight, self.bias))
         rows = x.reshape(len(x), -1, x.shape[-1])
         return (exact.product(rows, weight) + bias).reshape(len(weight), *x.shape[1:-1], -1)
@@ -105,9 +105,9 @@ class TrainedNet:
 
 
 def blocks_of(times_s: np.ndarray, folds: int, block_s: float) -> np.ndarray:
-    """(T,) which fold each frame belongs to: blocks of `block_s` seconds dealt out in turn.
+    """(T,) which fold each frame belongs to: blocks of `block_s` seconds assigned in turn.
 
-    Neighbouring frames are nearly the same, so single frames drawn by chance would make every test look easy.
+    Neighbouring frames are nearly the same, so single frames drawn at random would make every test too easy.
     """
     length = min(block_s, (times_s[-1] - times_s[0] + 1e-6) / folds)
     return ((times_s - times_s[0]) / max(length, 1e-6)).astype(np.int64) % folds

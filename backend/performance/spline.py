@@ -1,4 +1,4 @@
-"""The cubic spline through values at whole places, by arithmetic of its own: the same bits on every machine.
+"""The cubic spline through values at whole places, in plain arithmetic: the same bits on every machine.
 
 scipy's CubicSpline gives the same to rounding, but leaves its slopes to LAPACK.
 """

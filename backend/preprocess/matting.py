@@ -44,7 +44,7 @@ class PersonSegmenter:
     def __enter__(self) -> PersonSegmenter:
         return self
 
-    def __exit__(self, *exception) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._segmenter.close()
 
     def confidences(self, rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:

@@ -45,7 +45,15 @@ def segment(
     return _segment(frames, landmarks, matting_size, models_dir, report, background, settings)
 
 
-def _segment(frames, landmarks, matting_size, models_dir, report, background, settings) -> Iterator[np.ndarray]:
+def _segment(
+    frames: Sequence[np.ndarray],
+    landmarks: np.ndarray,
+    matting_size: int,
+    models_dir: str | None,
+    report: Reporter,
+    background: np.ndarray | None,
+    settings: RegionSettings,
+) -> Iterator[np.ndarray]:
     report.phase("regions", len(frames))
     if background is not None:
         height, width = background.shape[:2]
@@ -65,7 +73,14 @@ def matting_shape(width: int, height: int, matting_size: int) -> tuple[tuple[int
     return (max(1, round(width * scale)), max(1, round(height * scale))), scale
 
 
-def _segment_frame(rgb, landmarks, segmenter, matting_size, background, settings) -> np.ndarray:
+def _segment_frame(
+    rgb: np.ndarray,
+    landmarks: np.ndarray,
+    segmenter: PersonSegmenter,
+    matting_size: int,
+    background: np.ndarray | None,
+    settings: RegionSettings,
+) -> np.ndarray:
     height, width = rgb.shape[:2]
     small_size, scale = matting_shape(width, height, matting_size)
     small = shrunk(rgb, small_size)

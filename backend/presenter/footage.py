@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -69,7 +70,9 @@ def camera_from_head(motion: Motion) -> np.ndarray:
     return poses
 
 
-def _camera_vertices(presenter: Presenter, motion: Motion, frame: int, pose: np.ndarray, torso: np.ndarray):
+def _camera_vertices(
+    presenter: Presenter, motion: Motion, frame: int, pose: np.ndarray, torso: np.ndarray
+) -> np.ndarray:
     """All vertices (V, 3) in the camera: head parts follow the head, the torso its own pose, the neck both."""
     posed = presenter.posed(motion.mouth[frame], motion.blink[frame], motion.gaze[frame])
     vertices = []
@@ -86,7 +89,7 @@ def _camera_vertices(presenter: Presenter, motion: Motion, frame: int, pose: np.
 def draw_footage(
     line: SpokenLine,
     face: CanonicalFace,
-    write_frame,
+    write_frame: Callable[[np.ndarray], None],
     *,
     fps: Fraction = Fraction(25),
     width: int = 640,

@@ -6,9 +6,11 @@ the canonical one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from backend.face.mesh import CanonicalFace
 from backend.face.points import (
@@ -30,6 +32,11 @@ JAW_HINGE = np.array([0.0, 0.5, -2.0])
 JAW_MAX_ANGLE = 0.29
 MOUTH_LINE_Y = -4.27
 
+Surface = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Points (…, 3) cm in the head frame, of u and v (…) in [0, 1]."""
+PerPoint = Callable[[np.ndarray], np.ndarray]
+"""A value (…) for each of points (…, 3)."""
+
 
 @dataclass
 class Part:
@@ -49,8 +56,8 @@ def _smoothstep(low: float, high: float, value: np.ndarray) -> np.ndarray:
     return t * t * (3.0 - 2.0 * t)
 
 
-def _grid_part(surface, columns: int, rows: int, texture: str, keep=None) -> Part:
-    """A part from a parametric surface: `surface(u, v)` with u, v in [0, 1]: (…, 3); `keep(points)` masks them."""
+def _grid_part(surface: Surface, columns: int, rows: int, texture: str, keep: PerPoint | None = None) -> Part:
+    """A part from a parametric surface; only triangles whose centre `keep` is true for stay."""
     u, v = np.meshgrid(np.linspace(0, 1, columns), np.linspace(0, 1, rows))
     points = surface(u, v).reshape(-1, 3)
     a = (np.arange(rows - 1)[:, None] * columns + np.arange(columns - 1)[None, :]).reshape(-1)
@@ -63,10 +70,18 @@ def _grid_part(surface, columns: int, rows: int, texture: str, keep=None) -> Par
     return Part(points, triangles, np.stack([u, v], -1).reshape(-1, 2), texture, zero, zero.copy())
 
 
-def _ellipsoid(centre, radii, texture: str, columns: int = 48, rows: int = 32, keep=None, bump=None) -> Part:
+def _ellipsoid(
+    centre: ArrayLike,
+    radii: ArrayLike,
+    texture: str,
+    columns: int = 48,
+    rows: int = 32,
+    keep: PerPoint | None = None,
+    bump: PerPoint | None = None,
+) -> Part:
     """Poles up and down, u runs round from the back, over the picture's left, the front (u = 0.5) and back."""
 
-    def surface(u, v):
+    def surface(u: np.ndarray, v: np.ndarray) -> np.ndarray:
         angle, height = 2 * np.pi * u, np.pi * v
         unit = np.stack([-np.sin(height) * np.sin(angle), np.cos(height), -np.sin(height) * np.cos(angle)], axis=-1)
         swell = 1.0 if bump is None else bump(unit)[..., None]
@@ -138,8 +153,8 @@ class Presenter:
         self._add_body()
 
     def _add_mouth(self) -> None:
-        def teeth(y_top: float, y_bottom: float, radius: float, depth: float):
-            def surface(u, v):
+        def teeth(y_top: float, y_bottom: float, radius: float, depth: float) -> Surface:
+            def surface(u: np.ndarray, v: np.ndarray) -> np.ndarray:
                 angle = (u - 0.5) * 2.6
                 y = y_top + (y_bottom - y_top) * v
                 return np.stack([radius * np.sin(angle), y, depth + 1.9 * np.cos(angle)], axis=-1)
@@ -162,11 +177,11 @@ class Presenter:
             centre = (side * 8.0, 0.4, -3.4)
             self.parts[f"ear{index}"] = _ellipsoid(centre, (0.75, 2.9, 1.6), "skin", 20, 16)
 
-        def tufts(unit):
+        def tufts(unit: np.ndarray) -> np.ndarray:
             angle = np.arctan2(unit[..., 0], unit[..., 2])
             return 1.0 + 0.012 * np.sin(23 * angle + 6 * unit[..., 1]) + 0.01 * np.sin(11 * angle - 9 * unit[..., 1])
 
-        def scalp(points):
+        def scalp(points: np.ndarray) -> np.ndarray:
             x, y, z = points.T
             fringe = y > 7.6 + 0.5 * np.sin(0.9 * x + 0.6) - 0.03 * x**2
             side = (z < -1.3) & (y > -1.5 + 0.4 * np.sin(2.1 * z)) & ((np.abs(x) < 7.2) | (y > 2.2))
@@ -176,7 +191,7 @@ class Presenter:
         self.parts["hair"] = _ellipsoid((0, 2.9, -2.9), (8.7, 9.9, 9.2), "hair", 120, 80, keep=scalp, bump=tufts)
 
     def _add_body(self) -> None:
-        def neck(u, v):
+        def neck(u: np.ndarray, v: np.ndarray) -> np.ndarray:
             angle = 2 * np.pi * u
             y = -5.5 - 13.5 * v
             radius = 5.4 + 0.9 * v**2
@@ -186,7 +201,7 @@ class Presenter:
         column.body = _smoothstep(-7.5, -16.5, column.vertices[:, 1])
         self.parts["neck"] = column
 
-        def torso(u, v):
+        def torso(u: np.ndarray, v: np.ndarray) -> np.ndarray:
             angle = 2 * np.pi * u
             slope = np.sqrt(np.clip(v / 0.32, 0, 1))
             width = 6.1 + 15.5 * slope + 1.5 * np.clip(v - 0.3, 0, 1)
@@ -215,7 +230,7 @@ class Presenter:
             posed[f"eye{index}"] = centre + (posed[f"eye{index}"] - centre) @ _turn(gaze[0], gaze[1]).T
         return posed
 
-    def _lips(self, vertices, press, pucker, wide, tuck):
+    def _lips(self, vertices: np.ndarray, press: float, pucker: float, wide: float, tuck: float) -> np.ndarray:
         x, y, _ = self.face_rest.T
         near = np.exp(-((x / 3.3) ** 2) - ((y - MOUTH_LINE_Y) / 1.7) ** 2)
         vertices[:, 0] += x * near * (0.2 * wide - 0.42 * pucker)
@@ -228,7 +243,7 @@ class Presenter:
         vertices[upper, 2] -= 0.1 * press * near[upper]
         return vertices
 
-    def _lids(self, vertices, blink):
+    def _lids(self, vertices: np.ndarray, blink: float) -> np.ndarray:
         for upper, lower in zip(UPPER_LIDS, LOWER_LIDS, strict=True):
             meeting = 0.15 * self.face_rest[list(upper)] + 0.85 * self.face_rest[list(lower)]
             vertices[list(upper)] += blink * (meeting - self.face_rest[list(upper)])

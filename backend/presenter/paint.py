@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
 
 from backend.face.points import EYE_RINGS
 from backend.presenter.geometry import OUTER_LIPS
@@ -22,14 +23,14 @@ def _noise(random: np.random.Generator, octaves: tuple[tuple[int, float], ...]) 
     return total
 
 
-def _flat(colour, noise: np.ndarray | None = None) -> np.ndarray:
+def _flat(colour: ArrayLike, noise: np.ndarray | None = None) -> np.ndarray:
     picture = np.tile(np.asarray(colour, np.float32), (TEXTURE_SIZE, TEXTURE_SIZE, 1))
     if noise is not None:
         picture *= 1.0 + noise[..., None]
     return picture
 
 
-def _blend(picture: np.ndarray, mask: np.ndarray, colour) -> None:
+def _blend(picture: np.ndarray, mask: np.ndarray, colour: ArrayLike) -> None:
     picture += mask[..., None] * (np.asarray(colour, np.float32) - picture)
 
 
@@ -40,7 +41,7 @@ def _polygon(points: np.ndarray, blur: float) -> np.ndarray:
     return cv2.GaussianBlur(mask, (0, 0), blur)
 
 
-def _ellipse(centre, radii, blur: float) -> np.ndarray:
+def _ellipse(centre: ArrayLike, radii: ArrayLike, blur: float) -> np.ndarray:
     angle = np.linspace(0, 2 * np.pi, 60, endpoint=False)
     return _polygon(np.asarray(centre) + np.stack([np.cos(angle), np.sin(angle)], 1) * np.asarray(radii), blur)
 

@@ -11,7 +11,19 @@ _SUPERSAMPLING = 2
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)
-def _rasterise(points, normals, uv, triangles, texture_of, atlas, focal, cx, cy, light, picture):
+def _rasterise(
+    points: np.ndarray,
+    normals: np.ndarray,
+    uv: np.ndarray,
+    triangles: np.ndarray,
+    texture_of: np.ndarray,
+    atlas: np.ndarray,
+    focal: float,
+    cx: float,
+    cy: float,
+    light: np.ndarray,
+    picture: np.ndarray,
+) -> None:
     """Draw triangles into `picture` (H, W, 3) in place. `points` (V, 3) cm in camera space, `uv` (V, 2) in [0, 1]."""
     height, width, _ = picture.shape
     size = atlas.shape[1]
@@ -65,7 +77,7 @@ def _rasterise(points, normals, uv, triangles, texture_of, atlas, focal, cx, cy,
 
 
 @numba.njit(cache=True, nogil=True)
-def _vertex_normals(points, triangles):
+def _vertex_normals(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     normals = np.zeros_like(points)
     for face in range(triangles.shape[0]):
         a, b, c = triangles[face]
@@ -94,7 +106,9 @@ class MeshRenderer:
         ).astype(np.int64)
         self._uv = np.concatenate([uv for _, uv, _ in parts]).astype(np.float64)
 
-    def draw(self, vertices_camera: np.ndarray, focal_px: float, principal_px, background: np.ndarray) -> np.ndarray:
+    def draw(
+        self, vertices_camera: np.ndarray, focal_px: float, principal_px: tuple[float, float], background: np.ndarray
+    ) -> np.ndarray:
         """(H, W, 3) uint8 RGB over `background` (H, W, 3) float32; `vertices_camera` (V, 3) cm, OpenCV camera."""
         height, width, _ = background.shape
         s = _SUPERSAMPLING

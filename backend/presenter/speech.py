@@ -70,7 +70,7 @@ def speak(text: str, voice: str = "en-us", words_per_minute: int = 150, pitch: i
     pieces: list[np.ndarray] = []
     phonemes: list[tuple[float, str]] = []
 
-    def receive(wave, count, events) -> int:
+    def receive(wave: ctypes._Pointer[ctypes.c_short], count: int, events: ctypes._Pointer[_Event]) -> int:
         if count > 0:
             pieces.append(np.ctypeslib.as_array(wave, (count,)).astype(np.float32) / 32768.0)
         index = 0

@@ -1,7 +1,7 @@
 """The cuda engine: the rasteriser on an NVIDIA GPU, where torch and NVIDIA Warp both see one.
 
 Nothing is compiled at installation: Warp brings its own compiler. Works in 32-bit floats; tensors that are on the GPU
-stay there, others are taken there and their gradients brought back. gsplat is not used: its picture is another one (in
+stay there, others are copied there and their gradients copied back. gsplat is not used: it draws another picture (in
 the release that installs, alpha is capped at 0.99 and splats end at a radius), and that release needs CUDA's compiler.
 """
 
@@ -16,7 +16,7 @@ from torch import Tensor
 from shared.camera import Intrinsics
 
 OLDEST_CAPABILITY = (7, 5)
-"""Compute capability that NVIDIA's present compiler begins with (Turing)."""
+"""Oldest compute capability that NVIDIA's present compiler supports (Turing)."""
 
 
 def is_available() -> bool:
@@ -33,7 +33,7 @@ def why_not() -> str | None:
         return f"{torch.cuda.get_device_name()} is too old (compute capability {OLDEST_CAPABILITY} is needed)."
     if importlib.util.find_spec("warp") is None:
         return "The package warp-lang is not installed: install the backend again."
-    from .cuda_view import wp  # sets Warp up before its first question
+    from .cuda_view import wp  # sets Warp up before its first use
 
     return None if wp.is_cuda_available() else "NVIDIA Warp cannot use the GPU: update NVIDIA's driver."
 
@@ -59,7 +59,7 @@ def render(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Features (H, W, C), alpha (H, W), depth (H, W); arguments as `rasterize`. Raises ValueError.
 
-    `threads` means nothing here. `device` "cpu" runs the same kernels on the CPU, slowly: for tests.
+    `threads` is ignored. `device` "cpu" runs the same kernels on the CPU, slowly: for tests.
     """
     from .cuda_function import Rasterize
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import warp as wp
 
-from . import model
+from . import constants
 from .cuda_view import BLOCK, TILE, View
 
 MOMENTS = 6
@@ -22,10 +22,10 @@ the logarithm of alpha, and of g dx, g dy, g dx^2, g dx dy, g dy^2."""
 
 _tile = wp.constant(TILE)
 _block = wp.constant(BLOCK)
-_cutoff = wp.constant(model.ALPHA_CUTOFF)
-_cap = wp.constant(model.ALPHA_CAP)
-_stop = wp.constant(model.TRANSMITTANCE_STOP)
-_half = wp.constant(model.PIXEL_CENTRE)
+_cutoff = wp.constant(constants.ALPHA_CUTOFF)
+_cap = wp.constant(constants.ALPHA_CAP)
+_stop = wp.constant(constants.TRANSMITTANCE_STOP)
+_half = wp.constant(constants.PIXEL_CENTRE)
 
 
 @wp.struct
@@ -98,7 +98,7 @@ def blend_kernels(features: int) -> BlendKernels:
         ends: wp.array(dtype=int),
     ):
         """Entries [begins[tile], begins[tile + 1]) of each tile, front to back, to its pixels. ends[pixel]: one past
-        the last entry that the pixel has something of."""
+        the last entry that contributes to the pixel."""
         place = _place(wp.tid(), view)
         if place.pixel < 0:
             return

@@ -1,6 +1,6 @@
 """The cuda engine's stages as one differentiable torch function. Importing this module imports Warp.
 
-Gradients do not depend on the order in which a GPU does things, except the camera's, which is summed as it comes.
+Gradients do not depend on the order in which a GPU runs its threads, except the camera's, a sum of atomic additions.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import warp as wp
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from shared.camera import Intrinsics
+
 from . import cuda_projection as projection
 from .cuda_blend import MOMENTS, blend_kernels
 from .cuda_view import BLOCK, TILE, view_of
@@ -27,7 +29,16 @@ class Rasterize(torch.autograd.Function):
     """Features (H, W, C), alpha, depth of float32 tensors that are all on one device."""
 
     @staticmethod
-    def forward(ctx, means, quaternions, scales, opacities, features, camera, intrinsics):
+    def forward(
+        ctx: Any,
+        means: Tensor,
+        quaternions: Tensor,
+        scales: Tensor,
+        opacities: Tensor,
+        features: Tensor,
+        camera: Tensor,
+        intrinsics: Intrinsics,
+    ) -> tuple[Tensor, Tensor, Tensor]:
         inputs = (means, quaternions, scales, opacities, features, camera)
         height, width, channels = intrinsics.height, intrinsics.width, features.shape[1]
         launch = _Launcher(means.device)
@@ -59,7 +70,9 @@ class Rasterize(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, picture_gradient, alpha_gradient, depth_gradient):
+    def backward(
+        ctx: Any, picture_gradient: Tensor, alpha_gradient: Tensor, depth_gradient: Tensor
+    ) -> tuple[Tensor | None, ...]:
         *inputs, picture, alpha, depth = ctx.saved_tensors
         means, quaternions, scales, opacities, features, camera = inputs
         screen, lists, view = ctx.screen, ctx.lists, ctx.view
@@ -100,7 +113,7 @@ class Rasterize(torch.autograd.Function):
 
 @dataclass
 class _Screen:
-    """N Gaussians on screen; rows of those that are not drawn mean nothing."""
+    """N Gaussians on screen; rows of those that are not drawn are undefined."""
 
     drawn: Tensor
     """(N,) 1 or 0"""
@@ -202,7 +215,7 @@ def _list_by_tile(launch: _Launcher, screen: _Screen, view: Any, height: int) ->
 
 
 class _Launcher:
-    """Launches Warp kernels on torch tensors of one device, in torch's order of things."""
+    """Launches Warp kernels on torch tensors of one device, in order with torch's own work."""
 
     def __init__(self, device: torch.device) -> None:
         self._torch_device = device
@@ -210,7 +223,7 @@ class _Launcher:
 
     @contextmanager
     def on_torch_stream(self) -> Iterator[None]:
-        """What is launched within waits for what torch has begun, and torch for it."""
+        """Kernels launched within wait for torch's earlier work, and torch's later work waits for them."""
         if self._torch_device.type != "cuda":
             yield
             return
@@ -223,7 +236,9 @@ class _Launcher:
         given = self._given(kernel, [argument for part in arguments for argument in part])
         wp.launch(kernel, dim=threads, inputs=given, device=self._device, block_dim=block)
 
-    def adjoint(self, kernel: Any, threads: int, inputs: tuple, outputs: tuple, of_inputs: tuple, of_outputs: tuple):
+    def adjoint(
+        self, kernel: Any, threads: int, inputs: tuple, outputs: tuple, of_inputs: tuple, of_outputs: tuple
+    ) -> None:
         """The kernel's adjoint: adds to the gradients of its inputs those of its outputs. None: not wanted."""
         arguments = self._given(kernel, [*inputs, *outputs])
         gradients = self._given(kernel, [*of_inputs, *of_outputs])
@@ -234,8 +249,8 @@ class _Launcher:
         )  # fmt: skip
 
     def _given(self, kernel: Any, arguments: list) -> list:
-        """Tensors as arrays of the type that the kernel asks for."""
-        # As plain descriptors: making arrays of them costs more than all else that is done here.
+        """Tensors as arrays of the types that the kernel takes."""
+        # As plain descriptors: making Warp arrays of them would take longer than everything else here.
         return [
             wp.from_torch(given, dtype=asked.type.dtype, requires_grad=False, return_ctype=True)
             if isinstance(given, Tensor)

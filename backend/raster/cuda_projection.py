@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import warp as wp
 
-from . import model
+from . import constants
 from .cuda_view import TILE, View
 
 _tile = wp.constant(TILE)
-_blur = wp.constant(model.BLUR_PX2)
-_cutoff = wp.constant(model.ALPHA_CUTOFF)
-_near = wp.constant(model.NEAR)
-_half = wp.constant(model.PIXEL_CENTRE)
+_blur = wp.constant(constants.BLUR_PX2)
+_cutoff = wp.constant(constants.ALPHA_CUTOFF)
+_near = wp.constant(constants.NEAR)
+_half = wp.constant(constants.PIXEL_CENTRE)
 
 
 @wp.func
@@ -35,7 +35,7 @@ def select(
     camera: wp.array2d(dtype=float),
     drawn: wp.array(dtype=int),
 ):
-    """drawn[i] = 1 for the Gaussians that are finite, before the camera and opaque enough, else 0."""
+    """drawn[i] = 1 for the Gaussians that are finite, in front of the camera and opaque enough, else 0."""
     i = wp.tid()
     drawn[i] = 0
     depth = wp.dot(wp.vec3(camera[2, 0], camera[2, 1], camera[2, 2]), means[i]) + camera[2, 3]
@@ -118,7 +118,7 @@ def cover(
     counts: wp.array(dtype=int),
 ):
     """Tiles that alpha may reach the cut-off in: boxes[i] = first column, end column, first row, end row; counts[i] of
-    them. A Gaussian without any, or beyond all bounds, is not drawn."""
+    them. A Gaussian without any, or with a value on screen that is not finite, is not drawn."""
     i = wp.tid()
     counts[i] = 0
     if drawn[i] == 0:

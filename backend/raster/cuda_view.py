@@ -11,7 +11,7 @@ import warp as wp
 from shared.camera import Intrinsics
 from shared.places import cache_folder
 
-from . import model
+from . import constants
 
 # Warp's own lines would mix with ours on the terminal, and its compiled kernels belong with our other ones.
 wp.config.log_level = wp.LOG_WARNING
@@ -43,7 +43,7 @@ def view_of(intrinsics: Intrinsics) -> View:
     """`intrinsics` for the kernels."""
     fx, fy, cx, cy = intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy
     width, height = intrinsics.width, intrinsics.height
-    margin_x, margin_y = model.FOV_MARGIN * 0.5 * width / fx, model.FOV_MARGIN * 0.5 * height / fy
+    margin_x, margin_y = constants.FOV_MARGIN * 0.5 * width / fx, constants.FOV_MARGIN * 0.5 * height / fy
     view = View()
     view.fx, view.fy, view.cx, view.cy = fx, fy, cx, cy
     view.width, view.height, view.tiles_x = width, height, (width + TILE - 1) // TILE

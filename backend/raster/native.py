@@ -20,7 +20,7 @@ from backend.kernels.tensors import doubles, floats, longs
 from shared.camera import Intrinsics
 
 MOST_LABELS = library.LIMITS["TALKER_MOST_LABELS"]
-"""Labels that the library draws by itself."""
+"""The library draws at most this many labels itself."""
 
 
 def is_available() -> bool:
@@ -69,41 +69,55 @@ class _Rasterize(torch.autograd.Function):
     """Planes (C, H, W), alpha, depth of float32 CPU tensors. Arguments as `render`, intrinsics and threads last."""
 
     @staticmethod
-    def forward(ctx, *arguments):
-        *tensors, labels, label_count, intrinsics, threads = arguments
+    def forward(
+        ctx: Any,
+        means: Tensor,
+        quaternions: Tensor,
+        scales: Tensor,
+        opacities: Tensor,
+        features: Tensor,
+        camera_from_world: Tensor,
+        harmonics: Tensor | None,
+        labels: Tensor | None,
+        label_count: int,
+        intrinsics: Intrinsics,
+        threads: int,
+    ) -> tuple[Tensor, Tensor, Tensor]:
         lib = library.require()
-        inputs = tuple(None if tensor is None else tensor.contiguous() for tensor in tensors)
-        features, harmonics = inputs[4], inputs[6]
+        given = (means, quaternions, scales, opacities, features, camera_from_world)
+        inputs = [tensor.contiguous() for tensor in given]
+        harmonics = None if harmonics is None else harmonics.contiguous()
         height, width = intrinsics.height, intrinsics.width
         channels = features.shape[1] + (0 if harmonics is None else 3) + (0 if labels is None else label_count)
         learns = any(ctx.needs_input_grad)
         empty = torch.empty if learns else memory.empty
         planes, alpha, depth = empty(channels, height, width), empty(height, width), empty(height, width)
-        scene = _scene(inputs[:6], harmonics, intrinsics, threads, labels, label_count)
+        scene = _scene(inputs, harmonics, intrinsics, threads, labels, label_count)
         frame = ffi.new("talker_raster_frame **") if learns else NULL
         library.check(lib.talker_raster_forward(scene, floats(planes), floats(alpha), floats(depth), frame))
         if learns:
             ctx.set_materialize_grads(False)
-            ctx.save_for_backward(*inputs, planes, alpha, depth)
-            # What the library keeps of a forward pass, until nobody can ask for its gradient any more.
+            ctx.save_for_backward(*inputs, harmonics, planes, alpha, depth)
+            # What the library keeps of a forward pass, for as long as its gradient can be asked for.
             ctx.frame = ffi.gc(frame[0], lib.talker_raster_release)
             ctx.intrinsics, ctx.threads = intrinsics, threads
         return planes, alpha, depth
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, planes_gradient, alpha_gradient, depth_gradient):
-        *inputs, planes, alpha, depth = ctx.saved_tensors
+    def backward(
+        ctx: Any, planes_gradient: Tensor | None, alpha_gradient: Tensor | None, depth_gradient: Tensor | None
+    ) -> tuple[Tensor | None, ...]:
+        *inputs, harmonics, planes, alpha, depth = ctx.saved_tensors
         channels = planes.shape[0]
         by_channel = [None] * channels if planes_gradient is None else planes_gradient.unbind()
         gradients = [
             NO_PLANE if gradient is None else plane(gradient)
             for gradient in (*by_channel, alpha_gradient, depth_gradient)
         ]
-        *outputs, harmonics = [
-            None if tensor is None else torch.empty_like(tensor) for tensor in (*inputs[:5], inputs[6])
-        ]
-        # The library sums the camera's gradient in double precision: it comes from every Gaussian there is.
+        outputs = [torch.empty_like(tensor) for tensor in inputs[:5]]
+        of_harmonics = None if harmonics is None else torch.empty_like(harmonics)
+        # The library sums the camera's gradient in double precision: it is a sum over all Gaussians.
         camera = torch.zeros(4, 4, dtype=torch.float64) if ctx.needs_input_grad[5] else None
         means, quaternions, scales, opacities, features = map(floats, outputs)
         out = struct(
@@ -113,12 +127,12 @@ class _Rasterize(torch.autograd.Function):
             scales=scales,
             opacities=opacities,
             features=features,
-            harmonics=floats(harmonics),
+            harmonics=floats(of_harmonics),
             camera=doubles(camera),
         )
         status = library.require().talker_raster_backward(
             ctx.frame,
-            _scene(inputs[:6], inputs[6], ctx.intrinsics, ctx.threads),
+            _scene(inputs, harmonics, ctx.intrinsics, ctx.threads),
             floats(planes),
             floats(alpha),
             floats(depth),
@@ -127,7 +141,7 @@ class _Rasterize(torch.autograd.Function):
         )
         library.check(status)
         wanted = [tensor if need else None for tensor, need in zip(outputs, ctx.needs_input_grad[:5], strict=True)]
-        return *wanted, None if camera is None else camera.float(), harmonics, None, None, None, None
+        return *wanted, None if camera is None else camera.float(), of_harmonics, None, None, None, None
 
 
 def _scene(

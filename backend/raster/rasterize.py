@@ -1,7 +1,7 @@
 """The one function of this room: 3D Gaussians and a camera in, a picture out, with gradients.
 
 The splatting model is that of Kerbl et al. 2023 ("3D Gaussian Splatting") with gsplat's constants (see `model.py`);
-every engine renders the same model, and the tests hold them against each other.
+every engine renders the same model, and the tests compare them with each other.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def available_engines() -> dict[str, str]:
 
 
 def engine_device(name: str) -> torch.device:
-    """Where the engine `name` works. Tensors from elsewhere are taken there and back, at a price."""
+    """Where the engine `name` works. Tensors on another device are copied there and back."""
     return torch.device("cuda" if name == "cuda" else "cpu")
 
 
@@ -126,7 +126,7 @@ def _check_labels(labels: Tensor, label_count: int, count: int) -> None:
         raise ValueError(f"labels have shape {tuple(labels.shape)} and type {labels.dtype}, expected ({count},) int64")
     if label_count < 1:
         raise ValueError(f"label_count is {label_count}, expected 1 or more where there are labels")
-    # A GPU would have to be waited for, every frame; there, torch's one_hot stops at a wrong one.
+    # On a GPU this would wait for the device in every frame; there, torch's one_hot refuses a wrong label.
     if count and labels.device.type == "cpu" and not 0 <= int(labels.min()) <= int(labels.max()) < label_count:
         raise ValueError(f"labels reach from {labels.min()} to {labels.max()}, expected 0 to {label_count - 1}")
 
@@ -135,7 +135,7 @@ def _engine(name: str) -> Callable[..., tuple[Tensor, Tensor, Tensor]]:
     if name == "reference":
         return reference.render
     if name == "native":
-        # native.is_available says once, in the log, why not: rendering goes on, slowly.
+        # Without a library, native.is_available logs the reason once; the reference engine draws, slowly.
         return native.render if native.is_available() else reference.render
     if name == "cuda":
         if not cuda.is_available():

@@ -16,7 +16,7 @@ from torch.utils.checkpoint import checkpoint
 
 from shared.camera import Intrinsics
 
-from . import model
+from . import constants
 
 MAX_PAIRS = 1 << 20
 """Pairs of one band; about 100 bytes each in float64."""
@@ -50,11 +50,11 @@ def render(
     intrinsics: Intrinsics,
     threads: int = 0,
     *,
-    alpha_cutoff: float = model.ALPHA_CUTOFF,
-    transmittance_stop: float = model.TRANSMITTANCE_STOP,
+    alpha_cutoff: float = constants.ALPHA_CUTOFF,
+    transmittance_stop: float = constants.TRANSMITTANCE_STOP,
     max_pairs: int = MAX_PAIRS,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Features (H, W, C), alpha (H, W), depth (H, W); arguments as `rasterize`. `threads` is torch's own business here.
+    """Features (H, W, C), alpha (H, W), depth (H, W); arguments as `rasterize`. `threads` is ignored.
 
     With `alpha_cutoff` and `transmittance_stop` at 0 the picture is a smooth function of every input (for gradcheck).
     """
@@ -93,7 +93,7 @@ def project(
     camera_from_world: Tensor,
     intrinsics: Intrinsics,
     *,
-    alpha_cutoff: float = model.ALPHA_CUTOFF,
+    alpha_cutoff: float = constants.ALPHA_CUTOFF,
 ) -> Splats:
     """The Gaussians that can be seen, on screen, nearest first (Zwicker et al. 2001, EWA splatting)."""
     keep = _drawable(means, quaternions, scales, opacities, features, camera_from_world, alpha_cutoff)
@@ -108,22 +108,22 @@ def project(
 
     x, y, z = in_camera.unbind(-1)
     tan_x, tan_y = x / z, y / z
-    margin_x, margin_y = model.FOV_MARGIN * 0.5 * width / fx, model.FOV_MARGIN * 0.5 * height / fy
+    margin_x, margin_y = constants.FOV_MARGIN * 0.5 * width / fx, constants.FOV_MARGIN * 0.5 * height / fy
     slope_x = tan_x.clamp(-cx / fx - margin_x, (width - cx) / fx + margin_x)
     slope_y = tan_y.clamp(-cy / fy - margin_y, (height - cy) / fy + margin_y)
     # Rows of the perspective's Jacobian times the Gaussian's axes: its standard deviations on screen, as vectors.
     screen_x = (fx / z)[:, None] * (axes[:, 0] - slope_x[:, None] * axes[:, 2])
     screen_y = (fy / z)[:, None] * (axes[:, 1] - slope_y[:, None] * axes[:, 2])
-    xx = (screen_x * screen_x).sum(-1) + model.BLUR_PX2
+    xx = (screen_x * screen_x).sum(-1) + constants.BLUR_PX2
     xy = (screen_x * screen_y).sum(-1)
-    yy = (screen_y * screen_y).sum(-1) + model.BLUR_PX2
+    yy = (screen_y * screen_y).sum(-1) + constants.BLUR_PX2
     determinant = xx * yy - xy * xy
 
     centres = torch.stack([fx * tan_x + cx, fy * tan_y + cy], -1)
     conics = torch.stack([yy, -xy, xx], -1) / determinant[:, None]
     boxes = _boxes(centres, xx, yy, opacities, width, height, alpha_cutoff)
     with torch.no_grad():
-        # A Gaussian grown beyond all bounds has no finite inverse covariance: not drawn, like one that holds a NaN.
+        # A Gaussian that has grown too large has no finite inverse covariance: not drawn, like one that holds a NaN.
         sound = torch.isfinite(centres).all(-1) & torch.isfinite(conics).all(-1) & (determinant > 0)
         on_screen = (boxes[:, 1] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 2]) & sound
         seen = on_screen.nonzero()[:, 0]
@@ -152,10 +152,10 @@ def _drawable(
     camera_from_world: Tensor,
     alpha_cutoff: float,
 ) -> Tensor:
-    """Indices of the Gaussians that are finite, before the camera and opaque enough. The others must leave before the
-    differentiable part: a NaN times a zero gradient would be a NaN gradient."""
+    """Indices of the Gaussians that are finite, in front of the camera and opaque enough. The others are left
+    out of the differentiable part: a NaN times a zero gradient would be a NaN gradient."""
     depths = means @ camera_from_world[2, :3] + camera_from_world[2, 3]
-    keep = torch.isfinite(depths) & (depths > model.NEAR) & (opacities >= alpha_cutoff) & torch.isfinite(opacities)
+    keep = torch.isfinite(depths) & (depths > constants.NEAR) & (opacities >= alpha_cutoff) & torch.isfinite(opacities)
     for tensor in (means, quaternions, scales, features):
         keep &= torch.isfinite(tensor).all(-1)
     length = quaternions.norm(dim=-1)
@@ -176,8 +176,8 @@ def _boxes(
     sides = []
     for centre, variance, size in ((centres[:, 0], xx, width), (centres[:, 1], yy, height)):
         reach = torch.sqrt(squared_radius * variance) * (1 + 1e-5) + 1e-3
-        first = torch.ceil(centre - reach - model.PIXEL_CENTRE)
-        end = torch.floor(centre + reach - model.PIXEL_CENTRE) + 1
+        first = torch.ceil(centre - reach - constants.PIXEL_CENTRE)
+        end = torch.floor(centre + reach - constants.PIXEL_CENTRE) + 1
         sides += [torch.nan_to_num(first).clamp(0, size).long(), torch.nan_to_num(end).clamp(0, size).long()]
     return torch.stack(sides, -1)
 
@@ -228,12 +228,12 @@ def _blend(
     first_row, end_row, width = band
     alpha_cutoff, transmittance_stop = limits
     size = (end_row - first_row) * width
-    x = (pixel % width).to(centres.dtype) + model.PIXEL_CENTRE
-    y = (torch.div(pixel, width, rounding_mode="floor") + first_row).to(centres.dtype) + model.PIXEL_CENTRE
+    x = (pixel % width).to(centres.dtype) + constants.PIXEL_CENTRE
+    y = (torch.div(pixel, width, rounding_mode="floor") + first_row).to(centres.dtype) + constants.PIXEL_CENTRE
     dx, dy = x - centres[index, 0], y - centres[index, 1]
     conic = conics[index]
     exponent = 0.5 * (conic[:, 0] * dx * dx + conic[:, 2] * dy * dy) + conic[:, 1] * dx * dy
-    alpha = (opacities[index] * torch.exp(-exponent)).clamp(max=model.ALPHA_CAP)
+    alpha = (opacities[index] * torch.exp(-exponent)).clamp(max=constants.ALPHA_CAP)
     kept = (alpha.detach() >= alpha_cutoff).nonzero()[:, 0]
     alpha, index, pixel = alpha[kept], index[kept], pixel[kept]
 

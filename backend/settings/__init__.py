@@ -60,7 +60,7 @@ class RunSettings:
     preprocess: PreprocessSettings = field(default_factory=PreprocessSettings)
     """Footage to subject folder."""
     train: TrainSettings = field(default_factory=lambda: TrainSettings(start=Start.AUTO))
-    """Subject folder to model. It goes on from what an interrupted run left."""
+    """Subject folder to model. An interrupted run is resumed."""
     render: RenderSettings = field(default_factory=RenderSettings)
     """A line of dialogue to frames."""
     evaluate: EvaluateSettings = field(default_factory=EvaluateSettings)

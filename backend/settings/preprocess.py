@@ -49,7 +49,7 @@ class PhotometricSettings:
     lowest_cm: float = -1.6
     """Surface points lie above this height of the head frame: over the upper lip, with the nose."""
     highest_cm: float = 5.5
-    """And below this, with the brows: a fringe lies before the skin, and its edge would be followed as if on it."""
+    """And below this, with the brows: a fringe lies in front of the skin, and its edge would be tracked as if on it."""
     landmark_noise: Positive = 1.4
     """Landmarks understate how far a head turns, in every frame alike: beside the pixels they count as this many times
     noisier than among themselves."""
@@ -67,7 +67,7 @@ class PhotometricSettings:
     depth_steps: tuple[Whole, ...] = (3, 5, 7, 9)
     """Steps after which the depth of the upper face is improved too."""
     depth_frames: Count = 120
-    """Frames, evenly spread, that say what the depth is."""
+    """Frames, evenly spread, that the depth is found on."""
     depth_modes: Count = 24
     """Smooth patterns that the depth is corrected by."""
     depth_spread_cm: Positive = 0.12

@@ -41,14 +41,14 @@ def train_settings(
 ) -> TrainSettings:
     """A preset with a recipe applied and fields of TrainSettings replaced; a dict replaces fields of a nested one.
 
-    `steps` ends a training after so many steps, `minutes` after so much time; without either it lasts as long as the
-    preset says. Raises InputError for an unknown preset or recipe, or a value that does not fit.
+    `steps` ends a training after that many steps, `minutes` after that much time; without either the preset says how
+    long it lasts. Raises InputError for an unknown preset or recipe, or a value that does not fit.
     """
     return _train_settings("", preset, recipe, steps, minutes, overrides)
 
 
 def train_settings_of_run(given: Mapping[str, Any]) -> TrainSettings:
-    """The same from one dict, for the stage train of `run`: it goes on from what an interrupted run left.
+    """`train_settings` from one dict, for the stage train of `run`: interrupted runs are resumed.
 
     Names in errors begin with "train.".
     """

@@ -9,7 +9,7 @@ from backend.settings.kinds import Engine, Whole
 from shared.checked import Limits, OneOf
 
 LAYERS = ("exr", "png", "mp4")
-"""What a render leaves, by name."""
+"""What a render writes, by name."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,6 @@ class RenderSettings:
     threads: Whole = 0
     """Threads; 0: all cores."""
     seed: int = 0
-    """Seed of what is made up: the blinks of a still head."""
+    """Seed of what is generated: the blinks of a still head."""
     take: str | None = None
     """What the line is called; None: the sound file's name. A render folder takes edits of its own line only."""

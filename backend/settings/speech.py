@@ -32,7 +32,7 @@ class SpeechSettings:
     steps: Count = 400
     """Learning steps for 18 s of footage; they grow with the root of its length, at most threefold."""
     check_every: Count = 20
-    """Steps between looks at the held-out blocks."""
+    """Steps between tests on the held-out blocks."""
     batch: Count = 64
     """Windows in a step."""
     rate: Positive = 3e-3
@@ -52,8 +52,8 @@ class SpeechSettings:
     voice_prior_s: Positive = 3.0
     """A line's own loudness and tone count as much as the training voice's after this many seconds of voice."""
     ridges: tuple[Positive, ...] = (0.1, 0.3, 1.0, 3.0, 10.0)
-    """Cautions of the map from the nets' outputs to curves, as shares of the outputs' variance; the one that predicts
-    blocks not learned from best is taken."""
+    """Strengths of the ridge regression from the nets' outputs to curves, as shares of the outputs' variance; the one
+    that predicts held-out blocks best is taken."""
     expressiveness: Share = 0.6
     """0: the likeliest curves, which move too little; 1: curves that move as much as the footage's."""
     seed: int = 0

@@ -39,7 +39,7 @@ class LearningRates:
 
 @dataclass(frozen=True)
 class LossWeights:
-    """What training pulls at. Pictures are display-referred RGB in [0, 1]."""
+    """Weights of the training loss. Pictures are display-referred RGB in [0, 1]."""
 
     l1: NotNegative = 1.0
     """Mean absolute difference of the composited portrait."""
@@ -70,7 +70,7 @@ class TrainSettings:
     minutes: Positive | None = None
     """Training time instead of a number of steps."""
     holdout: Whole = 11
-    """The last one of so many parts of the frames is kept out of training; 0: train on everything."""
+    """The last of this many equal parts of the frames is kept out of training; 0: train on all of them."""
     seed: int = 0
     """Seed of everything random."""
     start: Start = Start.ANEW
@@ -84,7 +84,7 @@ class TrainSettings:
     alternate: bool = True
     """Train the two fields in alternating blocks; False: one after the other (the baseline)."""
     heard_share: Share = 0.5
-    """Share of the steps whose speech curves go part of the way to what the voice alone would have told of them."""
+    """Share of the steps whose speech curves are moved part of the way to those predicted from the voice."""
     rates: LearningRates = field(default_factory=LearningRates)
     """Learning rates."""
     losses: LossWeights = field(default_factory=LossWeights)

@@ -122,7 +122,7 @@ def _from_text(annotation: Any, name: str, text: str) -> Any:
 
 
 def refusal(error: Unfit, known: tuple[str, ...]) -> InputError:
-    """The same for the user; `known` are the dotted names that could have been meant."""
+    """`error` as the user sees it; `known` are the dotted names that could have been meant."""
     if error.reason != "is unknown":
         return InputError(f"The setting {error.name} {error.reason}.", "Correct it and run it again.")
     near = near_names(error.name, known)

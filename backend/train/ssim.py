@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from typing import Any
 
 import cv2
 import numpy as np
@@ -45,7 +46,7 @@ class _FastSsim(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, picture: Tensor, target: Tensor) -> Tensor:
+    def forward(ctx: Any, picture: Tensor, target: Tensor) -> Tensor:
         if kernel.serves(picture, target):
             want = ctx.needs_input_grad[0]
             value, gradient = kernel.ssim_with_gradient(picture.detach(), target, want, threads.count())
@@ -66,7 +67,7 @@ class _FastSsim(torch.autograd.Function):
         return picture.new_tensor(value.mean(dtype=np.float64))
 
     @staticmethod
-    def backward(ctx, upstream: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None]:
         return upstream * ctx.saved_tensors[0], None
 
 

@@ -17,6 +17,7 @@ from ..client.installation import Level
 from ..properties import TalkerSettings, settings_of
 from ..shared.errors import InputError
 from ..shared.timing import fps_text
+from ..shared.training import Start
 
 _SOUND_ENDING = re.compile(r"\.(aac|aif|aiff|flac|m4a|mov|mp3|mp4|oga|ogg|opus|wav)(?=(\.\d{3,})?$)", re.IGNORECASE)
 """Of "line.wav", and of "line.wav.001", the second strip of that name."""
@@ -100,25 +101,24 @@ def _preprocessed(scene: bpy.types.Scene, result: dict) -> list[Notice]:
     return [("WARNING", text) for text in warnings] + [("INFO", done)]
 
 
-def read_train(scene: bpy.types.Scene, **options: object) -> Request:
-    """`options` go over the arguments that let a training go on where it stopped."""
+def read_train(scene: bpy.types.Scene, start: Start = Start.AUTO, **options: object) -> Request:
     settings = settings_of(scene)
     arguments = {
         "subject": str(absolute(settings.subject, "Subject")),
         "recipe": settings.recipe,
         "preset": settings.preset,
         "model": model_name(settings),
-        "resume": "auto",
+        "start": str(start),
     }
     return Request({**arguments, **options})
 
 
 def read_train_more(scene: bpy.types.Scene) -> Request:
-    return read_train(scene, resume=False, more=True, minutes=settings_of(scene).more_minutes)
+    return read_train(scene, Start.MORE, minutes=settings_of(scene).more_minutes)
 
 
 def read_train_anew(scene: bpy.types.Scene) -> Request:
-    return read_train(scene, resume=False)
+    return read_train(scene, Start.ANEW)
 
 
 def _trained(scene: bpy.types.Scene, result: dict) -> list[Notice]:

@@ -68,10 +68,9 @@ class RunsSteps(FollowsJob):
 
     def _scene(self) -> bpy.types.Scene:
         """By its name, for undo and file loading leave references to it dangling."""
-        scene = bpy.data.scenes.get(self._scene_name)
-        if scene is None:
+        if self._scene_name not in bpy.data.scenes:
             raise InputError(f"The scene {self._scene_name} is gone.", "The result stays in its folder.")
-        return scene
+        return bpy.data.scenes[self._scene_name]
 
     def _tell(self, notices: list[Notice]) -> None:
         for level, text in notices:

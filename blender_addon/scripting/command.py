@@ -150,10 +150,9 @@ def _steps(options: argparse.Namespace) -> list[steps.Step]:
 def _scene(options: argparse.Namespace) -> bpy.types.Scene:
     if options.scene is None:
         return scene_of(bpy.context)
-    scene = bpy.data.scenes.get(options.scene)
-    if scene is None:
+    if options.scene not in bpy.data.scenes:
         raise InputError(f"The file has no scene {options.scene}.", f"It has {_names()}.")
-    return scene
+    return bpy.data.scenes[options.scene]
 
 
 def _names() -> str:

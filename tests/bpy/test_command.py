@@ -52,9 +52,9 @@ def test_the_verbs_do_the_files_settings_with_options_over_them(connection, talk
 @pytest.mark.parametrize(
     ("options", "asked"),
     [
-        ((), {"resume": "auto"}),
-        (("--anew",), {"resume": False}),
-        (("--more", "3"), {"resume": False, "more": True, "minutes": 3.0}),
+        ((), {"start": "auto"}),
+        (("--anew",), {"start": "anew"}),
+        (("--more", "3"), {"start": "more", "minutes": 3.0}),
     ],
 )
 def test_training_goes_on_or_begins_anew_or_takes_more_minutes(
@@ -69,7 +69,7 @@ def test_training_goes_on_or_begins_anew_or_takes_more_minutes(
     monkeypatch.setattr(connection, "submit", submit)
     status, out, _ = execute("train", *options)
     assert status == DONE and "Trained: m2dao." in out
-    assert [{key: a[key] for key in a if key in ("resume", "more", "minutes")} for a in submitted] == [asked]
+    assert [{key: a[key] for key in a if key in ("start", "resume", "more", "minutes")} for a in submitted] == [asked]
 
 
 def test_a_take_is_imported_and_the_file_saved(bpy, scene, addon, make_take, execute, tmp_path):

@@ -75,7 +75,7 @@ def test_training_asks_for_what_the_scene_says(bpy, connection, talker):
         "preset": "film",
         "recipe": "talkinggaussian",
         "model": "talkinggaussian",
-        "resume": "auto",
+        "start": "auto",
     }
     assert bpy.context.window_manager.talker_job.preview == str(Path(talker.subject) / "preview.png")
 
@@ -83,12 +83,12 @@ def test_training_asks_for_what_the_scene_says(bpy, connection, talker):
 def test_training_on_and_anew_ask_for_more_minutes_and_for_no_checkpoint(bpy, connection, talker):
     talker.more_minutes = 2.5
     assert bpy.ops.talker.train(mode="MORE") == {"FINISHED"}
-    asked = {"subject": talker.subject, "preset": "standard", "recipe": "m2dao", "model": "m2dao", "resume": False}
-    assert connection.handle().info.arguments == {**asked, "more": True, "minutes": 2.5}
+    asked = {"subject": talker.subject, "preset": "standard", "recipe": "m2dao", "model": "m2dao"}
+    assert connection.handle().info.arguments == {**asked, "start": "more", "minutes": 2.5}
     assert bpy.ops.talker.train(mode="ANEW") == {"FINISHED"}
-    assert connection.handle().info.arguments == asked
+    assert connection.handle().info.arguments == {**asked, "start": "anew"}
     assert bpy.ops.talker.train() == {"FINISHED"}
-    assert connection.handle().info.arguments["resume"] == "auto", "the last mode is not kept"
+    assert connection.handle().info.arguments["start"] == "auto", "the last mode is not kept"
 
 
 def test_the_train_button_says_of_each_mode_what_it_will_do(addon, modules):

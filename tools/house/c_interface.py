@@ -101,7 +101,7 @@ def _wrong_structs(tree: ast.AST, header: Header, given: set[frozenset[str]]) ->
 
 
 def _structs_named(tree: ast.AST, header: Header) -> set[str]:
-    """The structures whose names the module says."""
+    """The structures whose names appear in the module."""
     texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     return texts & header.structs.keys()
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from backend.raster import cuda, model, reference, spherical_harmonics
+from backend.raster import constants, cuda, reference, spherical_harmonics
 from backend.raster.rasterize import rasterize
 from shared.camera import Intrinsics
 from tests.support.raster_cases.generate import CASES, CLEARANCE, FOLDER, Case, make
@@ -102,11 +102,11 @@ def test_every_engine_draws_the_stored_picture_in_single_precision(name, engine)
 def test_the_cases_reach_what_they_are_there_for():
     colours = {name: expectation(stored(name))["features"].shape[2] for name in CASES}
     assert colours["one_channel"] == 1 and colours["nine_channels"] == 9 and colours["harmonics_of_degree_3"] == 5
-    assert expectation(stored("opaque"))["alpha"].max() > model.ALPHA_CAP - 1e-6
+    assert expectation(stored("opaque"))["alpha"].max() > constants.ALPHA_CAP - 1e-6
     case = stored("near_plane")
     depths = case["means"] @ case["camera_from_world"][2, :3] + case["camera_from_world"][2, 3]
-    assert (depths < 0).any() and ((depths > 0) & (depths < model.NEAR)).any()
-    assert ((depths > model.NEAR) & (depths < 1.2 * model.NEAR)).any()
+    assert (depths < 0).any() and ((depths > 0) & (depths < constants.NEAR)).any()
+    assert ((depths > constants.NEAR) & (depths < 1.2 * constants.NEAR)).any()
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_the_cases_reach_what_they_are_there_for():
     [("BLUR_PX2", 0.31), ("ALPHA_CAP", 0.99), ("NEAR", 0.012), ("FOV_MARGIN", 0.15), ("PIXEL_CENTRE", 0.49)],
 )
 def test_another_constant_of_the_model_would_be_seen(constant, value, monkeypatch):
-    monkeypatch.setattr(model, constant, value)
+    monkeypatch.setattr(constants, constant, value)
     apart = [furthest(draw(stored(name), "reference"), expectation(stored(name))) for name in CASES]
     assert max(apart) > 10 * SINGLE_TOLERANCE
 

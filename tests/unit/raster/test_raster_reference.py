@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from backend.raster import model, reference
+from backend.raster import constants, reference
 from backend.raster.rasterize import rasterize
 from tests.support.raster_scenes import head_scene, single_splat, stack
 
@@ -27,7 +27,7 @@ def test_a_splat_on_the_axis_is_a_gaussian_of_the_analytic_width():
 def test_alpha_ends_where_it_falls_below_the_cut_off():
     picture = rasterize(**single_splat((0.0, 0.0, 5.0), 0.4, 0.8, 1.0, size=65), engine="reference")
     covered = picture.alpha[picture.alpha > 0]
-    assert covered.min().item() >= model.ALPHA_CUTOFF
+    assert covered.min().item() >= constants.ALPHA_CUTOFF
     assert picture.alpha[0, 0].item() == 0.0
 
 
@@ -45,7 +45,7 @@ def test_a_pixel_is_finished_before_its_transmittance_falls_to_the_stop():
     opaque = [single_splat((0.0, 0.0, 4.0 + i), 0.4, 1.0, 1.0) for i in range(3)]
     picture = rasterize(**stack(*opaque), engine="reference")
     # One splat at the cap leaves 1e-3; a second would leave 1e-6 and is therefore not drawn.
-    assert picture.alpha[16, 16].item() == pytest.approx(model.ALPHA_CAP, rel=1e-12)
+    assert picture.alpha[16, 16].item() == pytest.approx(constants.ALPHA_CAP, rel=1e-12)
 
 
 def test_an_empty_scene_is_an_empty_picture():

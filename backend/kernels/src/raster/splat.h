@@ -7,7 +7,7 @@
 
 namespace talker {
 
-// The splatting model; the same numbers as backend/raster/model.py.
+// The splatting model; the same numbers as backend/raster/constants.py.
 constexpr float kBlurPx2 = 0.3f;
 constexpr float kAlphaCutoff = 1.0f / 255.0f;
 constexpr float kLog2AlphaCutoff = -7.99435344f;
