@@ -137,7 +137,6 @@ def test_a_wait_that_is_too_long_cancels_the_job_and_says_so(session, tmp_path):
         session.wait(handle, 0.5)
 
 
-@pytest.mark.slow
 def test_a_session_without_a_connection_starts_the_backend_by_itself(tmp_path):
     session = Session(place_in(tmp_path))
     handle = session.submit("count", {"steps": 2})
@@ -150,6 +149,7 @@ def test_a_session_without_a_connection_starts_the_backend_by_itself(tmp_path):
         assert session.stop_and_wait()
 
 
+@pytest.mark.slow
 def test_a_backend_of_another_product_version_is_replaced(tmp_path, monkeypatch):
     with session_in(tmp_path) as old:
         before = ReadyFile.read(old.place.ready_file)

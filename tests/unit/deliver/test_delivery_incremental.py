@@ -146,7 +146,6 @@ def test_delivered_curves_given_back_draw_nothing_again(stage):
     assert render(stage, performance=str(out / layout.PERFORMANCE_FILE))[1] == []
 
 
-@pytest.mark.slow
 def test_edited_poses_draw_their_frames_alone(stage, tmp_path):
     subject, portrait, _, out = stage
     poses = np.tile(subject.track().camera_from_head[:1], (75, 1, 1))
@@ -164,6 +163,7 @@ def test_edited_poses_draw_their_frames_alone(stage, tmp_path):
     assert incremental == full_render(stage, pose=str(path))
 
 
+@pytest.mark.slow
 def test_moving_a_word_of_a_long_line_draws_only_what_hears_it(stage, monkeypatch):
     subject, _, sound, out = stage
     listen(monkeypatch, trained_speech())

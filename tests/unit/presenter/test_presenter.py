@@ -38,7 +38,6 @@ def test_the_mouth_opens_for_an_open_vowel(line):
     assert curves[:, 0].max() > 0.6
 
 
-@pytest.mark.slow
 def test_the_jaw_parts_lips_that_touch_at_rest(face):
     presenter = Presenter(face)
     still = np.zeros(2)
@@ -51,6 +50,7 @@ def test_the_jaw_parts_lips_that_touch_at_rest(face):
     assert gaps[1] > 1.0
 
 
+@pytest.mark.slow
 def test_the_drawn_face_is_where_the_ground_truth_says(face, line):
     frames: list[np.ndarray] = []
     truth = draw_footage(line, face, frames.append, fps=Fraction(4), width=160, height=128)
