@@ -31,7 +31,7 @@ class PreviewRecord:
 
     @classmethod
     def of(cls, manifest: Mapping | None) -> PreviewRecord | None:
-        """The record in a manifest, None where there is none, or none that can be read: the movie is then coded anew."""
+        """The record in a manifest; None where there is none or a damaged one: the movie is then coded anew."""
         values = (manifest or {}).get("preview")
         try:
             return cls(str(values["sha256"]), tuple(map(str, values["groups"]))) if values else None
