@@ -18,7 +18,10 @@ STRIP_ROWS = 64
 
 
 def estimate_plate(
-    frames: Sequence[np.ndarray], alphas: Sequence[np.ndarray], *, max_samples: int = MAX_SAMPLES
+    frames: Sequence[np.ndarray] | np.ndarray,
+    alphas: Sequence[np.ndarray] | np.ndarray,
+    *,
+    max_samples: int = MAX_SAMPLES,
 ) -> np.ndarray:
     """Background plate (H, W, 3) uint8 of a static camera.
 

@@ -117,8 +117,9 @@ class Installation:
         if self._cancelled:  # while it was being started
             _end_tree(process)
         assert process.stdout is not None
-        for line in process.stdout:
-            self._queue.put(line.rstrip())
+        with process.stdout as lines:
+            for line in lines:
+                self._queue.put(line.rstrip())
         return process.wait()
 
 

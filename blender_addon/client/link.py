@@ -12,7 +12,7 @@
 
 An error, or a deadline that passes for good, leads to STOPPED, and `poll` raises it.
 
-Locked by tests/unit/test_stalled_backend.py: no step waits.
+Locked by tests/unit/client/test_stalled_backend.py: no step waits.
 """
 
 from __future__ import annotations

@@ -59,12 +59,13 @@ def install(python: Path, arguments: list[str], total: int, log: Callable[[str],
         assert process.stdout is not None
         try:
             count = 0
-            for line in process.stdout:
-                record.write(line)
-                output.append(line)
-                collecting = _PROGRESS.match(line)
-                count += bool(collecting)
-                _tell(line, collecting, f"{count} of {total}" if count <= total else "one more", log)
+            with process.stdout as lines:
+                for line in lines:
+                    record.write(line)
+                    output.append(line)
+                    collecting = _PROGRESS.match(line)
+                    count += bool(collecting)
+                    _tell(line, collecting, f"{count} of {total}" if count <= total else "one more", log)
             status = process.wait()
         except BaseException:
             process.terminate()

@@ -22,7 +22,6 @@ MODULE = f"bl_ext.user_default.{EXTENSION_ID}"
 
 _home = Path(tempfile.mkdtemp(prefix="talker-blender-"))
 os.environ["BLENDER_USER_RESOURCES"] = str(_home)
-sys.path.insert(0, str(Path(__file__).parent))
 
 
 def _stage(target: Path) -> None:
@@ -42,9 +41,9 @@ def bpy():
     extension = _home / "extensions" / "user_default" / EXTENSION_ID
     extension.parent.mkdir(parents=True)
     _stage(extension)
-    import bpy  # isort: skip; makes addon_utils known
-    import addon_utils
+    import bpy
 
+    addon_utils = importlib.import_module("addon_utils")  # to be found only once bpy is there
     bpy.ops.wm.read_factory_settings(use_empty=True)
     enabled = addon_utils.enable(MODULE, default_set=True)
     assert enabled is not None, "the staged extension does not switch on"
@@ -111,11 +110,11 @@ def connection(modules, backend_python, tmp_path, monkeypatch):
 
     def place(preferences):
         found = real(preferences)
-        path = os.pathsep.join((str(found.source), str(Path(__file__).parent)))
+        path = os.pathsep.join((str(found.source), str(ROOT)))  # the extension's own backend before ours
         return dataclasses.replace(
             found,
             state_dir=tmp_path / "state",
-            options=("--verbs", "pretend_verbs"),
+            options=("--verbs", "tests.bpy.pretend_verbs"),
             environment={"PYTHONPATH": path},
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
@@ -21,7 +22,7 @@ def render(scene, path: Path, *, sequencer: bool, file_format: str = "PNG") -> n
     scene.render.filepath = str(path)
     scene.render.use_file_extension = False
     bpy.ops.render.render(write_still=True, scene=scene.name)
-    image = bpy.data.images.load(str(path), check_existing=False)
+    image: Any = bpy.data.images.load(str(path), check_existing=False)  # fake-bpy-module takes its pixels for one float
     image.colorspace_settings.name = "Non-Color"
     width, height = image.size
     pixels = np.array(image.pixels[:], np.float32).reshape(height, width, 4)[::-1]

@@ -5,7 +5,8 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from picture import render
+
+from tests.bpy.picture import render
 
 FRAME_START = 11
 OWN_DATA = ("objects", "cameras", "actions", "node_groups", "images", "collections", "sounds")

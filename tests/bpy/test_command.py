@@ -60,10 +60,13 @@ def test_the_verbs_do_the_files_settings_with_options_over_them(connection, talk
 def test_training_goes_on_or_begins_anew_or_takes_more_minutes(
     connection, talker, execute, monkeypatch, options, asked
 ):
-    submitted, submit = [], connection.submit
-    monkeypatch.setattr(
-        connection, "submit", lambda verb, arguments: submitted.append(arguments) or submit(verb, arguments)
-    )
+    submitted, real = [], connection.submit
+
+    def submit(verb, arguments):
+        submitted.append(arguments)
+        return real(verb, arguments)
+
+    monkeypatch.setattr(connection, "submit", submit)
     status, out, _ = execute("train", *options)
     assert status == DONE and "Trained: m2dao." in out
     assert [{key: a[key] for key in a if key in ("start", "resume", "more", "minutes")} for a in submitted] == [asked]

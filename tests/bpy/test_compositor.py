@@ -4,7 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from picture import render
+
+from tests.bpy.picture import render
 
 FRAME_START = 11
 HEAD_X, HEAD_Y, HEAD_SIZE = 36 + 8, 6 + 8, 16

@@ -1,6 +1,7 @@
 """Blender's loop never waits: timers, operators of a window, and drawing, with a backend that stalls or is stopped.
 
-Background mode runs no loop. Here its turns are taken by hand, and in them each way to wait raises (tests.no_waiting).
+Background mode runs no loop. Here its turns are taken by hand, and in them each way to wait raises
+(tests.support.no_waiting).
 """
 
 import contextlib
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.no_waiting import Turns, Waited
+from tests.support.no_waiting import Turns, Waited
 
 LIMIT_S = 60.0
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="uses POSIX signals")
@@ -157,9 +158,14 @@ def test_a_stalled_backend_holds_no_turn_of_the_operator_that_follows_its_job(
     job = windowed.window_manager.talker_job
     turns.take_until(loop, lambda: job.step > 1)
     words, before = set(), job.step
+
+    def loop_and_look():
+        loop()
+        words.add(job.backend)
+
     with stopped(connection.session().place):
         end = time.monotonic() + 10.0
-        turns.take_until(lambda: (loop(), words.add(job.backend)), lambda: time.monotonic() > end)
+        turns.take_until(loop_and_look, lambda: time.monotonic() > end)
         turns.take(connection.cancel)
     assert words == {"READY", "LOST"}
     turns.take_until(loop, lambda: body.outcome != {"RUNNING_MODAL"})
@@ -266,7 +272,7 @@ def test_mere_progress_is_shown_twice_a_second_and_the_last_of_it_at_once(
 
 
 def test_the_status_bar_is_set_only_when_its_text_changes(modules, bpy, monkeypatch):
-    texts = []
+    texts: list[str | None] = []
     workspace = types.SimpleNamespace(status_text_set=texts.append)
     stand_in = types.SimpleNamespace(data=types.SimpleNamespace(workspaces=[workspace]))
     monkeypatch.setattr(modules.window, "bpy", stand_in)

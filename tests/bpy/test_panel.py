@@ -305,7 +305,12 @@ def test_drawing_many_times_reads_a_folder_once(addon, bpy, scene, subject, monk
     folders.forget()
     reads = []
     real = folders._read_subject
-    monkeypatch.setattr(folders, "_read_subject", lambda folder: reads.append(folder) or real(folder))
+
+    def read(folder):
+        reads.append(folder)
+        return real(folder)
+
+    monkeypatch.setattr(folders, "_read_subject", read)
     monkeypatch.setattr(addon.ui.scanning, "READ_AGAIN_S", 1e9)
     for _ in range(50):
         folders.subject(str(subject))

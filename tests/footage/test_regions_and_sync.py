@@ -54,7 +54,7 @@ def test_alpha_is_zero_well_outside_the_person_full_inside_and_soft_between(segm
         assert alpha.max() == 255
         assert alpha[rows, : max(1, int(left - 0.6 * height))].max(initial=0) == 0
         assert alpha[rows, int(right + 0.6 * height) :].max(initial=0) == 0
-        oval = regions.polygon(*rgb.shape[:2], landmarks[list(regions.FACE_OVAL), :2], 0.0) > 0.99
+        oval = regions.polygon(rgb.shape[0], rgb.shape[1], landmarks[list(regions.FACE_OVAL), :2], 0.0) > 0.99
         assert alpha[oval].mean() > 253
         soft = (alpha > 10) & (alpha < 245)
         edge = np.abs(np.diff((alpha > 127).astype(int), axis=1)).sum()
@@ -91,7 +91,9 @@ def test_the_plate_agrees_with_every_frame_where_nobody_is_and_holds_no_ghost(se
 def test_late_sound_is_reported_as_late_and_synced_sound_as_in_sync():
     _, landmarks, times = _clip(OFFICE.name, None)
     opening = quality.lip_opening(landmarks)
-    own = sync.estimate_offset(*extract_audio(OFFICE), opening, times)
+    sound = extract_audio(OFFICE)
+    assert sound is not None
+    own = sync.estimate_offset(sound[0], sound[1], opening, times)
     assert own.offset_s == pytest.approx(0.14, abs=0.04)
     assert own.calls_for_correction
     synced = sync.estimate_offset(load_audio(SYNCED_SOUND, 16000), 16000, opening, times)
@@ -104,6 +106,8 @@ def test_late_sound_is_reported_as_late_and_synced_sound_as_in_sync():
 @pytest.mark.parametrize("name", ["podium_5s_512.mp4", "flag_8s_512.mp4", "grid_bbaf2n.mpg", "grid_lbax4n.mpg"])
 def test_sound_of_other_clips_is_within_what_a_short_clip_can_tell(name):
     _, landmarks, times = _clip(name, None)
-    estimate = sync.estimate_offset(*extract_audio(FOOTAGE / name), quality.lip_opening(landmarks), times)
+    sound = extract_audio(FOOTAGE / name)
+    assert sound is not None
+    estimate = sync.estimate_offset(sound[0], sound[1], quality.lip_opening(landmarks), times)
     assert abs(estimate.offset_s) < 0.13
     assert not estimate.calls_for_correction

@@ -36,7 +36,10 @@ def flicker(subject: Subject) -> float:
     shape = face.vertices + track.shape_offsets
     pixels = project(shape[points], track.camera_from_head, track.focal_px, track.principal_px)
     seen = []
-    for frame, at in zip(subject.frames(SIZE), pixels, strict=True):
+    pictures = subject.frames(SIZE)
+    assert len(pictures) == len(pixels)
+    for index, at in enumerate(pixels):
+        frame = pictures[index]
         grey, floor = frame.mean(axis=2), np.floor(at - 0.5).astype(int)
         (x, y), (u, v) = floor.T, (at - 0.5 - floor).T
         top = (1 - u) * grey[y, x] + u * grey[y, x + 1]

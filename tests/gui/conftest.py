@@ -10,8 +10,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import driver
 import pytest
+
+from tests.gui import driver
 
 HOW = "python3 build_addon.py test --window makes one on Debian (docs/testing.md)"
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,8 +61,7 @@ def screen(found) -> Iterator[driver.Screen]:
 def story(tmp_path) -> Path:
     """A story's folder: the backend's state, footage, a preprocessed and trained subject, a line."""
     (tmp_path / "state").mkdir()
-    folders = [str(Path(__file__).parent), str(ROOT / "tests" / "bpy"), str(ROOT)]
-    config = {"state_dir": str(tmp_path / "state"), "verb_folders": folders}
+    config = {"state_dir": str(tmp_path / "state"), "repository": str(ROOT)}
     (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
     model = tmp_path / "subject" / "models" / "m2dao"
     model.mkdir(parents=True)

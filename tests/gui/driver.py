@@ -58,7 +58,7 @@ class Screen:
         with os.fdopen(read) as answer:
             self.display = f":{answer.readline().strip()}"
 
-    def hand(self, *arguments: str | int) -> None:
+    def hand(self, *arguments: str | float) -> None:
         """One call of xdotool."""
         environment = {**os.environ, "DISPLAY": self.display}
         subprocess.run([self._xdotool, *map(str, arguments)], env=environment, check=True, timeout=LIMIT_S)
@@ -107,6 +107,12 @@ class Window:
         except FileNotFoundError:
             return None
 
+    def _told(self) -> dict:
+        """The last state, once there has been one."""
+        state = self.state()
+        assert state is not None
+        return state
+
     def wait_for(self, condition: Callable[[dict], bool], what: str) -> dict:
         """The first state that fulfils `condition`; fails with a picture of the window after LIMIT_S."""
         deadline = time.monotonic() + LIMIT_S
@@ -138,7 +144,7 @@ class Window:
 
     def _find_buttons(self) -> list[Rectangle]:
         """By their colour."""
-        left, top, right, bottom = self.state()["regions"][0]
+        left, top, right, bottom = self._told()["regions"][0]
         region = self.screen.picture()[top:bottom, left:right]
         mask = np.all(region == MAGENTA, axis=2).astype(np.uint8)
         _, _, boxes, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
@@ -157,7 +163,7 @@ class Window:
         """Click the button of one of the panel's four steps, once it can be clicked."""
         self.wait_for(lambda state: operator in state["big_buttons"], f"{operator} can be clicked")
         big = [box for box in self.buttons() if box[3] > BIG_BUTTON_PX]
-        order = self.state()["big_buttons"]
+        order = self._told()["big_buttons"]
         assert len(big) == len(order), f"the window shows {len(big)} of the buttons {order}"
         self.click(big[order.index(operator)])
 

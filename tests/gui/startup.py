@@ -1,7 +1,8 @@
 """Runs inside the windowed Blender: prepares the add-on for a story, and keeps telling the driver what goes on.
 
-`blender --python startup.py -- FOLDER`. FOLDER/config.json says where the backend's state lives and which verbs it has.
-Four times a second FOLDER/state.json is written anew, and FOLDER/command.py, where there is one, is run and removed.
+`blender --python startup.py -- FOLDER`. FOLDER/config.json says where the backend's state lives and where the
+repository is, whose verbs pretend. Four times a second FOLDER/state.json is written anew, and FOLDER/command.py, where
+there is one, is run and removed.
 """
 
 import contextlib
@@ -13,6 +14,7 @@ import sys
 import time
 import traceback
 from pathlib import Path
+from typing import Any
 
 import bpy
 
@@ -78,6 +80,16 @@ drawn = {"job": None}
 """The job's state when the panel was drawn last."""
 
 
+def preferences() -> bpy.types.Preferences:
+    assert bpy.context.preferences is not None
+    return bpy.context.preferences
+
+
+def window_manager() -> Any:
+    """With the add-on's properties."""
+    return bpy.context.window_manager
+
+
 def module(name: str):
     return importlib.import_module(f"{ADDON}.{name}")
 
@@ -89,11 +101,11 @@ def lead_to_pretended_backend() -> None:
 
     def place(preferences):
         found = real(preferences)
-        path = os.pathsep.join((str(found.source), *CONFIG["verb_folders"]))
+        path = os.pathsep.join((str(found.source), CONFIG["repository"]))  # the extension's own backend before ours
         return dataclasses.replace(
             found,
             state_dir=Path(CONFIG["state_dir"]),
-            options=("--verbs", "window_verbs"),
+            options=("--verbs", "tests.gui.window_verbs"),
             environment={"PYTHONPATH": path},
         )
 
@@ -145,24 +157,24 @@ def time_own_turns() -> None:
 
 def colour_buttons() -> None:
     """Buttons of operators in one flat colour, by which the driver finds them in a picture of the window."""
-    colours = bpy.context.preferences.themes[0].user_interface.wcol_tool
+    colours = preferences().themes[0].user_interface.wcol_tool
     colours.inner = colours.inner_sel = BUTTON_COLOUR
     colours.show_shaded = False
 
 
 def open_sidebar() -> None:
-    for area in bpy.context.window_manager.windows[0].screen.areas:
+    for area in window_manager().windows[0].screen.areas:
         if area.type == "VIEW_3D":
             area.spaces.active.show_region_ui = True
 
 
 def state() -> dict:
     """What a story asserts."""
-    scene = bpy.context.scene
-    windows = bpy.context.window_manager.windows
+    scene: Any = bpy.context.scene  # with the add-on's properties
+    windows = window_manager().windows
     editor = scene.sequence_editor
-    strips = getattr(editor, "strips", None) or getattr(editor, "sequences", ()) if editor else ()
-    job = bpy.context.window_manager.talker_job
+    strips: Any = getattr(editor, "strips", None) or getattr(editor, "sequences", ()) if editor else ()
+    job = window_manager().talker_job
     install = module("operators.install_backend")
     running = install.running()
     return {
@@ -206,10 +218,10 @@ def tick() -> float:
     return TICK_S
 
 
-bpy.context.preferences.view.show_splash = False
-bpy.context.preferences.view.show_tooltips = False
-bpy.context.preferences.system.use_online_access = True
-bpy.context.preferences.system.use_region_overlap = False
+preferences().view.show_splash = False
+preferences().view.show_tooltips = False
+preferences().system.use_online_access = True
+preferences().system.use_region_overlap = False
 lead_to_pretended_backend()
 note_big_buttons()
 time_own_turns()

@@ -7,8 +7,9 @@ import sys
 import time
 import wave
 
-import driver
 import pytest
+
+from tests.gui import driver
 
 STALL_S = 10.0
 TURN_MS = 50.0

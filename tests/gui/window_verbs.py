@@ -7,8 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-import pretend_verbs
-import synthetic_take
+from tests.bpy import pretend_verbs, synthetic_take
 
 FRAMES = 6
 SLOW_STEPS, SLOW_STEP_S = 3000, 0.2

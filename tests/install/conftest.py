@@ -39,7 +39,7 @@ def installed(zip_file, home):
 
     addon_utils = importlib.import_module("addon_utils")  # to be found only once bpy is there
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    outcome = bpy.ops.extensions.package_install_files(
+    outcome: object = bpy.ops.extensions.package_install_files(
         filepath=str(zip_file), repo="user_default", enable_on_install=True
     )
     assert outcome == {"FINISHED"}

@@ -6,6 +6,7 @@ Windows' library runs under Wine; macOS' cannot run here, but its sources can, c
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,6 +35,13 @@ def tolerance(name: str) -> float:
     """Of one output."""
     group, _, rest = name.partition(".")
     return RASTER_TOLERANCES[rest.split(".")[1]] if group == "raster" else TOLERANCE
+
+
+def own_instruction_set() -> str:
+    """Of this machine's library."""
+    loaded = library.load()
+    assert loaded is not None
+    return library.describe(loaded)["instruction_set"]
 
 
 def assert_same(got: dict[str, np.ndarray], expected: dict[str, np.ndarray], group: str) -> None:
@@ -67,14 +75,14 @@ def test_the_harness_calls_every_function_of_the_interface():
 
 def test_the_harness_gives_what_the_backend_gives(here, inputs):
     """So that a mistake of the harness itself, the same on every platform, is found out."""
-    if library.describe(library.load())["instruction_set"] == "portable":
+    if own_instruction_set() == "portable":
         exact = 0.0
     else:
         exact = RASTER_TOLERANCES["out"]
     name = "raster.harmonics"
-    shapes = {"means": (-1, 3), "quaternions": (-1, 4), "scales": (-1, 3), "opacities": (-1,), "features": (-1, 2)}
-    shapes |= {"harmonics": (-1, 16, 3), "camera_from_world": (4, 4)}
-    tensors = {key: torch.tensor(inputs[f"{name}.{key}"]).reshape(shape) for key, shape in shapes.items()}
+    shapes: dict[str, tuple[int, ...]] = {"means": (-1, 3), "quaternions": (-1, 4), "scales": (-1, 3)}
+    shapes |= {"opacities": (-1,), "features": (-1, 2), "harmonics": (-1, 16, 3), "camera_from_world": (4, 4)}
+    tensors: Any = {key: torch.tensor(inputs[f"{name}.{key}"]).reshape(shape) for key, shape in shapes.items()}
     picture = rasterize(**tensors, intrinsics=SCENE, engine="native")
     got = here.by_threads[1]
     drawn = got[f"{name}.out.features"].reshape(5, SCENE.height, SCENE.width)
@@ -114,7 +122,7 @@ def test_windows_vector_kernels_give_what_its_portable_ones_give(windows):
 
 @pytest.mark.slow
 def test_windows_uses_the_best_instruction_set_of_the_processor(windows):
-    best = library.describe(library.load())["instruction_set"]
+    best = own_instruction_set()
     assert best in windows and "portable" in windows
 
 

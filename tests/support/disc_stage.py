@@ -11,6 +11,7 @@ import torch
 from backend.deliver import render as rendering
 from backend.media.audio import save_wav
 from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES
+from backend.performance.speech import SpeechModel
 from backend.portrait.portrait import Drive, PortraitFrame
 from backend.subject.model_folder import ModelFolder
 from backend.subject.subject import Subject
@@ -37,7 +38,7 @@ class DiscPortrait:
     needs_audio = False
 
     def __init__(self) -> None:
-        self.drawn = []
+        self.drawn: list[int] = []
 
     def to(self, device):
         return self
@@ -55,8 +56,11 @@ class DiscPortrait:
         return disc(float(drive.curves[index, 0]), size)
 
 
-class SteadySpeech:
+class SteadySpeech(SpeechModel):
     """Says of every line that the jaw opens by a quarter."""
+
+    def __init__(self) -> None:
+        """It has learned nothing."""
 
     def predict_array(self, features, times_s, voice=None):
         curves = np.zeros((len(times_s), len(SPEECH_CURVES)), np.float32)

@@ -151,7 +151,7 @@ def nasty(lib: Any, rng: np.random.Generator) -> None:
     """A scene with everything at random: size, spread, camera, harmonics, numbers that no arithmetic likes."""
     width, height = rng.integers(1, 100, 2)
     bases = rng.choice([0, 1, 4, 9, 16])
-    arrays = scene(rng, rng.integers(0, 200), rng.integers(bases == 0, 18), 10 ** rng.uniform(-3, 3))
+    arrays = scene(rng, int(rng.integers(0, 200)), int(rng.integers(bases == 0, 18)), 10 ** rng.uniform(-3, 3))
     arrays[2] *= 10 ** rng.uniform(-6, 6)
     arrays[3] = np.where(rng.random(arrays[3].shape) < 0.3, 1.0, arrays[3])
     arrays[5][:3] += rng.standard_normal((3, 4)) * rng.choice([0.0, 0.3, 10.0])
@@ -274,9 +274,9 @@ def posing(lib: Any, rng: np.random.Generator, counts: tuple[int, ...], width: i
         )
         alive += [arrays, mattes, learned, body, by_body, neck]
     total = sum(counts)
-    shapes = ((total, 3), (total, 4), (total, 3), (total,), (total, channels))
-    posed = [np.empty(shape, np.float32) for shape in shapes]
-    upstream = [exact(rng.standard_normal(shape)) for shape in shapes]
+    posed_shapes = ((total, 3), (total, 4), (total, 3), (total,), (total, channels))
+    posed = [np.empty(shape, np.float32) for shape in posed_shapes]
+    upstream = [exact(rng.standard_normal(shape)) for shape in posed_shapes]
     head = struct("talker_head_motion", pose=array(motion[0]), rotation=array(motion[1]))
     outputs, up = (
         struct("talker_pose_arrays", channels=channels, **dict(zip(POSED, map(array, arrays), strict=True)))
@@ -396,8 +396,8 @@ def main() -> None:
         encoding(lib, rng, count, sizes, features)
     for case in ((0, 4, 4, 8, 3), (1, 1, 1, 1, 1), (131, 5, 3, 10, 9), (300, 8, 12, 64, 12)):
         deforming(lib, rng, *case)
-    for case in ((0, 4, 3), (1, 1, 1), (7, 3, 12), (131, 10, 9), (300, 64, 12), (257, 32, 3)):
-        posing_field(lib, rng, *case)
+    for field in ((0, 4, 3), (1, 1, 1), (7, 3, 12), (131, 10, 9), (300, 64, 12), (257, 32, 3)):
+        posing_field(lib, rng, *field)
     for counts, width, channels in (((1, 7, 9), 12, 7), ((300, 0, 257), 9, 3), ((8, 16, 5), 3, 5), ((3, 4), 0, 7)):
         posing(lib, rng, counts, width, channels)
     for width, height, mattes in ((1, 1, 0), (7, 5, 4), (64, 65, 3), (33, 130, 4)):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 
@@ -108,8 +109,8 @@ def main() -> None:
     for name in CASES:
         case, picture = make(name)
         expected = {"features": picture.features, "alpha": picture.alpha, "depth": picture.depth}
-        rounded = {f"expected_{key}": array.astype(np.float32) for key, array in expected.items()}
-        np.savez_compressed(FOLDER / f"{name}.npz", **case, **rounded)
+        rounded: Any = {f"expected_{key}": array.astype(np.float32) for key, array in expected.items()}
+        np.savez_compressed(FOLDER / f"{name}.npz", **cast(Any, case), **rounded)
         print(f"{name}: {(FOLDER / name).with_suffix('.npz').stat().st_size / 1000:.1f} kB")
 
 

@@ -47,10 +47,16 @@ def poll_until(condition, timeout_s=60):
         time.sleep(0.02)
 
 
+def hear(installation, heard):
+    """Whether anything has been said, with what is new put into `heard`."""
+    heard += installation.poll()
+    return bool(heard)
+
+
 def test_every_line_arrives_and_then_the_status(source, tmp_path):
     installation = Installation(source(TALKATIVE), tmp_path / "environment", tmp_path / "models")
-    heard = []
-    poll_until(lambda: heard.extend(installation.poll()) or installation.status is not None)
+    heard: list[str] = []
+    poll_until(lambda: hear(installation, heard) and installation.status is not None)
     assert installation.status == 0
     assert heard[:2] == ["package 1 of 2", "package 2 of 2"]
     assert str(tmp_path / "environment") in heard[2]
@@ -67,15 +73,15 @@ def test_the_packages_of_the_present_step_are_counted_from_its_lines(source, tmp
 
 
 def test_waiting_gives_every_line_to_the_log(source, tmp_path):
-    heard = []
+    heard: list[str] = []
     assert Installation(source(TALKATIVE), tmp_path / "environment").wait(heard.append) == 0
     assert len(heard) == 3
 
 
 def test_cancelling_ends_the_child_and_its_children(source, tmp_path):
     installation = Installation(source(SLOW), tmp_path / "environment")
-    heard = []
-    poll_until(lambda: heard.extend(installation.poll()) or heard)
+    heard: list[str] = []
+    poll_until(lambda: hear(installation, heard))
     grandchild = int(heard[0])
     assert is_running(grandchild)
     installation.cancel()

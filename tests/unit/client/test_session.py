@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 from extension_without_blender.client import link, process
-from extension_without_blender.client.handles import JobFailed
+from extension_without_blender.client.handles import JobFailed, JobHandle
 from extension_without_blender.client.link import State
 from extension_without_blender.client.process import BackendPlace, Starting
 from extension_without_blender.client.session import Session
 from extension_without_blender.client.transport import Connection, ConnectionLost, Refused
 from extension_without_blender.shared import protocol as client_protocol
 from extension_without_blender.shared.errors import Cancelled, InputError, InternalError
-from extension_without_blender.shared.jobs import JobState
+from extension_without_blender.shared.jobs import JobState, Progress
 from extension_without_blender.shared.ready import ReadyFile
 from extension_without_blender.shared.version import VERSION
 
@@ -40,9 +40,9 @@ def kill_backend(place):
 
 def test_a_job_reports_its_progress_and_returns_its_result(session):
     handle = session.submit("count", {"steps": 6, "pause_s": 0.02})
-    seen = []
+    seen: list[Progress] = []
     handle.on_progress = seen.append
-    ended = []
+    ended: list[JobHandle] = []
     handle.on_end = ended.append
     assert session.wait(handle, LIMIT_S)["counted"] == 6
     assert [p.step for p in seen] == sorted(p.step for p in seen)
@@ -137,11 +137,13 @@ def test_a_wait_that_is_too_long_cancels_the_job_and_says_so(session, tmp_path):
         session.wait(handle, 0.5)
 
 
+@pytest.mark.slow
 def test_a_session_without_a_connection_starts_the_backend_by_itself(tmp_path):
     session = Session(place_in(tmp_path))
     handle = session.submit("count", {"steps": 2})
     try:
-        assert not session.connected
+        was_connected = session.connected
+        assert not was_connected
         assert session.wait(handle, LIMIT_S)["counted"] == 2
         assert session.connected and session.version == VERSION
     finally:
@@ -178,7 +180,12 @@ def test_joining_where_no_backend_runs_starts_none(tmp_path):
     session = Session(place_in(tmp_path))
     session.join()
     states = set()
-    wait_until(lambda: states.add(session.state) or session.idle, session)
+
+    def is_idle():
+        states.add(session.state)
+        return session.idle
+
+    wait_until(is_idle, session)
     assert State.STARTING not in states
     assert not session.place.log_file.exists()
 
@@ -212,7 +219,9 @@ def test_a_job_outlives_the_session_that_started_it(session, tmp_path):
 
 def test_a_second_window_finds_the_running_backend(session):
     other = Session.open(session.place)
-    assert other._link.connection.ready == session._link.connection.ready
+    theirs, ours = other._link.connection, session._link.connection
+    assert theirs is not None and ours is not None
+    assert theirs.ready == ours.ready
     other.close()
 
 
@@ -242,6 +251,7 @@ def test_nobody_listening_is_a_lost_connection_after_the_time_out():
         Connection.open(ReadyFile("127.0.0.1", 9, 1, "t", client_protocol.PROTOCOL_VERSION, ""), timeout_s=0.3)
 
 
+@pytest.mark.slow
 @posix_only
 def test_a_killed_backend_takes_its_jobs_up_again_at_the_next_start(tmp_path):
     steps = tmp_path / "steps"
@@ -265,6 +275,7 @@ def test_a_killed_backend_takes_its_jobs_up_again_at_the_next_start(tmp_path):
     assert len(set(steps.read_text().split())) == 2
 
 
+@pytest.mark.slow
 @posix_only
 def test_a_session_starts_a_killed_backend_again_and_its_job_goes_on(tmp_path, monkeypatch):
     monkeypatch.setattr(link, "SUSPECT_S", 0.3)
@@ -277,6 +288,7 @@ def test_a_session_starts_a_killed_backend_again_and_its_job_goes_on(tmp_path, m
     assert (len(steps.read_text().splitlines()), handle.info.attempts) == (12, 2)
 
 
+@pytest.mark.slow
 @posix_only
 def test_a_backend_that_stops_answering_is_noticed_and_found_again(tmp_path, monkeypatch):
     monkeypatch.setattr(client_protocol, "HEARTBEAT_TIMEOUT_S", 3.0)
@@ -292,6 +304,7 @@ def test_a_backend_that_stops_answering_is_noticed_and_found_again(tmp_path, mon
         assert ReadyFile.read(session.place.ready_file).pid == pid
 
 
+@pytest.mark.slow
 @posix_only
 def test_a_hanging_backend_is_stopped_by_its_process_id(tmp_path, monkeypatch):
     with session_in(tmp_path) as session:

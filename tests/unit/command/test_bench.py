@@ -9,6 +9,7 @@ from backend.command.bench import bench
 from shared.errors import InputError
 
 
+@pytest.mark.slow
 def test_every_entry_names_its_case_and_has_a_positive_figure():
     entries = bench(
         engine="reference", threads=1, seconds=0.01, raster_cases=((60, 24),), step_case=(80, 24), render_case=(80, 32)
@@ -29,7 +30,12 @@ def test_an_engine_that_does_not_run_here_is_refused():
 
 def test_the_command_line_times_the_native_engine_unless_another_is_named(monkeypatch, capsys):
     asked = []
-    monkeypatch.setattr("backend.command.bench.bench", lambda **options: asked.append(options) or [])
+
+    def bench(**options):
+        asked.append(options)
+        return []
+
+    monkeypatch.setattr("backend.command.bench.bench", bench)
     assert cli.main(["bench", "--json"]) == 0
     assert cli.main(["bench", "--engine", "reference", "--threads", "2", "--json"]) == 0
     assert asked == [{"engine": "native", "threads": 0}, {"engine": "reference", "threads": 2}]

@@ -20,7 +20,7 @@ from backend.performance.curves import Performance
 from backend.settings import RenderSettings
 from shared.camera import Crop, Intrinsics
 from shared.errors import Cancelled, InputError
-from shared.jobs import Reporter
+from shared.jobs import Progress, Reporter
 from shared.timing import frame_times
 from tests.support.disc_stage import SIZE, SteadySpeech, disc, make_stage
 
@@ -91,7 +91,7 @@ def test_a_range_of_frames_leaves_those_and_the_movie_of_those(stage):
 
 def test_a_cancelled_render_is_gone_on_with(stage):
     subject, portrait, sound, out = stage
-    steps = []
+    steps: list[Progress] = []
     report = Reporter(sink=steps.append, is_cancelled=lambda: len(portrait.drawn) > 12, min_interval_s=0)
     with pytest.raises(Cancelled):
         rendering.render(subject, sound, out, RenderSettings(), report)
@@ -116,6 +116,7 @@ def test_frames_read_back_look_as_those_just_drawn(stage):
             cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
             for data in (first, (out / layers / "contact_sheet.png").read_bytes())
         )
+        assert before is not None and after is not None
         assert np.abs(before.astype(int) - after).max() <= 2
 
 

@@ -43,8 +43,8 @@ def stage(tmp_path, monkeypatch):
 def speech(seconds: float, seed: int = 0) -> np.ndarray:
     """(n,) noise in words of a third of a second, each of its own loudness and colour, with pauses between."""
     rng = np.random.default_rng(seed)
-    words = []
-    while sum(map(len, words)) < seconds * RATE:
+    words: list[np.ndarray] = []
+    while sum(len(word) for word in words) < seconds * RATE:
         word = np.convolve(rng.standard_normal(RATE // 3), rng.standard_normal(9), "same")
         words += [word * np.hanning(len(word)) * rng.uniform(0.02, 0.08), np.zeros(RATE // 10)]
     return np.concatenate(words)[: round(seconds * RATE)].astype(np.float32)
@@ -124,7 +124,12 @@ def test_only_the_groups_of_changed_frames_are_coded_again(stage, tmp_path, monk
     render(stage)
     coded = []
     write = MovieWriter.write
-    monkeypatch.setattr(MovieWriter, "write", lambda self, rgb: (coded.append(rgb), write(self, rgb))[1])
+
+    def write_and_note(self, rgb):
+        coded.append(rgb)
+        write(self, rgb)
+
+    monkeypatch.setattr(MovieWriter, "write", write_and_note)
     render(stage)
     assert coded == []
     render(stage, performance=edit_performance(out, tmp_path / "edited.json", slice(30, 31)))
@@ -141,6 +146,7 @@ def test_delivered_curves_given_back_draw_nothing_again(stage):
     assert render(stage, performance=str(out / layout.PERFORMANCE_FILE))[1] == []
 
 
+@pytest.mark.slow
 def test_edited_poses_draw_their_frames_alone(stage, tmp_path):
     subject, portrait, _, out = stage
     poses = np.tile(subject.track().camera_from_head[:1], (75, 1, 1))
@@ -199,8 +205,8 @@ def test_poses_beyond_the_recording_do_not_depend_on_where_the_line_ends(stage):
         lines[seconds] = plan_line(subject, SteadySpeech(), sound, RenderSettings(), Reporter())
     assert len(lines[3].poses) == 75 > subject.frame_count
     assert np.array_equal(lines[3].poses, lines[4].poses[:75])
-    curves = [line.performance.array()[:75] for line in lines.values()]
-    assert np.array_equal(*curves)
+    first, second = (line.performance.array()[:75] for line in lines.values())
+    assert np.array_equal(first, second)
 
 
 def test_a_line_goes_on_being_heard_in_its_voice_until_another_speaks_it(stage, monkeypatch):
@@ -223,6 +229,7 @@ def test_a_line_goes_on_being_heard_in_its_voice_until_another_speaks_it(stage, 
 
 def test_a_voice_comes_back_from_its_file_to_the_bit(tmp_path):
     voice = Voice.of(log_mel(speech(2.0), RATE))
+    assert voice is not None
     again = Voice.from_dict(json.loads(json.dumps(voice.to_dict())))
     assert np.array_equal(again.mean, voice.mean) and np.array_equal(again.deviation, voice.deviation)
     assert again.seconds == voice.seconds and again.is_like(voice)

@@ -99,6 +99,7 @@ def test_scores_are_those_of_pictures_that_resemble_the_recorded_ones(evaluated)
 
 def test_a_sheet_with_five_rows_is_written(evaluated):
     picture = cv2.imread(evaluated["sheet"])
+    assert picture is not None
     assert picture.shape == (5 * 256, (FRAMES // 3) * 256, 3)
     assert picture.std() > 10
 

@@ -176,8 +176,8 @@ def openings() -> tuple[np.ndarray, np.ndarray]:
 
 def test_lips_that_close_as_recorded_score_one_and_lips_that_never_close_score_zero():
     times, recorded = openings()
-    assert closure.closure(PHONES, times, recorded, recorded) == (pytest.approx(1.0), 2)
-    assert closure.closure(PHONES, times, np.full(40, 0.1), recorded) == (pytest.approx(0.0), 2)
+    assert closure.closure(PHONES, times, recorded, recorded) == pytest.approx((1.0, 2))
+    assert closure.closure(PHONES, times, np.full(40, 0.1), recorded) == pytest.approx((0.0, 2))
     assert closure.closure(PHONES, times, 0.5 * recorded, recorded)[0] == pytest.approx(0.5)
 
 

@@ -68,7 +68,7 @@ def test_a_closure_is_evaluated_for_its_loss_and_gradients():
     optimiser = Adam(groups(values), 1e-15)
 
     def closure() -> torch.Tensor:
-        loss = sum((value**2).sum() for value in values)
+        loss = torch.stack([(value**2).sum() for value in values]).sum()
         for value, gradient in zip(values, torch.autograd.grad(loss, values), strict=True):
             value.grad = gradient
         return loss

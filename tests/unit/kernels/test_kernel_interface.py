@@ -189,6 +189,7 @@ def test_a_source_may_ask_for_options_of_its_own(tmp_path, monkeypatch):
         build.build(tmp_path / "out", compiler=compiler)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("variables", "outcome"), [({}, "1 skipped"), ({"CI": "true"}, "1 error"), ({"CI": "0"}, "1 skipped")]
 )

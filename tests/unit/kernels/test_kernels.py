@@ -123,6 +123,7 @@ def test_without_library_and_compiler_the_reason_is_logged_once(fresh_load, tmp_
     assert len(messages) == 1 and "no C++ compiler was found" in messages[0]
 
 
+@pytest.mark.slow
 @pytest.mark.kernels
 def test_the_portable_kernels_draw_the_same_picture_as_the_fast_ones():
     code = (
@@ -143,6 +144,7 @@ def test_the_portable_kernels_draw_the_same_picture_as_the_fast_ones():
             assert float(fast) == pytest.approx(float(portable), rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the sanitizers' runtime is preloaded the Linux way")
 def test_nothing_reads_or_writes_out_of_bounds_for_sound_and_unsound_numbers(tmp_path):
     compiler = kernel_support.require_compiler()

@@ -80,20 +80,24 @@ def test_memory_is_used_again_only_for_frames_of_the_same_size():
     first, buffers = frames.stored_passes(drawn(), "srgb")
     kept = first["Oral"].copy()
     again, same = frames.stored_passes(drawn(), "srgb", buffers)
+    assert same is not None and buffers is not None
     assert same[0] is buffers[0] and np.array_equal(again["Oral"], kept)
     _, other = frames.stored_passes(drawn(20, 10), "srgb", buffers)
+    assert other is not None
     assert other[0] is not buffers[0] and other[0].shape == (8, 10, 20)
 
 
 @pytest.mark.kernels
 def test_arrays_of_other_shapes_are_refused():
     frame = drawn()
+    assert frame.mattes is not None
     with pytest.raises(ValueError, match="mattes"):
         passes.store(frame.rgb, frame.alpha, frame.depth, frame.mattes[..., :3], np.zeros(4097), 1.0, 0.0)
     with pytest.raises(ValueError, match="plate"):
         passes.show(np.zeros((4, 3, 3), np.float16), np.zeros(passes.HALF_ONE + 1), np.zeros((3, 4, 3), np.uint8))
 
 
+@pytest.mark.slow
 @pytest.mark.kernels
 def test_the_portable_kernels_store_the_same_bits():
     code = (

@@ -13,7 +13,7 @@ from backend.train.data import Sample
 from backend.train.loss import composite, matte_loss, picture_loss, portrait_loss
 
 
-def case(height: int, width: int, dtype: torch.dtype = torch.float32, planar: bool = True):
+def case(height: int, width: int, *, dtype: torch.dtype = torch.float32, planar: bool = True):
     """A drawn frame with mattes, a sample, a plate."""
     random = torch.Generator().manual_seed(height * 100 + width)
 
@@ -66,7 +66,7 @@ def test_value_and_gradients_agree_with_double_precision(size, planar, has_torso
 
 
 def test_the_loss_in_torch_has_the_gradients_of_finite_differences():
-    frame, sample, plate = case(6, 5, torch.float64)
+    frame, sample, plate = case(6, 5, dtype=torch.float64)
 
     def loss(rgb: torch.Tensor, alpha: torch.Tensor, mattes: torch.Tensor) -> torch.Tensor:
         return total(PortraitFrame(rgb, alpha, frame.depth, mattes), sample, plate, LossWeights(), True)

@@ -62,8 +62,14 @@ def scene(counts: tuple[int, int, int], face_width: int = 12, turn: tuple[float,
     ]
 
 
+def torso_of(parts: list[Part]) -> TorsoMotion:
+    torso = parts[2].torso
+    assert torso is not None
+    return torso
+
+
 def in_double(parts: list[Part]) -> list[Part]:
-    torso = copy.deepcopy(parts[2].torso).double()
+    torso = copy.deepcopy(torso_of(parts)).double()
     return [
         Part(
             copy.deepcopy(part.gaussians).double(),
@@ -77,7 +83,7 @@ def in_double(parts: list[Part]) -> list[Part]:
 
 def learned(parts: list[Part]) -> dict[str, torch.Tensor]:
     """Everything that may learn, made to."""
-    found = {}
+    found: dict[str, torch.Tensor] = {}
     for index, part in enumerate(parts):
         found |= {f"{index}.{name}": value for name, value in part.gaussians.named_parameters()}
         for name in ("change", "body"):
@@ -85,7 +91,8 @@ def learned(parts: list[Part]) -> dict[str, torch.Tensor]:
             if value is not None:
                 setattr(part, name, value.clone().requires_grad_())
                 found[f"{index}.{name}"] = getattr(part, name)
-    found["neck_y"], found["neck_log_softness"] = parts[2].torso.neck_y, parts[2].torso.neck_log_softness
+    torso = torso_of(parts)
+    found["neck_y"], found["neck_log_softness"] = torso.neck_y, torso.neck_log_softness
     return found
 
 
@@ -145,7 +152,8 @@ def test_posing_in_torch_has_the_gradients_of_finite_differences():
             torso = copy.deepcopy(part.torso)
             if torso is not None:
                 del torso.neck_y, torso.neck_log_softness
-                torso.neck_y, torso.neck_log_softness = own["neck_y"], own["neck_log_softness"]
+                for name in ("neck_y", "neck_log_softness"):
+                    setattr(torso, name, own[name])
             moved.append(Part(copied, own.get(f"{index}.change"), torso, own.get(f"{index}.body")))
         result = pose_in_torch(moved, *head_pose(torch.float64), *rest_pose(torch.float64), False)
         return tuple(getattr(result, name) for name in NAMES)
@@ -188,7 +196,7 @@ def test_a_frozen_set_gets_no_gradients_and_changes_nobody_elses():
         if name.startswith("1."):
             assert value.grad is None
         else:
-            assert torch.equal(value.grad, expected[name]), name
+            assert value.grad is not None and torch.equal(value.grad, expected[name]), name
 
 
 @pytest.mark.kernels

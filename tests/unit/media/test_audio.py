@@ -34,10 +34,10 @@ def write_movie(
         container.mux(picture.encode(None))
         for first in range(0, len(sound), 1024):
             block = (sound[first : first + 1024] * 32767).astype(np.int16)[None]
-            frame = av.AudioFrame.from_ndarray(block, format="s16", layout="mono")
-            frame.sample_rate, frame.time_base = rate, Fraction(1, rate)
-            frame.pts = round(sound_start_s * rate) + first
-            container.mux(voice.encode(frame))
+            heard = av.AudioFrame.from_ndarray(block, format="s16", layout="mono")
+            heard.sample_rate, heard.time_base = rate, Fraction(1, rate)
+            heard.pts = round(sound_start_s * rate) + first
+            container.mux(voice.encode(heard))
         container.mux(voice.encode(None))
 
 
@@ -62,7 +62,9 @@ def test_sound_of_a_movie_lies_on_the_clock_of_its_picture(tmp_path, sound_start
     sound = np.zeros(rate, np.float32)
     sound[rate // 2] = 0.9
     write_movie(tmp_path / "m.mkv", sound_start_s, sound, rate, picture_start=picture_start)
-    samples, found_rate = extract_audio(tmp_path / "m.mkv")
+    found = extract_audio(tmp_path / "m.mkv")
+    assert found is not None
+    samples, found_rate = found
     assert found_rate == rate
     expected_s = 0.5 + sound_start_s - picture_start / 25
     assert abs(np.abs(samples).argmax() / rate - expected_s) < 0.0015  # Matroska's clock ticks in milliseconds

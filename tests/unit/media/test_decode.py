@@ -111,7 +111,7 @@ def test_a_clip_damaged_towards_its_end_gives_what_comes_before_and_a_warning(tm
     assert mdat < moov
     middle = mdat + (moov - mdat) * 4 // 5
     path.write_bytes(whole[:middle] + bytes(moov - middle) + whole[moov:])
-    warnings = []
+    warnings: list[str] = []
     frames = list(read_frames(path, warn=warnings.append))
     assert 10 <= len(frames) <= 20
     assert warnings and ("damaged" in warnings[0] or "breaks off" in warnings[0])

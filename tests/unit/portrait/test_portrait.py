@@ -256,5 +256,5 @@ def test_the_baseline_needs_audio_windows_and_draws_no_torso(subject):
         portrait.drive(track.curves, track.camera_from_head)
     frame = portrait.eval().render(true_drive(portrait, data), 0, SIZE, engine="reference")
     assert not portrait.has_torso
-    assert frame.mattes[..., 3].max() == 0.0
+    assert frame.mattes is not None and frame.mattes[..., 3].max() == 0.0
     assert dataclasses.asdict(portrait.sizes)["torso"] == 0

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,7 +29,17 @@ def clip(tmp_path_factory):
     return path
 
 
-def _preprocess(capsys, *arguments: str) -> tuple[int, str]:
+@pytest.fixture(scope="module")
+def wall(tmp_path_factory):
+    """Three seconds of a wall, with silence: for what is refused whatever is in the clip."""
+    path, random = tmp_path_factory.mktemp("clips") / "wall.mp4", np.random.default_rng(0)
+    with MovieWriter(path, 320, 240, Fraction(25), (np.zeros(48000 * 3, np.float32), 48000)) as movie:
+        for _ in range(75):
+            movie.write(random.integers(90, 110, (240, 320, 3), dtype=np.uint8))
+    return path
+
+
+def _preprocess(capsys, *arguments: str | Path) -> tuple[int, str]:
     """Exit status, and what is said on standard error apart from progress."""
     capsys.readouterr()
     status = cli.main(["preprocess", *map(str, arguments)])
@@ -36,7 +47,7 @@ def _preprocess(capsys, *arguments: str) -> tuple[int, str]:
     return status, "\n".join(lines)
 
 
-def _refused(capsys, folder, footage, *options: str) -> str:
+def _refused(capsys, folder, footage, *options: str | Path) -> str:
     """The one line with which `footage` is refused; checks that nothing stands under the subject's name."""
     subject = folder / "subject"
     status, said = _preprocess(capsys, footage, "--subject", subject, *options)
@@ -56,12 +67,9 @@ def test_a_file_that_is_not_there(capsys, tmp_path):
     assert "gone.mp4" in _refused(capsys, tmp_path, tmp_path / "gone.mp4")
 
 
-def test_a_clip_without_a_face(capsys, tmp_path):
-    path, random = tmp_path / "wall.mp4", np.random.default_rng(0)
-    with MovieWriter(path, 320, 240, Fraction(25), (np.zeros(48000 * 3, np.float32), 48000)) as movie:
-        for _ in range(75):
-            movie.write(random.integers(90, 110, (240, 320, 3), dtype=np.uint8))
-    assert "face" in _refused(capsys, tmp_path, path)
+@pytest.mark.slow
+def test_a_clip_without_a_face(capsys, tmp_path, wall):
+    assert "face" in _refused(capsys, tmp_path, wall)
 
 
 def test_a_clip_without_sound(capsys, tmp_path):
@@ -78,22 +86,23 @@ def test_a_clip_that_is_too_short(capsys, tmp_path):
     assert "2.5" in _refused(capsys, tmp_path, path)
 
 
-def test_a_folder_that_cannot_be_made(capsys, tmp_path, clip):
+def test_a_folder_that_cannot_be_made(capsys, tmp_path, wall):
     (tmp_path / "file").write_text("in the way")
     subject = tmp_path / "file" / "subject"
-    status, said = _preprocess(capsys, clip, "--subject", subject)
+    status, said = _preprocess(capsys, wall, "--subject", subject)
     assert status == 2
     assert len(said.splitlines()) == 1
     assert "subject" in said
 
 
-def test_a_model_file_with_a_wrong_checksum(capsys, tmp_path, clip):
+def test_a_model_file_with_a_wrong_checksum(capsys, tmp_path, wall):
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "face_landmarker.task").write_bytes(b"not the model")
-    assert "face_landmarker.task" in _refused(capsys, tmp_path, clip, "--models-dir", tmp_path / "models")
+    assert "face_landmarker.task" in _refused(capsys, tmp_path, wall, "--models-dir", tmp_path / "models")
 
 
-def test_no_network_while_a_model_must_be_fetched(tmp_path, clip):
+@pytest.mark.slow
+def test_no_network_while_a_model_must_be_fetched(tmp_path, wall):
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "TALKER_"))},
         "TALKER_CACHE_DIR": str(tmp_path / "cache"),
@@ -103,7 +112,7 @@ def test_no_network_while_a_model_must_be_fetched(tmp_path, clip):
         "https_proxy": "http://127.0.0.1:9",
         "http_proxy": "http://127.0.0.1:9",
     }
-    command = [sys.executable, "-m", "backend", "preprocess", str(clip), "--subject", str(tmp_path / "subject")]
+    command = [sys.executable, "-m", "backend", "preprocess", str(wall), "--subject", str(tmp_path / "subject")]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180)
     said = [line for line in done.stderr.splitlines() if line.startswith("talker preprocess:")]
     assert done.returncode == 2, done.stderr
@@ -135,6 +144,7 @@ def _frames_of(path) -> int:
         return container.streams.video[0].frames
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="a small file system needs root on Linux")
 def test_a_full_disk(capsys, tmp_path, clip):
     models = find_model("face_landmarker.task").parent
@@ -150,6 +160,7 @@ def test_a_full_disk(capsys, tmp_path, clip):
         shutil.rmtree(room, ignore_errors=True)
 
 
+@pytest.mark.slow
 def test_a_disk_with_too_little_room_is_said_before_frames_are_written(capsys, tmp_path, clip, monkeypatch):
     monkeypatch.setattr(disk, "free_bytes", lambda folder: 1_000_000)
     said = _refused(capsys, tmp_path, clip)

@@ -9,6 +9,7 @@ import torch
 from backend.deliver.line import plan_line
 from backend.media.audio import save_wav
 from backend.performance.poses import plan_replay, resample_values
+from backend.performance.speech import SpeechModel
 from backend.portrait.saving import open_portrait, save_portrait
 from backend.portrait.torso import TorsoMotion, fit_following
 from backend.preprocess.body import principal_curves, track_body, without_outliers
@@ -156,8 +157,11 @@ def test_a_portrait_with_a_body_is_saved_and_opened_with_it(subject):
         opened.drive(track.curves, track.camera_from_head, body=np.zeros((FRAMES, 3), np.float32))
 
 
-class SteadySpeech:
+class SteadySpeech(SpeechModel):
     """Stands in for a speech model: a mouth that is half open."""
+
+    def __init__(self):
+        """It has learned nothing."""
 
     def predict_array(self, features, times_s, voice=None):
         return np.full((len(times_s), 27), 0.5, np.float32)
@@ -168,6 +172,7 @@ def test_recorded_poses_are_replayed_with_their_body_and_others_without(subject,
     sound = tmp_path / "line.wav"
     save_wav(sound, np.random.default_rng(0).standard_normal(16000 * 4).astype(np.float32), 16000)
     line = plan_line(subject, SteadySpeech(), sound, RenderSettings(), Reporter())
+    assert line.body is not None
     assert line.body.shape == (line.frame_count, 2) and line.frame_count > FRAMES
     assert np.array_equal(line.body[:FRAMES].astype(np.float32), body)
     still = plan_line(subject, SteadySpeech(), sound, RenderSettings(pose="still"), Reporter())

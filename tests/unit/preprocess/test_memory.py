@@ -53,7 +53,7 @@ memory that the first one brought in are there when the second one comes."""
 @pytest.fixture(scope="module")
 def line_and_frames():
     line = speak("Papa bought a map, and we sail before five.")
-    frames = []
+    frames: list[np.ndarray] = []
     draw_footage(line, load_canonical_face(), frames.append, fps=FPS, width=320, height=256)
     return line, frames
 

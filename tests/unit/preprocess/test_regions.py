@@ -6,7 +6,7 @@ import pytest
 from backend.face.points import LIP_RING_INNER
 from backend.preprocess import matting, regions
 from shared.errors import Cancelled
-from shared.jobs import Reporter
+from shared.jobs import Progress, Reporter
 
 SIZE = 160
 CENTRE = np.array([80.0, 70.0])
@@ -152,7 +152,7 @@ def test_landmarks_that_do_not_fit_are_refused():
 
 def test_segmenting_tells_its_progress_and_can_be_cancelled(monkeypatch):
     monkeypatch.setattr(regions, "PersonSegmenter", DrawnSegmenter)
-    seen = []
+    seen: list[Progress] = []
     report = Reporter(sink=seen.append, is_cancelled=lambda: len(seen) > 1, min_interval_s=0.0)
     with pytest.raises(Cancelled):
         list(regions.segment([picture()] * 5, np.stack([face_points()] * 5), report=report))

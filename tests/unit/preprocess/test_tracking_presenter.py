@@ -10,6 +10,7 @@ from backend.settings import PreprocessSettings
 from shared.jobs import Reporter
 from tests.support.presenter_truth import pose_errors
 
+pytestmark = pytest.mark.slow
 SENTENCE = "Papa bought a map, and we sail before five in the morning."
 
 

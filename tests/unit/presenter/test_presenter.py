@@ -38,6 +38,7 @@ def test_the_mouth_opens_for_an_open_vowel(line):
     assert curves[:, 0].max() > 0.6
 
 
+@pytest.mark.slow
 def test_the_jaw_parts_lips_that_touch_at_rest(face):
     presenter = Presenter(face)
     still = np.zeros(2)
@@ -51,7 +52,7 @@ def test_the_jaw_parts_lips_that_touch_at_rest(face):
 
 
 def test_the_drawn_face_is_where_the_ground_truth_says(face, line):
-    frames = []
+    frames: list[np.ndarray] = []
     truth = draw_footage(line, face, frames.append, fps=Fraction(4), width=160, height=128)
     presenter = Presenter(face)
     assert len(frames) == len(truth.camera_from_head) == int(line.duration_s * 4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,8 +39,10 @@ def stored(name: str) -> Case:
 
 def scene(case: Case, dtype: torch.dtype) -> tuple[dict, torch.Tensor | None]:
     """The arguments of `rasterize`, and the harmonics, where there are some."""
-    arguments = {name: torch.from_numpy(case[name]).to(dtype) for name in ARRAYS}
-    arguments["intrinsics"] = Intrinsics(*map(float, case["intrinsics"]), *map(int, case["size"]))
+    arguments: dict[str, Any] = {name: torch.from_numpy(case[name]).to(dtype) for name in ARRAYS}
+    fx, fy, cx, cy = map(float, case["intrinsics"])
+    width, height = map(int, case["size"])
+    arguments["intrinsics"] = Intrinsics(fx, fy, cx, cy, width, height)
     harmonics = torch.from_numpy(case["harmonics"]).to(dtype)
     return arguments, harmonics if harmonics.shape[1] else None
 
@@ -50,7 +53,7 @@ def draw(case: Case, engine: str, dtype: torch.dtype = torch.float32) -> dict[st
         if harmonics is not None:
             colours = spherical_harmonics.colours(arguments["means"], harmonics, arguments["camera_from_world"])
             arguments["features"] = torch.cat([colours, arguments["features"]], dim=1)
-        outputs = cuda.render(*(arguments[name] for name in ARRAYS), arguments["intrinsics"], device="cpu")
+        outputs = cuda.render(**arguments, device="cpu")
     else:
         picture = rasterize(**arguments, harmonics=harmonics, engine=engine)
         outputs = (picture.features, picture.alpha, picture.depth)

@@ -10,7 +10,7 @@ from shared.camera import Intrinsics, camera_from_head, camera_to_world, invert_
 def _pose(yaw: float, t: tuple[float, float, float]) -> list[list[float]]:
     """A head that faces the camera, turned by `yaw` about its vertical axis."""
     c, s = math.cos(yaw), math.sin(yaw)
-    flip = [[1, 0, 0, t[0]], [0, -1, 0, t[1]], [0, 0, -1, t[2]], [0, 0, 0, 1]]
+    flip: list[list[float]] = [[1, 0, 0, t[0]], [0, -1, 0, t[1]], [0, 0, -1, t[2]], [0, 0, 0, 1]]
     return multiply(flip, [[c, 0, s, 0], [0, 1, 0, 0], [-s, 0, c, 0], [0, 0, 0, 1]])
 
 

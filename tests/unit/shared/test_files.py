@@ -56,7 +56,12 @@ def test_file_and_folder_are_flushed_and_in_that_order_about_the_renaming(tmp_pa
     monkeypatch.setattr(files, "flush_file", lambda path: calls.append(("file", path.name.startswith("a.json."))))
     monkeypatch.setattr(files, "flush_folder", lambda path: calls.append(("folder", path == tmp_path)))
     real = os.replace
-    monkeypatch.setattr(files.os, "replace", lambda a, b: (calls.append(("rename", True)), real(a, b)))
+
+    def rename(a, b):
+        calls.append(("rename", True))
+        real(a, b)
+
+    monkeypatch.setattr(files.os, "replace", rename)
     files.write_text(tmp_path / "a.json", "x")
     assert calls == [("file", True), ("rename", True), ("folder", True)]
     calls.clear()

@@ -3,11 +3,11 @@
 import pytest
 
 from shared.errors import Cancelled
-from shared.jobs import JobState, Reporter
+from shared.jobs import JobState, Progress, Reporter
 
 
 def test_progress_counts_steps_and_always_sends_the_last_one():
-    seen = []
+    seen: list[Progress] = []
     report = Reporter(seen.append, min_interval_s=1e9)
     report.phase("working", 3)
     for _ in range(3):

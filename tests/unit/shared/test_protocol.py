@@ -81,7 +81,7 @@ def test_malformed_data_is_refused_as_malformed(data):
 
 
 def test_deep_nesting_is_refused():
-    value = 1
+    value: object = 1
     for _ in range(200):
         value = [value]
     data = envelope(type="SUBMIT", body={"job_id": "a", "verb": "v", "arguments": {"x": value}})

@@ -62,7 +62,7 @@ def test_an_environment_is_made_stamped_and_remade_after_an_interruption(plan, m
         subprocess.run([base, "-m", "venv", "--clear", "--without-pip", plan.folder], check=True)
 
     monkeypatch.setattr(environment, "_make_venv", without_pip)
-    lines = []
+    lines: list[str] = []
     assert environment.prepare(plan, lines.append, Path(sys.executable)) is True
     assert any("Making the environment" in line for line in lines)
     assert environment.is_ready(plan, sys.version_info[:2])
@@ -115,7 +115,8 @@ def test_an_environment_with_torch_s_other_build_is_made_anew(gpu_plan, installs
     monkeypatch.setattr(torch_build, "has_nvidia_gpu", lambda: True)
     assert environment.prepare(gpu_plan, print, Path(sys.executable)) is True
     assert not (gpu_plan.folder / "torch of the cpu build").exists()
-    assert environment.read_stamp(gpu_plan)["torch"] == "cuda"
+    stamp = environment.read_stamp(gpu_plan)
+    assert stamp is not None and stamp["torch"] == "cuda"
 
 
 def test_torch_s_cuda_build_asks_for_more_free_disk(gpu_plan, installs, monkeypatch):
@@ -215,14 +216,14 @@ def test_missing_libraries_are_installed_where_this_process_may(monkeypatch):
     monkeypatch.setattr(
         system_libraries, "missing_libraries", lambda libraries: {} if installed else {"libX.so.1": "libx1"}
     )
-    lines = []
+    lines: list[str] = []
     system_libraries.require_libraries({"libX.so.1": "libx1"}, lines.append)
     assert installed == ["libx1"]
     assert "libX.so.1" in lines[0]
 
 
 def test_the_torch_build_follows_system_and_gpu(monkeypatch):
-    said = []
+    said: list[str] = []
     monkeypatch.setattr(torch_build, "_reachable", lambda address: True)
     monkeypatch.setattr(torch_build.sys, "platform", "linux")
     assert torch_build.index_arguments("cpu", said.append) == ["--extra-index-url", torch_build.CPU_INDEX]
@@ -237,7 +238,7 @@ def test_an_unreachable_torch_index_falls_back_to_the_plain_package_and_says_so(
     def refuse(*arguments, **options):
         raise urllib.error.URLError("no route")
 
-    said = []
+    said: list[str] = []
     monkeypatch.setattr(torch_build.urllib.request, "urlopen", refuse)
     monkeypatch.setattr(torch_build.sys, "platform", "linux")
     assert torch_build.index_arguments("cpu", said.append) == []

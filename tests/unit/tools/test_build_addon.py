@@ -87,9 +87,14 @@ def test_errors_become_one_line_and_their_own_exit_status(monkeypatch, capsys):
 
 def test_arguments_after_test_go_to_pytest(monkeypatch):
     received = []
-    monkeypatch.setattr(suite, "test", lambda arguments: received.extend(arguments) or 0)
-    assert main.main(["test", "-k", "camera", "--maxfail=1", "tests/unit/test_camera.py"]) == 0
-    assert received == ["-k", "camera", "--maxfail=1", "tests/unit/test_camera.py"]
+
+    def test(arguments):
+        received.extend(arguments)
+        return 0
+
+    monkeypatch.setattr(suite, "test", test)
+    assert main.main(["test", "-k", "camera", "--maxfail=1", "tests/unit/shared/test_camera.py"]) == 0
+    assert received == ["-k", "camera", "--maxfail=1", "tests/unit/shared/test_camera.py"]
 
 
 def test_the_tally_counts_errors_as_failures_and_keeps_the_reasons_of_skips(tmp_path):
@@ -101,7 +106,7 @@ def test_the_tally_counts_errors_as_failures_and_keeps_the_reasons_of_skips(tmp_
 
 
 def test_chosen_paths_go_to_the_environment_they_belong_to():
-    chosen = ["tests/unit/test_camera.py", "tests/bpy", "tests/unit/test_jobs.py::test_x"]
+    chosen = ["tests/unit/shared/test_camera.py", "tests/bpy", "tests/unit/shared/test_jobs.py::test_x"]
     assert suite._groups(suite.BACKEND_TESTS, chosen) == [[chosen[0], chosen[2]]]
     assert suite._groups(suite.BLENDER_TESTS, chosen) == [["tests/bpy"]]
 

@@ -92,7 +92,7 @@ def test_an_interrupted_training_goes_on_from_where_it_stopped_to_the_same_weigh
     _train(subject, Start.ANEW)
     whole = _weights(subject)
     _stop_after(subject, 4)
-    assert (_state(subject).step, _state(subject).progress) == (4, pytest.approx(0.4))
+    assert (_state(subject).step, _state(subject).progress) == pytest.approx((4, 0.4))
     assert _same(_weights(subject), whole), "the finished model stays in use until the new one is whole"
     done = _train(subject, Start.AUTO)
     assert (done.did, done.steps, done.new_steps) == (Did.RESUMED, 10, 6)
@@ -135,7 +135,7 @@ def test_a_further_round_moves_the_fields_again_and_has_no_still_start(subject):
 def test_an_interrupted_further_round_is_gone_on_with_in_its_own_length(subject):
     _train(subject, Start.ANEW)
     _stop_after(subject, 3, Start.MORE, steps=6)
-    assert (_state(subject).step, _state(subject).progress) == (13, pytest.approx(0.5))
+    assert (_state(subject).step, _state(subject).progress) == pytest.approx((13, 0.5))
     done = _train(subject, Start.AUTO)
     assert (done.did, done.steps, done.new_steps) == (Did.RESUMED, 16, 3)
     assert _train(subject, Start.AUTO).did is Did.NOTHING, "more time is no other model"

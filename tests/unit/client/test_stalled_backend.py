@@ -1,6 +1,6 @@
 """A backend that stalls, dies, never answers or is of another version holds no turn of the loop that polls it.
 
-Every poll here goes through tests.no_waiting, in which each way to wait raises.
+Every poll here goes through tests.support.no_waiting, in which each way to wait raises.
 """
 
 import json
@@ -23,11 +23,11 @@ from extension_without_blender.shared import protocol as client_protocol
 from extension_without_blender.shared.ready import ReadyFile
 from extension_without_blender.shared.version import VERSION
 
-from tests.no_waiting import Turns, Waited, nothing_waits
-from tests.support import extension_shim  # noqa: F401 (makes the add-on's client importable)
+from tests.support.no_waiting import Turns, Waited, nothing_waits
 from tests.support.places import ROOT
 from tests.support.serving import LIMIT_S, is_process, session_in
 
+pytestmark = pytest.mark.slow
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="uses POSIX signals")
 
 
@@ -192,7 +192,7 @@ def test_loading_zeromq_is_left_to_a_thread(tmp_path):
 import builtins, sys, threading, time
 from pathlib import Path
 sys.path.insert(0, {str(ROOT)!r})
-from tests.support import extension_shim  # noqa: F401 (makes the add-on's client importable)
+from tests.support import extension_shim
 from extension_without_blender.client.process import BackendPlace
 from extension_without_blender.client.session import Session
 assert 'zmq' not in sys.modules
