@@ -75,6 +75,19 @@ def write_json(path: Path, values: Any, *, durable: bool = True, mode: int | Non
     write_text(path, json.dumps(values, indent=2) + "\n", durable=durable, mode=mode)
 
 
+def read_json_object(path: Path, do: str) -> dict[str, Any]:
+    """What a file of JSON holds, an object. Raises InputError, which tells to `do` something, for any other file."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise explained(error, path) from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is damaged ({error}).", do) from error
+    if not isinstance(values, dict):
+        raise InputError(f"{path} is damaged: it holds no JSON object.", do)
+    return values
+
+
 def flush_file(path: Path) -> None:
     """Have the system write a file to the disk. Raises OSError."""
     descriptor = os.open(path, os.O_RDWR)  # Windows flushes only what may be written to

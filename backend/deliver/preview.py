@@ -31,9 +31,12 @@ class PreviewRecord:
 
     @classmethod
     def of(cls, manifest: Mapping | None) -> PreviewRecord | None:
-        """The record in a manifest, None where there is none."""
+        """The record in a manifest; None where there is none or a damaged one: the movie is then coded anew."""
         values = (manifest or {}).get("preview")
-        return cls(values["sha256"], tuple(values["groups"])) if values else None
+        try:
+            return cls(str(values["sha256"]), tuple(map(str, values["groups"]))) if values else None
+        except (KeyError, TypeError):
+            return None
 
 
 class Preview:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from backend.deliver.store import FrameStore
 from backend.performance.speech import Voice
 from shared import layout
 from shared.errors import InputError
-from shared.files import PARTIAL, explaining, make_writable, write_json
+from shared.files import PARTIAL, explaining, make_writable, read_json_object, write_json
 
 _OURS = re.compile(r"^head\.(\d{6})\.(?:exr|png)$")
 _DELETE_IT = "Choose another folder, or delete it."
@@ -123,13 +122,7 @@ class TakeFolder:
         path = self.path / name
         if not path.is_file():
             return None
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise InputError(f"{path} is damaged ({error}).", _DELETE_IT) from error
-        if not isinstance(values, dict):
-            raise InputError(f"{path} is damaged.", _DELETE_IT)
-        return values
+        return read_json_object(path, _DELETE_IT)
 
     def _write_json(self, name: str, values: dict) -> None:
         write_json(self.path / name, values)

@@ -11,13 +11,12 @@ evaluation.png          pictures of the last evaluation
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from shared import layout
 from shared.errors import InputError
-from shared.files import explaining, write_json
+from shared.files import explaining, read_json_object, write_json
 
 
 class ModelFolder:
@@ -87,13 +86,7 @@ class ModelFolder:
         """What config.json holds. Raises InputError where there is none, or a damaged one."""
         if not self.config_file.is_file():
             raise InputError(f"{self.path} holds no trained model.", "Train one first.")
-        try:
-            values = json.loads(self.config_file.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise InputError(f"{self.config_file} is damaged ({error}).", "Train the model again.") from error
-        if not isinstance(values, dict):
-            raise InputError(f"{self.config_file} is damaged.", "Train the model again.")
-        return values
+        return read_json_object(self.config_file, "Train the model again.")
 
     def update_config(self, entries: dict[str, Any]) -> None:
         """Replace entries of config.json; others stay as they are. Raises OSError."""

@@ -5,7 +5,6 @@ Pictures are display-referred RGB uint8, region maps uint8 with channels `shared
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from dataclasses import asdict, dataclass, field, fields
@@ -22,7 +21,7 @@ from backend.subject.track import Track
 from shared import layout
 from shared.camera import Crop
 from shared.errors import InputError
-from shared.files import write_json
+from shared.files import read_json_object, write_json
 from shared.timing import fps_text, parse_fps
 
 SCHEMA = 2
@@ -79,11 +78,10 @@ class Subject:
         path = root / layout.SUBJECT_FILE
         if not path.is_file():
             raise InputError(f"{root} is not a subject folder (no {layout.SUBJECT_FILE}).", "Preprocess footage first.")
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise InputError(f"{path} is damaged ({error}).", "Preprocess the footage again.") from error
+        values = read_json_object(path, "Preprocess the footage again.")
         schema = values.get("schema", 0)
+        if not isinstance(schema, int):
+            raise InputError(f"{path} is damaged (schema {schema!r}).", "Preprocess the footage again.")
         if schema > SCHEMA:
             raise InputError(f"{root} was written by a newer version (schema {schema}).", "Update M2DAO-Talker.")
         known = {f.name for f in fields(SubjectInfo)}

@@ -127,3 +127,19 @@ def test_a_hash_names_the_file_that_cannot_be_read(tmp_path):
     assert files.file_sha256(tmp_path / "a") == expected
     with pytest.raises(InputError, match=r"There is no .*nothing"):
         files.file_sha256(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("content", [b"", b"[1]", b"null", b"{", b"\xff\xfe", b"[" * 100_000])
+def test_a_file_that_holds_no_json_object_is_told_with_what_to_do(tmp_path, content):
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(InputError, match="is damaged") as caught:
+        files.read_json_object(tmp_path / "a.json", "Make it again.")
+    assert caught.value.do == "Make it again."
+
+
+def test_a_json_file_that_is_none_is_told_as_every_other_file(tmp_path):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(InputError, match="is a folder, not a file"):
+        files.read_json_object(tmp_path / "folder", "")
+    with pytest.raises(InputError, match="There is no"):
+        files.read_json_object(tmp_path / "nothing", "")
