@@ -10,6 +10,8 @@ from dataclasses import fields
 import numpy as np
 
 from backend.portrait.portrait import Drive
+from backend.portrait.saving import trained_size
+from backend.raster.constants import BLUR_PX2
 from backend.subject.model_folder import ModelFolder
 from shared.version import VERSION
 
@@ -29,7 +31,8 @@ def digest(*parts: bytes | str) -> str:
 def model_key(model: ModelFolder, weights_sha256: str) -> str:
     """Hash of all of a model that its pictures depend on. Raises InputError as ModelFolder.config does."""
     config = model.config()
-    return digest(weights_sha256, json.dumps([config.get(name) for name in _DRAWING_CONFIG], sort_keys=True))
+    drawing = [*(config.get(name) for name in _DRAWING_CONFIG), trained_size(config), BLUR_PX2]
+    return digest(weights_sha256, json.dumps(drawing, sort_keys=True))
 
 
 def frame_keys(drive: Drive, common: Mapping[str, object]) -> list[str]:

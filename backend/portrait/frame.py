@@ -87,3 +87,16 @@ class PortraitFrame(Generic[Array]):
     def over(self, background: Array) -> Array:
         """(H, W, 3) the frame composited over a background (H, W, 3) in [0, 1]."""
         return self.rgb + (1 - self.alpha)[..., None] * background
+
+
+def averaged(frame: PortraitFrame[Tensor], count: int) -> PortraitFrame[Tensor]:
+    """A frame of which every block of `count` x `count` pixels has become one, their mean; its depth is premultiplied,
+    its sides are multiples of `count`."""
+    if count == 1:
+        return frame
+
+    def smaller(tensor: Tensor) -> Tensor:
+        return tensor.unflatten(1, (-1, count)).unflatten(0, (-1, count)).mean((1, 3))
+
+    mattes = None if frame.mattes is None else smaller(frame.mattes)
+    return PortraitFrame(smaller(frame.rgb), smaller(frame.alpha), smaller(frame.depth), mattes)

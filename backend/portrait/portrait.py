@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 
 import numpy as np
 import torch
@@ -15,13 +16,14 @@ from backend.portrait.audio_code import AudioCode
 from backend.portrait.canonical import CanonicalReads
 from backend.portrait.condition import CurveProjection
 from backend.portrait.field import make_field
-from backend.portrait.frame import Drive, PortraitFrame, PortraitSizes, to_numpy
+from backend.portrait.frame import Drive, PortraitFrame, PortraitSizes, averaged, to_numpy
 from backend.portrait.gaussians import MATTES, GaussianSet
 from backend.portrait.head_motion import motion_features, quaternion_from_matrix
 from backend.portrait.jaw import JawMotion, oral_drive
 from backend.portrait.posing import Part, pose_parts
 from backend.portrait.torso import TorsoMotion
-from backend.raster.rasterize import rasterize
+from backend.raster.constants import BLUR_PX2
+from backend.raster.rasterize import MAX_SIDE_PX, rasterize
 from backend.settings import PortraitSettings
 from shared import layout
 from shared.camera import Intrinsics
@@ -41,6 +43,8 @@ class Portrait(nn.Module):
         self.settings, self.sizes, self.curve_names = settings, sizes, tuple(curve_names)
         self.camera = {"fx": 1.0, "fy": 1.0, "cx": 0.5, "cy": 0.5}
         """Intrinsics of the crop as fractions of its side."""
+        self.trained_size: int | None = None
+        """Side of the pictures that it learned from, px; None: not known."""
         self.fps = 25.0
         self.face, self.oral, self.torso = (GaussianSet(n) for n in (sizes.face, sizes.oral, sizes.torso))
         self.register_buffer("rest_pose", torch.eye(4))
@@ -83,6 +87,26 @@ class Portrait(nn.Module):
         """The footage crop's camera for a picture of `size` x `size` px."""
         c = self.camera
         return Intrinsics(c["fx"], c["fy"], c["cx"], c["cy"], 1, 1).scaled(size, size)
+
+    def blur(self, intrinsics: Intrinsics) -> float:
+        """The rasteriser's screen filter for a picture, px^2.
+
+        As wide on the person as the one that it learned under, since Gaussians that were learned under a filter are
+        too thin without it; but never less than a pixel of this picture needs. In its own pixels where the size of the
+        pictures that it learned from is not known.
+        """
+        return BLUR_PX2 * max(1.0, self._enlargement(intrinsics)) ** 2
+
+    def _enlargement(self, intrinsics: Intrinsics) -> float:
+        """Pixels of a picture, along a row, for one of the pictures that it learned from."""
+        return 1.0 if self.trained_size is None else intrinsics.fx / (self.camera["fx"] * self.trained_size)
+
+    def _fineness(self, intrinsics: Intrinsics) -> int:
+        """How many times larger a picture is drawn before its pixels are averaged: so often that it is not smaller than
+        those that it learned from. A wider filter would do against aliasing too, but would change how much of what
+        lies behind is seen; the average of the finer picture is what a camera with larger pixels records."""
+        most = MAX_SIDE_PX // max(intrinsics.width, intrinsics.height)
+        return max(1, min(most, math.ceil(1.0 / self._enlargement(intrinsics) - 1e-6)))
 
     def drive(
         self,
@@ -155,8 +179,8 @@ class Portrait(nn.Module):
         labels = torch.cat([part.gaussians.mattes for part in parts]) if mattes and not as_features else None
         out = rasterize(
             posed.means, posed.quaternions, posed.scales, posed.opacities, posed.features,
-            torch.eye(4, device=posed.means.device), intrinsics, labels=labels, label_count=MATTES, engine=engine,
-            threads=threads,
+            torch.eye(4, device=posed.means.device), intrinsics, labels=labels, label_count=MATTES,
+            blur=self.blur(intrinsics), engine=engine, threads=threads,
         )  # fmt: skip
         if not mattes:
             return PortraitFrame(out.features, out.alpha, out.depth, None), facial
@@ -203,10 +227,15 @@ class Portrait(nn.Module):
         engine: str = "native",
         threads: int = 0,
     ) -> PortraitFrame[np.ndarray]:
-        """Draw frame `index` of a drive as numpy float32 arrays, `size` px square unless `intrinsics` say otherwise."""
+        """Draw frame `index` of a drive as numpy float32 arrays, `size` px square unless `intrinsics` say otherwise.
+
+        A picture smaller than those that the portrait learned from is drawn larger and averaged.
+        """
+        camera = intrinsics or self.intrinsics(size)
+        fineness = self._fineness(camera)
+        fine = camera.scaled(camera.width * fineness, camera.height * fineness)
         with self.threading(threads):
-            frame, _ = self(
-                drive, index, intrinsics or self.intrinsics(size), torso=torso, engine=engine, threads=threads
-            )
+            frame, _ = self(drive, index, fine, torso=torso, engine=engine, threads=threads)
+            frame = averaged(frame, fineness)
             depth = expect_depth(frame.alpha, frame.depth, layout.VISIBLE_ALPHA, EMPTY_DEPTH_CM)
         return PortraitFrame(*to_numpy((frame.rgb, frame.alpha, depth, frame.drawn_mattes)))

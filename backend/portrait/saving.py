@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -31,6 +32,7 @@ def save_portrait(portrait: Portrait, model: ModelFolder) -> None:
             "sizes": asdict(portrait.sizes),
             "curve_names": list(portrait.curve_names),
             "camera": portrait.camera,
+            "trained_size": portrait.trained_size,
             "fps": portrait.fps,
         }
     )
@@ -51,7 +53,22 @@ def open_portrait(model: ModelFolder) -> Portrait:
         settings, sizes = PortraitSettings(**values), PortraitSizes(**config["sizes"])
         portrait = Portrait(settings, sizes, tuple(config["curve_names"]))
         portrait.camera, portrait.fps = config["camera"], float(config["fps"])
+        portrait.trained_size = trained_size(config)
         portrait.load_state_dict(load_file(model.weights_file))
     except (OSError, KeyError, ValueError, TypeError, RuntimeError, SafetensorError) as error:
         raise InputError(f"The model in {model.path} cannot be read ({error}).", "Train it again.") from error
     return portrait.eval()
+
+
+def trained_size(config: Mapping[str, Any]) -> int | None:
+    """Side of the pictures that a model with this config.json learned from, px; None where that is not told.
+
+    Models from before the entry `trained_size` have it among the settings of their training, once that was finished.
+    Raises ValueError or TypeError for one that is no size.
+    """
+    size = config.get("trained_size") or config.get("training", {}).get("settings", {}).get("size")
+    if size is None:
+        return None
+    if int(size) < 1:
+        raise ValueError(f"trained_size is {size}, expected px above 0")
+    return int(size)

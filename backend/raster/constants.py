@@ -1,7 +1,7 @@
 """Constants of the splatting model, the same in every engine (values of gsplat; the alpha cap is its newer one)."""
 
 BLUR_PX2 = 0.3
-"""Variance added to a splat on screen, px^2: no splat falls between pixels."""
+"""Variance added to a splat on screen, px^2, where the caller says nothing else: no splat falls between pixels."""
 ALPHA_CUTOFF = 1.0 / 255.0
 """A splat ends where its alpha falls below this."""
 ALPHA_CAP = 0.999

@@ -15,6 +15,8 @@ from torch import Tensor
 
 from shared.camera import Intrinsics
 
+from . import constants
+
 OLDEST_CAPABILITY = (7, 5)
 """Oldest compute capability that NVIDIA's present compiler supports (Turing)."""
 
@@ -55,6 +57,7 @@ def render(
     intrinsics: Intrinsics,
     threads: int = 0,
     *,
+    blur: float = constants.BLUR_PX2,
     device: str = "cuda",
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Features (H, W, C), alpha (H, W), depth (H, W); arguments as `rasterize`. Raises ValueError.
@@ -69,5 +72,5 @@ def render(
         tensor.to(where, torch.float32).contiguous()
         for tensor in (means, quaternions, scales, opacities, features, camera_from_world)
     ]
-    outputs = Rasterize.apply(*inputs, intrinsics)
+    outputs = Rasterize.apply(*inputs, intrinsics, blur)
     return tuple(tensor.to(home, dtype) for tensor in outputs)

@@ -38,12 +38,13 @@ class Rasterize(torch.autograd.Function):
         features: Tensor,
         camera: Tensor,
         intrinsics: Intrinsics,
+        blur: float,
     ) -> tuple[Tensor, Tensor, Tensor]:
         inputs = (means, quaternions, scales, opacities, features, camera)
         height, width, channels = intrinsics.height, intrinsics.width, features.shape[1]
         launch = _Launcher(means.device)
         with launch.on_torch_stream():
-            view = view_of(intrinsics)
+            view = view_of(intrinsics, blur)
             screen = _project(launch, inputs, view)
             lists = _list_by_tile(launch, screen, view, height)
             picture = means.new_empty(height, width, channels)
@@ -108,7 +109,7 @@ class Rasterize(torch.autograd.Function):
                 (*on_screen, None),
             )
         gradients = (of_means, of_quaternions, of_scales, of_opacities, of_features, of_camera)
-        return *(g if need else None for g, need in zip(gradients, ctx.needs_input_grad[:6], strict=True)), None
+        return *(g if need else None for g, need in zip(gradients, ctx.needs_input_grad[:6], strict=True)), None, None
 
 
 @dataclass

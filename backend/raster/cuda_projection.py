@@ -11,7 +11,6 @@ from . import constants
 from .cuda_view import TILE, View
 
 _tile = wp.constant(TILE)
-_blur = wp.constant(constants.BLUR_PX2)
 _cutoff = wp.constant(constants.ALPHA_CUTOFF)
 _near = wp.constant(constants.NEAR)
 _half = wp.constant(constants.PIXEL_CENTRE)
@@ -91,11 +90,11 @@ def project(
     uu, uv, vv = wp.dot(u, u), wp.dot(u, v), wp.dot(v, v)
     # (uu + blur) (vv + blur) - uv^2, without the difference of two large numbers
     across = wp.cross(u, v)
-    determinant = wp.dot(across, across) + _blur * (uu + vv) + _blur * _blur
+    determinant = wp.dot(across, across) + view.blur * (uu + vv) + view.blur * view.blur
     centres[i] = wp.vec2(view.fx * tan_x + view.cx, view.fy * tan_y + view.cy)
-    conics[i] = wp.vec3((vv + _blur) / determinant, -uv / determinant, (uu + _blur) / determinant)
+    conics[i] = wp.vec3((vv + view.blur) / determinant, -uv / determinant, (uu + view.blur) / determinant)
     depths[i] = p[2]
-    variances[i] = wp.vec2(uu + _blur, vv + _blur)
+    variances[i] = wp.vec2(uu + view.blur, vv + view.blur)
 
 
 @wp.func

@@ -26,7 +26,7 @@ BLOCK = TILE * TILE
 
 @wp.struct
 class View:
-    """The camera's intrinsics and what follows from them."""
+    """The camera's intrinsics and what follows from them, and its screen filter."""
 
     fx: float
     fy: float
@@ -37,10 +37,12 @@ class View:
     tiles_x: int
     slope_low: wp.vec2
     slope_high: wp.vec2
+    blur: float
+    """px^2"""
 
 
-def view_of(intrinsics: Intrinsics) -> View:
-    """`intrinsics` for the kernels."""
+def view_of(intrinsics: Intrinsics, blur: float) -> View:
+    """`intrinsics` and the screen filter `blur` (px^2) for the kernels."""
     fx, fy, cx, cy = intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy
     width, height = intrinsics.width, intrinsics.height
     margin_x, margin_y = constants.FOV_MARGIN * 0.5 * width / fx, constants.FOV_MARGIN * 0.5 * height / fy
@@ -49,4 +51,5 @@ def view_of(intrinsics: Intrinsics) -> View:
     view.width, view.height, view.tiles_x = width, height, (width + TILE - 1) // TILE
     view.slope_low = wp.vec2(-cx / fx - margin_x, -cy / fy - margin_y)
     view.slope_high = wp.vec2((width - cx) / fx + margin_x, (height - cy) / fy + margin_y)
+    view.blur = blur
     return view

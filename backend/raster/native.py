@@ -19,6 +19,8 @@ from backend.kernels.library import ffi
 from backend.kernels.tensors import doubles, floats, longs
 from shared.camera import Intrinsics
 
+from . import constants
+
 MOST_LABELS = library.LIMITS["TALKER_MOST_LABELS"]
 """The library draws at most this many labels itself."""
 
@@ -50,6 +52,8 @@ def render(
     harmonics: Tensor | None = None,
     labels: Tensor | None = None,
     label_count: int = 0,
+    *,
+    blur: float = constants.BLUR_PX2,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Features (H, W, C), alpha (H, W), depth (H, W); arguments as `rasterize`. Raises ValueError or MemoryError.
 
@@ -61,12 +65,12 @@ def render(
     inputs = [None if tensor is None else tensor.to("cpu", torch.float32) for tensor in given]
     if labels is not None:
         labels = labels.cpu().contiguous()
-    planes, alpha, depth = _Rasterize.apply(*inputs, labels, label_count, intrinsics, threads)
+    planes, alpha, depth = _Rasterize.apply(*inputs, labels, label_count, intrinsics, threads, blur)
     return tuple(tensor.to(device, dtype) for tensor in (planes.permute(1, 2, 0), alpha, depth))
 
 
 class _Rasterize(torch.autograd.Function):
-    """Planes (C, H, W), alpha, depth of float32 CPU tensors. Arguments as `render`, intrinsics and threads last."""
+    """Planes (C, H, W), alpha, depth of float32 CPU tensors. Arguments as `render`, intrinsics, threads and blur last."""
 
     @staticmethod
     def forward(
@@ -82,6 +86,7 @@ class _Rasterize(torch.autograd.Function):
         label_count: int,
         intrinsics: Intrinsics,
         threads: int,
+        blur: float,
     ) -> tuple[Tensor, Tensor, Tensor]:
         lib = library.require()
         given = (means, quaternions, scales, opacities, features, camera_from_world)
@@ -92,7 +97,7 @@ class _Rasterize(torch.autograd.Function):
         learns = any(ctx.needs_input_grad)
         empty = torch.empty if learns else memory.empty
         planes, alpha, depth = empty(channels, height, width), empty(height, width), empty(height, width)
-        scene = _scene(inputs, harmonics, intrinsics, threads, labels, label_count)
+        scene = _scene(inputs, harmonics, intrinsics, threads, blur, labels, label_count)
         frame = ffi.new("talker_raster_frame **") if learns else NULL
         library.check(lib.talker_raster_forward(scene, floats(planes), floats(alpha), floats(depth), frame))
         if learns:
@@ -100,7 +105,7 @@ class _Rasterize(torch.autograd.Function):
             ctx.save_for_backward(*inputs, harmonics, planes, alpha, depth)
             # What the library keeps of a forward pass, for as long as its gradient can be asked for.
             ctx.frame = ffi.gc(frame[0], lib.talker_raster_release)
-            ctx.intrinsics, ctx.threads = intrinsics, threads
+            ctx.intrinsics, ctx.threads, ctx.blur = intrinsics, threads, blur
         return planes, alpha, depth
 
     @staticmethod
@@ -132,7 +137,7 @@ class _Rasterize(torch.autograd.Function):
         )
         status = library.require().talker_raster_backward(
             ctx.frame,
-            _scene(inputs, harmonics, ctx.intrinsics, ctx.threads),
+            _scene(inputs, harmonics, ctx.intrinsics, ctx.threads, ctx.blur),
             floats(planes),
             floats(alpha),
             floats(depth),
@@ -141,7 +146,7 @@ class _Rasterize(torch.autograd.Function):
         )
         library.check(status)
         wanted = [tensor if need else None for tensor, need in zip(outputs, ctx.needs_input_grad[:5], strict=True)]
-        return *wanted, None if camera is None else camera.float(), of_harmonics, None, None, None, None
+        return *wanted, None if camera is None else camera.float(), of_harmonics, None, None, None, None, None
 
 
 def _scene(
@@ -149,6 +154,7 @@ def _scene(
     harmonics: Tensor | None,
     intrinsics: Intrinsics,
     threads: int,
+    blur: float,
     labels: Tensor | None = None,
     label_count: int = 0,
 ) -> Any:
@@ -171,6 +177,7 @@ def _scene(
         cy=intrinsics.cy,
         width=intrinsics.width,
         height=intrinsics.height,
+        blur=blur,
         threads=threads,
         bases=0 if harmonics is None else harmonics.shape[1],
         harmonics=floats(harmonics),

@@ -1,6 +1,6 @@
 """The one function of this room: 3D Gaussians and a camera in, a picture out, with gradients.
 
-The splatting model is that of Kerbl et al. 2023 ("3D Gaussian Splatting") with gsplat's constants (see `model.py`);
+The splatting model is that of Kerbl et al. 2023 ("3D Gaussian Splatting") with gsplat's constants (see `constants.py`);
 every engine renders the same model, and the tests compare them with each other.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ from backend.settings import ENGINES
 from shared.camera import Intrinsics
 from shared.errors import InputError
 
-from . import cuda, native, reference, spherical_harmonics
+from . import constants, cuda, native, reference, spherical_harmonics
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ def rasterize(
     harmonics: Tensor | None = None,
     labels: Tensor | None = None,
     label_count: int = 0,
+    blur: float = constants.BLUR_PX2,
     engine: str = "native",
     threads: int = 0,
 ) -> RasterOutput:
@@ -68,17 +70,24 @@ def rasterize(
     coverage that the Gaussians of that label contribute. One-hot features would give the same bits; the native engine
     draws labels, where nothing learns, at the price of a single channel.
 
+    `blur` is the screen filter: the variance, px^2 of this picture, that is added to every splat in every direction on
+    screen, without a change of its opacity. What was learned under a filter must be drawn with one of the same size in
+    the world.
+
     Differentiable in every tensor. The gradient of the camera is computed only if `camera_from_world.requires_grad`.
     Gaussians that are behind the camera or hold a NaN or an infinity are not drawn and get zero gradients.
-    Raises ValueError for a wrong shape, a wrong intrinsics size, labels out of range (on the CPU) or an unknown engine.
+    Raises ValueError for a wrong shape, intrinsics or filter, labels out of range (on the CPU) or an unknown engine.
     """
     _check(means, quaternions, scales, opacities, features, camera_from_world, intrinsics, harmonics)
     if labels is not None:
         _check_labels(labels, label_count, len(means))
     if threads < 0:
         raise ValueError(f"threads is {threads}, expected 0 (all cores) or more")
-    render = _engine(engine)
-    is_native = render is native.render
+    if not (math.isfinite(blur) and blur > 0):
+        raise ValueError(f"blur is {blur}, expected px^2 above 0")
+    chosen = _engine(engine)
+    is_native = chosen is native.render
+    render = functools.partial(chosen, blur=blur)
     if labels is not None:
         learns = torch.is_grad_enabled() and any(
             tensor is not None and tensor.requires_grad

@@ -50,6 +50,7 @@ def render(
     intrinsics: Intrinsics,
     threads: int = 0,
     *,
+    blur: float = constants.BLUR_PX2,
     alpha_cutoff: float = constants.ALPHA_CUTOFF,
     transmittance_stop: float = constants.TRANSMITTANCE_STOP,
     max_pairs: int = MAX_PAIRS,
@@ -59,8 +60,9 @@ def render(
     With `alpha_cutoff` and `transmittance_stop` at 0 the picture is a smooth function of every input (for gradcheck).
     """
     splats = project(
-        means, quaternions, scales, opacities, features, camera_from_world, intrinsics, alpha_cutoff=alpha_cutoff
-    )
+        means, quaternions, scales, opacities, features, camera_from_world, intrinsics,
+        blur=blur, alpha_cutoff=alpha_cutoff,
+    )  # fmt: skip
     width, height = intrinsics.width, intrinsics.height
     bands = []
     for first, end in _bands(splats.boxes, height, max_pairs):
@@ -93,6 +95,7 @@ def project(
     camera_from_world: Tensor,
     intrinsics: Intrinsics,
     *,
+    blur: float = constants.BLUR_PX2,
     alpha_cutoff: float = constants.ALPHA_CUTOFF,
 ) -> Splats:
     """The Gaussians that can be seen, on screen, nearest first (Zwicker et al. 2001, EWA splatting)."""
@@ -114,9 +117,9 @@ def project(
     # Rows of the perspective's Jacobian times the Gaussian's axes: its standard deviations on screen, as vectors.
     screen_x = (fx / z)[:, None] * (axes[:, 0] - slope_x[:, None] * axes[:, 2])
     screen_y = (fy / z)[:, None] * (axes[:, 1] - slope_y[:, None] * axes[:, 2])
-    xx = (screen_x * screen_x).sum(-1) + constants.BLUR_PX2
+    xx = (screen_x * screen_x).sum(-1) + blur
     xy = (screen_x * screen_y).sum(-1)
-    yy = (screen_y * screen_y).sum(-1) + constants.BLUR_PX2
+    yy = (screen_y * screen_y).sum(-1) + blur
     determinant = xx * yy - xy * xy
 
     centres = torch.stack([fx * tan_x + cx, fy * tan_y + cy], -1)

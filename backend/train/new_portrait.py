@@ -56,6 +56,7 @@ def start_portrait(
     _start_links(portrait, data, evidence, poses)
     unit = data.intrinsics.scaled(1, 1)
     portrait.camera = {"fx": unit.fx, "fy": unit.fy, "cx": unit.cx, "cy": unit.cy}
+    portrait.trained_size = data.size
     portrait.fps = float(data.subject.fps)
     return portrait.train()
 

@@ -44,7 +44,7 @@ def exact(values: np.ndarray) -> np.ndarray:
 
 def rasterise(
     lib: Any, arrays: list[np.ndarray], width: int, height: int, focal: float, threads: int,
-    harmonics: np.ndarray | None = None, upstream: str = "all",
+    harmonics: np.ndarray | None = None, upstream: str = "all", blur: float = 0.3,
 ) -> float:  # fmt: skip
     """Forward and backward; returns the sum of alpha. `upstream`: "all" planes have a gradient, "some", or as
     "channels last"."""
@@ -68,6 +68,7 @@ def rasterise(
         "cy": height / 2,
         "width": width,
         "height": height,
+        "blur": blur,
         "threads": threads,
         "bases": bases,
         "label_count": 0,
@@ -83,6 +84,9 @@ def rasterise(
     pictures = array(planes), array(alpha), array(depth)
     assert lib.talker_raster_forward(scene, *pictures, NULL) == OK
     assert lib.talker_raster_forward(scene, *pictures, frame) == OK
+    for wrong in (0.0, -0.3, np.inf, np.nan):
+        unfit = struct("talker_raster_scene", **given | {"blur": wrong})
+        assert lib.talker_raster_forward(unfit, *pictures, NULL) == BAD_ARGUMENT
     values = exact(np.random.default_rng(1).standard_normal((channels + 2, height, width)))
     gradients = [plane_of(plane) for plane in values]
     if upstream == "some":
@@ -160,7 +164,8 @@ def nasty(lib: Any, rng: np.random.Generator) -> None:
         *arrays, spoilt_harmonics = spoil(rng, [*arrays, np.zeros(0) if harmonics is None else harmonics])
         harmonics = spoilt_harmonics if bases else None
     upstream = rng.choice(["all", "some", "channels last"])
-    rasterise(lib, arrays, int(width), int(height), 10 ** rng.uniform(-3, 4), 2, harmonics, upstream)
+    focal, blur = 10 ** rng.uniform(-3, 4), 10 ** rng.uniform(-6, 6)
+    rasterise(lib, arrays, int(width), int(height), focal, 2, harmonics, upstream, blur)
 
 
 def similarity(lib: Any, rng: np.random.Generator, width: int, height: int) -> None:

@@ -26,6 +26,7 @@ typedef struct {
     const float* camera_from_world;                                   /* 16, row-major */
     float fx, fy, cx, cy;
     int32_t width, height;
+    float blur;      /* the screen filter: variance added to every splat on screen, px^2; above 0 */
     int32_t threads; /* 0: all cores */
     /* Colour as spherical harmonics: (count, bases, 3) with 1, 4, 9 or 16 bases; 0: none. With them, the picture has
        three more channels, before those of the features, of which there may be none. */

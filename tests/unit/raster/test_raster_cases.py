@@ -111,7 +111,7 @@ def test_the_cases_reach_what_they_are_there_for():
 
 @pytest.mark.parametrize(
     ("constant", "value"),
-    [("BLUR_PX2", 0.31), ("ALPHA_CAP", 0.99), ("NEAR", 0.012), ("FOV_MARGIN", 0.15), ("PIXEL_CENTRE", 0.49)],
+    [("ALPHA_CAP", 0.99), ("NEAR", 0.012), ("FOV_MARGIN", 0.15), ("PIXEL_CENTRE", 0.49)],
 )
 def test_another_constant_of_the_model_would_be_seen(constant, value, monkeypatch):
     monkeypatch.setattr(constants, constant, value)
@@ -119,8 +119,8 @@ def test_another_constant_of_the_model_would_be_seen(constant, value, monkeypatc
     assert max(apart) > 10 * SINGLE_TOLERANCE
 
 
-@pytest.mark.parametrize("limits", [{"alpha_cutoff": 1.2 / 255}, {"transmittance_stop": 5e-4}])
-def test_another_limit_of_the_blending_would_be_seen(limits):
+@pytest.mark.parametrize("limits", [{"alpha_cutoff": 1.2 / 255}, {"transmittance_stop": 5e-4}, {"blur": 0.31}])
+def test_another_limit_or_screen_filter_would_be_seen(limits):
     apart = []
     for name in ("one_channel", "opaque"):
         arguments, _ = scene(stored(name), torch.float32)

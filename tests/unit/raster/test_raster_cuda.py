@@ -37,11 +37,11 @@ def render_with_gradients(scene: dict, render, dtype: torch.dtype, **options) ->
     return dict(zip([*OUTPUTS, *(f"gradient of {name}" for name in INPUTS)], [*outputs, *gradients], strict=True))
 
 
-def assert_agrees_with_the_reference(scene: dict, device: str) -> None:
+def assert_agrees_with_the_reference(scene: dict, device: str, **options) -> None:
     # Rounded to single precision first, so that both engines see the same numbers.
     scene = {name: value.float() if isinstance(value, torch.Tensor) else value for name, value in scene.items()}
-    expected = render_with_gradients(scene, reference.render, torch.float64)
-    got = render_with_gradients(scene, cuda.render, torch.float32, device=device)
+    expected = render_with_gradients(scene, reference.render, torch.float64, **options)
+    got = render_with_gradients(scene, cuda.render, torch.float32, device=device, **options)
     for name, value in expected.items():
         assert (got[name] - value).norm() <= 1e-4 * value.norm(), name
 
@@ -50,6 +50,12 @@ def assert_agrees_with_the_reference(scene: dict, device: str) -> None:
 @pytest.mark.parametrize("channels", [1, 7])
 def test_values_and_gradients_agree_with_the_double_precision_reference(channels, device):
     assert_agrees_with_the_reference(head_scene(1200, 80, channels, seed=channels), device)
+
+
+@devices
+@pytest.mark.parametrize("blur", [0.05, 4.8])
+def test_every_screen_filter_agrees_with_the_reference(blur, device):
+    assert_agrees_with_the_reference(head_scene(1200, 80, seed=6), device, blur=blur)
 
 
 @devices

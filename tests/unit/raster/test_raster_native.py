@@ -48,6 +48,37 @@ def test_values_and_gradients_agree_with_the_double_precision_reference(channels
         assert relative_error(gradients[name], expected_gradients[name]) < 1e-4, name
 
 
+@pytest.mark.parametrize("blur", [0.02, 0.3, 1.2, 4.8, 75.0])
+def test_every_screen_filter_agrees_with_the_reference(blur):
+    scene = single(head_scene(1500, 96, seed=4)) | {"blur": blur}
+    double = {name: value.double() if isinstance(value, torch.Tensor) else value for name, value in scene.items()}
+    expected, expected_gradients = render_with_gradients(double, "reference")
+    got, gradients = render_with_gradients(scene, "native")
+    for name in ("features", "alpha", "depth"):
+        assert relative_error(getattr(got, name), getattr(expected, name)) < 1e-4, name
+    for name in TENSORS:
+        assert relative_error(gradients[name], expected_gradients[name]) < 2e-4, name
+
+
+@pytest.mark.parametrize("engine", ["native", "reference"])
+def test_the_screen_filter_is_the_variance_of_a_point_s_picture(engine):
+    for blur in (0.3, 4.8):
+        point = single_splat((0.0, 0.0, 5.0), 1e-6, 0.8, 1.0, size=65, dtype=torch.float32)
+        alpha = rasterize(**point, blur=blur, engine=engine).alpha.double()
+        x = torch.arange(65, dtype=torch.float64) + 0.5 - 32.5
+        assert alpha.max().item() == pytest.approx(0.8, rel=1e-5)
+        # Where alpha is above the cut-off it is the Gaussian of that variance.
+        expected = 0.8 * torch.exp(-0.5 * (x[:, None] ** 2 + x**2) / blur)
+        seen = expected > 1.01 / 255
+        assert torch.allclose(alpha[seen], expected[seen], atol=1e-5) and seen.sum() > 4
+
+
+@pytest.mark.parametrize("blur", [0.0, -0.3, float("nan"), float("inf")])
+def test_a_screen_filter_that_is_no_size_is_refused(blur):
+    with pytest.raises(ValueError, match="blur is"):
+        rasterize(**single(head_scene(5, 16)), blur=blur)
+
+
 def test_off_axis_cameras_partly_behind_and_clipped_splats_agree_with_the_reference():
     scene = head_scene(800, 64, seed=5)
     angle = torch.tensor(0.4, dtype=torch.float64)

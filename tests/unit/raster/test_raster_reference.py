@@ -67,7 +67,8 @@ def test_bands_of_rows_give_the_same_picture_and_gradients_as_one_band():
     assert torch.allclose(results[0][1], results[1][1], rtol=1e-9, atol=1e-9)
 
 
-def test_gradients_agree_with_finite_differences_in_every_input():
+@pytest.mark.parametrize("blur", [0.1, 0.3, 2.0])
+def test_gradients_agree_with_finite_differences_in_every_input(blur):
     scene = head_scene(5, 8, channels=2, seed=3)
     names = ("means", "quaternions", "scales", "opacities", "features", "camera_from_world")
     scene["opacities"] *= 0.9  # away from the cap, where the model has a kink
@@ -76,7 +77,7 @@ def test_gradients_agree_with_finite_differences_in_every_input():
 
     def picture(*inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
         arguments = scene | dict(zip(names, inputs, strict=True))
-        return reference.render(**arguments, alpha_cutoff=0.0, transmittance_stop=0.0)
+        return reference.render(**arguments, blur=blur, alpha_cutoff=0.0, transmittance_stop=0.0)
 
     inputs = [scene[name].clone().requires_grad_() for name in names]
     assert torch.autograd.gradcheck(picture, inputs, eps=1e-6, atol=1e-6, rtol=1e-5)

@@ -93,11 +93,11 @@ TALKER_INLINE Projection project(const Gaussians& g, const Camera& camera) {
     }
     const f8 *a = p.screen_x, *b = p.screen_y;
     f8 aa = a[0] * a[0] + a[1] * a[1] + a[2] * a[2], bb = b[0] * b[0] + b[1] * b[1] + b[2] * b[2];
-    p.xx = aa + all(kBlurPx2), p.yy = bb + all(kBlurPx2);
+    p.xx = aa + all(camera.blur), p.yy = bb + all(camera.blur);
     p.xy = a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
     // aa bb - ab^2 is the squared length of a x b (Lagrange): in this form a long thin splat loses no digits.
     f8 c0 = a[1] * b[2] - a[2] * b[1], c1 = a[2] * b[0] - a[0] * b[2], c2 = a[0] * b[1] - a[1] * b[0];
-    p.determinant = c0 * c0 + c1 * c1 + c2 * c2 + (aa + bb) * kBlurPx2 + all(kBlurPx2 * kBlurPx2);
+    p.determinant = c0 * c0 + c1 * c1 + c2 * c2 + (aa + bb) * camera.blur + all(camera.blur * camera.blur);
     return p;
 }
 

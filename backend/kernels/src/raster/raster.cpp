@@ -1,5 +1,6 @@
 // The rasteriser's C interface; backend/raster/native.py is its other side.
 #include <climits>
+#include <cmath>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -48,6 +49,7 @@ Camera make_camera(const talker_raster_scene& s) {
     }
     camera.fx = s.fx, camera.fy = s.fy, camera.cx = s.cx, camera.cy = s.cy;
     camera.width = s.width, camera.height = s.height;
+    camera.blur = s.blur;
     return camera;
 }
 
@@ -64,7 +66,7 @@ bool is_sound(const talker_raster_scene& s) {
     bool has_colour = s.bases == 1 || s.bases == 4 || s.bases == 9 || s.bases == kMostBases;
     return s.count >= 0 && s.count <= INT_MAX - kBlock && (has_colour || s.bases == 0) &&
            s.channels >= (has_colour ? 0 : 1) && s.channels <= 65536 && s.width >= 1 && s.height >= 1 &&
-           s.width <= kMostPixels && s.height <= kMostPixels && are_labels_sound(s);
+           s.width <= kMostPixels && s.height <= kMostPixels && s.blur > 0.0f && std::isfinite(s.blur) && are_labels_sound(s);
 }
 
 }  // namespace

@@ -8,7 +8,6 @@
 namespace talker {
 
 // The splatting model; the same numbers as backend/raster/constants.py.
-constexpr float kBlurPx2 = 0.3f;
 constexpr float kAlphaCutoff = 1.0f / 255.0f;
 constexpr float kLog2AlphaCutoff = -7.99435344f;
 constexpr float kAlphaCap = 0.999f;
@@ -36,6 +35,7 @@ struct Camera {
     float translation[3];
     float fx, fy, cx, cy;
     int width, height;
+    float blur;  // variance added to every splat on screen, px^2
 };
 
 // One Gaussian on screen. With dx, dy from its centre, alpha = 2^(xx dx^2 + xy dx dy + yy dy^2 + log2_opacity).
