@@ -70,7 +70,7 @@ def render(
 
 
 class _Rasterize(torch.autograd.Function):
-    """Planes (C, H, W), alpha, depth of float32 CPU tensors. Arguments as `render`, intrinsics, threads and blur last."""
+    """Planes (C, H, W), alpha, depth of float32 CPU tensors. Arguments as `render`; intrinsics, threads, blur last."""
 
     @staticmethod
     def forward(
