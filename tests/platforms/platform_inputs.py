@@ -11,6 +11,8 @@ from shared.camera import Intrinsics
 
 SCENE = Intrinsics(150.0, 158.0, 50.3, 41.9, 97, 83)
 """An off-axis camera of a picture of 4 x 3 tiles."""
+BLUR_PX2 = 0.7
+"""The screen filter: not the one that a caller who says nothing gets."""
 POINTS = 1300
 """Gaussians and points: three blocks of 512, the last of them not full."""
 
@@ -51,6 +53,7 @@ def _scene(random: np.random.Generator, bases: int, channels: int) -> dict[str, 
     return {
         "sizes": np.array([POINTS, channels, bases, SCENE.width, SCENE.height]),
         "intrinsics": np.array([SCENE.fx, SCENE.fy, SCENE.cx, SCENE.cy]),
+        "blur": np.array([BLUR_PX2]),
         "means": directions * [8.0, 11.0, 9.0],
         "quaternions": random.standard_normal((POINTS, 4)),
         "scales": scales,

@@ -14,7 +14,7 @@ import torch
 
 from backend.kernels import interface, library
 from backend.raster.rasterize import rasterize
-from tests.platforms.platform_inputs import POINTS, SCENE
+from tests.platforms.platform_inputs import BLUR_PX2, POINTS, SCENE
 from tests.platforms.platform_targets import HARNESS
 
 GROUPS = ("raster", "planes", "field", "pose", "loss", "ssim", "adam", "frames")
@@ -83,7 +83,7 @@ def test_the_harness_gives_what_the_backend_gives(here, inputs):
     shapes: dict[str, tuple[int, ...]] = {"means": (-1, 3), "quaternions": (-1, 4), "scales": (-1, 3)}
     shapes |= {"opacities": (-1,), "features": (-1, 2), "harmonics": (-1, 16, 3), "camera_from_world": (4, 4)}
     tensors: Any = {key: torch.tensor(inputs[f"{name}.{key}"]).reshape(shape) for key, shape in shapes.items()}
-    picture = rasterize(**tensors, intrinsics=SCENE, engine="native")
+    picture = rasterize(**tensors, intrinsics=SCENE, blur=BLUR_PX2, engine="native")
     got = here.by_threads[1]
     drawn = got[f"{name}.out.features"].reshape(5, SCENE.height, SCENE.width)
     for mine, theirs in (

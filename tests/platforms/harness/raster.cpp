@@ -22,6 +22,7 @@ Case make_case(const Arrays& in, const std::string& name, int threads) {
     s.harmonics = s.bases ? in.floats(name + ".harmonics") : nullptr;
     s.camera_from_world = in.floats(name + ".camera_from_world");
     s.fx = lens[0], s.fy = lens[1], s.cx = lens[2], s.cy = lens[3];
+    s.blur = in.floats(name + ".blur")[0];
     s.threads = threads;
     c.channels = s.channels + (s.bases ? 3 : 0);
     c.pixels = sizes[3] * sizes[4];

@@ -66,7 +66,8 @@ bool is_sound(const talker_raster_scene& s) {
     bool has_colour = s.bases == 1 || s.bases == 4 || s.bases == 9 || s.bases == kMostBases;
     return s.count >= 0 && s.count <= INT_MAX - kBlock && (has_colour || s.bases == 0) &&
            s.channels >= (has_colour ? 0 : 1) && s.channels <= 65536 && s.width >= 1 && s.height >= 1 &&
-           s.width <= kMostPixels && s.height <= kMostPixels && s.blur > 0.0f && std::isfinite(s.blur) && are_labels_sound(s);
+           s.width <= kMostPixels && s.height <= kMostPixels && s.blur > 0.0f && std::isfinite(s.blur) &&
+           are_labels_sound(s);
 }
 
 }  // namespace
