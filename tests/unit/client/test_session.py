@@ -316,6 +316,7 @@ def test_a_hanging_backend_is_stopped_by_its_process_id(tmp_path, monkeypatch):
         assert not session.place.ready_file.exists()
 
 
+@pytest.mark.slow
 def test_stopping_the_backend_tells_the_session_and_keeps_the_job(tmp_path):
     steps = tmp_path / "steps"
     with session_in(tmp_path) as session:

@@ -67,6 +67,7 @@ def test_bands_of_rows_give_the_same_picture_and_gradients_as_one_band():
     assert torch.allclose(results[0][1], results[1][1], rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_gradients_agree_with_finite_differences_in_every_input():
     scene = head_scene(5, 8, channels=2, seed=3)
     names = ("means", "quaternions", "scales", "opacities", "features", "camera_from_world")
