@@ -21,7 +21,7 @@ from backend.command.verbs import VERBS
 from backend.settings import DRIVEN_BY, ENGINES, INPUT_COLOURS, LAYERS, ServeSettings
 from backend.settings.tree import entries, with_changes
 from shared import choices
-from shared.errors import EXIT_CALLER, EXIT_CANCELLED, EXIT_DONE, EXIT_FAULT, Cancelled, TalkerError
+from shared.errors import EXIT_CALLER, EXIT_CANCELLED, EXIT_DONE, EXIT_FAULT, Cancelled, InternalError, TalkerError
 from shared.files import explained
 from shared.jobs import Reporter
 from shared.training import Start
@@ -178,9 +178,11 @@ def _special_verb(arguments: argparse.Namespace) -> dict | list | None:
         settings = with_changes(ServeSettings(), changes)
         serve(Path(arguments.state_dir), Path(arguments.ready_file), settings, arguments.verbs)
         return None
-    from backend.command.bench import bench
+    if arguments.verb == "bench":
+        from backend.command.bench import bench
 
-    return bench(engine=arguments.engine or "native", threads=arguments.threads or 0)
+        return bench(engine=arguments.engine or "native", threads=arguments.threads or 0)
+    raise InternalError(f"The verb {arguments.verb} is on the command line, but nothing does it.")
 
 
 def _plain(arguments: argparse.Namespace) -> dict[str, Any]:
