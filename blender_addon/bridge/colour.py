@@ -72,7 +72,7 @@ def warning(scene: bpy.types.Scene) -> str:
     if view.view_transform != EXACT_VIEW:
         return (
             f"The view transform {view.view_transform} changes the footage's colours (bright and saturated ones most). "
-            f"{EXACT_VIEW} shows them as filmed."
+            f"{EXACT_VIEW} shows them as filmed, where the colour configuration has it."
         )
     changed = []
     if view.look not in ("", "None"):

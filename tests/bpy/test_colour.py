@@ -120,6 +120,23 @@ def test_pictures_and_strips_are_read_by_the_takes_curve_even_if_blender_took_th
         assert item.colorspace_settings.name == expected, name
 
 
+@pytest.mark.parametrize(
+    ("names", "transfer", "found"),
+    [
+        (("Linear Rec.709", "sRGB", "Rec.1886"), "srgb", "sRGB"),
+        (("ACEScg", "Utility - sRGB - Texture"), "srgb", "Utility - sRGB - Texture"),
+        (("ACEScg", "SRGB_TX"), "srgb", "SRGB_TX"),
+        (("ACEScg", "lin_rec709"), "linear", "lin_rec709"),
+        (("ACEScg", "Camera Rec.709"), "rec709", "Camera Rec.709"),
+        (("Linear Rec.709", "sRGB"), "rec709", None),
+        (("Linear Rec.709", "sRGB"), "no such curve", None),
+        ((), "srgb", None),
+    ],
+)
+def test_a_space_is_found_by_any_name_that_it_is_known_by(addon, names, transfer, found):
+    assert addon.bridge.colour.space_among(names, transfer) == found
+
+
 def test_a_curve_that_was_asked_for_holds_for_plate_and_footage_too(addon, scene, footage_take, tmp_path):
     take, known = footage_take("bt709", "--input-colour", "bt1886")
     done = addon.headless.bring_back(take, 1, exact_colours=True, footage=known["clip"])

@@ -1,4 +1,4 @@
-"""Which transfer curve a subject gets: the one that Blender undoes for plate and footage, unless another is asked for."""
+"""Which transfer curve a subject gets: the one that Blender undoes for plate and footage, or one asked for by name."""
 
 import json
 from dataclasses import replace
