@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import sys
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
@@ -24,8 +25,10 @@ def main() -> None:
     addon_utils = importlib.import_module("addon_utils")
     bpy.ops.wm.read_factory_settings(use_empty=True)
     addon_utils.enable(MODULE, default_set=True)
-    addon, scene = sys.modules[MODULE], bpy.context.scene
-    bpy.ops.talker.exact_colours()
+    addon: Any = sys.modules[MODULE]
+    scene: Any = bpy.context.scene
+    operators: Any = bpy.ops
+    operators.talker.exact_colours()
     done = addon.headless.bring_back(take, 1, exact_colours=True, footage=footage)
     items = [*bpy.data.images, *addon.compat.strips(scene.sequence_editor)]
     scene.frame_set(2)

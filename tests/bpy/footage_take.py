@@ -12,6 +12,7 @@ import json
 import sys
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
@@ -54,7 +55,8 @@ def write_clip(path: Path, kind: str) -> None:
             format="yuv420p", dst_colorspace=matrix, src_color_range=ColorRange.JPEG, dst_color_range=used_range
         )
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=25, options={"qp": "0"} if codec == "libx264" else {})
+        options = {"qp": "0"} if codec == "libx264" else {}
+        stream = cast(av.VideoStream, container.add_stream(codec, rate=25, options=options))
         stream.width, stream.height, stream.pix_fmt = WIDTH, SIZE, picture.format.name
         coder = stream.codec_context
         coder.color_primaries = coder.color_trc = code
@@ -89,7 +91,7 @@ def main() -> None:
     transfer = input_colour(PreprocessSettings(input_colour=options.input_colour), info, print)
     alpha = np.zeros((SIZE, SIZE), np.float32)
     alpha[:, : SIZE // 2] = 1.0
-    frame = PortraitFrame(
+    frame: PortraitFrame[np.ndarray] = PortraitFrame(
         rgb=stored / np.float32(255) * alpha[..., None],
         alpha=alpha,
         depth=np.full((SIZE, SIZE), 50, np.float32),

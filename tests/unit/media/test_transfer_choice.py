@@ -23,7 +23,7 @@ SDR = VideoInfo(64, 64, Fraction(25), 3, 0, 2, False, False, Fraction(0))
 
 @pytest.mark.parametrize("tag", TAGS)
 def test_no_sdr_tag_changes_the_curve(tag):
-    warnings = []
+    warnings: list[str] = []
     info = replace(SDR, transfer=TAGS[tag])
     assert input_colour(PreprocessSettings(), info, warnings.append) == "srgb"
     assert warnings == []
@@ -36,7 +36,7 @@ def test_a_curve_that_the_user_names_is_taken(name):
 
 
 def test_hdr_footage_is_warned_of():
-    warnings = []
+    warnings: list[str] = []
     assert input_colour(PreprocessSettings(), replace(SDR, transfer=18), warnings.append) == SHOWN
     assert len(warnings) == 1 and "HDR" in warnings[0]
 
