@@ -54,7 +54,9 @@ def _add_preprocess(parser: argparse.ArgumentParser, audio: bool = True) -> None
     parser.add_argument("--size", type=int, metavar="N", help="size of the stored frames, px (default 512)")
     if audio:
         parser.add_argument("--audio", metavar="WAV", help="sound that replaces the footage's own")
-    parser.add_argument("--input-colour", choices=INPUT_COLOURS, help="default auto: by the footage's tags")
+    parser.add_argument(
+        "--input-colour", choices=INPUT_COLOURS, help="default auto: as Blender reads plate and footage (sRGB)"
+    )
     parser.add_argument(
         "--keep-audio-offset", dest="correct_audio_offset", action="store_const", const=False,
         help="do not shift the sound by the measured offset between voice and lips",
