@@ -101,7 +101,7 @@ def test_a_backend_that_dies_is_started_again_without_holding_a_turn(tmp_path, i
         os.kill(ReadyFile.read(session.place.ready_file).pid, signal.SIGKILL)
         turns.take_until(turn, lambda: handle.ended, 120)
         assert states >= {State.LOOKING, State.STARTING, State.GREETING, State.CONNECTED}
-        assert handle.result()["resume"] == "auto"
+        assert handle.result()["start"] == "auto"
 
 
 def test_a_port_whose_owner_never_answers_is_given_up_without_holding_a_turn(tmp_path, impatient, turns, monkeypatch):
