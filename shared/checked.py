@@ -182,7 +182,15 @@ def _kind(value: Any) -> str:
     return "nothing" if value is None else f"a {type(value).__name__}"
 
 
-_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text", dict: "a map", list: "a list"}
+_WORDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    dict: "a map",
+    list: "a list",
+    Path: "a path",
+}
 
 
 def _expected(annotation: type) -> str:

@@ -132,11 +132,7 @@ def run_arguments(plain: Mapping[str, Any]) -> RunArguments:
 
 def doctor_arguments(plain: Mapping[str, Any]) -> DoctorArguments:
     """models_dir."""
-    given = {name: value for name, value in plain.items() if value is not None}
-    try:
-        return build(DoctorArguments, given)
-    except Unfit as error:
-        raise refusal(error, names(DoctorArguments)) from error
+    return _without_settings(DoctorArguments, plain)
 
 
 def stages_meant(name: str) -> tuple[str, ...]:
@@ -187,6 +183,16 @@ def _parsed(
         raise refusal(error, names(TREES[verb])) from error
     _require_engines(given)
     return arguments
+
+
+def _without_settings(cls: type[Arguments], plain: Mapping[str, Any]) -> Arguments:
+    """The arguments of a verb that has no settings. Raises InputError as `refusal` does."""
+    try:
+        return build(cls, {name: value for name, value in plain.items() if value not in (None, "")})
+    except Unfit as error:
+        if error.reason == "is missing":
+            raise InputError(f"{error.name} is missing.", f"Name the {error.name}.") from error
+        raise refusal(error, names(cls), "argument") from error
 
 
 def _set_of(plain: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -21,7 +21,7 @@ from backend.command.verbs import VERBS
 from backend.settings import DRIVEN_BY, ENGINES, INPUT_COLOURS, LAYERS, ServeSettings
 from backend.settings.tree import entries, with_changes
 from shared import choices
-from shared.errors import EXIT_CALLER, EXIT_CANCELLED, EXIT_DONE, EXIT_FAULT, Cancelled, TalkerError
+from shared.errors import EXIT_CALLER, EXIT_CANCELLED, EXIT_DONE, EXIT_FAULT, Cancelled, InternalError, TalkerError
 from shared.files import explained
 from shared.jobs import Reporter
 from shared.training import Start
@@ -54,7 +54,9 @@ def _add_preprocess(parser: argparse.ArgumentParser, audio: bool = True) -> None
     parser.add_argument("--size", type=int, metavar="N", help="size of the stored frames, px (default 512)")
     if audio:
         parser.add_argument("--audio", metavar="WAV", help="sound that replaces the footage's own")
-    parser.add_argument("--input-colour", choices=INPUT_COLOURS, help="default auto: by the footage's tags")
+    parser.add_argument(
+        "--input-colour", choices=INPUT_COLOURS, help="default auto: as Blender reads plate and footage (sRGB)"
+    )
     parser.add_argument(
         "--keep-audio-offset", dest="correct_audio_offset", action="store_const", const=False,
         help="do not shift the sound by the measured offset between voice and lips",
@@ -178,9 +180,11 @@ def _special_verb(arguments: argparse.Namespace) -> dict | list | None:
         settings = with_changes(ServeSettings(), changes)
         serve(Path(arguments.state_dir), Path(arguments.ready_file), settings, arguments.verbs)
         return None
-    from backend.command.bench import bench
+    if arguments.verb == "bench":
+        from backend.command.bench import bench
 
-    return bench(engine=arguments.engine or "native", threads=arguments.threads or 0)
+        return bench(engine=arguments.engine or "native", threads=arguments.threads or 0)
+    raise InternalError(f"The verb {arguments.verb} is on the command line, but nothing does it.")
 
 
 def _plain(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -91,7 +91,10 @@ def _render(subject: Subject, audio: Path, out: Path, settings: RenderSettings, 
     first_heard = target.voice()
     line = plan_line(subject, _speech_model(subject, model, report), audio, settings, report, first_heard)
     size = settings.size or subject.crop.width
-    details = {"audio": inputs["audio"]["name"], "model": model.name, "fps": fps_text(line.fps)}
+    details = {
+        "audio": inputs["audio"]["name"], "model": model.name, "fps": fps_text(line.fps),
+        "transfer": subject.info.input_colour,
+    }  # fmt: skip
     drive = _drive(portrait, line)
     keys = _keys(subject, model, drive, size, settings, inputs, details)
     earlier = PreviewRecord.of(target.manifest())

@@ -127,6 +127,7 @@ def find() -> tuple[Library | None, str]:
     try:
         if only:
             raise build.BuildError(f"{name} is not in {FOLDER_VARIABLE}={only}")
+        log.warning("The compiled kernels are built for this machine: some minutes, once.")
         # A file that is there already did not open: it is replaced.
         return open_at(build.build(kernels_folder(), replace=True)), ""
     except (build.BuildError, OSError) as error:

@@ -58,6 +58,18 @@ TRANSFERS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndar
 }
 """Name to (to linear, from linear); the primaries are Rec.709's in all of them."""
 
+SHOWN = "srgb"
+"""What Blender undoes for 8-bit pictures and movies, hence for clean plate and footage, whatever a movie's tags say."""
+
+
+def chosen_transfer(setting: str) -> str:
+    """The curve by which the EXR's colour is made linear, of `--input-colour`: SHOWN unless the user names another.
+
+    A tag of BT.709 or BT.601 is no reason for another. It names a camera's curve, while stored frames, plate and
+    footage are pictures as they are shown; the head would come out brighter or darker than the plate beside it.
+    """
+    return SHOWN if setting == "auto" else setting
+
 
 def transfer(name: str) -> tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray]]:
     """(to linear, from linear) of a named transfer curve. Raises InputError for an unknown name."""

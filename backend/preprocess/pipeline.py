@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -14,6 +15,7 @@ from backend.disk import GB, folder_bytes, free_bytes, require_space
 from backend.face.mesh import load_canonical_face
 from backend.media.audio import SPEECH_RATE, extract_audio, fit_length, load_audio, resample, save_wav
 from backend.media.audio_features import log_mel
+from backend.media.colour import chosen_transfer
 from backend.media.decode import VideoInfo, probe
 from backend.media.png import write_png
 from backend.parallel import single_threaded_opencv
@@ -46,8 +48,8 @@ STORED_BYTES_PER_PIXEL = 1.3
 PLATE_SAMPLES = 48
 """Frames, spread over the clip, that are matted to find the background plate."""
 
-REC709_TRANSFERS, HDR_TRANSFERS = (1, 6, 14, 15), (16, 18)
-"""ITU-T H.273 transfer characteristics: the Rec.709 family, and PQ and HLG."""
+HDR_TRANSFERS = (16, 18)
+"""ITU-T H.273 transfer characteristics: PQ and HLG."""
 
 LANDMARKS_FILE = "landmarks.npz"
 CAMERA_FILE = "camera.npz"
@@ -123,14 +125,11 @@ def preprocess(footage: Path, subject_dir: Path, settings: PreprocessSettings, r
     return subject
 
 
-def _input_colour(run: _Run) -> str:
-    """Transfer curve of the stored frames: the user's choice, or by the file's tags."""
-    if run.settings.input_colour != "auto":
-        return run.settings.input_colour
-    transfer = run.info.transfer
-    if transfer in HDR_TRANSFERS:
-        run.warn("The footage is HDR; it is read as it lies, without tone mapping. Convert it to Rec.709 first.")
-    return "rec709" if transfer in REC709_TRANSFERS else "srgb"
+def input_colour(settings: PreprocessSettings, info: VideoInfo, warn: Callable[[str], None]) -> str:
+    """The subject's transfer curve (media.colour.chosen_transfer); `warn` receives a sentence about HDR footage."""
+    if settings.input_colour == "auto" and info.transfer in HDR_TRANSFERS:
+        warn("The footage is HDR; it is read as it lies, without tone mapping. Convert it to Rec.709 first.")
+    return chosen_transfer(settings.input_colour)
 
 
 def _no_sound(footage: Path) -> InputError:
@@ -381,7 +380,7 @@ def _quality_stage(run: _Run, capture: Capture, track: Track, offset_s: float, c
         footage_height=run.info.height,
         audio_offset_s=offset_s,
         audio_offset_corrected=corrected,
-        input_colour=_input_colour(run),
+        input_colour=input_colour(run.settings, run.info, run.warn),
         consent=run.settings.consent,
         stages=dict(run.folder.stages),
         quality=report,

@@ -153,7 +153,7 @@ class PreprocessSettings:
     correct_audio_offset: bool = True
     """Shift the sound by the measured offset between voice and lips."""
     input_colour: Annotated[str, OneOf(INPUT_COLOURS)] = "auto"
-    """How to read the footage's colours: auto is by its tags."""
+    """Curve by which the head is made linear: auto is sRGB's, which Blender undoes for plate and footage."""
     matting_size: Annotated[int, Limits(16, 4096)] = 256
     """Resolution at which hair and neck edges are matted, px."""
     refine_poses: bool = True

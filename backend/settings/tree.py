@@ -121,15 +121,15 @@ def _from_text(annotation: Any, name: str, text: str) -> Any:
     return text
 
 
-def refusal(error: Unfit, known: tuple[str, ...]) -> InputError:
-    """`error` as the user sees it; `known` are the dotted names that could have been meant."""
+def refusal(error: Unfit, known: tuple[str, ...], kind: str = "setting") -> InputError:
+    """`error` as the user sees it; `known` are the dotted names that could have been meant, `kind` what they name."""
     if error.reason != "is unknown":
-        return InputError(f"The setting {error.name} {error.reason}.", "Correct it and run it again.")
+        return InputError(f"The {kind} {error.name} {error.reason}.", "Correct it and run it again.")
     near = near_names(error.name, known)
-    what = f"There is no setting {error.name!r}."
+    what = f"There is no {kind} {error.name!r}."
     if near:
         return InputError(what, f"Did you mean {' or '.join(near)}?")
-    return InputError(what, f"There are {', '.join(error.known)}.")
+    return InputError(what, f"There {'are' if len(error.known) > 1 else 'is'} {', '.join(error.known)}.")
 
 
 def near_names(name: str, known: tuple[str, ...]) -> list[str]:

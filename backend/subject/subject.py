@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from backend.disk import require_space
+from backend.media.colour import SHOWN
 from backend.parallel import in_order
 from backend.subject.model_folder import ModelFolder
 from backend.subject.pictures import PictureFile, PictureFolder, Pictures, read_picture, write_picture_file
@@ -24,8 +25,9 @@ from shared.errors import InputError
 from shared.files import read_json_object, write_json
 from shared.timing import fps_text, parse_fps
 
-SCHEMA = 2
-"""1: no body curves in track.npz; such a folder is read as one whose body was not tracked."""
+SCHEMA = 3
+"""1: no body curves in track.npz; such a folder is read as one whose body was not tracked. Up to 2: `input_colour` was
+rec709 for footage with that tag, though nobody had asked for it; it is read as srgb."""
 
 
 @dataclass
@@ -51,7 +53,7 @@ class SubjectInfo:
     when `audio_offset_corrected`."""
     audio_offset_corrected: bool = False
     input_colour: str = "srgb"
-    """Transfer curve and primaries the stored frames were read with."""
+    """Transfer curve by which delivery makes the colour linear (media.colour.TRANSFERS)."""
     consent: str = ""
     """The user's note on the consent of the person shown."""
     stages: dict[str, str] = field(default_factory=dict)
@@ -89,6 +91,8 @@ class Subject:
             info = SubjectInfo(**{key: value for key, value in values.items() if key in known})
         except TypeError as error:
             raise InputError(f"{path} lacks fields ({error}).", "Preprocess the footage again.") from error
+        if schema < 3 and info.input_colour == "rec709":
+            info.input_colour = SHOWN
         info.schema = SCHEMA
         return cls(root, info)
 

@@ -8,7 +8,7 @@ import bpy
 from mathutils import Matrix
 
 from ..shared.timing import fps_text
-from . import keys, tagged
+from . import colour, keys, tagged
 from .placement import Placement
 from .take import Take
 
@@ -85,10 +85,12 @@ def show_take_behind(scene: bpy.types.Scene, camera: bpy.types.Object, placement
     data: Any = camera.data
     if take.preview is not None:
         image = tagged.image(str(take.preview), take_id, "camera_background", "MOVIE")
+        colour.read_as(image, take.transfer, placement.warnings)
         first = take.preview_first_frame
     elif take.frame_files:
         first = take.first_frame
         image = tagged.image(str(take.folder / take.frame_files[first]), take_id, "camera_background", "SEQUENCE")
+        colour.read_as(image, take.frames_transfer, placement.warnings)
     else:
         return
     background = next((b for b in data.background_images if b.image == image), None) or data.background_images.new()

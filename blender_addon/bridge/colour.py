@@ -1,12 +1,69 @@
-"""Whether the scene shows delivered colours as they were filmed, in words; changed only when asked."""
+"""How Blender reads and shows delivered colours: the colour space of what is imported, and the scene's view.
+
+Spaces have other names in every OpenColorIO configuration; they are looked up among those that there are. The view is
+changed only when asked.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import bpy
 
 EXACT_VIEW = "Standard"
+
+LINEAR = "linear"
+"""Scene-linear with Rec.709's primaries, as the delivered EXR files are."""
+_SPACES = {
+    LINEAR: (
+        *("Linear Rec.709", "Linear Rec.709 (sRGB)", "lin_rec709", "lin_srgb", "Linear sRGB", "Linear BT.709"),
+        *("Utility - Linear - Rec.709", "Utility - Linear - sRGB"),
+    ),
+    "srgb": (
+        *("sRGB", "sRGB - Texture", "sRGB Encoded Rec.709 (sRGB)", "srgb_tx", "srgb_rec709", "sRGB EOTF"),
+        *("Utility - sRGB - Texture", "Input - Generic - sRGB - Texture"),
+    ),
+    "rec709": ("Camera Rec.709", "Rec.709 - Camera", "Utility - Rec.709 - Camera"),
+    "bt1886": (
+        *("Rec.1886", "Gamma 2.4 Encoded Rec.709", "Gamma 2.4 Rec.709 - Texture", "g24_rec709"),
+        "Utility - Gamma 2.4 - Rec.709 - Texture",
+    ),
+    "gamma22": (
+        *("Gamma 2.2 Encoded Rec.709", "Gamma 2.2 Rec.709 - Texture", "g22_rec709"),
+        "Utility - Gamma 2.2 - Rec.709 - Texture",
+    ),
+}
+"""Transfer curve (`input_colour` of a subject) to what its space with Rec.709's primaries is called in Blender's own
+configuration and in those of ACES; case and punctuation do not matter."""
+
+
+def space_among(names: Iterable[str], transfer: str) -> str | None:
+    """The first of a configuration's spaces `names` that has this transfer curve; None where there is none known."""
+    there = {_letters(name): name for name in names}
+    return next((there[_letters(name)] for name in _SPACES.get(transfer, ()) if _letters(name) in there), None)
+
+
+def read_as(item: Any, transfer: str, warnings: list[str]) -> None:
+    """Have an image or strip read by a transfer curve (a key of _SPACES).
+
+    Where the configuration has no such space, the item keeps the one that Blender gave it by the configuration's roles,
+    and `warnings` says so, once for each curve.
+    """
+    settings = item.colorspace_settings
+    if settings is None:
+        return
+    found = space_among(settings.bl_rna.properties["name"].enum_items.keys(), transfer)
+    if found is not None:
+        settings.name = found
+        return
+    known = "linear Rec.709" if transfer == LINEAR else f"the curve {transfer}"
+    warning = (
+        f"The colour configuration has no space known for {known}: pictures that have it are read as Blender takes "
+        "them. Head and background may differ in brightness or colour; if they do, choose the colour space by hand."
+    )
+    if not any(known in other for other in warnings):
+        warnings.append(warning)
 
 
 def warning(scene: bpy.types.Scene) -> str:
@@ -15,7 +72,7 @@ def warning(scene: bpy.types.Scene) -> str:
     if view.view_transform != EXACT_VIEW:
         return (
             f"The view transform {view.view_transform} changes the footage's colours (bright and saturated ones most). "
-            f"{EXACT_VIEW} shows them as filmed."
+            f"{EXACT_VIEW} shows them as filmed, where the colour configuration has it."
         )
     changed = []
     if view.look not in ("", "None"):
@@ -29,11 +86,22 @@ def warning(scene: bpy.types.Scene) -> str:
     return f"The scene's {' and '.join(changed)} change the footage's colours." if changed else ""
 
 
-def make_exact(scene: bpy.types.Scene) -> None:
-    """Show the footage's colours as filmed: Standard view, no look, exposure, gamma or curves."""
+def make_exact(scene: bpy.types.Scene) -> bool:
+    """Show the footage's colours as filmed: Standard view, no look, exposure, gamma or curves.
+
+    Returns whether the colour configuration has that view; where it has not, the scene's own stays.
+    """
     view: Any = scene.view_settings
-    view.view_transform = EXACT_VIEW
+    try:
+        view.view_transform = EXACT_VIEW
+    except TypeError:  # a studio's own configuration
+        return False
     view.look = "None"
     view.exposure = 0.0
     view.gamma = 1.0
     view.use_curve_mapping = False
+    return True
+
+
+def _letters(name: str) -> str:
+    return "".join(character for character in name.casefold() if character.isalnum())

@@ -19,7 +19,7 @@ import bpy
 from .. import compat
 from ..blender_types import Node
 from ..shared import layout
-from . import keys, tagged
+from . import colour, keys, tagged
 from .placement import Placement
 
 OUTPUTS = ("Image", "Head", "Alpha", "Depth", "Oral", "Face", "Hair", "Torso")
@@ -121,6 +121,7 @@ class _GroupMaker:
                 behind = self._over(behind, footage, 1, -2)
         if background.plate is not None:
             image = tagged.image(str(background.plate), self.take_id, "plate")
+            colour.read_as(image, self.take.transfer, self.warnings)
             plate = self._image_node(image, "Clean Plate", 0, -3)
             width, height = image.size
             size = (width, height) if width else (self.take.picture.width, self.take.picture.height)
@@ -179,6 +180,7 @@ class _GroupMaker:
             return None
         path = take.folder / take.frame_files[take.first_frame]
         image = tagged.image(str(path), self.take_id, "frames", "SEQUENCE")
+        colour.read_as(image, take.frames_transfer, self.warnings)
         node = self._image_node(image, "Head", 0, 1)
         lead, shown = self.placement.shown_frames()
         node.frame_start = self.placement.frame_start + lead
@@ -200,6 +202,7 @@ class _GroupMaker:
 
     def _footage(self, path: Path) -> bpy.types.NodeSocket | None:
         image = tagged.image(str(path), self.take_id, "footage", "MOVIE")
+        colour.read_as(image, self.take.transfer, self.warnings)
         if tuple(image.size) not in ((0, 0), self.take.footage_size):
             self.warnings.append(f"Blender shows {path.name} turned or resized; it is left out of the background.")
             return None

@@ -10,7 +10,7 @@ import bpy
 
 from .. import compat
 from ..blender_types import PictureStrip, SoundStrip
-from . import tagged
+from . import colour, tagged
 from .placement import Placement
 from .take import Take
 
@@ -42,6 +42,7 @@ def bring_pictures(scene: bpy.types.Scene, placement: Placement, channel: int) -
         collection.remove(strip)
         placement.warnings.append(_NO_MULTILAYER)
         return bring_movie(scene, placement, channel) if take.preview else None
+    colour.read_as(strip, take.frames_transfer, placement.warnings)
     strip.blend_type = "ALPHA_OVER"
     strip.blend_alpha = _ALMOST_OPAQUE
     _lay_over_crop(scene, take, strip, (take.picture.width, take.picture.height))
@@ -56,6 +57,7 @@ def bring_plate(
     files = _Files(plate.parent, [plate.name], placement.frame_start)
     strip = _image_strip(scene, placement, "plate", files, channel, strip)
     compat.set_strip_length(strip, placement.length)
+    colour.read_as(strip, placement.take.transfer, placement.warnings)
     strip.blend_type = "ALPHA_OVER"
     _lay_over_crop(scene, placement.take, strip, plate_size)
     return strip
@@ -91,6 +93,7 @@ def bring_movie(scene: bpy.types.Scene, placement: Placement, channel: int) -> P
     else:
         strip.filepath = str(take.preview)
     compat.set_strip_content_start(strip, start)
+    colour.read_as(strip, take.transfer, placement.warnings)
     strip.blend_type = "ALPHA_OVER"
     _lay_over_crop(scene, take, strip, (strip.elements[0].orig_width or take.picture.width,) * 2)
     return strip

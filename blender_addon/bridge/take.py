@@ -55,6 +55,17 @@ class Take:
         return int(frames.get("first", 1)) if isinstance(frames, dict) else 1
 
     @property
+    def transfer(self) -> str:
+        """Transfer curve of the footage, the clean plate and the preview; the EXR files' is undone by it."""
+        frames = self.manifest.get("frames")
+        return str(frames.get("colour", "srgb")) if isinstance(frames, dict) else "srgb"
+
+    @property
+    def frames_transfer(self) -> str:
+        """Transfer curve of the frame files themselves."""
+        return "linear" if self.is_exr else self.transfer
+
+    @property
     def is_exr(self) -> bool:
         return any(name.endswith(".exr") for name in self.frame_files.values())
 

@@ -18,7 +18,11 @@ class TALKER_OT_exact_colours(bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     def execute(self, context: bpy.types.Context) -> set[Any]:
-        colour.make_exact(compat.sequencer_scene(context))
+        if not colour.make_exact(compat.sequencer_scene(context)):
+            self.report(
+                {"WARNING"},
+                f"This colour configuration has no view {colour.EXACT_VIEW}: choose one that changes nothing.",
+            )
         return {"FINISHED"}
 
 

@@ -90,3 +90,13 @@ def test_a_field_changed_in_python_alone_is_found(compare):
     assert compare(python=python) == [
         "backend/kernels/thing.py: talker_thing of api.h and what Python gives it differ in: chanels, channels."
     ]
+
+
+def test_a_function_that_the_sanitizers_program_does_not_call_is_named(tmp_path, compare):
+    script = tmp_path / "tests" / "support" / "kernels_under_sanitizers.py"
+    script.parent.mkdir(parents=True)
+    script.write_text("lib.talker_take(); lib.talker_name()", encoding="utf-8")
+    assert compare() == []
+    script.write_text("lib.talker_name()", encoding="utf-8")
+    (told,) = compare()
+    assert "talker_take" in told and "kernels_under_sanitizers.py" in told

@@ -9,7 +9,7 @@ from pathlib import Path
 from shared.errors import Cancelled, InputError
 
 
-def count(arguments, report):
+def pretend_count(arguments, report):
     """`steps` steps of `pause_s`; returns how many were done and what arguments it got."""
     report.phase("counting", arguments["steps"])
     report.message("here we go")
@@ -71,4 +71,4 @@ def doctor(arguments, report):
     return {"well": True}
 
 
-VERBS = {f.__name__: f for f in (count, train, stubborn, crash, complain, fault, large, odd, doctor)}
+VERBS = {f.__name__: f for f in (pretend_count, train, stubborn, crash, complain, fault, large, odd, doctor)}

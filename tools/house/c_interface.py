@@ -17,6 +17,13 @@ from backend.kernels.interface import declarations
 HEADER = Path("backend/kernels/src/api.h")
 USERS = "backend"
 """The folder whose modules call the kernels."""
+CALLERS = {
+    "tests/support/kernels_under_sanitizers.py": "nothing looks for reads and writes out of bounds in it",
+    "tests/platforms/harness/*.cpp": "it is not run on other platforms",
+}
+"""Programs that are to call every function of the header, by what it means when one does not."""
+ABOUT_ITSELF = {"talker_interface", "talker_kernels_name", "talker_thread_count"}
+"""Functions by which the library only tells of itself."""
 _STRUCT = re.compile(r"typedef struct(?: \w+)? \{(.*?)\} (\w+);")
 _FUNCTION = re.compile(r"(talker_\w+)\s*\(([^;{]*)\)\s*;")
 
@@ -56,6 +63,10 @@ def differences(root: Path) -> list[str]:
         found += [f"{name}:{line}: {words}" for line, words in _wrong_calls(tree, header)]
     for name, tree in users.items():
         found += [f"{name}: {words}" for words in _wrong_structs(tree, header, given)]
+    for place, what in CALLERS.items():
+        text = "".join(file.read_text(encoding="utf-8") for file in sorted(root.glob(place)))
+        missing = header.functions.keys() - set(re.findall(r"talker_\w+", text)) - ABOUT_ITSELF if text else ()
+        found += [f"{place} does not call {name}: {what}." for name in sorted(missing)]
     return found
 
 

@@ -39,7 +39,7 @@ def kill_backend(place):
 
 
 def test_a_job_reports_its_progress_and_returns_its_result(session):
-    handle = session.submit("count", {"steps": 6, "pause_s": 0.02})
+    handle = session.submit("pretend_count", {"steps": 6, "pause_s": 0.02})
     seen: list[Progress] = []
     handle.on_progress = seen.append
     ended: list[JobHandle] = []
@@ -111,7 +111,7 @@ def test_a_job_that_ignores_its_cancel_is_ended_by_force(session, tmp_path):
 
 def test_heavy_jobs_wait_for_each_other_and_light_ones_do_not(session, tmp_path):
     first = session.submit("stubborn", {"file": str(tmp_path / "pid")})
-    second = session.submit("count", {"steps": 1})
+    second = session.submit("pretend_count", {"steps": 1})
     light = session.submit("doctor", {})
     assert session.wait(light, LIMIT_S) == {"well": True}
     wait_until((tmp_path / "pid").exists, session)
@@ -123,7 +123,7 @@ def test_heavy_jobs_wait_for_each_other_and_light_ones_do_not(session, tmp_path)
 
 def test_a_waiting_job_is_cancelled_at_once(session, tmp_path):
     first = session.submit("stubborn", {"file": str(tmp_path / "pid")})
-    second = session.submit("count", {"steps": 1})
+    second = session.submit("pretend_count", {"steps": 1})
     session.cancel(second)
     wait_until(lambda: second.ended, session)
     assert (second.info.state, second.info.attempts, first.ended) == (JobState.CANCELLED, 0, False)
@@ -139,7 +139,7 @@ def test_a_wait_that_is_too_long_cancels_the_job_and_says_so(session, tmp_path):
 
 def test_a_session_without_a_connection_starts_the_backend_by_itself(tmp_path):
     session = Session(place_in(tmp_path))
-    handle = session.submit("count", {"steps": 2})
+    handle = session.submit("pretend_count", {"steps": 2})
     try:
         was_connected = session.connected
         assert not was_connected
@@ -257,7 +257,7 @@ def test_a_killed_backend_takes_its_jobs_up_again_at_the_next_start(tmp_path):
     steps = tmp_path / "steps"
     with session_in(tmp_path) as session:
         running = session.submit("train", {"file": str(steps), "steps": 15, "pause_s": 0.05})
-        waiting = session.submit("count", {"steps": 2})
+        waiting = session.submit("pretend_count", {"steps": 2})
         wait_until(lambda: running.info.progress and running.info.progress.step > 1, session)
         worker = int(steps.read_text().split()[0])
         kill_backend(session.place)
@@ -294,7 +294,7 @@ def test_a_backend_that_stops_answering_is_noticed_and_found_again(tmp_path, mon
     monkeypatch.setattr(client_protocol, "HEARTBEAT_TIMEOUT_S", 3.0)
     with session_in(tmp_path) as session:
         pid = ReadyFile.read(session.place.ready_file).pid
-        handle = session.submit("count", {"steps": 1})
+        handle = session.submit("pretend_count", {"steps": 1})
         os.kill(pid, signal.SIGSTOP)
         try:
             wait_until(lambda: not session.connected, session)
@@ -316,6 +316,7 @@ def test_a_hanging_backend_is_stopped_by_its_process_id(tmp_path, monkeypatch):
         assert not session.place.ready_file.exists()
 
 
+@pytest.mark.slow
 def test_stopping_the_backend_tells_the_session_and_keeps_the_job(tmp_path):
     steps = tmp_path / "steps"
     with session_in(tmp_path) as session:

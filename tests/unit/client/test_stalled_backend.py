@@ -74,7 +74,7 @@ def test_the_turns_of_these_tests_notice_whoever_waits(wait):
 @posix_only
 def test_a_backend_stopped_for_ten_seconds_holds_no_turn_and_its_job_goes_on(tmp_path, impatient, turns):
     with session_in(tmp_path) as session:
-        handle = session.submit("count", {"steps": 40, "pause_s": 0.05})
+        handle = session.submit("pretend_count", {"steps": 40, "pause_s": 0.05})
         states: set[State] = set()
         turn = poll_and_note(session, states)
         turns.take_until(turn, lambda: handle.info.progress and handle.info.progress.step > 1)
@@ -101,7 +101,7 @@ def test_a_backend_that_dies_is_started_again_without_holding_a_turn(tmp_path, i
         os.kill(ReadyFile.read(session.place.ready_file).pid, signal.SIGKILL)
         turns.take_until(turn, lambda: handle.ended, 120)
         assert states >= {State.LOOKING, State.STARTING, State.GREETING, State.CONNECTED}
-        assert handle.result()["resume"] == "auto"
+        assert handle.result()["start"] == "auto"
 
 
 def test_a_port_whose_owner_never_answers_is_given_up_without_holding_a_turn(tmp_path, impatient, turns, monkeypatch):
@@ -113,7 +113,7 @@ def test_a_port_whose_owner_never_answers_is_given_up_without_holding_a_turn(tmp
             place.ready_file
         )
         session = Session(place)
-        session.submit("count", {"steps": 1})
+        session.submit("pretend_count", {"steps": 1})
         states: set[State] = set()
         with pytest.raises(ConnectionLost, match="does not answer"):
             turns.take_until(poll_and_note(session, states), lambda: False)

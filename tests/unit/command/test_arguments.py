@@ -201,7 +201,7 @@ def test_the_command_lines_texts_become_set():
 
 
 def test_every_verb_with_settings_has_its_tree():
-    assert set(PARSERS) == set(TREES) - {"serve"} == set(verbs.VERBS) - {"doctor"}
+    assert set(PARSERS) == set(TREES) - {"serve"} <= set(verbs.VERBS)
 
 
 def test_doctor_knows_its_arguments_too():

@@ -65,6 +65,7 @@ def test_json_prints_one_document_even_for_an_error(tmp_path):
     assert "not a subject folder" in document["error"]
 
 
+@pytest.mark.slow
 def test_bench_without_an_engine_measures_the_native_one(monkeypatch, capsys):
     monkeypatch.setattr(bench.bench, "__defaults__", ("native", 0, 0.01, ((60, 24),), (80, 24), (80, 32)))
     assert cli.main(["bench", "--json"]) == 0

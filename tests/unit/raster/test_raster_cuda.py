@@ -138,6 +138,7 @@ def test_pictures_come_back_where_and_as_the_tensors_were():
     assert {(tensor.device.type, tensor.dtype) for tensor in outputs} == {("cpu", torch.float64)}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "darwin", reason="Warp brings no compiler for NVIDIA GPUs to macOS")
 @pytest.mark.parametrize("capability", [75, 90])
 def test_the_kernels_compile_for_gpus_without_one(capability, tmp_path):
@@ -161,6 +162,7 @@ def test_without_a_gpu_the_engine_is_not_offered_and_says_why(monkeypatch):
         rasterize.rasterize(**head_scene(5, 16), engine="cuda")
 
 
+@pytest.mark.slow
 def test_asking_for_the_engine_first_sets_warp_up_silently_with_the_project_s_cache(tmp_path):
     program = (
         "import torch; from backend.raster import cuda\n"

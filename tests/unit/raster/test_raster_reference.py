@@ -67,7 +67,8 @@ def test_bands_of_rows_give_the_same_picture_and_gradients_as_one_band():
     assert torch.allclose(results[0][1], results[1][1], rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("blur", [0.1, 0.3, 2.0])
+@pytest.mark.slow
+@pytest.mark.parametrize("blur", [0.3, 2.0])
 def test_gradients_agree_with_finite_differences_in_every_input(blur):
     scene = head_scene(5, 8, channels=2, seed=3)
     names = ("means", "quaternions", "scales", "opacities", "features", "camera_from_world")

@@ -1,11 +1,14 @@
 """build_addon.py: bad input, staging, the tests' tally, and the demo's own checks."""
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from shared import files
 from shared.errors import InputError, InternalError
 from tests.support.places import ROOT
 from tools import demo, main, stage, suite
@@ -64,7 +67,7 @@ def test_an_output_folder_that_cannot_be_made_is_said_in_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     run = call("demo", "--out", str(tmp_path / "file" / "out"))
     assert run.returncode == 2
-    assert "Choose another --out" in run.stderr
+    assert "is a file, not a folder" in run.stderr
     assert run.stderr.count("\n") == 1
 
 
@@ -136,8 +139,11 @@ def test_a_manifest_of_another_version_is_refused(tmp_path):
 
 
 def test_the_demo_refuses_a_folder_without_write_permission(tmp_path, monkeypatch):
-    monkeypatch.setattr(demo.os, "access", lambda path, mode: False)
-    with pytest.raises(InputError, match="cannot be written"):
+    def refuse(*arguments: object, **options: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(tmp_path / "out"))
+
+    monkeypatch.setattr(files.tempfile, "TemporaryFile", refuse)
+    with pytest.raises(InputError, match="out may not be opened or written by you"):
         demo.check_inputs(None, None, tmp_path / "out")
 
 

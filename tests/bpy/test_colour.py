@@ -1,0 +1,221 @@
+"""Head, clean plate and footage have the same colours in Blender, whatever the footage is tagged as."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.bpy.picture import render
+
+ROOT = Path(__file__).resolve().parents[2]
+LEVEL = 1 / 255
+CROP_X, MARGIN = 48, 3
+"""Where the crop begins in the footage, px, and how far from a border colours are compared."""
+ROW_PX = 8
+KINDS = ("bt709", "untagged", "bt601", "full range", "sRGB PNG")
+
+
+@pytest.fixture(scope="module")
+def footage_take(backend_python, tmp_path_factory):
+    """A function that writes a take with footage of a kind (see footage_take.py) and returns (take, what is known)."""
+    made = {}
+
+    def make(kind: str, *options: str) -> tuple[Path, dict]:
+        if (kind, *options) not in made:
+            folder = tmp_path_factory.mktemp("footage") / "line"
+            subprocess.run(
+                [backend_python, Path(__file__).with_name("footage_take.py"), folder, kind, *options],
+                check=True,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+            )
+            made[kind, *options] = folder, json.loads((folder / "known.json").read_text())
+        return made[kind, *options]
+
+    return make
+
+
+def columns(picture, left, right):
+    """(rows, 3) mean of a rectangle's columns, without those near its border."""
+    return picture[:, left + MARGIN : right - MARGIN, :3].mean(axis=1)
+
+
+def inner_rows(rows):
+    """Rows of one colour, without those next to another: Blender interpolates chroma in another way there."""
+    return rows.reshape(-1, ROW_PX, 3)[:, 2:-2]
+
+
+def mean_level_error(a, b):
+    """Mean absolute difference in grey levels of 255, inside of the rows of one colour."""
+    a, b = inner_rows(a), inner_rows(b)
+    return float(np.abs(a - b).mean() / LEVEL)
+
+
+def halves_and_footage(picture):
+    """Head, plate and footage of a rendered composite: (rows, 3) each."""
+    crop = picture.shape[1] - 2 * CROP_X
+    middle = CROP_X + crop // 2
+    return (
+        columns(picture, CROP_X, middle),
+        columns(picture, middle, CROP_X + crop),
+        columns(picture, 0, CROP_X),
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_compositor_shows_head_plate_and_footage_in_the_same_colours(addon, scene, footage_take, tmp_path, kind):
+    take, known = footage_take(kind)
+    done = addon.headless.bring_back(take, 1, exact_colours=True, footage=known["clip"])
+    assert not any("colour" in warning for warning in done.warnings)
+    scene.frame_set(2)
+    picture = render(scene, tmp_path / "a.png", sequencer=False)
+    head, plate, footage = halves_and_footage(picture)
+    stored = np.array(known["stored"]) / 255
+    errors = {
+        "head and plate": mean_level_error(head, plate),
+        "head and footage": mean_level_error(head, footage),
+        "head and stored": mean_level_error(head, stored),
+    }
+    assert max(errors.values()) <= 1, errors
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_timeline_shows_head_plate_and_footage_in_the_same_colours(addon, bpy, scene, footage_take, tmp_path, kind):
+    take, known = footage_take(kind)
+    addon.headless.bring_back(take, 1, exact_colours=True)
+    below = addon.compat.strips(scene.sequence_editor).new_movie("footage", known["clip"], 1, 1, fit_method="ORIGINAL")
+    for strip in addon.compat.strips(scene.sequence_editor):
+        if strip.type == "IMAGE":
+            strip.channel += 3
+    assert below.channel == 1
+    scene.frame_set(2)
+    picture = render(scene, tmp_path / "a.png", sequencer=True)
+    pictures = next(s for s in addon.compat.strips(scene.sequence_editor) if s.name.endswith("pictures"))
+    if pictures.type != "IMAGE":
+        pytest.skip("this Blender's sequencer reads no multilayer EXR")
+    head, plate, footage = halves_and_footage(picture)
+    errors = {"head and plate": mean_level_error(head, plate), "head and footage": mean_level_error(head, footage)}
+    assert max(errors.values()) <= 1, errors
+
+
+def test_pictures_and_strips_are_read_by_the_takes_curve_even_if_blender_took_them_for_another(
+    addon, bpy, scene, footage_take
+):
+    take, known = footage_take("bt709")
+    addon.headless.bring_back(take, 1, footage=known["clip"])
+    read = ("plate", "frames", "footage", "camera_background")
+    items = {item["talker_role"]: item for item in bpy.data.images if item.get("talker_role") in read}
+    strips = {strip["talker_role"]: strip for strip in addon.compat.strips(scene.sequence_editor)}
+    items |= {f"strip of {role}": strip for role, strip in strips.items() if role != "sound"}
+    assert len(items) == 6
+    for item in items.values():
+        item.colorspace_settings.name = "ACEScg"
+    addon.headless.bring_back(take, 1, footage=known["clip"])
+    linear = {"frames"} | {"strip of pictures"} & {k for k, s in items.items() if getattr(s, "type", "") == "IMAGE"}
+    for name, item in items.items():
+        expected = "Linear Rec.709" if name in linear else "sRGB"
+        assert item.colorspace_settings.name == expected, name
+
+
+@pytest.mark.parametrize(
+    ("names", "transfer", "found"),
+    [
+        (("Linear Rec.709", "sRGB", "Rec.1886"), "srgb", "sRGB"),
+        (("ACEScg", "Utility - sRGB - Texture"), "srgb", "Utility - sRGB - Texture"),
+        (("ACEScg", "SRGB_TX"), "srgb", "SRGB_TX"),
+        (("ACEScg", "lin_rec709"), "linear", "lin_rec709"),
+        (("ACEScg", "Camera Rec.709"), "rec709", "Camera Rec.709"),
+        (("Linear Rec.709", "sRGB"), "rec709", None),
+        (("Linear Rec.709", "sRGB"), "no such curve", None),
+        ((), "srgb", None),
+    ],
+)
+def test_a_space_is_found_by_any_name_that_it_is_known_by(addon, names, transfer, found):
+    assert addon.bridge.colour.space_among(names, transfer) == found
+
+
+def test_a_curve_that_was_asked_for_holds_for_plate_and_footage_too(addon, scene, footage_take, tmp_path):
+    take, known = footage_take("bt709", "--input-colour", "bt1886")
+    done = addon.headless.bring_back(take, 1, exact_colours=True, footage=known["clip"])
+    assert not any("colour" in warning for warning in done.warnings)
+    scene.frame_set(2)
+    head, plate, footage = halves_and_footage(render(scene, tmp_path / "a.png", sequencer=False))
+    assert mean_level_error(head, plate) < 0.1
+    assert mean_level_error(head, footage) <= 1
+    assert mean_level_error(head, np.array(known["stored"]) / 255) > 2, "a gamma of 2.4 is darker than sRGB"
+
+
+def test_a_curve_that_blender_has_no_space_for_is_warned_of_once(addon, scene, footage_take):
+    take, known = footage_take("bt709", "--input-colour", "rec709")
+    done = addon.headless.bring_back(take, 1, exact_colours=True, footage=known["clip"])
+    assert [w for w in done.warnings if "no space known for the curve rec709" in w] == [
+        w for w in done.warnings if "colour configuration" in w
+    ]
+    assert sum("colour configuration" in warning for warning in done.warnings) == 1
+
+
+# A studio's own OpenColorIO configuration -----------------------------------------------------------------------------
+
+CONFIGURATION = """ocio_profile_version: 2
+roles:
+  {{scene_linear: "{linear}", default_float: "{linear}", default_byte: "{shown}", default_sequencer: "{shown}",
+   color_picking: "{shown}", texture_paint: "{shown}", data: Non-Color, reference: "{linear}", default: "{linear}"}}
+displays:
+  Monitor:
+    - !<View> {{name: Plain, colorspace: "{shown}"}}
+active_displays: [Monitor]
+active_views: [Plain]
+colorspaces:
+  - !<ColorSpace>
+    name: "{linear}"
+    isdata: false
+  - !<ColorSpace>
+    name: Non-Color
+    isdata: true
+  - !<ColorSpace>
+    name: "{shown}"
+    isdata: false
+    from_scene_reference: !<ExponentWithLinearTransform> {{gamma: 2.4, offset: 0.055, direction: inverse}}
+"""
+
+
+@pytest.fixture
+def in_configuration(bpy, tmp_path):
+    """A function that brings a take back in a Blender of its own under a configuration with these names of spaces.
+
+    Returns what configured_import.py found.
+    """
+
+    def run(take: Path, footage: str, linear: str, shown: str) -> dict:
+        config = tmp_path / "config.ocio"
+        config.write_text(CONFIGURATION.format(linear=linear, shown=shown))
+        script = Path(__file__).with_name("configured_import.py")
+        arguments = [sys.executable, script, take, footage, tmp_path / "found.npz"]
+        environment = {**os.environ, "OCIO": str(config), "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(arguments, env=environment, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr + done.stdout, done.stderr
+        return dict(np.load(tmp_path / "found.npz"))
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("linear", "shown", "is_known"),
+    [("Linear Rec.709 (sRGB)", "sRGB - Texture", True), ("studio_light", "studio_video", False)],
+    ids=["names of ACES", "names that nobody knows"],
+)
+def test_a_studios_configuration_is_used_by_its_own_names(footage_take, in_configuration, linear, shown, is_known):
+    take, known = footage_take("bt709")
+    found = in_configuration(take, known["clip"], linear, shown)
+    assert set(found["spaces"]) <= {linear, shown}
+    told = [warning for warning in found["warnings"] if "colour configuration has no space" in warning]
+    assert len(told) == (0 if is_known else 2), found["warnings"]
+    assert not found["has_exact_view"]
+    head, plate, footage = halves_and_footage(found["picture"])
+    assert mean_level_error(head, plate) < 0.1
+    assert mean_level_error(head, footage) <= 1
+    assert mean_level_error(head, np.array(known["stored"]) / 255) <= 1
