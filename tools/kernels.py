@@ -17,6 +17,7 @@ from pathlib import Path
 from backend.kernels import build, interface
 from backend.kernels.build import PREBUILT
 from shared.errors import InputError, InternalError
+from shared.places import cache_folder
 from shared.setup.environment import EnvironmentPlan
 from shared.setup.pip import child_environment
 
@@ -90,9 +91,13 @@ def prepare_compiler() -> EnvironmentPlan:
     """The environment of `compiler_plan`, made. Raises InputError where it cannot be had."""
     plan = compiler_plan()
     prepare_plan(plan)
-    # zig keeps what it compiled of the C++ library here, not in the user's home.
-    os.environ.setdefault("ZIG_GLOBAL_CACHE_DIR", str(BUILD / "zig"))
+    keep_what_zig_compiles()
     return plan
+
+
+def keep_what_zig_compiles() -> None:
+    """zig compiles its C++ library once a platform, in minutes: kept for every checkout of this user, not for one."""
+    os.environ.setdefault("ZIG_GLOBAL_CACHE_DIR", str(cache_folder() / "zig"))
 
 
 def inspect(python: Path, library: Path, target: Target) -> str:

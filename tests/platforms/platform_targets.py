@@ -145,8 +145,7 @@ def _find_zig() -> Path:
 
 
 def _zig_command(python: Path) -> list[str]:
-    # zig keeps what it compiled of the C++ library here, not in the user's home.
-    os.environ.setdefault("ZIG_GLOBAL_CACHE_DIR", str(BUILD / "zig"))
+    kernels.keep_what_zig_compiles()
     return [str(python), "-m", "ziglang", "c++"]
 
 
