@@ -152,3 +152,24 @@ def test_it_needs_nothing_but_the_standard_library_to_begin_with():
     code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import tools.main, tools.package, tools.demo, tools.suite"
     run = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=False)
     assert run.stderr == ""
+
+
+def test_groups_of_tests_run_beside_each_other_and_are_counted(tmp_path, capsys):
+    """Each waits for the other's file: one after the other they would fail."""
+    groups = []
+    for own, other in (("a", "b"), ("b", "a")):
+        path = tmp_path / f"test_{own}.py"
+        path.write_text(
+            "import pathlib, time\n"
+            f"here = pathlib.Path({str(tmp_path)!r})\n"
+            "def test_meets_the_other():\n"
+            f"    (here / {own!r}).touch()\n"
+            f"    assert any((here / {other!r}).exists() or time.sleep(0.05) for _ in range(1200))\n"
+            "def test_fails():\n"
+            f"    assert {own!r} == 'a'\n"
+        )
+        groups.append(suite.Group(own, Path(sys.executable), [str(path)]))
+    outcomes = list(suite._run_groups(groups, ["-p", "no:cacheprovider"], dict(os.environ)))
+    assert sorted((tally.passed, tally.failed, status) for tally, status in outcomes) == [(1, 1, 1), (2, 0, 0)]
+    shown = capsys.readouterr().out
+    assert "1 failed, 1 passed" in shown and "2 passed" in shown
