@@ -127,9 +127,10 @@ def find() -> tuple[Library | None, str]:
     try:
         if only:
             raise build.BuildError(f"{name} is not in {FOLDER_VARIABLE}={only}")
+        compiler = build.find_compiler()
         log.warning("The compiled kernels are built for this machine: some minutes, once.")
         # A file that is there already did not open: it is replaced.
-        return open_at(build.build(kernels_folder(), replace=True)), ""
+        return open_at(build.build(kernels_folder(), compiler=compiler, replace=True)), ""
     except (build.BuildError, OSError) as error:
         problems.append(str(error).splitlines()[0])
     reason = "; ".join(problems)
