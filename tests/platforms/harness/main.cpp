@@ -64,8 +64,8 @@ std::vector<talker_plane> interleaved_planes_at(const float* first, int64_t coun
 int main(int argc, char** argv) {
     if (argc != 5) fail("usage: harness LIBRARY THREADS INPUT OUTPUT");
     open_library(argv[1]);
-    std::string interface = FUNCTION(talker_interface)();
-    if (interface != HARNESS_INTERFACE) fail("the library was built with another api.h: " + interface);
+    std::string built_with = FUNCTION(talker_interface)();  // not "interface": windows.h takes that word
+    if (built_with != HARNESS_INTERFACE) fail("the library was built with another api.h: " + built_with);
     int threads = std::atoi(argv[2]);
     Arrays in, out;
     in.read(argv[3]);
