@@ -22,6 +22,8 @@ from extension_without_blender.shared.version import VERSION
 
 from tests.support.serving import LIMIT_S, is_process, place_in, session_in, wait_until
 
+pytestmark = pytest.mark.slow  # together: processes, or whole renders, in every test
+
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="uses POSIX signals")
 
 

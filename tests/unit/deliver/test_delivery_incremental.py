@@ -28,6 +28,8 @@ from shared.errors import InputError
 from shared.jobs import Reporter
 from tests.support.disc_stage import SteadySpeech, make_stage
 
+pytestmark = pytest.mark.slow  # together: processes, or whole renders, in every test
+
 RATE = 16000
 FPS = Fraction(25)
 
