@@ -68,7 +68,8 @@ def _add_preprocess(parser: argparse.ArgumentParser, audio: bool = True) -> None
 def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recipe", choices=choices.RECIPES, help=f"default {choices.RECIPE}")
     parser.add_argument("--preset", choices=choices.PRESETS, help=f"default {choices.COMMAND_PRESET}")
-    parser.add_argument("--holdout", type=int, metavar="N", help="keep the last N-th of the frames out (0: none)")
+    parser.add_argument("--holdout", type=int, metavar="N", help="keep one of N parts of the frames out (0: none)")
+    parser.add_argument("--holdout-fold", type=int, metavar="F", help="which of them, from 1 (default: the last)")
     parser.add_argument("--seed", type=int, metavar="N")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--steps", type=int, metavar="N", help="training steps")

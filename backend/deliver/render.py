@@ -207,8 +207,7 @@ def _speech_model(subject: Subject, model: ModelFolder, report: Reporter) -> Spe
     """The model's speech, learned now for a model that was trained without."""
     if model.speech_file.is_file():
         return SpeechModel.load(model.speech_file)
-    trained = int(model.config().get("training", {}).get("trained_frames", subject.frame_count))
-    return learn_speech(subject, model, min(trained, subject.frame_count), report)
+    return learn_speech(subject, model, model.split(subject.frame_count).training, report)
 
 
 def _drive(portrait: Portrait, line: Line) -> Drive:

@@ -16,13 +16,14 @@ from backend.evaluate.sheet import ComparisonSheet
 from backend.media.audio import SPEECH_RATE, load_audio
 from backend.media.audio_features import AudioFeatures
 from backend.performance.curves import SPEECH_CURVES, ordered_curves
-from backend.performance.speech import SpeechModel
+from backend.performance.speech import SpeechModel, Voice
 from backend.portrait.audio_code import audio_windows
 from backend.portrait.portrait import Drive, Portrait, PortraitFrame
 from backend.portrait.saving import open_portrait
 from backend.raster.rasterize import engine_device
 from backend.settings import EvaluateSettings
 from backend.subject.model_folder import ModelFolder
+from backend.subject.split import Split
 from backend.subject.subject import Subject
 from backend.subject.track import Track
 from shared import layout
@@ -68,12 +69,13 @@ def evaluate(
     portrait = open_portrait(model).to(engine_device(settings.engine))
     training = model.training_record()
     track = subject.track()
-    frames = held_out_frames(training, subject.frame_count, model.name)
+    split = model.split(subject.frame_count)
+    frames = _held_out(split, model.name)
     frames = frames[track.confidence[frames] > 0]
     if not len(frames):
         raise InputError(f"No held-out frame of {model.name!r} shows the face.", "Train with another --holdout.")
     size = settings.size or int(training["settings"]["size"])
-    drives = _drives(portrait, subject, track, model, frames[0], settings.driven_by)
+    drives = _drives(portrait, subject, track, model, split.training, settings.driven_by)
     scorer = _Scorer(subject, track, portrait, size, settings)
     report.phase("evaluate", len(frames))
     with FaceMeter(settings.models_dir) as meter:
@@ -121,32 +123,34 @@ def markdown_table(results: Sequence[dict]) -> str:
     return "\n".join(rows) + "\n"
 
 
-def held_out_frames(training: dict, frame_count: int, name: str) -> np.ndarray:
-    """Indices (from 0) of the frames that a model's training never saw. Raises InputError if it saw them all."""
-    trained = int(training["trained_frames"])
-    if trained >= frame_count:
+def _held_out(split: Split, name: str) -> np.ndarray:
+    """The frames (from 0) that are to be scored. Raises InputError if there are none."""
+    if not len(split.held_out):
         raise InputError(
             f"The model {name!r} was trained on every frame: nothing is left to score it on.",
             "Train one with --holdout 11.",
         )
-    return np.arange(trained, frame_count)
+    return split.held_out
 
 
 def _drives(
-    portrait: Portrait, subject: Subject, track: Track, model: ModelFolder, trained: int, driven_by: str
+    portrait: Portrait, subject: Subject, track: Track, model: ModelFolder, learned: np.ndarray, driven_by: str
 ) -> dict[str, Drive]:
     """Drives of the whole clip: "driven" by sound or track; "static", held at the mean performance; "following", as
-    driven, with a body that follows the head (only for a portrait with body curves)."""
+    driven, with a body that follows the head (only for a portrait with body curves). `learned`: frames that the model
+    learned from; means are theirs, and the voice is normalised by their sound, as when it was learned."""
     curves = ordered_curves(track).astype(np.float32)
     features = AudioFeatures.load(subject.root / layout.AUDIO_FEATURES_FILE)
-    still = np.tile(curves[:trained].mean(axis=0), (len(curves), 1))
+    still = np.tile(curves[learned].mean(axis=0), (len(curves), 1))
     windows = still_windows = None
     if portrait.needs_audio:
         windows = audio_windows(features, track.times_s, portrait.settings)
-        still_windows = np.tile(windows[:trained].mean(axis=0), (len(windows), 1, 1, 1))
+        still_windows = np.tile(windows[learned].mean(axis=0), (len(windows), 1, 1, 1))
     elif driven_by == "audio":
         curves = curves.copy()
-        curves[:, : len(SPEECH_CURVES)] = SpeechModel.load(model.speech_file).predict_array(features, track.times_s)
+        voice = Voice.of(features.of_frames(track.times_s, learned))
+        speech = SpeechModel.load(model.speech_file)
+        curves[:, : len(SPEECH_CURVES)] = speech.predict_array(features, track.times_s, voice)
     fps = float(subject.fps)
     drives = {
         "driven": portrait.drive(curves, track.camera_from_head, fps, windows, track.body),

@@ -62,6 +62,16 @@ class AudioFeatures:
         offsets = np.linspace(-half_width_s, half_width_s, taps) if taps > 1 else np.zeros(1)
         return self.at(np.asarray(times_s, dtype=np.float64)[:, None] + offsets)
 
+    def of_frames(self, times_s: np.ndarray, frames: np.ndarray) -> AudioFeatures:
+        """The vectors that sound while `frames` (N,), counted from 0, of a clip are shown, one after the other.
+
+        times_s: (T,) seconds, when the clip's frames are shown. For statistics: where frames are left out, what follows
+        no longer has its time.
+        """
+        sounding_s = self.start_s + np.arange(len(self.log_mel)) / self.rate_hz
+        shown = np.clip(np.searchsorted(times_s, sounding_s, side="right") - 1, 0, len(times_s) - 1)
+        return AudioFeatures(self.log_mel[np.isin(shown, frames)], self.rate_hz, self.start_s)
+
     def save(self, path: str | os.PathLike) -> None:
         """Write as .npz without pickles, through a temporary name."""
         with replacing(Path(path)) as temporary, open(temporary, "wb") as file:

@@ -17,17 +17,18 @@ from shared.jobs import Reporter
 
 
 def learn_speech(
-    subject: Subject, folder: ModelFolder, trained_frames: int, report: Reporter, settings: SpeechSettings | None = None
+    subject: Subject, folder: ModelFolder, frames: np.ndarray, report: Reporter, settings: SpeechSettings | None = None
 ) -> SpeechModel:
-    """Learn audio to curves from the first `trained_frames` frames of the footage, and keep it in the model's folder.
+    """Learn audio to curves from `frames` (N,) of the footage, counted from 0, and keep it in the model's folder.
 
     Frames in which the face was not found are left out. Raises InputError as SpeechModel.fit does.
     """
     track = subject.track()
     features = AudioFeatures.load(subject.root / layout.AUDIO_FEATURES_FILE)
-    seen = (track.confidence > 0) & (track.times_s <= track.times_s[trained_frames - 1])
-    model = SpeechModel.fit(features, ordered_curves(track)[seen], track.times_s[seen], settings, report)
-    heard = np.full((len(seen), len(SPEECH_CURVES)), np.nan, np.float32)
+    seen = frames[track.confidence[frames] > 0]
+    sound = features.of_frames(track.times_s, frames)
+    model = SpeechModel.fit(features, ordered_curves(track)[seen], track.times_s[seen], settings, report, sound)
+    heard = np.full((track.frame_count, len(SPEECH_CURVES)), np.nan, np.float32)
     heard[seen] = model.heard
     with replacing(folder.heard_file) as temporary, open(temporary, "wb") as file:
         np.save(file, heard)

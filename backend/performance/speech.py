@@ -135,11 +135,13 @@ class SpeechModel:
         times_s: np.ndarray,
         settings: SpeechSettings | None = None,
         report: Reporter | None = None,
+        voice_of: AudioFeatures | None = None,
     ) -> SpeechModel:
         """Learn from footage.
 
         features: of the footage's sound in sync with its picture; curves: (T, K) with the speech curves first
         (performance.curves) at `times_s` (T,) seconds. Hand in training frames only: what is held out must not be seen.
+        voice_of: vectors of the sound from which the voice's statistics are taken, None: all of it.
         Components of the curves are trusted as far as sound predicts them on blocks that were not learned from; the
         rest stays at its mean. Same seed, same model. Raises InputError for fewer than ten frames or silence.
         """
@@ -152,8 +154,9 @@ class SpeechModel:
         targets = _targets(speech, settings.components)
         rest = _rest_target(speech, targets)
 
-        voice = VoiceNormaliser.fit(features, settings.voice_prior_s)
-        normal = voice.apply(features, Voice.of(features))
+        known = features if voice_of is None else voice_of
+        voice = VoiceNormaliser.fit(known, settings.voice_prior_s)
+        normal = voice.apply(features, Voice.of(known))
         silence = np.clip((np.log(FLOOR) - voice.mean) / voice.deviation, -4.0, 4.0).astype(np.float32)
         trained = train_net(
             lambda at: normal.windows(at + settings.lead_s, settings.half_width_s, settings.taps).astype(np.float32),

@@ -74,6 +74,11 @@ def _train_settings(
         settings = with_changes(settings, {"minutes": minutes}, within)
     if settings.holdout == 1:
         raise InputError(f"A holdout of {settings.holdout} leaves nothing to train on.", "Use 11, or 0 for none.")
+    if settings.holdout_fold is not None and settings.holdout_fold > settings.holdout:
+        raise InputError(
+            f"There is no part {settings.holdout_fold} of {settings.holdout} to keep out.",
+            "Choose one from 1 to the number of parts (--holdout).",
+        )
     return settings
 
 

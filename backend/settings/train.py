@@ -70,7 +70,11 @@ class TrainSettings:
     minutes: Positive | None = None
     """Training time instead of a number of steps."""
     holdout: Whole = 11
-    """The last of this many equal parts of the frames is kept out of training; 0: train on all of them."""
+    """One of this many equal parts of the frames is kept out of training; 0: train on all of them."""
+    holdout_fold: Count | None = None
+    """Which part is kept out, from 1; None: the last."""
+    holdout_gap_s: NotNegative = 0.3
+    """Frames this near to the part that is kept out are not trained on either, and not scored, seconds."""
     seed: int = 0
     """Seed of everything random."""
     start: Start = Start.ANEW

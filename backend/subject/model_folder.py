@@ -14,6 +14,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from backend.subject.split import Split
 from shared import layout
 from shared.errors import InputError
 from shared.files import explaining, read_json_object, write_json
@@ -99,3 +100,13 @@ class ModelFolder:
         if record is None:
             raise InputError(f"The model in {self.path} is not trained to the end.", "Train it with --resume.")
         return record
+
+    def split(self, frame_count: int) -> Split:
+        """Which frames of its clip, of `frame_count` frames, the model learned from; all, for one that is not finished.
+
+        Raises InputError where config.json is missing or damaged.
+        """
+        try:
+            return Split.of_record(self.config().get("training") or {}, frame_count)
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{self.config_file} is damaged ({error!r}).", "Train the model again.") from error

@@ -13,7 +13,7 @@ from backend.face.points import BELOW_EARS, CHIN, FOREHEAD_TOP, LIP_RING_INNER, 
 from backend.portrait.seeding import Evidence
 from backend.subject.subject import Subject
 from backend.subject.track import Track
-from backend.train.sampling import training_count
+from backend.train.holdout import EVERYTHING, Holdout
 from shared.camera import Intrinsics
 from shared.errors import InputError
 
@@ -44,7 +44,9 @@ class TrainingData:
     there takes longer than the rest of a step.
     """
 
-    def __init__(self, subject: Subject, size: int, holdout: int, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self, subject: Subject, size: int, holdout: Holdout = EVERYTHING, device: torch.device | str = "cpu"
+    ) -> None:
         """device: of the plate and the samples."""
         self.subject, self.size, self.device = subject, size, device
         self._kept: dict[int, tuple[Tensor, Tensor]] = {}
@@ -53,8 +55,8 @@ class TrainingData:
         self.pictures = subject.frames(size)
         self.regions = subject.regions(size)
         self.plate = torch.from_numpy(subject.background(size)).to(device).float() / 255.0
-        self.count = training_count(len(self.pictures), holdout)
-        self.frames = np.flatnonzero(self.track.confidence[: self.count] > 0)
+        self.split = holdout.split(self.track.times_s)
+        self.frames = self.split.training[self.track.confidence[self.split.training] > 0]
         if len(self.frames) < MIN_FRAMES:
             raise InputError(
                 f"Only {len(self.frames)} frames with a face are left to train on.", "Use longer footage of the face."

@@ -23,6 +23,11 @@ def subject_audio(data: TrainingData) -> AudioFeatures:
     return AudioFeatures.load(data.subject.root / layout.AUDIO_FEATURES_FILE)
 
 
+def training_sound(data: TrainingData) -> AudioFeatures:
+    """The vectors of that sound that were heard while frames of the training part were shown; for statistics."""
+    return subject_audio(data).of_frames(data.track.times_s, data.split.training)
+
+
 def true_drive(portrait: Portrait, data: TrainingData) -> Drive:
     """The footage's own curves, poses, body motion and (for the baseline) sound, all frames."""
     audio = None

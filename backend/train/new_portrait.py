@@ -13,7 +13,7 @@ from backend.portrait.portrait import Portrait, PortraitSizes
 from backend.portrait.seeding import Evidence, seed_face, seed_oral, seed_rest_of_head, seed_torso
 from backend.settings import PortraitSettings
 from backend.train.data import TrainingData
-from backend.train.driving import subject_audio
+from backend.train.driving import training_sound
 
 FIELD_MARGIN_CM = 1.0
 LIP_SHARE = 0.04
@@ -73,6 +73,6 @@ def _start_links(portrait: Portrait, data: TrainingData, evidence: Evidence, pos
         body = torch.from_numpy(data.track.body[data.frames])
         portrait.torso_motion.start(portrait.torso.means.detach(), chin, torch.from_numpy(motion), body)
     if portrait.audio is not None:
-        mel = subject_audio(data).log_mel
+        mel = training_sound(data).log_mel
         portrait.audio.mean.copy_(torch.from_numpy(mel.mean(axis=0)))
         portrait.audio.deviation.copy_(torch.from_numpy(mel.std(axis=0) + 1e-3))

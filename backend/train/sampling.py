@@ -8,11 +8,6 @@ RARITY_LIMIT = 4.0
 """A rare frame is drawn at most so many times as often as the average one."""
 
 
-def training_count(frame_count: int, holdout: int) -> int:
-    """How many frames from the start train, when the last one of `holdout` parts is kept out (0: none is)."""
-    return frame_count - (frame_count // holdout if holdout else 0)
-
-
 def rarity(values: np.ndarray, bins: int = 12) -> np.ndarray:
     """(T,) weights with mean one that even out the histogram of values (T,): rare ones weigh more, within a limit."""
     low, high = np.percentile(values, [1, 99])

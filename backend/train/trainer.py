@@ -19,10 +19,12 @@ from backend.portrait.portrait import Drive, Portrait
 from backend.portrait.saving import save_portrait
 from backend.raster.rasterize import engine_device
 from backend.settings import SpeechSettings, TrainSettings
+from backend.subject.split import ranges_of
 from backend.subject.subject import Subject
 from backend.train.checkpoint import load_checkpoint, save_checkpoint
 from backend.train.data import TrainingData
 from backend.train.driving import PredictedSpeech, true_drive
+from backend.train.holdout import Holdout
 from backend.train.loss import composite, deformation_loss, portrait_loss
 from backend.train.new_portrait import start_portrait
 from backend.train.optimiser import freeze_all_but, make_optimiser, parameter_names, set_rates
@@ -142,7 +144,7 @@ def train(subject: Subject, settings: TrainSettings, report: Reporter, models_di
     began_at, from_progress = run.step, run.progress
     if did is Did.ANEW or not model.has_speech:
         speech = replace(settings.speech, seed=settings.seed + settings.speech.seed)
-        learn_speech(subject, model, run.data.count, report, speech)
+        learn_speech(subject, model, run.data.split.training, report, speech)
     if not run.portrait.needs_audio:
         run.predicted_speech = PredictedSpeech(load_heard(model), settings.heard_share, settings.seed)
 
@@ -184,7 +186,7 @@ def train(subject: Subject, settings: TrainSettings, report: Reporter, models_di
 def prepare(subject: Subject, settings: TrainSettings, models_dir: str | None = None) -> Run:
     """A run before its first step."""
     device = engine_device(settings.engine)
-    data = TrainingData(subject, settings.size, settings.holdout, device)
+    data = TrainingData(subject, settings.size, Holdout.of(settings), device)
     portrait = start_portrait(data, settings.portrait, settings.seed, models_dir).to(device)
     blink = 0.5 * (data.curve("eyeBlinkLeft") + data.curve("eyeBlinkRight"))
     sampler = FrameSampler(data.frames, data.curve("jawOpen")[data.frames], blink[data.frames], settings.seed)
@@ -259,6 +261,8 @@ def settings_key(subject: Subject, settings: TrainSettings) -> str:
     values = {name: value for name, value in asdict(settings).items() if name not in RUN_ONLY + LENGTH}
     if settings.speech == SpeechSettings():
         del values["speech"]  # so that checkpoints from before this field was there are gone on with
+    if settings.holdout_fold is None and not (settings.holdout and settings.holdout_gap_s):
+        del values["holdout_fold"], values["holdout_gap_s"]  # likewise: it has the same frames
     values["footage"] = subject.info.source_sha256
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
@@ -272,7 +276,8 @@ def _record(run: Run) -> dict:
         "steps": run.step,
         "minutes": run.elapsed_s / 60.0,
         "rounds": [asdict(length) for length in run.rounds],
-        "trained_frames": run.data.count,
+        "learned_from": ranges_of(run.data.split.training),
+        "held_out": ranges_of(run.data.split.held_out),
         "frames": len(run.data.pictures),
         "loss": run.loss,
     }

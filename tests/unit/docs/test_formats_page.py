@@ -82,7 +82,7 @@ TABLES = {
     "audio.wav, audio_features.npz, contact_sheet.png": lambda folder: fields_of(AudioFeatures),
     "config.json": lambda folder: pages.literal_keys("backend/portrait/saving.py", "sizes") | {"training"},
     "sizes in config.json": lambda folder: fields_of(PortraitSizes),
-    "training in config.json": lambda folder: pages.literal_keys("backend/train", "trained_frames"),
+    "training in config.json": lambda folder: pages.literal_keys("backend/train", "learned_from"),
     "checkpoint.safetensors": checkpoint_keys,
     "camera.json": written_camera,
     "performance.json": written_performance,

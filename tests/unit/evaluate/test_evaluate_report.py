@@ -43,7 +43,9 @@ class FakeMeter:
 @pytest.fixture
 def settings():
     small = replace(train_settings().portrait, head_gaussians=80, torso_gaussians=40)
-    return replace(train_settings(steps=2), portrait=small, size=SIZE, holdout=3, threads=1, engine="reference")
+    return replace(
+        train_settings(steps=2), portrait=small, size=SIZE, holdout=3, holdout_gap_s=0.0, threads=1, engine="reference"
+    )
 
 
 @pytest.fixture
@@ -60,7 +62,7 @@ def evaluate_untrained(subject, settings, monkeypatch):
     save_portrait(run.portrait.eval(), model)
     training = {
         "recipe": "m2dao", "preset": "draft", "minutes": 0.5, "steps": 2, "settings": {"size": SIZE},
-        "trained_frames": FRAMES - FRAMES // 3, "frames": FRAMES,
+        "learned_from": [[1, FRAMES - FRAMES // 3]], "held_out": [[FRAMES - FRAMES // 3 + 1, FRAMES]], "frames": FRAMES,
     }  # fmt: skip
     model.update_config({"training": training})
     return harness.evaluate(
@@ -112,10 +114,12 @@ def test_the_table_has_a_line_for_every_variant_beside_the_static_head(evaluated
     assert "all synthesised" not in harness.markdown_table([without_torso])
 
 
-def test_held_out_frames_are_those_after_the_trained_ones_and_there_must_be_some():
-    assert harness.held_out_frames({"trained_frames": 8}, 11, "x").tolist() == [8, 9, 10]
+def test_a_model_that_learned_from_every_frame_is_not_scored(evaluated, subject):
+    model = subject.model("m2dao")
+    record = model.training_record() | {"learned_from": [[1, FRAMES]], "held_out": []}
+    model.update_config({"training": record})
     with pytest.raises(InputError, match="every frame"):
-        harness.held_out_frames({"trained_frames": 11}, 11, "x")
+        harness.evaluate(subject, None, Reporter())
 
 
 def test_without_a_model_it_says_so(tmp_path):

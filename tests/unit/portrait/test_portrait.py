@@ -39,7 +39,7 @@ SMALL = PortraitSettings(
 @pytest.fixture
 def portrait(subject) -> Portrait:
     """A portrait of the synthetic person before its first step."""
-    return start_portrait(TrainingData(subject, SIZE, 0), SMALL, seed=1)
+    return start_portrait(TrainingData(subject, SIZE), SMALL, seed=1)
 
 
 def _encoder() -> TriPlane:
@@ -180,7 +180,7 @@ def test_gaussians_start_with_the_colours_of_their_seeds():
 
 
 def test_mattes_sum_to_alpha_and_depth_lies_at_the_head(portrait, subject):
-    data = TrainingData(subject, SIZE, 0)
+    data = TrainingData(subject, SIZE)
     frame = portrait.eval().render(true_drive(portrait, data), 3, SIZE, engine="reference")
     np.testing.assert_allclose(frame.mattes.sum(axis=-1), frame.alpha, atol=1e-5)
     assert frame.alpha.max() > 0.9
@@ -190,7 +190,7 @@ def test_mattes_sum_to_alpha_and_depth_lies_at_the_head(portrait, subject):
 
 
 def test_the_composite_shows_the_plate_exactly_where_nothing_was_drawn(portrait, subject):
-    data = TrainingData(subject, SIZE, 0)
+    data = TrainingData(subject, SIZE)
     frame = portrait.eval().render(true_drive(portrait, data), 0, SIZE, engine="reference")
     plate = np.random.default_rng(0).random((SIZE, SIZE, 3)).astype(np.float32)
     empty = frame.alpha == 0
@@ -216,7 +216,7 @@ def test_the_top_of_the_neck_follows_the_head_and_the_shoulders_do_not(portrait)
 
 
 def test_gradients_reach_every_parameter_group_once_fields_have_left_zero(portrait, subject):
-    data = TrainingData(subject, SIZE, 0)
+    data = TrainingData(subject, SIZE)
     for name, parameter in portrait.named_parameters():
         if name.endswith(("head.weight", "body.weight")):
             torch.nn.init.normal_(parameter, std=1e-2)
@@ -227,7 +227,7 @@ def test_gradients_reach_every_parameter_group_once_fields_have_left_zero(portra
 
 
 def test_a_saved_portrait_draws_the_same_frame_when_opened(portrait, subject):
-    drive = true_drive(portrait, TrainingData(subject, SIZE, 0))
+    drive = true_drive(portrait, TrainingData(subject, SIZE))
     before = portrait.eval().render(drive, 0, SIZE, engine="reference")
     save_portrait(portrait, subject.model("m"))
     after = open_portrait(subject.model("m")).render(drive, 0, SIZE, engine="reference")
@@ -249,7 +249,7 @@ def test_the_baseline_needs_audio_windows_and_draws_no_torso(subject):
         SMALL, recipe="talkinggaussian", drive="audio", field="net", jaw_link=False, torso_gaussians=0,
         face_colour_moves=False,
     )  # fmt: skip
-    data = TrainingData(subject, SIZE, 0)
+    data = TrainingData(subject, SIZE)
     portrait = start_portrait(data, settings, seed=0)
     track = subject.track()
     with pytest.raises(ValueError, match="audio windows"):

@@ -33,7 +33,7 @@ SHELL = PortraitSettings(
 @pytest.fixture
 def drawn(subject) -> tuple[Portrait, Drive]:
     """A face of thin Gaussians, dense enough for the size that they learned at, and what drives it."""
-    data = TrainingData(subject, SIZE, 0)
+    data = TrainingData(subject, SIZE)
     portrait = start_portrait(data, SHELL, seed=1).eval()
     portrait.trained_size = TRAINED_PX
     deviation_cm = THIN_PX * DISTANCE_CM / (portrait.camera["fx"] * TRAINED_PX)

@@ -96,13 +96,13 @@ def test_a_folder_of_the_older_schema_has_no_body_curves_and_still_trains(subjec
         old = {name: data[name] for name in data.files if name != "body"}
     np.savez(path, **old)
     assert Track.load(path).body.shape == (FRAMES, 0)
-    portrait = start_portrait(TrainingData(subject, SIZE, 0), SMALL, seed=0)
-    assert portrait.sizes.body == 0 and true_drive(portrait, TrainingData(subject, SIZE, 0)).motion.shape == (FRAMES, 6)
+    portrait = start_portrait(TrainingData(subject, SIZE), SMALL, seed=0)
+    assert portrait.sizes.body == 0 and true_drive(portrait, TrainingData(subject, SIZE)).motion.shape == (FRAMES, 6)
 
 
 def test_the_torso_is_told_the_recorded_body_or_what_the_head_says_of_it(subject):
     body = with_body(subject)
-    data = TrainingData(subject, SIZE, 0)
+    data = TrainingData(subject, SIZE)
     portrait = start_portrait(data, SMALL, seed=0)
     track = data.track
     recorded = true_drive(portrait, data).motion
@@ -143,7 +143,7 @@ def test_the_body_moves_the_shoulders_of_a_still_head_and_leaves_the_chin():
 
 def test_a_portrait_with_a_body_is_saved_and_opened_with_it(subject):
     with_body(subject)
-    data = TrainingData(subject, SIZE, 0)
+    data = TrainingData(subject, SIZE)
     portrait = start_portrait(data, SMALL, seed=0)
     save_portrait(portrait.eval(), subject.model("m"))
     opened = open_portrait(subject.model("m"))

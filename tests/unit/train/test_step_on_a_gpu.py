@@ -113,7 +113,7 @@ def test_frames_are_kept_as_far_as_there_is_room_and_never_on_the_cpu(subject, m
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (4000, 8000))
     assert data.room_for_frames(torch.device("cuda"), 300) == 3
     monkeypatch.setattr(data, "room_for_frames", lambda device, frame_bytes: 2)
-    some = data.TrainingData(subject, SIZE, 0)
+    some = data.TrainingData(subject, SIZE)
     before = [some.sample(frame).rgb for frame in (3, 4, 5)]
     with monkeypatch.context() as gone:
         gone.setattr(some, "pictures", None)

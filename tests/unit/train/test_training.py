@@ -17,7 +17,7 @@ from backend.train.data import Sample
 from backend.train.driving import PredictedSpeech
 from backend.train.loss import composite, matte_loss, picture_loss
 from backend.train.optimiser import make_optimiser, parameter_groups, parameter_names, set_rates
-from backend.train.sampling import FrameSampler, rarity, training_count
+from backend.train.sampling import FrameSampler, rarity
 from backend.train.stages import Position, plan
 from backend.train.trainer import prepare, settings_key, steps
 from shared.errors import InputError
@@ -191,11 +191,6 @@ def test_training_the_synthetic_person_lowers_the_picture_loss_by_a_third(subjec
     assert loss() < before * 2 / 3
 
 
-def test_the_last_part_of_the_frames_is_kept_out():
-    assert training_count(500, 11) == 455
-    assert training_count(500, 0) == 500
-
-
 def test_draws_depend_on_seed_and_step_alone_and_stay_among_the_frames():
     frames = np.array([3, 5, 8, 9])
     values = np.array([0.0, 0.1, 0.1, 0.9])
@@ -251,7 +246,10 @@ def test_without_a_torso_the_recorded_torso_shows_beside_the_head_and_the_plate_
 
 
 def test_unknown_presets_recipes_and_settings_are_input_errors():
-    for arguments in ({"preset": "huge"}, {"recipe": "magic"}, {"colour": 1}, {"steps": 0}, {"holdout": 1}):
+    for arguments in (
+        *({"preset": "huge"}, {"recipe": "magic"}, {"colour": 1}, {"steps": 0}, {"holdout": 1}),
+        *({"holdout_fold": 12}, {"holdout": 3, "holdout_fold": 4}, {"holdout_fold": 0}, {"holdout_gap_s": -0.1}),
+    ):
         with pytest.raises(InputError):
             train_settings(**arguments)
     assert train_settings(steps=7, minutes=None).steps == 7

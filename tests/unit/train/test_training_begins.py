@@ -188,12 +188,28 @@ def test_the_length_is_no_part_of_what_rounds_share_but_the_holdout_is(subject):
     assert settings_key(subject, replace(SHORT, holdout=11)) != key
 
 
-def test_checkpoints_from_before_speech_was_a_setting_of_training_are_gone_on_with(subject):
+def test_checkpoints_from_before_a_setting_was_there_are_gone_on_with_where_it_changes_nothing(subject):
     values = {**asdict(SHORT), "footage": subject.info.source_sha256}
-    for name in ("speech", "start", "checkpoint_s", "preview_s", "threads", "engine", "steps", "minutes"):
+    for name in (
+        "speech",
+        "holdout_fold",
+        "holdout_gap_s",
+        "start",
+        "checkpoint_s",
+        "preview_s",
+        "threads",
+        "engine",
+        "steps",
+        "minutes",
+    ):
         del values[name]
     assert settings_key(subject, SHORT) == hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
     assert settings_key(subject, replace(SHORT, speech=SpeechSettings(steps=20))) != settings_key(subject, SHORT)
+    kept_out = replace(SHORT, holdout=3)
+    keys = {
+        settings_key(subject, replace(kept_out, **other)) for other in ({"holdout_gap_s": 0.0}, {}, {"holdout_fold": 1})
+    }
+    assert len(keys) == 3
 
 
 def test_the_voice_is_learnt_by_the_trainings_settings(subject, monkeypatch):
