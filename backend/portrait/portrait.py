@@ -51,10 +51,11 @@ class Portrait(nn.Module):
         self.register_buffer("rest_rotation", torch.tensor([1.0, 0, 0, 0]))
         self.speech = CurveProjection(sizes.curves, sizes.speech_components)
         self.upper = CurveProjection(sizes.curves, sizes.upper_components)
-        self.audio = None
+        self.audio = self.oral_audio = None
         speech_width = sizes.speech_components
         if settings.drive == "audio":
             self.audio = AudioCode(MELS, settings.audio_taps, settings.audio_code)
+            self.oral_audio = AudioCode(MELS, settings.audio_taps, settings.audio_code) if settings.own_audio else None
             speech_width = settings.audio_code
         outputs = 12 if settings.face_colour_moves else 9
         self.facial_field = make_field(
@@ -193,17 +194,22 @@ class Portrait(nn.Module):
         """Changes of face and mouth by their fields, and the facial deformation as `forward` returns it."""
         if not deformed:
             return None, None, None
-        curves = drive.curves[index]
-        if self.audio is None:
-            speech = self.speech(curves)
-        elif drive.audio is not None:
-            speech = self.audio(drive.audio[index])
-        else:
-            raise ValueError("this portrait is driven by audio windows, and its drive has none")
-        facial_drive = torch.cat((speech, self.upper(curves)))
+        speech, oral_speech = self._speech_of(drive, index)
+        facial_drive = torch.cat((speech, self.upper(drive.curves[index])))
         facial = self._reads.change("face", self.facial_field, self.face, facial_drive)
-        moved = self._reads.change("oral", self.oral_field, self.oral, oral_drive(speech, self.jaw, facial))
+        moved = self._reads.change("oral", self.oral_field, self.oral, oral_drive(oral_speech, self.jaw, facial))
         return facial, moved, facial
+
+    def _speech_of(self, drive: Drive, index: int) -> tuple[Tensor, Tensor]:
+        """(S,) what tells the speech of a frame to face and mouth: components of the curves, or codes of the sound."""
+        if self.audio is None:
+            speech = self.speech(drive.curves[index])
+            return speech, speech
+        if drive.audio is None:
+            raise ValueError("this portrait is driven by audio windows, and its drive has none")
+        windows = drive.audio[index]
+        code = self.audio(windows)
+        return code, code if self.oral_audio is None else self.oral_audio(windows)
 
     def train(self, mode: bool = True) -> Portrait:
         """Switch between training and drawing; drops cached reads of the canonical shape."""

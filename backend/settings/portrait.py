@@ -26,6 +26,10 @@ class PortraitSettings:
     """Share of the head's Gaussians that start behind the lips; the others start over the rest of the head."""
     drive: Annotated[str, OneOf(("curves", "audio"))] = "curves"
     """What drives the fields: curves (named performance curves) or audio (a learned code, end to end)."""
+    own_audio: bool = False
+    """Face and mouth each learn a code of the sound of their own; otherwise they share one."""
+    poses: Annotated[str, OneOf(("refined", "landmarks"))] = "refined"
+    """Head poses that it learns from and is shown under: refined on pixels, or by landmarks alone."""
     jaw_link: bool = True
     """The oral field sees how the facial field moves the lips."""
     field: Annotated[str, OneOf(("modes", "net"))] = "modes"

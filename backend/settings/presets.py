@@ -86,7 +86,7 @@ def _with_recipe(settings: TrainSettings, recipe: str) -> TrainSettings:
     if recipe == choices.RECIPE:
         return settings
     portrait = replace(
-        settings.portrait, recipe=recipe, drive="audio", field="net", jaw_link=False, torso_gaussians=0,
-        face_colour_moves=False,
+        settings.portrait, recipe=recipe, drive="audio", own_audio=True, field="net", jaw_link=False,
+        torso_gaussians=0, face_colour_moves=False,
     )  # fmt: skip
-    return replace(settings, portrait=portrait, alternate=False)
+    return replace(settings, portrait=portrait, alternate=False, annealing="branch")

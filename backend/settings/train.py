@@ -9,13 +9,13 @@ from backend.settings.kinds import Count, Engine, NotNegative, Positive, Preset,
 from backend.settings.portrait import PortraitSettings
 from backend.settings.speech import SpeechSettings
 from shared import choices
-from shared.checked import Limits
+from shared.checked import Limits, OneOf
 from shared.training import Start
 
 
 @dataclass(frozen=True)
 class LearningRates:
-    """Adam's rates at the start; all fall along a cosine to `final_share` of themselves."""
+    """Adam's rates at the start; how they fall says TrainSettings.annealing."""
 
     position: NotNegative = 0.01
     """Positions of Gaussians, cm."""
@@ -89,6 +89,10 @@ class TrainSettings:
     """Train the two fields in alternating blocks; False: one after the other (the baseline)."""
     heard_share: Share = 0.5
     """Share of the steps whose speech curves are moved part of the way to those predicted from the voice."""
+    masks: Annotated[str, OneOf(("soft", "hard"))] = "soft"
+    """Region maps to learn from: soft mattes as they are stored, or hard: every pixel is of one region."""
+    annealing: Annotated[str, OneOf(("run", "branch"))] = "run"
+    """Rates fall along a cosine over the whole run, or for every part over the stages in which that part learns."""
     rates: LearningRates = field(default_factory=LearningRates)
     """Learning rates."""
     losses: LossWeights = field(default_factory=LossWeights)

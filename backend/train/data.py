@@ -14,6 +14,7 @@ from backend.portrait.seeding import Evidence
 from backend.subject.subject import Subject
 from backend.subject.track import Track
 from backend.train.holdout import EVERYTHING, Holdout
+from backend.train.masks import HardMasks
 from shared.camera import Intrinsics
 from shared.errors import InputError
 
@@ -45,15 +46,22 @@ class TrainingData:
     """
 
     def __init__(
-        self, subject: Subject, size: int, holdout: Holdout = EVERYTHING, device: torch.device | str = "cpu"
+        self,
+        subject: Subject,
+        size: int,
+        holdout: Holdout = EVERYTHING,
+        device: torch.device | str = "cpu",
+        *,
+        masks: str = "soft",
+        poses: str = "refined",
     ) -> None:
-        """device: of the plate and the samples."""
+        """device: of the plate and the samples; masks: as TrainSettings, poses: as PortraitSettings."""
         self.subject, self.size, self.device = subject, size, device
         self._kept: dict[int, tuple[Tensor, Tensor]] = {}
         self._room = room_for_frames(torch.device(device), 7 * size * size)
-        self.track: Track = subject.track()
+        self.track: Track = subject.track().posed_by(poses)
         self.pictures = subject.frames(size)
-        self.regions = subject.regions(size)
+        self.regions = HardMasks(subject.regions(size)) if masks == "hard" else subject.regions(size)
         self.plate = torch.from_numpy(subject.background(size)).to(device).float() / 255.0
         self.split = holdout.split(self.track.times_s)
         self.frames = self.split.training[self.track.confidence[self.split.training] > 0]

@@ -72,7 +72,8 @@ def _start_links(portrait: Portrait, data: TrainingData, evidence: Evidence, pos
         chin = float(evidence.vertices[evidence.chin, 1])
         body = torch.from_numpy(data.track.body[data.frames])
         portrait.torso_motion.start(portrait.torso.means.detach(), chin, torch.from_numpy(motion), body)
-    if portrait.audio is not None:
-        mel = training_sound(data).log_mel
-        portrait.audio.mean.copy_(torch.from_numpy(mel.mean(axis=0)))
-        portrait.audio.deviation.copy_(torch.from_numpy(mel.std(axis=0) + 1e-3))
+    for audio in (portrait.audio, portrait.oral_audio):
+        if audio is not None:
+            mel = training_sound(data).log_mel
+            audio.mean.copy_(torch.from_numpy(mel.mean(axis=0)))
+            audio.deviation.copy_(torch.from_numpy(mel.std(axis=0) + 1e-3))

@@ -1,4 +1,4 @@
-"""One Adam over named parameter groups, with a cosine over the run and groups that can be frozen."""
+"""One Adam over named parameter groups, with rates that fall along a cosine and groups that can be frozen."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from backend.kernels.adam import Adam
 from backend.portrait.portrait import Portrait
-from backend.settings import LearningRates
+from backend.settings import LearningRates, TrainSettings
 from backend.train import stages
 
 ADAM_EPSILON = 3e-8
@@ -51,6 +51,8 @@ def parameter_groups(portrait: Portrait, rates: LearningRates) -> list[dict]:
             add(name, rates.nets, [value for key, value in named if "encoder.levels" not in key])
     if portrait.audio is not None:
         add(stages.AUDIO, rates.audio, list(portrait.audio.parameters()))
+    if portrait.oral_audio is not None:
+        add(stages.ORAL_AUDIO, rates.audio, list(portrait.oral_audio.parameters()))
     return groups
 
 
@@ -64,11 +66,19 @@ def parameter_names(portrait: Portrait) -> dict[Tensor, str]:
     return {parameter: name for name, parameter in portrait.named_parameters()}
 
 
-def set_rates(optimiser: torch.optim.Optimizer, progress: float, rates: LearningRates) -> None:
-    """Cosine from the base rates at progress 0 to their final share at 1."""
-    share = rates.final_share + (1 - rates.final_share) * 0.5 * (1 + math.cos(math.pi * min(max(progress, 0.0), 1.0)))
+def set_rates(
+    optimiser: torch.optim.Optimizer, progress: float, settings: TrainSettings, schedule: list[stages.Stage]
+) -> None:
+    """Set every group's rate for the step at `progress` in [0, 1] of a run with the stages `schedule`: a cosine from
+    its base rate to the final share of it, over the whole run or over the group's own stages (`settings.annealing`)."""
     for group in optimiser.param_groups:
-        group["lr"] = group["base_rate"] * share
+        own = stages.own_progress(schedule, group["name"], progress) if settings.annealing == "branch" else progress
+        group["lr"] = group["base_rate"] * cosine(own, settings.rates.final_share)
+
+
+def cosine(progress: float, final_share: float) -> float:
+    """Falls from 1 at progress 0 to `final_share` at 1."""
+    return final_share + (1 - final_share) * 0.5 * (1 + math.cos(math.pi * min(max(progress, 0.0), 1.0)))
 
 
 def freeze_all_but(optimiser: torch.optim.Optimizer, learns: tuple[str, ...]) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from backend.settings import TrainSettings
 
 FACE_SHAPE, FACE_LOOK = "face_shape", "face_look"
 ORAL_SHAPE, ORAL_LOOK = "oral_shape", "oral_look"
 TORSO_SHAPE, TORSO_LOOK = "torso_shape", "torso_look"
-FACIAL_FIELD, ORAL_FIELD, TORSO_FIELD, AUDIO = "facial_field", "oral_field", "torso_field", "audio"
+FACIAL_FIELD, ORAL_FIELD, TORSO_FIELD = "facial_field", "oral_field", "torso_field"
+AUDIO, ORAL_AUDIO = "audio", "oral_audio"
 TORSO = (TORSO_SHAPE, TORSO_LOOK, TORSO_FIELD)
 
 
@@ -48,24 +49,38 @@ def plan(settings: TrainSettings) -> list[Stage]:
 
     m2dao: a still head first; then the facial and the oral field in alternating blocks, each with its own Gaussians,
     the other frozen; then colour and opacity of all together. The torso learns throughout. talkinggaussian: the still
-    head, the whole face branch, the whole mouth branch, then the fusing pass over colour and opacity.
+    head, the whole face branch, the whole mouth branch, then the fusing pass over colour and opacity. A code of the
+    sound learns with its own branch; one that the branches share learns with both.
     """
     static = Block("static", (FACE_SHAPE, FACE_LOOK, ORAL_SHAPE, ORAL_LOOK, *TORSO))
     facial = Block("facial", (FACE_SHAPE, FACE_LOOK, FACIAL_FIELD, AUDIO, *TORSO), settings.block)
-    oral = Block("oral", (ORAL_SHAPE, ORAL_LOOK, ORAL_FIELD, *TORSO), settings.block)
+    oral = Block("oral", (ORAL_SHAPE, ORAL_LOOK, ORAL_FIELD, ORAL_AUDIO, *TORSO), settings.block)
     joint = Block("joint", (FACE_LOOK, ORAL_LOOK, TORSO_LOOK))
     moving = 1.0 - settings.static_share - settings.joint_share
     if settings.alternate:
         middle = [Stage("alternating", moving, (facial, oral))]
     else:
-        oral_alone = Block("oral", (*oral.learns, AUDIO))
-        middle = [Stage("facial", moving / 2, (facial,)), Stage("oral", moving / 2, (oral_alone,))]
+        if not settings.portrait.own_audio:
+            oral = replace(oral, learns=(*oral.learns, AUDIO))
+        middle = [Stage("facial", moving / 2, (facial,)), Stage("oral", moving / 2, (oral,))]
     stages = [
         Stage("static", settings.static_share, (static,), deformed=False),
         *middle,
         Stage("joint", settings.joint_share, (joint,)),
     ]
     return [stage for stage in stages if stage.share > 0]
+
+
+def own_progress(stages: list[Stage], group: str, progress: float) -> float:
+    """How much of its learning a parameter group has behind it, in [0, 1], at `progress` in [0, 1] of the run: 0 before
+    the first stage in which it learns, 1 after the last, and still between."""
+    start = done = total = 0.0
+    for stage in stages:
+        if any(group in block.learns for block in stage.blocks):
+            total += stage.share
+            done += min(max(progress - start, 0.0), stage.share)
+        start += stage.share
+    return done / total if total else 0.0
 
 
 @dataclass

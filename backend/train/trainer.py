@@ -18,7 +18,7 @@ from backend.performance.learning import learn_speech, load_heard
 from backend.portrait.portrait import Drive, Portrait
 from backend.portrait.saving import save_portrait
 from backend.raster.rasterize import engine_device
-from backend.settings import SpeechSettings, TrainSettings
+from backend.settings import TrainSettings
 from backend.subject.split import ranges_of
 from backend.subject.subject import Subject
 from backend.train.checkpoint import load_checkpoint, save_checkpoint
@@ -28,7 +28,7 @@ from backend.train.holdout import Holdout
 from backend.train.loss import composite, deformation_loss, portrait_loss
 from backend.train.new_portrait import start_portrait
 from backend.train.optimiser import freeze_all_but, make_optimiser, parameter_names, set_rates
-from backend.train.resuming import Trained, choose, length_of
+from backend.train.resuming import Trained, choose, length_of, without_later_defaults
 from backend.train.sampling import FrameSampler
 from backend.train.stages import Position, plan
 from shared.errors import Cancelled
@@ -186,7 +186,9 @@ def train(subject: Subject, settings: TrainSettings, report: Reporter, models_di
 def prepare(subject: Subject, settings: TrainSettings, models_dir: str | None = None) -> Run:
     """A run before its first step."""
     device = engine_device(settings.engine)
-    data = TrainingData(subject, settings.size, Holdout.of(settings), device)
+    data = TrainingData(
+        subject, settings.size, Holdout.of(settings), device, masks=settings.masks, poses=settings.portrait.poses
+    )
     portrait = start_portrait(data, settings.portrait, settings.seed, models_dir).to(device)
     blink = 0.5 * (data.curve("eyeBlinkLeft") + data.curve("eyeBlinkRight"))
     sampler = FrameSampler(data.frames, data.curve("jawOpen")[data.frames], blink[data.frames], settings.seed)
@@ -203,7 +205,7 @@ def steps(run: Run) -> Iterator[int]:
         progress = run.progress
         stage, block = run.position.advance(stages, progress)
         freeze_all_but(run.optimiser, block.learns)
-        set_rates(run.optimiser, progress, run.settings.rates)
+        set_rates(run.optimiser, progress, run.settings, stages)
         frame = run.sampler.draw(run.step, progress)
         with run.portrait.threading(run.settings.threads):
             loss = step_loss(run, frame, stage.deformed)
@@ -258,11 +260,9 @@ def write_preview(run: Run, path: Path) -> Path:
 
 def settings_key(subject: Subject, settings: TrainSettings) -> str:
     """Hash of everything that a resumed run, or a further round, must have in common with the run it continues."""
-    values = {name: value for name, value in asdict(settings).items() if name not in RUN_ONLY + LENGTH}
-    if settings.speech == SpeechSettings():
-        del values["speech"]  # so that checkpoints from before this field was there are gone on with
+    values = without_later_defaults(settings, RUN_ONLY + LENGTH)
     if settings.holdout_fold is None and not (settings.holdout and settings.holdout_gap_s):
-        del values["holdout_fold"], values["holdout_gap_s"]  # likewise: it has the same frames
+        del values["holdout_fold"], values["holdout_gap_s"]  # from before they were there: it has the same frames
     values["footage"] = subject.info.source_sha256
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 

@@ -129,7 +129,9 @@ def test_every_tensor_of_a_portrait_is_in_a_group_of_the_page(recipe):
     settings = PortraitSettings()
     torso = 4
     if recipe == "talkinggaussian":
-        settings = dataclasses.replace(settings, drive="audio", field="net", jaw_link=False, face_colour_moves=False)
+        settings = dataclasses.replace(
+            settings, drive="audio", own_audio=True, field="net", jaw_link=False, face_colour_moves=False
+        )
         torso = 0
     sizes = PortraitSizes(8, 4, torso, len(CURVE_NAMES), 3, 2, 4, body=2)
     body = pages.section(PAGE, "portrait.safetensors")
