@@ -236,7 +236,7 @@ def test_a_saved_portrait_draws_the_same_frame_when_opened(portrait, subject):
 
 def test_a_baseline_from_before_each_branch_had_its_own_code_of_the_sound_draws_as_before(subject):
     settings = replace(SMALL, drive="audio", field="net", jaw_link=False, torso_gaussians=0)
-    data = TrainingData(subject, SIZE, 0)
+    data = TrainingData(subject, SIZE)
     portrait = start_portrait(data, settings, seed=0).eval()
     assert portrait.oral_audio is None
     model = subject.model("m")
