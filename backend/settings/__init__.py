@@ -24,7 +24,7 @@ from backend.settings.presets import PRESETS, train_settings, train_settings_of_
 from backend.settings.render import LAYERS, RenderSettings
 from backend.settings.serve import ServeSettings
 from backend.settings.speech import SpeechSettings
-from backend.settings.train import LearningRates, LossWeights, TrainSettings
+from backend.settings.train import DensifySettings, LearningRates, LossWeights, TrainSettings
 from shared.training import Start
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "PRESETS",
     "BodySettings",
     "BundleSettings",
+    "DensifySettings",
     "EvaluateSettings",
     "LearningRates",
     "LossWeights",

@@ -43,7 +43,11 @@ class Trained:
         return f"The head is trained{' anew' if self.replaced else ''}: model {name}, {total}."
 
 
-LATER = ("speech", "masks", "annealing", "portrait.own_audio", "portrait.poses")
+LATER = (
+    *("speech", "masks", "annealing", "supervision", "densify", "losses.attention", "rates.attention"),
+    *("rates.harmonics", "portrait.own_audio", "portrait.poses", "portrait.upper", "portrait.start"),
+    *("portrait.harmonics", "portrait.layered"),
+)
 """Settings that came after the first checkpoints, by their dotted names. A run has the same hash with and without one
 that has its default, so that those checkpoints are gone on with."""
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -21,8 +21,10 @@ from backend.raster.rasterize import engine_device
 from backend.settings import TrainSettings
 from backend.subject.split import ranges_of
 from backend.subject.subject import Subject
+from backend.train.branches import attention_loss, branch_loss
 from backend.train.checkpoint import load_checkpoint, save_checkpoint
 from backend.train.data import TrainingData
+from backend.train.densify import Densifier, camera_extent
 from backend.train.driving import PredictedSpeech, true_drive
 from backend.train.holdout import Holdout
 from backend.train.loss import composite, deformation_loss, portrait_loss
@@ -69,6 +71,8 @@ class Run:
     """Steps of the rounds before this one."""
     before_s: float = 0.0
     """Time spent on them."""
+    densifier: Densifier | None = None
+    """Changes the number of Gaussians; None: it is fixed."""
 
     @property
     def round_step(self) -> int:
@@ -94,8 +98,10 @@ class Run:
         }  # fmt: skip
         return {**told.to_dict(), **own}
 
-    def restore(self, state: dict) -> None:
-        """Continue from the `state` of a checkpoint."""
+    def restore(self, state: dict, more: Mapping[str, torch.Tensor]) -> None:
+        """Continue from the `state` of a checkpoint and its other tensors."""
+        if self.densifier is not None:
+            self.densifier.restore(more)
         told = TrainingState.from_dict(state)
         self.step, self.elapsed_s, self.rounds = told.step, told.elapsed_s, told.rounds
         self.loss, self.position = state["loss"], Position(**state["position"])
@@ -138,7 +144,7 @@ def train(subject: Subject, settings: TrainSettings, report: Reporter, models_di
     run = prepare(subject, settings, models_dir)
     names = parameter_names(run.portrait)
     if did is not Did.ANEW:
-        run.restore(load_checkpoint(checkpoint, run.portrait, run.optimiser, names, key))
+        run.restore(*load_checkpoint(checkpoint, run.portrait, run.optimiser, names, key))
     if did is Did.MORE:
         run.begin_round(length_of(settings))
     began_at, from_progress = run.step, run.progress
@@ -149,7 +155,8 @@ def train(subject: Subject, settings: TrainSettings, report: Reporter, models_di
         run.predicted_speech = PredictedSpeech(load_heard(model), settings.heard_share, settings.seed)
 
     def keep() -> None:
-        save_checkpoint(checkpoint, run.portrait, run.optimiser, names, run.state(key))
+        more = run.densifier.tensors() if run.densifier is not None else None
+        save_checkpoint(checkpoint, run.portrait, run.optimiser, names, run.state(key), more)
 
     keep()  # from now on a killed process is resumed from here
     kept = shown = time.monotonic()
@@ -194,7 +201,12 @@ def prepare(subject: Subject, settings: TrainSettings, models_dir: str | None = 
     sampler = FrameSampler(data.frames, data.curve("jawOpen")[data.frames], blink[data.frames], settings.seed)
     optimiser = make_optimiser(portrait, settings.rates)
     drive = true_drive(portrait, data)
-    return Run(data, settings, portrait, optimiser, sampler, drive, Position(), rounds=(length_of(settings),))
+    densifier = None
+    if settings.densify.every:
+        extent_cm = camera_extent(data.track.camera_from_head[data.frames])
+        densifier = Densifier(portrait, settings.densify, extent_cm, settings.seed)
+    rounds = (length_of(settings),)
+    return Run(data, settings, portrait, optimiser, sampler, drive, Position(), rounds=rounds, densifier=densifier)
 
 
 def steps(run: Run) -> Iterator[int]:
@@ -208,10 +220,13 @@ def steps(run: Run) -> Iterator[int]:
         set_rates(run.optimiser, progress, run.settings, stages)
         frame = run.sampler.draw(run.step, progress)
         with run.portrait.threading(run.settings.threads):
-            loss = step_loss(run, frame, stage.deformed)
+            loss = step_loss(run, frame, stage.deformed, stage.branch)
             run.optimiser.zero_grad(set_to_none=True)
             loss.backward()
             run.optimiser.step()
+        if run.densifier is not None:
+            pose = run.drive.poses[frame]
+            run.densifier.after_step(run.optimiser, stages, progress, run.step, pose, run.data.intrinsics)
         value = float(loss.detach())
         run.loss = value if not np.isfinite(run.loss) else run.loss + 0.02 * (value - run.loss)
         run.step += 1
@@ -219,22 +234,30 @@ def steps(run: Run) -> Iterator[int]:
         yield run.step
 
 
-def step_loss(run: Run, frame: int, deformed: bool) -> torch.Tensor:
-    """The loss of one frame of the training part, a scalar."""
+def step_loss(run: Run, frame: int, deformed: bool, branch: str | None = None) -> torch.Tensor:
+    """The loss of one frame of the training part, a scalar; of a branch by itself where one is named."""
     settings, portrait = run.settings, run.portrait
     sample = run.data.sample(frame)
-    mattes = bool(settings.losses.mattes) and run.step % MATTE_EVERY == 0
+    mattes = bool(settings.losses.mattes) and settings.supervision == "portrait" and run.step % MATTE_EVERY == 0
     drive = run.drive.only(frame)
     if run.predicted_speech is not None:
         drive = run.predicted_speech.drive(run.drive, frame, run.step)
     drawn, facial = portrait(
-        drive, 0, run.data.intrinsics, deformed=deformed, mattes=mattes,
+        drive, 0, run.data.intrinsics, deformed=deformed, mattes=mattes, branch=branch,
         engine=settings.engine, threads=settings.threads,
     )  # fmt: skip
+    deformation = settings.losses.deformation * deformation_loss(facial)
+    if branch is not None:
+        loss = branch_loss(drawn, sample, branch, deformed, run.step, settings.losses)
+        if facial is not None and settings.losses.attention:
+            means, field = portrait.face.means, portrait.facial_field
+            unseen = attention_loss(field, means, drive.poses[0], run.data.intrinsics, sample, run.step)
+            loss = loss + settings.losses.attention * unseen
+        return loss + deformation
     loss = portrait_loss(
         drawn, sample, run.data.plate, portrait.has_torso, settings.losses, MATTE_EVERY * settings.losses.mattes
     )
-    return loss + settings.losses.deformation * deformation_loss(facial)
+    return loss + deformation
 
 
 def write_preview(run: Run, path: Path) -> Path:

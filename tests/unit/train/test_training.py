@@ -147,7 +147,7 @@ def test_a_resumed_run_ends_with_the_same_bits(subject, tmp_path):
     second = prepare(subject, TINY)
     for parameter in second.portrait.parameters():
         torch.nn.init.zeros_(parameter)
-    kept = load_checkpoint(path, second.portrait, second.optimiser, parameter_names(second.portrait), key)
+    kept, _ = load_checkpoint(path, second.portrait, second.optimiser, parameter_names(second.portrait), key)
     second.step, second.position = 7, Position(kept["stage"], kept["in_stage"])
     _run_until(second, 14)
     expected, found = _values(whole), _values(second)
