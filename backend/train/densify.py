@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from backend.portrait.gaussians import GaussianSet
 from backend.portrait.portrait import Portrait
@@ -176,7 +176,7 @@ def multiply(
     if int(hot.sum()) > room:
         chosen = torch.argsort(torch.where(hot, gradient, -1.0), descending=True, stable=True)[:room]
         hot = torch.zeros_like(hot).index_fill(0, chosen, True)
-    wide = gaussians.log_scales.amax(dim=1) > math.log(split_cm)
+    wide = gaussians.log_scales.amax(dim=1).exp() > split_cm
     split, clone = (hot & wide).nonzero()[:, 0], (hot & ~wide).nonzero()[:, 0]
     parts = split.repeat(SPLIT_INTO)
     kept = (~(hot & wide)).nonzero()[:, 0]
@@ -203,16 +203,19 @@ def remove(gaussians: GaussianSet, optimiser: torch.optim.Optimizer, doomed: Ten
 def take_rows(gaussians: GaussianSet, optimiser: torch.optim.Optimizer, rows: Tensor, old: int) -> None:
     """Make a set of rows (M,) of itself, with Adam's moments; those after the first `old` begin without moments.
 
-    The parameters stay the same objects, of another length.
+    Its parameters become other ones, in the optimiser too: autograd keeps the length that a parameter had.
     """
-    for parameter in gaussians.parameters(recurse=False):
-        parameter.data = parameter.data[rows].contiguous()
-        parameter.grad = None
-        moments = optimiser.state.get(parameter, {})
-        for key in ("exp_avg", "exp_avg_sq"):
-            if key in moments:
-                moments[key] = moments[key][rows].contiguous()
+    for name, parameter in list(gaussians.named_parameters(recurse=False)):
+        other = nn.Parameter(parameter.detach()[rows], parameter.requires_grad)
+        setattr(gaussians, name, other)
+        for group in optimiser.param_groups:
+            group["params"] = [other if parameter is given else given for given in group["params"]]
+        moments = optimiser.state.pop(parameter, None)
+        if moments:
+            for key in ("exp_avg", "exp_avg_sq"):
+                moments[key] = moments[key][rows]
                 moments[key][old:] = 0.0
+            optimiser.state[other] = moments
     gaussians.mattes = gaussians.mattes[rows]
 
 

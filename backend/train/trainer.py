@@ -142,8 +142,8 @@ def train(subject: Subject, settings: TrainSettings, report: Reporter, models_di
     model.make()
     report.phase("prepare")
     run = prepare(subject, settings, models_dir)
-    names = parameter_names(run.portrait)
     if did is not Did.ANEW:
+        names = parameter_names(run.portrait)
         run.restore(*load_checkpoint(checkpoint, run.portrait, run.optimiser, names, key))
     if did is Did.MORE:
         run.begin_round(length_of(settings))
@@ -156,6 +156,7 @@ def train(subject: Subject, settings: TrainSettings, report: Reporter, models_di
 
     def keep() -> None:
         more = run.densifier.tensors() if run.densifier is not None else None
+        names = parameter_names(run.portrait)
         save_checkpoint(checkpoint, run.portrait, run.optimiser, names, run.state(key), more)
 
     keep()  # from now on a killed process is resumed from here
