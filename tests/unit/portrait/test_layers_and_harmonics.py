@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from backend.portrait.gaussians import GaussianSet
 from backend.portrait.harmonics import LOGIT_PER_COLOUR, shaded
 from backend.portrait.saving import open_portrait, save_portrait
 from backend.train.data import TrainingData
@@ -24,6 +25,12 @@ def made(subject, **changes):
 
 def picture(portrait, drive, camera, **options):
     return portrait(drive, 0, camera, engine="reference", **options)[0]
+
+
+def lit(gaussians: GaussianSet, change: torch.Tensor | None, pose: torch.Tensor) -> torch.Tensor:
+    changed = shaded(gaussians, change, pose)
+    assert changed is not None
+    return changed
 
 
 def test_layers_are_face_over_mouth_over_torso(subject):
@@ -66,9 +73,9 @@ def test_a_branch_is_drawn_as_it_is_when_the_other_is_not_there(subject):
 
 def test_harmonics_of_zero_change_nothing(subject):
     plain, drive, camera = made(subject)
-    lit, _, _ = made(subject, harmonics=2)
+    with_them, _, _ = made(subject, harmonics=2)
     with torch.no_grad():
-        assert torch.allclose(picture(plain, drive, camera).rgb, picture(lit, drive, camera).rgb, atol=1e-6)
+        assert torch.allclose(picture(plain, drive, camera).rgb, picture(with_them, drive, camera).rgb, atol=1e-6)
 
 
 def test_a_colour_follows_the_direction_from_the_camera_in_the_heads_frame(subject):
@@ -77,7 +84,7 @@ def test_a_colour_follows_the_direction_from_the_camera_in_the_heads_frame(subje
         portrait.face.harmonics[:, 1, :] = 1.0  # the coefficient of z
     pose = torch.diag(torch.tensor([1.0, -1.0, -1.0, 1.0]))
     pose[2, 3] = 50.0  # the camera stands 50 cm before the face, in +z of the head
-    change = shaded(portrait.face, None, pose)
+    change = lit(portrait.face, None, pose)
     direction = torch.nn.functional.normalize(portrait.face.means.detach() - torch.tensor([0.0, 0.0, 50.0]), dim=1)
     expected = LOGIT_PER_COLOUR * 0.4886025119029199 * direction[:, 2]
     assert torch.allclose(change[:, 9], expected, atol=1e-5)
@@ -85,7 +92,7 @@ def test_a_colour_follows_the_direction_from_the_camera_in_the_heads_frame(subje
     turned = torch.eye(4)
     turned[:3, :3] = torch.tensor([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
     # The camera turned about its own axis sees the head from the same place.
-    assert torch.allclose(shaded(portrait.face, None, turned @ pose), change, atol=1e-5)
+    assert torch.allclose(lit(portrait.face, None, turned @ pose), change, atol=1e-5)
 
 
 @pytest.mark.parametrize("width", [3, 9, 12])
@@ -94,8 +101,8 @@ def test_what_a_field_changes_stays_beside_what_the_light_does(subject, width):
     field = torch.randn(len(portrait.face), width)
     with torch.no_grad():
         portrait.face.harmonics.normal_()
-        light = shaded(portrait.face, None, drive.poses[0])
-        both = shaded(portrait.face, field, drive.poses[0])
+        light = lit(portrait.face, None, drive.poses[0])
+        both = lit(portrait.face, field, drive.poses[0])
     assert torch.allclose(both - light, torch.nn.functional.pad(field, (0, 12 - width)), atol=1e-5)
 
 
