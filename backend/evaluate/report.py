@@ -68,7 +68,7 @@ def evaluate(
     model = subject.model(model_name)
     portrait = open_portrait(model).to(engine_device(settings.engine))
     training = model.training_record()
-    track = subject.track()
+    track = subject.track().posed_by(portrait.settings.poses)
     split = model.split(subject.frame_count)
     frames = _held_out(split, model.name)
     frames = frames[track.confidence[frames] > 0]
