@@ -52,7 +52,7 @@ class TrainingData:
         self.track: Track = subject.track()
         self.pictures = subject.frames(size)
         self.regions = subject.regions(size)
-        self.plate = torch.from_numpy(subject.background(size)).to(device).float() / 255.0
+        self.plate = torch.from_numpy(subject.plate(size)).to(device)
         self.count = training_count(len(self.pictures), holdout)
         self.frames = np.flatnonzero(self.track.confidence[: self.count] > 0)
         if len(self.frames) < MIN_FRAMES:

@@ -19,11 +19,10 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 
 from backend.deliver.store import frame_store
+from backend.media.colour import chosen_transfer
 from backend.media.decode import probe, read_frames
 from backend.media.png import write_png
 from backend.portrait.portrait import PortraitFrame
-from backend.preprocess.pipeline import input_colour
-from backend.settings import PreprocessSettings
 from shared import layout
 from tests.bpy import synthetic_take
 
@@ -83,12 +82,12 @@ def main() -> None:
     clip = folder.parent / ("clip.mov" if options.kind == "sRGB PNG" else "clip.mp4")
     write_clip(clip, options.kind)
     info = probe(clip)
-    assert info.transfer == CLIPS[options.kind][1], f"the clip says transfer {info.transfer}"
+    assert info.tags.transfer == CLIPS[options.kind][1], f"the clip says transfer {info.tags.transfer}"
     _, decoded = next(read_frames(clip, info))
     stored = np.ascontiguousarray(decoded[:, CROP_X : CROP_X + SIZE])
     plate = folder.parent / "subject" / layout.BACKGROUND_FILE
     write_png(plate, stored)
-    transfer = input_colour(PreprocessSettings(input_colour=options.input_colour), info, print)
+    transfer = chosen_transfer(options.input_colour)
     alpha = np.zeros((SIZE, SIZE), np.float32)
     alpha[:, : SIZE // 2] = 1.0
     frame: PortraitFrame[np.ndarray] = PortraitFrame(
