@@ -199,7 +199,7 @@ class _Scorer:
     ) -> None:
         self.portrait, self.size, self.settings = portrait, size, settings
         self.pictures, self.maps = subject.frames(size), subject.regions(size)
-        self.plate = subject.background(size).astype(np.float32) / 255.0
+        self.plate = subject.plate(size)
         self.points = track.landmarks[..., :2] * (size / subject.info.size)
         self.sums = {name: _Sums() for name in (*VARIANTS, "truth")}
         if not portrait.has_torso:

@@ -29,7 +29,7 @@ class Scale:
         self.pictures = subject.frames(size, quick=True)
         regions = subject.regions(size, quick=True)
         self.regions = HardMasks(regions) if masks == "hard" else regions
-        self.plate = torch.from_numpy(subject.background(size)).to(device).float() / 255.0
+        self.plate = torch.from_numpy(subject.plate(size)).to(device)
         """(size, size, 3) in [0, 1]."""
 
     def part(self, frame: int, view: View) -> tuple[Tensor, Tensor]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import cast
@@ -19,13 +20,14 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 
 from backend.deliver.store import frame_store
+from backend.media.colour import chosen_transfer, srgb_to_linear, to_bytes, to_unit
+from backend.media.colour_tags import footage_colour
 from backend.media.decode import probe, read_frames
 from backend.media.png import write_png
 from backend.portrait.portrait import PortraitFrame
-from backend.preprocess.pipeline import input_colour
-from backend.settings import PreprocessSettings
 from shared import layout
 from tests.bpy import synthetic_take
+from tests.support.colour_twins import KINDS, write_twin
 
 COLOURS = (
     *((6, 5, 8), (40, 32, 28), (90, 70, 60), (128, 128, 128), (224, 172, 144), (250, 248, 240)),
@@ -70,38 +72,53 @@ def write_clip(path: Path, kind: str) -> None:
         container.mux(stream.encode())
 
 
+def write_deep_clip(path: Path, kind: str) -> None:
+    """A clip of the same picture as one of the kinds of tests.support.colour_twins."""
+    light = srgb_to_linear(np.repeat(np.array(COLOURS) / 255, ROW_PX, axis=0))
+    write_twin(path, KINDS[kind], [np.repeat(light[:, None], WIDTH, axis=1)] * FRAMES)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
-    parser.add_argument("kind", choices=CLIPS)
+    parser.add_argument("kind", choices=[*CLIPS, *KINDS])
     parser.add_argument("--input-colour", default="auto")
     options = parser.parse_args()
     folder = options.folder
     crop = ("--crop", CROP_X, 0, SIZE, SIZE, "--size", SIZE, "--footage", WIDTH, SIZE)
     sys.argv = ["synthetic_take", str(folder), *map(str, crop), "--frames", str(FRAMES)]
     synthetic_take.main()
-    clip = folder.parent / ("clip.mov" if options.kind == "sRGB PNG" else "clip.mp4")
-    write_clip(clip, options.kind)
+    if options.kind in CLIPS:
+        clip = folder.parent / ("clip.mov" if options.kind == "sRGB PNG" else "clip.mp4")
+        write_clip(clip, options.kind)
+        tagged = CLIPS[options.kind][1]
+    else:
+        clip = folder.parent / f"clip{KINDS[options.kind].suffix}"
+        write_deep_clip(clip, options.kind)
+        tagged = KINDS[options.kind].truth[1]
     info = probe(clip)
-    assert info.transfer == CLIPS[options.kind][1], f"the clip says transfer {info.transfer}"
+    assert info.tags.transfer == tagged, f"the clip says transfer {info.tags.transfer}"
+    info = replace(info, colour=footage_colour(info.tags, options.input_colour)[0])
     _, decoded = next(read_frames(clip, info))
     stored = np.ascontiguousarray(decoded[:, CROP_X : CROP_X + SIZE])
     plate = folder.parent / "subject" / layout.BACKGROUND_FILE
     write_png(plate, stored)
-    transfer = input_colour(PreprocessSettings(input_colour=options.input_colour), info, print)
+    transfer = chosen_transfer(options.input_colour)
     alpha = np.zeros((SIZE, SIZE), np.float32)
     alpha[:, : SIZE // 2] = 1.0
     frame: PortraitFrame[np.ndarray] = PortraitFrame(
-        rgb=stored / np.float32(255) * alpha[..., None],
+        rgb=to_unit(stored) * alpha[..., None],
         alpha=alpha,
         depth=np.full((SIZE, SIZE), 50, np.float32),
         mattes=np.repeat(alpha[..., None] / 4, 4, axis=2),
     )
-    store = frame_store(folder, "exr", transfer, {"m2dao_talker.transfer": transfer}, stored)
+    store = frame_store(folder, "exr", transfer, {"m2dao_talker.transfer": transfer}, to_bytes(stored))
     for number in range(1, FRAMES + 1):
         store.write(number, frame, "key")
-    (folder / layout.MANIFEST_FILE).write_text(json.dumps({"frames": {"first": 1, "colour": transfer}}))
-    known = {"stored": stored[:, 0].tolist(), "source": np.repeat(COLOURS, ROW_PX, axis=0).tolist(), "clip": str(clip)}
+    frames = {"first": 1, "colour": transfer, "footage_colour": info.colour.space}
+    (folder / layout.MANIFEST_FILE).write_text(json.dumps({"frames": frames}))
+    levels = (to_unit(stored[:, 0]) * 255).tolist()
+    known = {"stored": levels, "source": np.repeat(COLOURS, ROW_PX, axis=0).tolist(), "clip": str(clip)}
     (folder / "known.json").write_text(json.dumps(known))
 
 
