@@ -128,6 +128,8 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--subject", required=True, metavar="DIR")
     sub.add_argument("--model", metavar="NAME")
     sub.add_argument("--driven-by", choices=DRIVEN_BY, help="default audio; track: the ceiling for audio")
+    sub.add_argument("--size", type=int, metavar="N", help="size of the pictures compared, px (default: as delivered)")
+    sub.add_argument("--footage", metavar="FILE", help="the clip: needed where the subject's frames are smaller")
     _add_models_dir(sub)
     _add_engine(sub)
 

@@ -133,7 +133,8 @@ def run(arguments: Mapping[str, Any], report: Reporter) -> dict:
         "timings_s": timings,
     }
     if asked.evaluate:
-        scoring = EvaluateArguments(subject, settings.evaluate, trained["model"])
+        by_footage = replace(settings.evaluate, footage=settings.evaluate.footage or str(asked.footage))
+        scoring = EvaluateArguments(subject, by_footage, trained["model"])
         result["scores"] = timed("evaluate", _evaluate, scoring)
     write_json(out / layout.REPORT_FILE, result)
     return result

@@ -7,6 +7,7 @@ heard.npy               speech curves of the footage as predicted from its sound
 checkpoint.safetensors  a training between two steps; its header says how far it is (shared.training)
 preview.png             a recorded frame beside the portrait's
 evaluation.png          pictures of the last evaluation
+evaluation/             its scores frame by frame, and some of its pictures (evaluate.kept)
 """
 
 from __future__ import annotations
@@ -72,6 +73,10 @@ class ModelFolder:
     @property
     def evaluation_file(self) -> Path:
         return self.path / "evaluation.png"
+
+    @property
+    def evaluation_folder(self) -> Path:
+        return self.path / "evaluation"
 
     @property
     def has_speech(self) -> bool:
