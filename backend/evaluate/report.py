@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,14 +11,16 @@ import numpy as np
 from backend.evaluate import closure
 from backend.evaluate.delivered import Delivery
 from backend.evaluate.faces import FaceMeter
-from backend.evaluate.inputs import drives
+from backend.evaluate.inputs import drives, handed_over
 from backend.evaluate.kept import FOOTAGE, Evaluation, chosen_frames, picture_file
+from backend.evaluate.leak import leak
 from backend.evaluate.recorded import RecordedFrames, scored_size
 from backend.evaluate.scorer import Scorer
 from backend.evaluate.scores import SCORES, pooled
 from backend.evaluate.sheet import ComparisonSheet
 from backend.media.audio import SPEECH_RATE, load_audio
 from backend.media.png import write_png
+from backend.performance.curves import UPPER
 from backend.portrait.saving import open_portrait
 from backend.raster.rasterize import engine_device
 from backend.settings import EvaluateSettings
@@ -45,15 +48,17 @@ def evaluate(
 ) -> dict:
     """Score a model on the frames kept out of its training, driven by their own sound, as it is delivered.
 
-    What sound does not determine (blinks, brows, gaze, the motion of head and body) comes from the footage, for every
-    recipe, as in the papers of this field. Pictures are drawn and written as `talker render` does it, at the size at
-    which it does, and read back from the file (evaluate.delivered).
+    What sound does not determine (blinks, the slow motion of brows, gaze and cheeks, the motion of head and body) comes
+    from the footage, for every recipe (evaluate.inputs). Pictures are drawn and written as `talker render` does it, at
+    the size at which it does, and read back from the file (evaluate.delivered).
 
     Writes a contact sheet into the model's folder, and the scores frame by frame, with some pictures, into its folder
     `evaluation` (evaluate.kept).
 
-    Returns {model, recipe, preset, minutes, steps, size, size_note, frames, driven_by, scores: {recorded: S,
-    synthesised: S or None}, following: S or None, static: S, phones, sheet, folder}, with four pictures scored:
+    Returns {model, recipe, preset, minutes, steps, seed, footage, size, size_note, frames, driven_by, smooth_s, leak,
+    phones, sheet, folder, scores: {recorded: S, synthesised: S or None}, following: S or None, static: S}. `leak` is
+    the share of the lips' variance that could be told from what the footage hands over (evaluate.leak). Four pictures
+    are scored:
 
     recorded: the drawn head over the recorded frame without its head (subject.behind).
     synthesised: everything drawn, over the plate, with the tracked motion of head and body, as `--pose recorded` does.
@@ -84,7 +89,7 @@ def evaluate(
     if scored.note:
         report.message(scored.note)
     recorded = RecordedFrames(subject, track, scored.size, footage)
-    made = drives(portrait, subject, track, model, split, settings.driven_by)
+    made = drives(portrait, subject, track, model, split, settings)
     sheet = ComparisonSheet(SHEET_FRAMES)
     kept = set(chosen_frames(with_face, SHEET_FRAMES))
     folder = _empty_folder(model)
@@ -104,6 +109,7 @@ def evaluate(
     report.phase("closure")
     rows = scorer.rows(*_phones(subject, track.times_s[split.held_out]))
     sheet.save(model.evaluation_file)
+    upper = handed_over(track, float(subject.fps), settings.smooth_s)[:, UPPER]
     about = {
         "model": model.name,
         "recipe": training["recipe"],
@@ -116,6 +122,8 @@ def evaluate(
         "size_note": scored.note,
         "frames": len(with_face),
         "driven_by": settings.driven_by,
+        "smooth_s": settings.smooth_s,
+        "leak": _rounded(leak(upper, track)),
         "phones": "pocketsphinx" if closure.is_available() else "pocketsphinx is not installed: no closure score",
         "sheet": str(model.evaluation_file),
         "folder": str(folder),
@@ -149,6 +157,11 @@ def markdown_table(results: Sequence[dict]) -> str:
             values = [score.text(scores[score.name]) for score in shown]
             rows.append("| " + " | ".join([*map(str, about), *values]) + " |")
     return "\n".join(rows) + "\n"
+
+
+def _rounded(value: float) -> float | None:
+    """A figure for JSON."""
+    return round(value, 4) if math.isfinite(value) else None
 
 
 def _empty_folder(model: ModelFolder) -> Path:

@@ -68,7 +68,7 @@ class TrainSettings:
     steps: Count = 3000
     """Training steps; ignored where `minutes` is given."""
     minutes: Positive | None = None
-    """Training time instead of a number of steps."""
+    """Training time instead of a number of steps. Learning the voice counts as well, up to half of it."""
     holdout: Whole = 11
     """One of this many equal parts of the frames is kept out of training; 0: train on all of them."""
     holdout_fold: Count | None = None
