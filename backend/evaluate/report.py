@@ -55,10 +55,10 @@ def evaluate(
     Writes a contact sheet into the model's folder, and the scores frame by frame, with some pictures, into its folder
     `evaluation` (evaluate.kept).
 
-    Returns {model, recipe, preset, minutes, steps, seed, footage, size, size_note, frames, driven_by, smooth_s, leak,
-    phones, sheet, folder, scores: {recorded: S, synthesised: S or None}, following: S or None, static: S}. `leak` is
-    the share of the lips' variance that could be told from what the footage hands over (evaluate.leak). Four pictures
-    are scored:
+    Returns {model, recipe, preset, minutes, steps, seed, footage, fps, size, size_note, frames, driven_by, smooth_s,
+    leak, phones, sheet, folder, scores: {recorded: S, synthesised: S or None}, following: S or None, static: S}. `leak`
+    is the share of the lips' variance that could be told from what the footage hands over (evaluate.leak). Four
+    pictures are scored:
 
     recorded: the drawn head over the recorded frame without its head (subject.behind).
     synthesised: everything drawn, over the plate, with the tracked motion of head and body, as `--pose recorded` does.
@@ -118,6 +118,7 @@ def evaluate(
         "steps": training.get("steps"),
         "seed": training["settings"].get("seed"),
         "footage": subject.info.source_sha256,
+        "fps": float(subject.fps),
         "size": scored.size,
         "size_note": scored.note,
         "frames": len(with_face),
