@@ -24,7 +24,7 @@ from backend.settings.presets import PRESETS, train_settings, train_settings_of_
 from backend.settings.render import LAYERS, RenderSettings
 from backend.settings.serve import ServeSettings
 from backend.settings.speech import SpeechSettings
-from backend.settings.train import LearningRates, LossWeights, TrainSettings
+from backend.settings.train import LearningRates, LossWeights, RelocationSettings, TrainSettings, ViewSettings
 from shared.training import Start
 
 __all__ = [
@@ -43,11 +43,13 @@ __all__ = [
     "PortraitSettings",
     "PreprocessSettings",
     "RegionSettings",
+    "RelocationSettings",
     "RenderSettings",
     "RunSettings",
     "ServeSettings",
     "SpeechSettings",
     "TrainSettings",
+    "ViewSettings",
     "train_settings",
     "train_settings_of_run",
 ]

@@ -49,9 +49,42 @@ class LossWeights:
     """Extra weight of pixels in the mouth's box."""
     mattes: NotNegative = 0.05
     """Mean absolute difference of rendered mattes and region maps."""
+    other_backgrounds: Share = 0.25
+    """Share of the steps that see the person before a random colour in place of the recorded background."""
     deformation: NotNegative = 1e-4
     """Mean size of the deformations, cm."""
 
+
+@dataclass(frozen=True)
+class ViewSettings:
+    """What a training step sees of a frame: a whole small one at first, then a crop of one at full size."""
+
+    coarse_size: Annotated[int, Limits(16, 4096)] = 128
+    """Width and height of the whole frames that a training begins with, px."""
+    coarse_share: Share = 0.3
+    """Share of the training that sees whole frames of that size."""
+    crop: Annotated[int, Limits(16, 4096)] = 256
+    """Width and height of the crops that follow, px."""
+    mouth: Share = 0.2
+    """Share of these that show the mouth."""
+    eyes: Share = 0.1
+    """Share of these that show an eye."""
+
+
+@dataclass(frozen=True)
+class RelocationSettings:
+    """Gaussians that show nothing are moved to where the picture is wrong."""
+
+    every: Whole = 100
+    """Steps between moves; 0: none is ever moved."""
+    share: Share = 0.03
+    """Share of a part's Gaussians that are moved at a time, at most."""
+    begin: Share = 0.1
+    """Progress of the training at which moving begins."""
+    end: Share = 0.8
+    """Progress at which it ends."""
+    faint: Share = 0.02
+    """Opacity below which a Gaussian shows nothing."""
 
 @dataclass(frozen=True)
 class TrainSettings:
@@ -64,7 +97,9 @@ class TrainSettings:
     model: str | None = None
     """Name of the model's folder; None: the recipe's name."""
     size: Annotated[int, Limits(16, 4096)] = 128
-    """Width and height of the training frames, px."""
+    """Width and height of the training frames at their finest, px; no larger than the subject's stored ones."""
+    views: ViewSettings = field(default_factory=ViewSettings)
+    """What a step sees of a frame."""
     steps: Count = 3000
     """Training steps; ignored where `minutes` is given."""
     minutes: Positive | None = None
@@ -89,6 +124,8 @@ class TrainSettings:
     """Train the two fields in alternating blocks; False: one after the other (the baseline)."""
     heard_share: Share = 0.5
     """Share of the steps whose speech curves are moved part of the way to those predicted from the voice."""
+    relocation: RelocationSettings = field(default_factory=RelocationSettings)
+    """How Gaussians are moved to where the error is."""
     rates: LearningRates = field(default_factory=LearningRates)
     """Learning rates."""
     losses: LossWeights = field(default_factory=LossWeights)

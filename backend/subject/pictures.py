@@ -28,6 +28,10 @@ class Pictures(Protocol):
         """(size, size, channels) uint8. Raises IndexError beyond the last, InputError when it cannot be read."""
         ...
 
+    def part(self, index: int, rows: slice, columns: slice) -> np.ndarray:
+        """(h, w, channels) uint8: those rows and columns of a picture, both with start and stop. Raises as above."""
+        ...
+
 
 class PictureFolder(Sequence[np.ndarray]):
     """Pictures 000001.png, 000002.png, … of a folder, read when asked for."""
@@ -52,6 +56,10 @@ class PictureFolder(Sequence[np.ndarray]):
             raise IndexError(index)
         return read_picture(self._folder / frame_name(int(index) + 1), self._size, self._channels)
 
+    def part(self, index: int, rows: slice, columns: slice) -> np.ndarray:
+        """As `Pictures.part`; the whole picture has to be decoded."""
+        return self[index][rows, columns]
+
 
 class PictureFile:
     """Pictures one after the other in an .npy file, (T, size, size, channels) uint8."""
@@ -73,13 +81,20 @@ class PictureFile:
         return self._shape[0]
 
     def __getitem__(self, index: int) -> np.ndarray:
+        side = self._shape[1]
+        return self.part(index, slice(0, side), slice(0, side))
+
+    def part(self, index: int, rows: slice, columns: slice) -> np.ndarray:
+        """As `Pictures.part`; only these rows are read."""
         if not 0 <= index < len(self):
             raise IndexError(index)
-        size = int(np.prod(self._shape[1:]))
-        values = np.fromfile(self._path, np.uint8, size, offset=self._start + int(index) * size)
-        if values.size != size:
+        _, height, width, channels = self._shape
+        row, first = width * channels, int(index) * height + rows.start
+        count = (rows.stop - rows.start) * row
+        values = np.fromfile(self._path, np.uint8, count, offset=self._start + first * row)
+        if values.size != count:
             raise InputError(f"{self._path} is cut short.", "Delete it: it is made again.")
-        return values.reshape(self._shape[1:])
+        return values.reshape(-1, width, channels)[:, columns]
 
 
 def write_picture_file(path: Path, pictures: Iterable[np.ndarray], shape: tuple[int, int, int, int]) -> None:

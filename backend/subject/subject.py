@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from backend.disk import require_space
+from backend.disk import free_bytes, require_space
 from backend.media.colour import SHOWN
 from backend.parallel import in_order
 from backend.subject.model_folder import ModelFolder
@@ -28,6 +28,8 @@ from shared.timing import fps_text, parse_fps
 SCHEMA = 3
 """1: no body curves in track.npz; such a folder is read as one whose body was not tracked. Up to 2: `input_colour` was
 rec709 for footage with that tag, though nobody had asked for it; it is read as srgb."""
+QUICK_BYTES = 4e9
+"""Most that a cache of uncompressed pictures of the stored size may take; half of the free disk at most."""
 
 
 @dataclass
@@ -130,31 +132,35 @@ class Subject:
     def track(self) -> Track:
         return Track.load(self.root / layout.TRACK_FILE)
 
-    def frames(self, size: int) -> Pictures:
+    def frames(self, size: int, quick: bool = False) -> Pictures:
         """T pictures (size, size, 3) uint8 RGB, read when asked for: from the stored ones where these have that size,
-        else from a cache that is made on first use. Raises InputError where the disk has no room for it."""
-        return self._pictures(layout.FRAMES_FOLDER, size, 3)
+        else from a cache that is made on first use. Raises InputError where the disk has no room for it.
 
-    def regions(self, size: int) -> Pictures:
+        quick: for readers that come back to every picture many times: from a cache of uncompressed pictures at the
+        stored size too, where that takes no more than QUICK_BYTES.
+        """
+        return self._pictures(layout.FRAMES_FOLDER, size, 3, quick)
+
+    def regions(self, size: int, quick: bool = False) -> Pictures:
         """T soft region maps (size, size, 4) uint8 (channels layout.REGION_NAMES; 255 is one), read when asked for.
 
         Cached as `frames` are. Raises InputError where the disk has no room for the cache.
         """
-        return self._pictures(layout.REGIONS_FOLDER, size, 4)
+        return self._pictures(layout.REGIONS_FOLDER, size, 4, quick)
 
     def background(self, size: int) -> np.ndarray:
         """(size, size, 3) uint8 RGB, the background plate."""
         return read_picture(self.root / layout.BACKGROUND_FILE, size, 3)
 
-    def _pictures(self, folder: str, size: int, channels: int) -> Pictures:
+    def _pictures(self, folder: str, size: int, channels: int, quick: bool) -> Pictures:
         stored = PictureFolder(self.root / folder, self.frame_count, channels, size)
-        if size == self.info.size:
+        shape = (self.frame_count, size, size, channels)
+        if size == self.info.size and (not quick or math.prod(shape) > min(QUICK_BYTES, free_bytes(self.root) / 2)):
             return stored
         key = self.info.stages.get(folder, "")[:12]
         cache = self.root / layout.CACHE_FOLDER / f"{folder}_{size}_{key}.npy"
         if not cache.is_file():
             cache.parent.mkdir(exist_ok=True)
-            shape = (self.frame_count, size, size, channels)
             do = "Make room, or train at a smaller size."
             require_space(cache.parent, math.prod(shape), f"the clip's {folder} at {size} px", do)
             write_picture_file(cache, in_order(stored.__getitem__, range(len(stored))), shape)

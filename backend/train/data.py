@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from backend.face.mesh import load_canonical_face
-from backend.face.points import BELOW_EARS, CHIN, FOREHEAD_TOP, LIP_RING_INNER, LIP_RING_OUTER
+from backend.face.points import BELOW_EARS, CHIN, EYE_RINGS, FOREHEAD_TOP, LIP_RING_INNER, LIP_RING_OUTER
 from backend.portrait.seeding import Evidence
 from backend.subject.subject import Subject
 from backend.subject.track import Track
 from backend.train.holdout import EVERYTHING, Holdout
+from backend.train.scale import Scale
+from backend.train.views import View, interest_in
 from shared.camera import Intrinsics
 from shared.errors import InputError
 
@@ -21,83 +23,98 @@ EVIDENCE_FRAMES = 24
 MOUTH_BOX_GROWTH = 0.35
 """The mouth's box reaches this share of its width beyond the lips."""
 MIN_FRAMES = 8
-GPU_SHARE = 0.25
-"""Of a GPU's free memory, what frames may be kept in."""
 
 
 @dataclass
 class Sample:
-    """One frame to learn from, S x S px, values in [0, 1]."""
+    """A frame, or a part of it, to learn from: H x W px, values in [0, 1]."""
 
     rgb: Tensor
-    """(S, S, 3) display RGB."""
+    """(H, W, 3) display RGB."""
     regions: Tensor
-    """(S, S, 4) region map."""
+    """(H, W, 4) region map."""
+    plate: Tensor
+    """(H, W, 3) the background plate behind it."""
     mouth: tuple[slice, slice]
-    """Rows and columns of the mouth's box."""
+    """Rows and columns of what it shows of the mouth's box; may be empty."""
+    intrinsics: Intrinsics
+    """Its camera."""
 
 
 class TrainingData:
-    """A subject at one size. Pictures stay on the disk: memory does not grow with the clip.
-
-    On a GPU, those that were seen are kept in its memory as far as a share of it goes: to read a picture and take it
-    there takes longer than the rest of a step.
-    """
+    """What training reads of a subject, its frames at two sizes. Memory does not grow with the clip."""
 
     def __init__(
-        self, subject: Subject, size: int, holdout: Holdout = EVERYTHING, device: torch.device | str = "cpu"
+        self,
+        subject: Subject,
+        size: int,
+        holdout: Holdout = EVERYTHING,
+        device: torch.device | str = "cpu",
+        fine: int | None = None,
     ) -> None:
-        """device: of the plate and the samples."""
-        self.subject, self.size, self.device = subject, size, device
-        self._kept: dict[int, tuple[Tensor, Tensor]] = {}
-        self._room = room_for_frames(torch.device(device), 7 * size * size)
+        """size: of the frames at their coarsest; fine: at their finest, None: the same. device: of the samples."""
+        self.subject, self.size, self.fine, self.device = subject, size, fine or size, device
         self.track: Track = subject.track()
-        self.pictures = subject.frames(size)
-        self.regions = subject.regions(size)
-        self.plate = torch.from_numpy(subject.background(size)).to(device).float() / 255.0
+        self._scales = {side: Scale(subject, side, device) for side in {self.size, self.fine}}
         self.split = holdout.split(self.track.times_s)
         self.frames = self.split.training[self.track.confidence[self.split.training] > 0]
         if len(self.frames) < MIN_FRAMES:
             raise InputError(
                 f"Only {len(self.frames)} frames with a face are left to train on.", "Use longer footage of the face."
             )
-        self.mouth_boxes = mouth_boxes(self.track.landmarks, subject.info.size, size)
+        landmarks = self.track.landmarks[..., :2] / subject.info.size
+        self._mouth_boxes = {side: mouth_boxes(landmarks, side) for side in self._scales}
+        self.mouths = landmarks[:, LIP_RING_OUTER].mean(axis=1)
+        """(T, 2) centres of the mouth, x and y as shares of the frame's side."""
+        self.eyes = np.stack([landmarks[:, ring].mean(axis=1) for ring in EYE_RINGS], axis=1)
+        """(T, 2, 2) centres of both eyes, as `mouths`."""
+
+    @property
+    def frame_count(self) -> int:
+        """T: all frames of the subject, those kept out as well."""
+        return self.subject.frame_count
 
     @property
     def intrinsics(self) -> Intrinsics:
-        """Camera of the training frames."""
-        return self.track.intrinsics(self.subject.info.size, self.size)
+        """Camera of the whole frames at their coarsest."""
+        return self.camera(View.whole(self.size))
 
-    def sample(self, frame: int) -> Sample:
-        """Frame `frame` (from 0)."""
-        rgb, regions = (stored.float() / 255.0 for stored in self._stored(frame))
-        top, bottom, left, right = self.mouth_boxes[frame]
-        return Sample(rgb, regions, (slice(top, bottom), slice(left, right)))
+    def camera(self, view: View) -> Intrinsics:
+        """Camera of what a view shows."""
+        whole = self.track.intrinsics(self.subject.info.size, view.size)
+        return replace(whole, cx=whole.cx - view.left, cy=whole.cy - view.top, width=view.width, height=view.height)
 
-    def _stored(self, frame: int) -> tuple[Tensor, Tensor]:
-        """Frame and region map, uint8, where they are wanted."""
-        kept = self._kept.get(frame)
-        if kept is None:
-            rgb, regions = (
-                torch.from_numpy(np.asarray(pictures[frame])).to(self.device)
-                for pictures in (self.pictures, self.regions)
-            )
-            kept = rgb, regions
-            if len(self._kept) < self._room:
-                self._kept[frame] = kept
-        return kept
+    def sample(self, frame: int, view: View | None = None) -> Sample:
+        """What a view shows of frame `frame` (from 0); None: all of it, at its coarsest."""
+        view = view or View.whole(self.size)
+        scale = self._scales[view.size]
+        rgb, regions = scale.part(frame, view)
+        mouth = view.inside(self._mouth_boxes[view.size][frame])
+        return Sample(rgb, regions, scale.plate[view.rows, view.columns].contiguous(), mouth, self.camera(view))
 
     def curve(self, name: str) -> np.ndarray:
         """(T,) the true curve of that name."""
         return self.track.curves[:, [str(n) for n in self.track.curve_names].index(name)]
 
+    @property
+    def interest(self) -> np.ndarray:
+        """(size, size) how much is to be learned at a place of the frames (`views.interest_in`)."""
+        coarse = self._scales[self.size]
+        return interest_in(np.stack([coarse.regions[frame] for frame in self._spread]))
+
+    @property
+    def _spread(self) -> np.ndarray:
+        """Frames spread over the training part."""
+        return self.frames[np.linspace(0, len(self.frames) - 1, EVIDENCE_FRAMES).round().astype(int)]
+
     def evidence(self, rest_pose: np.ndarray, models_dir: str | None = None) -> Evidence:
         """Frames spread over the training part, and this person's face mesh, to start Gaussians from."""
-        chosen = self.frames[np.linspace(0, len(self.frames) - 1, EVIDENCE_FRAMES).round().astype(int)]
+        chosen = self._spread
+        coarse = self._scales[self.size]
         face = load_canonical_face(models_dir)
         return Evidence(
-            frames=np.stack([self.pictures[frame] for frame in chosen]),
-            regions=np.stack([self.regions[frame] for frame in chosen]),
+            frames=np.stack([coarse.pictures[frame] for frame in chosen]),
+            regions=np.stack([coarse.regions[frame] for frame in chosen]),
             poses=self.track.camera_from_head[chosen],
             rest_pose=rest_pose,
             intrinsics=self.intrinsics,
@@ -110,18 +127,10 @@ class TrainingData:
         )
 
 
-def room_for_frames(device: torch.device, frame_bytes: int) -> int:
-    """How many frames may be kept on `device`: none on the CPU, whose memory is not to grow with the clip."""
-    if device.type != "cuda":
-        return 0
-    free, _ = torch.cuda.mem_get_info(device)
-    return int(GPU_SHARE * free) // frame_bytes
-
-
-def mouth_boxes(landmarks: np.ndarray, stored_size: int, size: int) -> np.ndarray:
-    """(T, 4) top, bottom, left, right of the mouth in px of `size` frames, from landmarks (T, 478, 3) px of
-    `stored_size` frames; at least 8 px wide and high (or the whole frame), inside the frame."""
-    lips = landmarks[:, LIP_RING_OUTER, :2] * (size / stored_size)
+def mouth_boxes(landmarks: np.ndarray, size: int) -> np.ndarray:
+    """(T, 4) top, bottom, left, right of the mouth in px of `size` frames, from landmarks (T, 478, 2) as shares of the
+    side; at least 8 px wide and high (or the whole frame), inside the frame."""
+    lips = landmarks[:, LIP_RING_OUTER] * size
     low, high = lips.min(axis=1), lips.max(axis=1)
     grow = MOUTH_BOX_GROWTH * (high - low)[:, :1]
     least = min(8, size)

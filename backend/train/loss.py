@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -13,25 +15,37 @@ from backend.train.data import Sample
 from backend.train.ssim import ssim
 
 
-def composite(frame: PortraitFrame[Tensor], sample: Sample, plate: Tensor, has_torso: bool) -> Tensor:
-    """(S, S, 3) the portrait over its background."""
-    return frame.over(background_of(sample, plate, has_torso))
+def composite(frame: PortraitFrame[Tensor], sample: Sample, has_torso: bool) -> Tensor:
+    """(H, W, 3) the portrait over its background."""
+    return frame.over(background_of(sample, has_torso))
 
 
-def background_of(sample: Sample, plate: Tensor, has_torso: bool) -> Tensor:
-    """(S, S, 3) the background of the composite.
+def background_of(sample: Sample, has_torso: bool) -> Tensor:
+    """(H, W, 3) the background of the composite.
 
     With a synthesised torso it is the plate. Without one it is the recorded frame where that shows torso or
     background, and the plate where it shows the head.
     """
     if has_torso:
-        return plate
+        return sample.plate
     head = (sample.regions.sum(-1) - sample.regions[..., TORSO])[..., None]
-    return head * plate + (1 - head) * sample.rgb
+    return head * sample.plate + (1 - head) * sample.rgb
+
+
+def before(sample: Sample, colour: Tensor) -> Sample:
+    """The sample as if the person had stood before one colour (3,), by the region map's mattes.
+
+    A portrait that only ever sees one plate may paint what the plate lacks, or leave out what looks like it. Before
+    colours that change it has to be as opaque as the mattes say, and nothing else.
+    """
+    person = sample.regions.sum(dim=-1, keepdim=True).clamp(0, 1)
+    own = torch.minimum((sample.rgb - (1 - person) * sample.plate).clamp_min(0), person)
+    plate = colour.expand_as(sample.rgb).contiguous()
+    return replace(sample, rgb=own + (1 - person) * plate, plate=plate)
 
 
 def picture_loss(picture: Tensor, sample: Sample, weights: LossWeights) -> Tensor:
-    """L1 (with the mouth's box weighted up) and one minus SSIM of a composite (S, S, 3)."""
+    """L1 (with the mouth's box weighted up) and one minus SSIM of a composite (H, W, 3)."""
     difference = (picture - sample.rgb).abs()
     rows, columns = sample.mouth
     mouth = difference[rows, columns]
@@ -52,7 +66,6 @@ def matte_loss(frame: PortraitFrame[Tensor], sample: Sample, has_torso: bool) ->
 def portrait_loss(
     frame: PortraitFrame[Tensor],
     sample: Sample,
-    plate: Tensor,
     has_torso: bool,
     weights: LossWeights,
     matte_weight: float,
@@ -63,12 +76,12 @@ def portrait_loss(
     """
     channels = 4 if has_torso else TORSO
     case = kernel.Case(
-        background_of(sample, plate, has_torso), sample.rgb, sample.mouth, weights.mouth, weights.l1, weights.ssim,
+        background_of(sample, has_torso), sample.rgb, sample.mouth, weights.mouth, weights.l1, weights.ssim,
         None if frame.mattes is None else sample.regions[..., :channels], matte_weight,
     )  # fmt: skip
     if kernel.serves(frame.rgb, case):
         return kernel.picture_loss(frame.rgb, frame.alpha, frame.mattes, case)
-    loss = picture_loss(composite(frame, sample, plate, has_torso), sample, weights)
+    loss = picture_loss(composite(frame, sample, has_torso), sample, weights)
     return loss if frame.mattes is None else loss + matte_weight * matte_loss(frame, sample, has_torso)
 
 

@@ -22,15 +22,17 @@ from backend.settings import SpeechSettings, TrainSettings
 from backend.subject.split import ranges_of
 from backend.subject.subject import Subject
 from backend.train.checkpoint import load_checkpoint, save_checkpoint
-from backend.train.data import TrainingData
+from backend.train.data import Sample, TrainingData
 from backend.train.driving import PredictedSpeech, true_drive
 from backend.train.holdout import Holdout
-from backend.train.loss import composite, deformation_loss, portrait_loss
+from backend.train.loss import before, composite, deformation_loss, portrait_loss
 from backend.train.new_portrait import start_portrait
 from backend.train.optimiser import freeze_all_but, make_optimiser, parameter_names, set_rates
+from backend.train.relocation import Relocation, relocations
 from backend.train.resuming import Trained, choose, length_of
 from backend.train.sampling import FrameSampler
 from backend.train.stages import Position, plan
+from backend.train.views import View, ViewSampler
 from shared.errors import Cancelled
 from shared.jobs import Reporter
 from shared.training import Did, Length, TrainingState, read_training
@@ -39,6 +41,8 @@ log = logging.getLogger(__name__)
 
 MATTE_EVERY = 4
 """Mattes are drawn and compared every so many steps: they cost four raster channels and change slowly."""
+_COLOUR_DRAW = 4
+"""Makes these draws independent of the run's others, which use the same seed."""
 RUN_ONLY = ("start", "checkpoint_s", "preview_s", "threads", "engine")
 """Settings that a resumed run may change."""
 LENGTH = ("steps", "minutes")
@@ -54,6 +58,8 @@ class Run:
     portrait: Portrait
     optimiser: torch.optim.Adam
     sampler: FrameSampler
+    views: ViewSampler
+    relocations: dict[str, Relocation]
     drive: Drive
     """The footage's own performance, all frames."""
     position: Position
@@ -196,13 +202,19 @@ def train(subject: Subject, settings: TrainSettings, report: Reporter, models_di
 def prepare(subject: Subject, settings: TrainSettings, models_dir: str | None = None) -> Run:
     """A run before its first step."""
     device = engine_device(settings.engine)
-    data = TrainingData(subject, settings.size, Holdout.of(settings), device)
+    fine = min(settings.size, subject.info.size)
+    coarse = min(settings.views.coarse_size, fine)
+    data = TrainingData(subject, coarse, Holdout.of(settings), device, fine)
     portrait = start_portrait(data, settings.portrait, settings.seed, models_dir).to(device)
     blink = 0.5 * (data.curve("eyeBlinkLeft") + data.curve("eyeBlinkRight"))
     sampler = FrameSampler(data.frames, data.curve("jawOpen")[data.frames], blink[data.frames], settings.seed)
+    views = ViewSampler(settings.views, coarse, fine, data.mouths, data.eyes, data.interest, settings.seed)
+    moves = relocations(portrait, settings.relocation, settings.seed)
     optimiser = make_optimiser(portrait, settings.rates)
     drive = true_drive(portrait, data)
-    return Run(data, settings, portrait, optimiser, sampler, drive, Position(), rounds=(length_of(settings),))
+    return Run(
+        data, settings, portrait, optimiser, sampler, views, moves, drive, Position(), rounds=(length_of(settings),)
+    )
 
 
 def steps(run: Run) -> Iterator[int]:
@@ -216,50 +228,71 @@ def steps(run: Run) -> Iterator[int]:
         set_rates(run.optimiser, progress, run.settings.rates)
         frame = run.sampler.draw(run.step, progress)
         with run.portrait.threading(run.settings.threads):
-            loss = step_loss(run, frame, stage.deformed)
+            loss = step_loss(run, frame, run.views.draw(frame, run.step, progress), stage.deformed)
             run.optimiser.zero_grad(set_to_none=True)
             loss.backward()
+            for part in run.relocations.values():
+                part.watch()
             run.optimiser.step()
         value = float(loss.detach())
         run.loss = value if not np.isfinite(run.loss) else run.loss + 0.02 * (value - run.loss)
         run.step += 1
+        relocate(run, progress)
         run.elapsed_s += time.perf_counter() - started
         yield run.step
 
 
-def step_loss(run: Run, frame: int, deformed: bool) -> torch.Tensor:
-    """The loss of one frame of the training part, a scalar."""
+def relocate(run: Run, progress: float) -> None:
+    """After a step at `progress`: move idle Gaussians, when it is time."""
+    settings = run.settings.relocation
+    first = len(run.rounds) == 1
+    if first and settings.every and run.step % settings.every == 0 and settings.begin <= progress < settings.end:
+        for part in run.relocations.values():
+            part.move(run.optimiser, run.step)
+
+
+def step_loss(run: Run, frame: int, view: View, deformed: bool) -> torch.Tensor:
+    """The loss of what a view shows of one frame of the training part, a scalar."""
     settings, portrait = run.settings, run.portrait
-    sample = run.data.sample(frame)
+    sample = run.data.sample(frame, view)
+    portrait.trained_size = view.size
+    if portrait.has_torso:
+        sample = sometimes_before_a_colour(sample, settings, run.step)
     mattes = bool(settings.losses.mattes) and run.step % MATTE_EVERY == 0
     drive = run.drive.only(frame)
     if run.predicted_speech is not None:
         drive = run.predicted_speech.drive(run.drive, frame, run.step)
     drawn, facial = portrait(
-        drive, 0, run.data.intrinsics, deformed=deformed, mattes=mattes,
+        drive, 0, sample.intrinsics, deformed=deformed, mattes=mattes,
         engine=settings.engine, threads=settings.threads,
     )  # fmt: skip
-    loss = portrait_loss(
-        drawn, sample, run.data.plate, portrait.has_torso, settings.losses, MATTE_EVERY * settings.losses.mattes
-    )
+    loss = portrait_loss(drawn, sample, portrait.has_torso, settings.losses, MATTE_EVERY * settings.losses.mattes)
     return loss + settings.losses.deformation * deformation_loss(facial)
+
+
+def sometimes_before_a_colour(sample: Sample, settings: TrainSettings, step: int) -> Sample:
+    """The sample; in so many steps as the settings say, before a random colour."""
+    chance, *colour = np.random.default_rng((settings.seed, step, _COLOUR_DRAW)).random(4)
+    if chance >= settings.losses.other_backgrounds:
+        return sample
+    return before(sample, torch.tensor(colour, dtype=torch.float32, device=sample.rgb.device))
 
 
 def write_preview(run: Run, path: Path) -> Path:
     """A recorded frame beside its portrait, PNG."""
     frame = int(run.data.frames[len(run.data.frames) // 2])
-    sample = run.data.sample(frame)
+    sample = run.data.sample(frame, View.whole(run.portrait.trained_size or run.data.size))
     run.portrait.eval()
     with torch.no_grad():
         drawn, _ = run.portrait(
             run.drive,
             frame,
-            run.data.intrinsics,
+            sample.intrinsics,
             mattes=False,
             engine=run.settings.engine,
             threads=run.settings.threads,
         )
-        picture = composite(drawn, sample, run.data.plate, run.portrait.has_torso)
+        picture = composite(drawn, sample, run.portrait.has_torso)
     run.portrait.train()
     both = torch.cat((sample.rgb, picture.clamp(0, 1)), dim=1).cpu().numpy()
     write_png(path, (both * 255 + 0.5).astype(np.uint8))
@@ -289,6 +322,6 @@ def _record(run: Run) -> dict:
         "rounds": [asdict(length) for length in run.rounds],
         "learned_from": ranges_of(run.data.split.training),
         "held_out": ranges_of(run.data.split.held_out),
-        "frames": len(run.data.pictures),
+        "frames": run.data.frame_count,
         "loss": run.loss,
     }

@@ -1,0 +1,109 @@
+"""Gaussians that show nothing are moved to where the picture is wrong.
+
+The number of Gaussians stays; where they are follows the error. After Kheradmand et al. 2024 ("3D Gaussian Splatting as
+Markov Chain Monte Carlo"), who move dead Gaussians onto living ones so that the picture stays nearly the same. Which
+Gaussian needs another one beside it is told as in Kerbl et al. 2023 ("3D Gaussian Splatting"): by the gradient of its
+position, which is large where one Gaussian has to be in two places.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from backend.portrait.gaussians import GaussianSet
+from backend.portrait.portrait import Portrait
+from backend.rotations import to_matrix
+from backend.settings import RelocationSettings
+
+_DRAW = 3
+"""Makes these draws independent of the run's others, which use the same seed."""
+APART = 0.6
+"""Half of the distance between the two of a pair, in standard deviations of the one that was there."""
+MOST_OPAQUE = 0.99
+
+
+class Relocation:
+    """Watches one set of Gaussians learn, and moves the faint ones now and then."""
+
+    def __init__(
+        self, gaussians: GaussianSet, settings: RelocationSettings, seed: int, keep: Tensor | None = None
+    ) -> None:
+        """keep: (K,) indices of Gaussians that are never moved, because others count on where they are."""
+        self._gaussians, self._settings, self._seed = gaussians, settings, seed
+        self._movable = np.ones(len(gaussians), bool)
+        if keep is not None:
+            self._movable[keep.cpu().numpy()] = False
+        self.need = torch.zeros(len(gaussians), device=gaussians.means.device)
+        """(N,) how much each was pulled about since the last move: sum of its position gradients' lengths."""
+
+    @torch.no_grad()
+    def watch(self) -> None:
+        """Count the gradients of a step; call it after backward and before they are dropped."""
+        if self._gaussians.means.grad is not None:
+            self.need += torch.linalg.vector_norm(self._gaussians.means.grad, dim=1)
+
+    @torch.no_grad()
+    def move(self, optimiser: torch.optim.Optimizer, step: int) -> int:
+        """Move faint Gaussians beside needy ones, forget what was counted; returns how many were moved.
+
+        `step` and the seed draw which ones are joined, with a chance that grows with their need.
+        """
+        moved, joined = self._choose(np.random.default_rng((self._seed, step, _DRAW)))
+        if len(moved):
+            self._pair(*(torch.from_numpy(chosen).to(self.need.device) for chosen in (moved, joined)), optimiser)
+        self.need.zero_()
+        return len(moved)
+
+    def _choose(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Indices of the faint ones that are moved, the faintest first, and of those that they join."""
+        opacity = self._gaussians.opacities.cpu().numpy()
+        faint = opacity < self._settings.faint
+        chance = np.where(faint, 0.0, self.need.cpu().numpy().astype(np.float64))
+        movable = faint & self._movable
+        count = min(int(self._settings.share * len(faint)), int(movable.sum()), int((chance > 0).sum()))
+        if not count:
+            return np.arange(0), np.arange(0)
+        order = np.argsort(opacity, kind="stable")
+        return order[movable[order]][:count], rng.choice(len(faint), count, replace=False, p=chance / chance.sum())
+
+    def _pair(self, moved: Tensor, joined: Tensor, optimiser: torch.optim.Optimizer) -> None:
+        """Make a pair of each Gaussian and the one that joins it, on either side of where it was along its longest
+        axis: shorter along that, and as opaque as keeps its middle as opaque as it was."""
+        g = self._gaussians
+        scales, axis = g.log_scales[joined].exp().max(dim=1)
+        turned = functional.normalize(g.rotations[joined], dim=1).double().cpu().numpy()
+        along = to_matrix(turned)[np.arange(len(turned)), :, axis.cpu().numpy()]
+        offset = APART * scales[:, None] * torch.from_numpy(along).to(g.means)
+        shorter = functional.one_hot(axis, 3) * (0.5 * math.log(1 - APART**2))
+        at_middle = math.exp(-0.5 * APART**2 / (1 - APART**2))
+        opacity = (1 - torch.sqrt(1 - torch.sigmoid(g.opacity_logits[joined]))) / at_middle
+        opacity_logits = torch.logit(opacity.clamp(max=MOST_OPAQUE))
+        for parameter, one, other in (
+            (g.means, g.means[joined] - offset, g.means[joined] + offset),
+            (g.rotations, g.rotations[joined], g.rotations[joined]),
+            (g.log_scales, g.log_scales[joined] + shorter, g.log_scales[joined] + shorter),
+            (g.opacity_logits, opacity_logits, opacity_logits),
+            (g.colour_logits, g.colour_logits[joined], g.colour_logits[joined]),
+        ):
+            parameter[joined], parameter[moved] = one, other
+            moments = optimiser.state.get(parameter)
+            if moments:
+                moments["exp_avg"][torch.cat((moved, joined))] = 0.0
+                moments["exp_avg_sq"][moved] = moments["exp_avg_sq"][joined]
+        g.mattes[moved] = g.mattes[joined]
+
+
+def relocations(portrait: Portrait, settings: RelocationSettings, seed: int) -> dict[str, Relocation]:
+    """One for each part of a portrait, by its name. Gaussians whose motion drives the mouth stay where they are."""
+    lips = None if portrait.jaw is None else portrait.jaw.lips
+    parts = {"face": (portrait.face, lips), "oral": (portrait.oral, None), "torso": (portrait.torso, None)}
+    return {
+        name: Relocation(gaussians, settings, seed + number, keep)
+        for number, (name, (gaussians, keep)) in enumerate(parts.items())
+        if len(gaussians)
+    }

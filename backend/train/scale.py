@@ -1,0 +1,61 @@
+"""A subject's pictures at one size, as training reads them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from backend.subject.subject import Subject
+from backend.train.views import View
+
+GPU_SHARE = 0.25
+"""Of a GPU's free memory, what the frames of one size may be kept in."""
+
+
+class Scale:
+    """A subject's pictures at one size: frames, region maps, plate. Pictures stay on the disk.
+
+    On a GPU, those that were seen are kept in its memory as far as a share of it goes: to read a picture and take it
+    there takes longer than the rest of a step.
+    """
+
+    def __init__(self, subject: Subject, size: int, device: torch.device | str) -> None:
+        self.size, self._device = size, device
+        self._kept: dict[int, tuple[Tensor, Tensor]] = {}
+        self._room = room_for_frames(torch.device(device), 7 * size * size)
+        self.pictures = subject.frames(size, quick=True)
+        self.regions = subject.regions(size, quick=True)
+        self.plate = torch.from_numpy(subject.background(size)).to(device).float() / 255.0
+        """(size, size, 3) in [0, 1]."""
+
+    def part(self, frame: int, view: View) -> tuple[Tensor, Tensor]:
+        """What a view shows of a frame (from 0) and of its region map: (H, W, 3) and (H, W, 4) in [0, 1]."""
+        if self._room:
+            stored = [whole[view.rows, view.columns] for whole in self._whole(frame)]
+        else:
+            stored = [
+                self._there(pictures.part(frame, view.rows, view.columns)) for pictures in (self.pictures, self.regions)
+            ]
+        rgb, regions = (part.float() / 255.0 for part in stored)
+        return rgb, regions
+
+    def _whole(self, frame: int) -> tuple[Tensor, Tensor]:
+        """Frame and region map, uint8, where they are wanted; kept there while there is room."""
+        kept = self._kept.get(frame)
+        if kept is None:
+            kept = self._there(self.pictures[frame]), self._there(self.regions[frame])
+            if len(self._kept) < self._room:
+                self._kept[frame] = kept
+        return kept
+
+    def _there(self, picture: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(picture)).to(self._device)
+
+
+def room_for_frames(device: torch.device, frame_bytes: int) -> int:
+    """How many frames may be kept on `device`: none on the CPU, whose memory is not to grow with the clip."""
+    if device.type != "cuda":
+        return 0
+    free, _ = torch.cuda.mem_get_info(device)
+    return int(GPU_SHARE * free) // frame_bytes
