@@ -86,6 +86,7 @@ class RelocationSettings:
     faint: Share = 0.02
     """Opacity below which a Gaussian shows nothing."""
 
+
 @dataclass(frozen=True)
 class TrainSettings:
     """Subject folder to model."""
