@@ -20,6 +20,11 @@ PRESETS = (
 RECIPES = (
     ("m2dao", "M2DAO-Talker", "Decoupled motion, alternating training, torso and background synthesised"),
     ("talkinggaussian", "TalkingGaussian", "The baseline, to compare with: audio to motion end to end, recorded torso"),
+    (
+        "talkinggaussian-published",
+        "TalkingGaussian as Published",
+        "The baseline without this project's poses, masks and seeds: only to compare with, and slow to learn",
+    ),
 )
 TRAIN_MODES = (
     (Start.AUTO.name, "Train", "Train the talking head on the footage, or go on where its training stopped"),

@@ -64,11 +64,13 @@ def plan_line(
     settings: RenderSettings,
     report: Reporter,
     first_heard: Voice | None = None,
+    poses_by: str = "refined",
 ) -> Line:
     """Everything about a line but its pictures.
 
     first_heard: the voice of the first render of this take. An edit of the sound, of the curves or of the poses changes
-    the frames near it and no others. Raises InputError for wrong options and files.
+    the frames near it and no others. poses_by: as PortraitSettings.poses, the model's. Raises InputError for wrong
+    options and files.
     """
     samples, rate = read_audio(audio)
     features = log_mel(samples, rate)
@@ -78,7 +80,7 @@ def plan_line(
         first, last = parse_frame_range(settings.frames, count) if settings.frames else (1, count)
     except ValueError as error:
         raise InputError(f"{str(error).capitalize()}.", "Correct the option.") from error
-    track = subject.track()
+    track = subject.track().posed_by(poses_by)
     poses, body, upper = _motion_and_upper(subject, track, settings, fps, count)
     voice = voice_of_edited(features, first_heard)
     speech_curves = speech.predict_array(features, np.array(frame_times(count, fps)), voice)

@@ -89,7 +89,8 @@ def _render(subject: Subject, audio: Path, out: Path, settings: RenderSettings, 
     target = TakeFolder(out)
     target.check(take)
     first_heard = target.voice()
-    line = plan_line(subject, _speech_model(subject, model, report), audio, settings, report, first_heard)
+    speech = _speech_model(subject, model, report)
+    line = plan_line(subject, speech, audio, settings, report, first_heard, portrait.settings.poses)
     size = settings.size or subject.crop.width
     details = {
         "audio": inputs["audio"]["name"], "model": model.name, "fps": fps_text(line.fps),

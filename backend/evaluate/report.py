@@ -76,7 +76,8 @@ def evaluate(
     model = subject.model(model_name)
     portrait = open_portrait(model).to(engine_device(settings.engine))
     training = model.training_record()
-    track, split = subject.track(), model.split(subject.frame_count)
+    track = subject.track().posed_by(portrait.settings.poses)
+    split = model.split(subject.frame_count)
     if not len(split.held_out):
         raise InputError(
             f"The model {model.name!r} was trained on every frame: nothing is left to score it on.",

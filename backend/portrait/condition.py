@@ -49,6 +49,13 @@ class CurveProjection(nn.Module):
         projection.matrix.copy_(torch.from_numpy(weight[:, None] * vectors[:, :count] * gain))
         return projection
 
+    @classmethod
+    def fixed(cls, matrix: np.ndarray) -> CurveProjection:
+        """Sums of curves with the weights of a matrix (K, D), whatever the footage."""
+        projection = cls(*matrix.shape)
+        projection.matrix.copy_(torch.from_numpy(matrix))
+        return projection
+
     def forward(self, curves: Tensor) -> Tensor:
         """(..., D) components of curves (..., K)."""
         return (curves - self.mean) @ self.matrix

@@ -13,6 +13,9 @@ from backend.portrait.head_motion import quaternion_multiply
 from backend.portrait.planes import TriPlane
 from backend.settings import PortraitSettings
 
+MOUTH_SIDEWAYS = 0.2
+"""Sideways and in depth, the mouth of a ChannelGatedField moves by this share of what its net says."""
+
 
 @dataclass
 class Deformed:
@@ -124,8 +127,82 @@ class GatedNetField(nn.Module):
         return self(points, drive)
 
 
-Field = ModeField | GatedNetField
-"""A deformation field of either form."""
+class ChannelGatedField(nn.Module):
+    """Deformation by one net without biases that sees tri-plane features and drives together, every channel of a drive
+    gated point by point.
+
+    The nets of TalkingGaussian (Li et al. 2024, and its authors' program). The face's has two drives, speech and
+    expression: speech with gates of any sign, expression through a small net (its last value as it is) with gates that
+    are not negative. The mouth's has speech alone, without gates, and half the width; it moves up and down more easily
+    than sideways. The last layer starts at zero: whatever the drives, a new field is the identity.
+    """
+
+    unit: Tensor
+
+    def __init__(self, encoder: TriPlane, drive_widths: tuple[int, ...], outputs: int, hidden: int) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.outputs = outputs
+        speech, expression = drive_widths[0], sum(drive_widths[1:])
+        self.widths = (encoder.width, speech, expression)
+        self.register_buffer("unit", torch.ones(outputs))
+        if expression:
+            self.speech_gates = _small_net(encoder.width, 32, speech)
+            self.expression_gates = _small_net(encoder.width, 16, expression)
+            self.expression_code = _small_net(expression - 1, 16, expression - 1)
+        else:
+            hidden = hidden // 2
+            self.unit[[0, 2]] = MOUTH_SIDEWAYS
+        seen = encoder.width + speech + expression
+        self.trunk = nn.Sequential(
+            nn.Linear(seen, hidden, bias=False), nn.ReLU(), nn.Linear(hidden, hidden, bias=False), nn.ReLU()
+        )
+        self.head = nn.Linear(hidden, outputs, bias=False)
+        nn.init.zeros_(self.head.weight)
+
+    @property
+    def has_gates(self) -> bool:
+        """Whether drives are gated: in the face's field."""
+        return bool(self.widths[2])
+
+    def read(self, points: Tensor) -> Tensor:
+        """(N, features + gates) of points (N, 3), head cm: the part that does not depend on the drive."""
+        features = self.encoder(points)
+        if not self.has_gates:
+            return features
+        return torch.cat((features, self.speech_gates(features), self.expression_gates(features).relu()), dim=1)
+
+    def attention(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """(N,), (N,) how far speech and expression reach points (N, 3): the lengths of their gates."""
+        _, speech, expression = self.read(points).split(self.widths, dim=1)
+        return speech.norm(dim=1), expression.norm(dim=1)
+
+    def pose(self, read: Tensor, drive: Tensor) -> Tensor:
+        """(N, outputs) deformation under the joined drives (D,), from what `read` gave."""
+        if not self.has_gates:
+            seen = torch.cat((read, drive.expand(len(read), -1)), dim=1)
+        else:
+            features, speech_gates, expression_gates = read.split(self.widths, dim=1)
+            speech, expression = drive.split(self.widths[1:])
+            code = torch.cat((self.expression_code(expression[:-1]), expression[-1:]))
+            seen = torch.cat((features, speech_gates * speech, expression_gates * code), dim=1)
+        return self.head(self.trunk(seen)) * self.unit
+
+    def forward(self, points: Tensor, drive: Tensor) -> Tensor:
+        """(N, outputs) deformation of points (N, 3) under the joined drives (D,)."""
+        return self.pose(self.read(points), drive)
+
+    def change(self, points: Tensor, drive: Tensor) -> Tensor:
+        """As `forward`, for a field in training."""
+        return self(points, drive)
+
+
+def _small_net(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(inputs, hidden, bias=False), nn.ReLU(), nn.Linear(hidden, outputs, bias=False))
+
+
+Field = ModeField | GatedNetField | ChannelGatedField
+"""A deformation field of any form."""
 
 
 def make_field(
@@ -142,7 +219,9 @@ def make_field(
         return ModeField(encoder, sum(drive_widths), outputs, modes, settings.hidden)
     if settings.field == "net":
         return GatedNetField(encoder, drive_widths, outputs, settings.hidden)
-    raise ValueError(f"field is {settings.field!r}, expected modes or net")
+    if settings.field == "channels":
+        return ChannelGatedField(encoder, drive_widths, outputs, settings.hidden)
+    raise ValueError(f"field is {settings.field!r}, expected modes, net or channels")
 
 
 def deform(gaussians: GaussianSet, change: Tensor) -> Deformed:

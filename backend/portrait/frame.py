@@ -88,6 +88,17 @@ class PortraitFrame(Generic[Array]):
         """(H, W, 3) the frame composited over a background (H, W, 3) in [0, 1]."""
         return self.rgb + (1 - self.alpha)[..., None] * background
 
+    def before(self, other: PortraitFrame[Array]) -> PortraitFrame[Array]:
+        """This frame in front of another one; both with premultiplied depth, both with or without mattes."""
+        through = 1 - self.alpha
+        mattes = None if self.mattes is None else self.mattes + through[..., None] * other.drawn_mattes
+        return PortraitFrame(
+            self.rgb + through[..., None] * other.rgb,
+            self.alpha + through * other.alpha,
+            self.depth + through * other.depth,
+            mattes,
+        )
+
 
 def averaged(frame: PortraitFrame[Tensor], count: int) -> PortraitFrame[Tensor]:
     """A frame of which every block of `count` x `count` pixels has become one, their mean; its depth is premultiplied,

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from backend.raster.spherical_harmonics import BASES
+
 ORAL, FACE, HAIR, TORSO = range(4)
 """Matte of a Gaussian, in the order of shared.layout.REGION_NAMES."""
 
@@ -36,13 +38,14 @@ class Seeds:
 
 
 class GaussianSet(nn.Module):
-    """Learnable Gaussians in canonical (head, cm) coordinates: RGB without view dependence, as head motion is the
-    only view change that footage of one camera shows."""
+    """Learnable Gaussians in canonical (head, cm) coordinates: RGB, which spherical harmonics of a degree above 0
+    change with the direction of view (portrait.harmonics)."""
 
     mattes: Tensor
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, degree: int = 0) -> None:
         super().__init__()
+        self.harmonics = nn.Parameter(torch.zeros(count, BASES[degree] - 1, 3)) if degree else None
         self.means = nn.Parameter(torch.zeros(count, 3))
         self.rotations = nn.Parameter(torch.tensor([1.0, 0, 0, 0]).repeat(count, 1))
         self.log_scales = nn.Parameter(torch.zeros(count, 3))
@@ -54,14 +57,14 @@ class GaussianSet(nn.Module):
         return len(self.means)
 
     @classmethod
-    def from_seeds(cls, seeds: Seeds) -> GaussianSet:
-        """Gaussians at the seeds, each about as wide as the distance to its neighbours."""
-        gaussians = cls(len(seeds.points))
+    def from_seeds(cls, seeds: Seeds, degree: int = 0, opacity: float = OPACITY_START) -> GaussianSet:
+        """Gaussians at the seeds, each about as wide as the distance to its neighbours, `opacity` in (0, 1)."""
+        gaussians = cls(len(seeds.points), degree)
         with torch.no_grad():
             gaussians.means.copy_(torch.from_numpy(seeds.points))
             spread = torch.from_numpy(seeds.spacing * 0.6).clamp(0.02, 2.0).log()
             gaussians.log_scales.copy_(spread[:, None].expand(-1, 3))
-            gaussians.opacity_logits.fill_(float(np.log(OPACITY_START / (1 - OPACITY_START))))
+            gaussians.opacity_logits.fill_(float(np.log(opacity / (1 - opacity))))
             gaussians.colour_logits.copy_(torch.logit(torch.from_numpy(seeds.colours), eps=0.02))
             gaussians.mattes.copy_(torch.from_numpy(seeds.mattes))
         return gaussians

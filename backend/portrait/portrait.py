@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -18,6 +20,7 @@ from backend.portrait.condition import CurveProjection
 from backend.portrait.field import make_field
 from backend.portrait.frame import Drive, PortraitFrame, PortraitSizes, averaged, to_numpy
 from backend.portrait.gaussians import MATTES, GaussianSet
+from backend.portrait.harmonics import shaded
 from backend.portrait.head_motion import motion_features, quaternion_from_matrix
 from backend.portrait.jaw import JawMotion, oral_drive
 from backend.portrait.posing import Part, pose_parts
@@ -46,15 +49,17 @@ class Portrait(nn.Module):
         self.trained_size: int | None = None
         """Side of the pictures that it learned from, px; None: not known."""
         self.fps = 25.0
-        self.face, self.oral, self.torso = (GaussianSet(n) for n in (sizes.face, sizes.oral, sizes.torso))
+        self.face, self.oral = (GaussianSet(n, settings.harmonics) for n in (sizes.face, sizes.oral))
+        self.torso = GaussianSet(sizes.torso)
         self.register_buffer("rest_pose", torch.eye(4))
         self.register_buffer("rest_rotation", torch.tensor([1.0, 0, 0, 0]))
         self.speech = CurveProjection(sizes.curves, sizes.speech_components)
         self.upper = CurveProjection(sizes.curves, sizes.upper_components)
-        self.audio = None
+        self.audio = self.oral_audio = None
         speech_width = sizes.speech_components
         if settings.drive == "audio":
             self.audio = AudioCode(MELS, settings.audio_taps, settings.audio_code)
+            self.oral_audio = AudioCode(MELS, settings.audio_taps, settings.audio_code) if settings.own_audio else None
             speech_width = settings.audio_code
         outputs = 12 if settings.face_colour_moves else 9
         self.facial_field = make_field(
@@ -70,6 +75,10 @@ class Portrait(nn.Module):
         motion_width = HEAD_MOTION_WIDTH * len(settings.motion_windows_s)
         self.torso_motion = TorsoMotion(settings, motion_width, sizes.body) if sizes.torso else None
         self._reads = CanonicalReads()
+
+    def counted_sizes(self) -> PortraitSizes:
+        """Its sizes with the numbers of Gaussians that it has now: training may have changed them."""
+        return replace(self.sizes, face=len(self.face), oral=len(self.oral), torso=len(self.torso))
 
     # What drives it
 
@@ -159,18 +168,36 @@ class Portrait(nn.Module):
         deformed: bool = True,
         torso: bool = True,
         mattes: bool = True,
+        branch: str | None = None,
         engine: str = "native",
         threads: int = 0,
     ) -> tuple[PortraitFrame[Tensor], Tensor | None]:
         """Draw frame `index` of a drive. Returns the frame (depth premultiplied) and the facial deformation (N, 9 or
         12), None when `deformed` is off and the head keeps its canonical shape. `torso` draws neck and shoulders,
-        `mattes` their region coverage."""
-        face, oral, facial = self._head_changes(drive, index, deformed)
-        parts = [Part(self.face, face), Part(self.oral, oral)]
-        if torso and self.torso_motion is not None:
+        `mattes` their region coverage; `branch`, face or oral, nothing but that."""
+        face, oral, facial = self._head_changes(drive, index, deformed, branch)
+        pose = drive.poses[index]
+        parts = [Part(self.face, shaded(self.face, face, pose))] if branch != "oral" else []
+        parts += [Part(self.oral, shaded(self.oral, oral, pose))] if branch != "face" else []
+        if torso and branch is None and self.torso_motion is not None:
             motion = self.torso_motion.drive(drive.motion[index])
             change = self._reads.change("torso", self.torso_motion.field, self.torso, motion)
             parts.append(Part(self.torso, change, self.torso_motion, self.torso_motion.body(motion)))
+        layers = [[part] for part in parts] if self.settings.layered else [parts]
+        frames = [self._drawn(layer, drive, index, intrinsics, mattes, engine, threads) for layer in layers]
+        return functools.reduce(PortraitFrame.before, frames), facial
+
+    def _drawn(
+        self,
+        parts: list[Part],
+        drive: Drive,
+        index: int,
+        intrinsics: Intrinsics,
+        mattes: bool,
+        engine: str,
+        threads: int,
+    ) -> PortraitFrame[Tensor]:
+        """Parts drawn together, sorted by depth."""
         # Without gradients mattes need no feature channels: as labels they give the same bits and cost less.
         as_features = mattes and torch.is_grad_enabled()
         posed = pose_parts(
@@ -183,27 +210,36 @@ class Portrait(nn.Module):
             blur=self.blur(intrinsics), engine=engine, threads=threads,
         )  # fmt: skip
         if not mattes:
-            return PortraitFrame(out.features, out.alpha, out.depth, None), facial
+            return PortraitFrame(out.features, out.alpha, out.depth, None)
         rgb, coverage = out.features.split((3, MATTES), dim=-1)
-        return PortraitFrame(rgb, out.alpha, out.depth, coverage), facial
+        return PortraitFrame(rgb, out.alpha, out.depth, coverage)
 
     def _head_changes(
-        self, drive: Drive, index: int, deformed: bool
+        self, drive: Drive, index: int, deformed: bool, branch: str | None
     ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-        """Changes of face and mouth by their fields, and the facial deformation as `forward` returns it."""
+        """Changes of face and mouth by their fields, and the facial deformation as `forward` returns it; without those
+        that a branch by itself does not need."""
         if not deformed:
             return None, None, None
-        curves = drive.curves[index]
-        if self.audio is None:
-            speech = self.speech(curves)
-        elif drive.audio is not None:
-            speech = self.audio(drive.audio[index])
-        else:
-            raise ValueError("this portrait is driven by audio windows, and its drive has none")
-        facial_drive = torch.cat((speech, self.upper(curves)))
-        facial = self._reads.change("face", self.facial_field, self.face, facial_drive)
-        moved = self._reads.change("oral", self.oral_field, self.oral, oral_drive(speech, self.jaw, facial))
+        speech, oral_speech = self._speech_of(drive, index)
+        facial = moved = None
+        if branch != "oral" or self.jaw is not None:
+            facial_drive = torch.cat((speech, self.upper(drive.curves[index])))
+            facial = self._reads.change("face", self.facial_field, self.face, facial_drive)
+        if branch != "face":
+            moved = self._reads.change("oral", self.oral_field, self.oral, oral_drive(oral_speech, self.jaw, facial))
         return facial, moved, facial
+
+    def _speech_of(self, drive: Drive, index: int) -> tuple[Tensor, Tensor]:
+        """(S,) what tells the speech of a frame to face and mouth: components of the curves, or codes of the sound."""
+        if self.audio is None:
+            speech = self.speech(drive.curves[index])
+            return speech, speech
+        if drive.audio is None:
+            raise ValueError("this portrait is driven by audio windows, and its drive has none")
+        windows = drive.audio[index]
+        code = self.audio(windows)
+        return code, code if self.oral_audio is None else self.oral_audio(windows)
 
     def train(self, mode: bool = True) -> Portrait:
         """Switch between training and drawing; drops cached reads of the canonical shape."""

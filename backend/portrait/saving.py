@@ -29,7 +29,7 @@ def save_portrait(portrait: Portrait, model: ModelFolder) -> None:
         {
             "schema": SCHEMA,
             "settings": asdict(portrait.settings),
-            "sizes": asdict(portrait.sizes),
+            "sizes": asdict(portrait.counted_sizes()),
             "curve_names": list(portrait.curve_names),
             "camera": portrait.camera,
             "trained_size": portrait.trained_size,

@@ -32,6 +32,10 @@ class CameraSolution:
     """(T, 4, 4) float64 camera from head (shared.camera)."""
     shape_offsets: np.ndarray
     """(468, 3) float64 cm, this person's neutral face minus the canonical one."""
+    landmark_poses: np.ndarray
+    """(T, 4, 4) the poses before the photometric refinement."""
+    landmark_shape_offsets: np.ndarray
+    """(468, 3) the shape before it."""
     reprojection_px: np.ndarray
     """(T,) mean error of the rigid landmarks; NaN in frames without a face."""
     texture_deviation: tuple[float, float] | None
@@ -78,7 +82,7 @@ def solve_camera(
         settings,
     )
     offsets[RIGID_POINTS] = bundle.offsets_cm
-    poses, deviation = bundle.poses, None
+    poses, by_landmarks, deviation = bundle.poses, offsets.copy(), None
     if frames is not None:
         height = np.linalg.norm(landmarks[found, FOREHEAD_TOP, :2] - landmarks[found, CHIN, :2], axis=1)
         refined = refine_poses(
@@ -102,4 +106,6 @@ def solve_camera(
         deviation = (refined.texture_deviation_before, refined.texture_deviation_after)
     errors = project(model + offsets[RIGID_POINTS], poses, bundle.focal_px, principal_px) - points
     reprojection = np.linalg.norm(errors, axis=-1).mean(axis=1)
-    return CameraSolution(bundle.focal_px, principal_px, poses, offsets, reprojection, deviation)
+    return CameraSolution(
+        bundle.focal_px, principal_px, poses, offsets, bundle.poses, by_landmarks, reprojection, deviation
+    )

@@ -260,6 +260,8 @@ def _camera_stage(run: _Run, capture: Capture) -> None:
             confidence=capture.found.astype(np.float32),
             reprojection_px=np.nan_to_num(solution.reprojection_px).astype(np.float32),
             times_s=capture.times_s,
+            landmark_poses=solution.landmark_poses,
+            landmark_shape_offsets=solution.landmark_shape_offsets.astype(np.float32),
         ).save(path)
         scratch.rmdir()
         run.folder.finish("camera", key)

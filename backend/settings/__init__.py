@@ -24,7 +24,14 @@ from backend.settings.presets import PRESETS, train_settings, train_settings_of_
 from backend.settings.render import LAYERS, RenderSettings
 from backend.settings.serve import ServeSettings
 from backend.settings.speech import SpeechSettings
-from backend.settings.train import LearningRates, LossWeights, RelocationSettings, TrainSettings, ViewSettings
+from backend.settings.train import (
+    DensifySettings,
+    LearningRates,
+    LossWeights,
+    RelocationSettings,
+    TrainSettings,
+    ViewSettings,
+)
 from shared.training import Start
 
 __all__ = [
@@ -35,6 +42,7 @@ __all__ = [
     "PRESETS",
     "BodySettings",
     "BundleSettings",
+    "DensifySettings",
     "EvaluateSettings",
     "LearningRates",
     "LossWeights",

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from backend.settings.kinds import Count, NotNegative, Recipe, Share, Whole
 from shared import choices
-from shared.checked import OneOf
+from shared.checked import Limits, OneOf
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,8 @@ class PortraitSettings:
     """The shape of a portrait: what is in its config.json."""
 
     recipe: Recipe = choices.RECIPE
-    """m2dao, or talkinggaussian (the baseline every claim is measured against)."""
+    """m2dao, talkinggaussian (the baseline, on our preprocessing) or talkinggaussian-published (the baseline as its
+    paper trains it)."""
     head_gaussians: Count = 5000
     """Gaussians of the head, its mouth included."""
     torso_gaussians: Whole = 2500
@@ -26,10 +27,25 @@ class PortraitSettings:
     """Share of the head's Gaussians that start behind the lips; the others start over the rest of the head."""
     drive: Annotated[str, OneOf(("curves", "audio"))] = "curves"
     """What drives the fields: curves (named performance curves) or audio (a learned code, end to end)."""
+    own_audio: bool = False
+    """Face and mouth each learn a code of the sound of their own; otherwise they share one."""
+    poses: Annotated[str, OneOf(("refined", "landmarks"))] = "refined"
+    """Head poses that it learns from and is shown under: refined on pixels, or by landmarks alone."""
     jaw_link: bool = True
     """The oral field sees how the facial field moves the lips."""
-    field: Annotated[str, OneOf(("modes", "net"))] = "modes"
-    """Form of the deformation fields: modes (learned blend shapes) or net (one gated net)."""
+    field: Annotated[str, OneOf(("modes", "net", "channels"))] = "modes"
+    """Form of the deformation fields: modes (learned blend shapes), net (one net, each drive gated point by point) or
+    channels (one net, every channel of a drive gated: the published baseline's)."""
+    upper: Annotated[str, OneOf(("components", "units"))] = "components"
+    """What drives brows and lids: components (principal components of the curves) or units (six action units)."""
+    start: Annotated[str, OneOf(("mesh", "box"))] = "mesh"
+    """Where Gaussians start: mesh (face mesh, hair, mouth, coloured by the frames) or box (at random in a box about the
+    head, grey and hardly opaque)."""
+    harmonics: Annotated[int, Limits(0, 3)] = 0
+    """Degree of the spherical harmonics by which the head's colours change with the direction of view; 0: not at
+    all."""
+    layered: bool = False
+    """Face, mouth and torso are drawn one after the other, each over the next, instead of sorted together by depth."""
     facial_modes: Count = 16
     """Deformation modes of the facial field."""
     oral_modes: Count = 8

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from backend.settings.portrait import PortraitSettings
+from backend.settings.published import PUBLISHED, as_published
 from backend.settings.train import TrainSettings
 from backend.settings.tree import with_changes
 from shared import choices
@@ -72,6 +73,11 @@ def _train_settings(
         settings = with_changes(settings, {"steps": steps, "minutes": None}, within)
     if minutes is not None:
         settings = with_changes(settings, {"minutes": minutes}, within)
+    if settings.densify.every and settings.portrait.jaw_link:
+        raise InputError(
+            "The jaw link watches certain Gaussians: their number cannot change.",
+            "Set portrait.jaw_link=false, or densify.every=0.",
+        )
     if settings.holdout == 1:
         raise InputError(f"A holdout of {settings.holdout} leaves nothing to train on.", "Use 11, or 0 for none.")
     if settings.holdout_fold is not None and settings.holdout_fold > settings.holdout:
@@ -85,8 +91,10 @@ def _train_settings(
 def _with_recipe(settings: TrainSettings, recipe: str) -> TrainSettings:
     if recipe == choices.RECIPE:
         return settings
+    if recipe == PUBLISHED:
+        return as_published(settings)
     portrait = replace(
-        settings.portrait, recipe=recipe, drive="audio", field="net", jaw_link=False, torso_gaussians=0,
-        face_colour_moves=False,
+        settings.portrait, recipe=recipe, drive="audio", own_audio=True, field="net", jaw_link=False,
+        torso_gaussians=0, face_colour_moves=False,
     )  # fmt: skip
-    return replace(settings, portrait=portrait, alternate=False)
+    return replace(settings, portrait=portrait, alternate=False, annealing="branch")

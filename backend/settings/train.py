@@ -9,13 +9,16 @@ from backend.settings.kinds import Count, Engine, NotNegative, Positive, Preset,
 from backend.settings.portrait import PortraitSettings
 from backend.settings.speech import SpeechSettings
 from shared import choices
-from shared.checked import Limits
+from shared.checked import Limits, OneOf
 from shared.training import Start
+
+LARGEST_PX = 4096
+"""Largest side of a training frame."""
 
 
 @dataclass(frozen=True)
 class LearningRates:
-    """Adam's rates at the start; all fall along a cosine to `final_share` of themselves."""
+    """Adam's rates at the start; how they fall says TrainSettings.annealing."""
 
     position: NotNegative = 0.01
     """Positions of Gaussians, cm."""
@@ -32,7 +35,11 @@ class LearningRates:
     nets: NotNegative = 2e-3
     """Nets of the fields."""
     audio: NotNegative = 1e-3
-    """The baseline's audio net."""
+    """The baseline's audio nets."""
+    attention: NotNegative = 1e-3
+    """Their attention over the windows of sound."""
+    harmonics: NotNegative = 1e-3
+    """Spherical harmonics of colour."""
     final_share: Share = 0.05
     """Share of every rate that is left at the end."""
 
@@ -53,17 +60,45 @@ class LossWeights:
     """Share of the steps that see the person before a random colour in place of the recorded background."""
     deformation: NotNegative = 1e-4
     """Mean size of the deformations, cm."""
+    attention: NotNegative = 0.0
+    """Mean gate of the expression on the lips, and of both drives on the hair; for fields of the form channels, in the
+    training by branches."""
+
+
+@dataclass(frozen=True)
+class DensifySettings:
+    """How the number of the head's Gaussians changes while they learn."""
+
+    every: Whole = 0
+    """Steps of a set's own learning between two changes of its number; 0: the number is fixed."""
+    first: Whole = 500
+    """Steps of a set's own learning before the first change."""
+    until: Share = 0.9
+    """Share of a set's own learning after which its number stays."""
+    face_gradient: NotNegative = 5e-4
+    """Gaussians of the face multiply where the loss's mean gradient by their place on screen is above this; half the
+    picture's width is 1."""
+    oral_gradient: NotNegative = 2e-4
+    """The same for those of the mouth."""
+    split_share: NotNegative = 0.005
+    """Wider ones, as a share of the distance that the camera covers about the head, are split; others are cloned."""
+    opacity_first: Share = 0.05
+    """Gaussians less opaque than this vanish, at first."""
+    opacity_last: Share = 0.30
+    """The same at the end of the changes; it rises evenly."""
+    most: Count = 60000
+    """A set does not grow beyond this number."""
 
 
 @dataclass(frozen=True)
 class ViewSettings:
     """What a training step sees of a frame: a whole small one at first, then a crop of one at full size."""
 
-    coarse_size: Annotated[int, Limits(16, 4096)] = 128
+    coarse_size: Annotated[int, Limits(16, LARGEST_PX)] = 128
     """Width and height of the whole frames that a training begins with, px."""
     coarse_share: Share = 0.3
     """Share of the training that sees whole frames of that size."""
-    crop: Annotated[int, Limits(16, 4096)] = 256
+    crop: Annotated[int, Limits(16, LARGEST_PX)] = 256
     """Width and height of the crops that follow, px."""
     mouth: Share = 0.2
     """Share of these that show the mouth."""
@@ -97,7 +132,7 @@ class TrainSettings:
     """Name of the preset these settings came from."""
     model: str | None = None
     """Name of the model's folder; None: the recipe's name."""
-    size: Annotated[int, Limits(16, 4096)] = 128
+    size: Annotated[int, Limits(16, LARGEST_PX)] = 128
     """Width and height of the training frames at their finest, px; no larger than the subject's stored ones."""
     views: ViewSettings = field(default_factory=ViewSettings)
     """What a step sees of a frame."""
@@ -127,6 +162,16 @@ class TrainSettings:
     """Share of the steps whose speech curves are moved part of the way to those predicted from the voice."""
     relocation: RelocationSettings = field(default_factory=RelocationSettings)
     """How Gaussians are moved to where the error is."""
+    masks: Annotated[str, OneOf(("soft", "hard"))] = "soft"
+    """Region maps to learn from: soft mattes as they are stored, or hard: every pixel is of one region."""
+    annealing: Annotated[str, OneOf(("run", "branch", "published"))] = "run"
+    """Rates fall along a cosine over the whole run (run), for every part over the stages in which that part learns
+    (branch), or over those as the published baseline's do (published)."""
+    supervision: Annotated[str, OneOf(("portrait", "branches"))] = "portrait"
+    """What is compared with the frames: the composite of the whole portrait, or face and mouth each by itself on its
+    own region, fused at the end."""
+    densify: DensifySettings = field(default_factory=DensifySettings)
+    """How the number of the head's Gaussians changes."""
     rates: LearningRates = field(default_factory=LearningRates)
     """Learning rates."""
     losses: LossWeights = field(default_factory=LossWeights)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,10 @@ class Track:
     """(T,) float64, time of each stored frame by its source timestamp, from the first frame."""
     body: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     """(T, K) float32 cm, the body's own motion (preprocess.body); K is 0 where it is not known."""
+    landmark_poses: np.ndarray = field(default_factory=lambda: np.zeros((0, 4, 4)))
+    """(T, 4, 4) float64, camera_from_head as the landmarks alone tell it; T is 0 where it is not known."""
+    landmark_shape_offsets: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), np.float32))
+    """(468, 3) float32 cm, shape_offsets as the landmarks alone tell them; (0, 3) where they are not known."""
 
     def __post_init__(self) -> None:
         if not self.body.size:
@@ -56,6 +60,20 @@ class Track:
         x, y = float(self.principal_px[0]), float(self.principal_px[1])
         return Intrinsics(self.focal_px, self.focal_px, x, y, stored_size, stored_size).scaled(size, size)
 
+    def posed_by(self, poses: str) -> Track:
+        """This track with the head poses, and the shape that belongs to them, of PortraitSettings.poses.
+
+        Raises InputError where the poses by landmarks alone were not kept.
+        """
+        if poses == "refined":
+            return self
+        if not len(self.landmark_poses):
+            raise InputError(
+                "This subject was preprocessed before poses by landmarks alone were kept.",
+                "Preprocess the footage again, into the same folder: its models stay.",
+            )
+        return replace(self, camera_from_head=self.landmark_poses, shape_offsets=self.landmark_shape_offsets)
+
     def save(self, path: Path) -> None:
         """Write as .npz without pickles, through a temporary name."""
         arrays: dict[str, Any] = {f.name: np.asarray(getattr(self, f.name)) for f in fields(self)}
@@ -67,9 +85,13 @@ class Track:
         """Read what `save` wrote. Raises InputError when the file is missing or damaged."""
         try:
             with np.load(path, allow_pickle=False) as data:
-                # Folders of schema 1 have no body curves.
-                values = {f.name: data[f.name] for f in fields(cls) if f.name != "body" or "body" in data}
+                # Folders from before a field that has a default do not hold it.
+                values = {f.name: data[f.name] for f in fields(cls) if f.name in data or not _has_default(f)}
         except (OSError, KeyError, ValueError) as error:
             raise InputError(f"The track {path} cannot be read ({error}).", "Preprocess the footage again.") from error
         values["focal_px"] = float(values["focal_px"])
         return cls(**values)
+
+
+def _has_default(entry: Field[Any]) -> bool:
+    return entry.default_factory is not MISSING

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -17,9 +18,15 @@ STATE_KEYS = ("exp_avg", "exp_avg_sq", "step")
 
 
 def save_checkpoint(
-    path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, names: dict[Tensor, str], state: dict
+    path: Path,
+    model: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    names: dict[Tensor, str],
+    state: dict,
+    more: Mapping[str, Tensor] | None = None,
 ) -> None:
-    """Write model, Adam's state by parameter name, and `state` (plain values), through a temporary name.
+    """Write model, Adam's state by parameter name, `state` (plain values), and `more` tensors, through a temporary
+    name.
 
     Sampling has no state (train.sampling), so there is no random generator to store.
     """
@@ -27,16 +34,18 @@ def save_checkpoint(
     for parameter, moments in optimizer.state.items():
         for key in STATE_KEYS:
             tensors[f"adam/{names[parameter]}/{key}"] = moments[key].clone()
+    tensors |= {f"more/{name}": value.contiguous() for name, value in (more or {}).items()}
     with replacing(path) as temporary:
         save_file(tensors, temporary, metadata={"state": json.dumps(state)})
 
 
 def load_checkpoint(
     path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, names: dict[Tensor, str], settings_key: str
-) -> dict:
-    """Read what `save_checkpoint` wrote into model and optimizer; returns its `state`.
+) -> tuple[dict, dict[str, Tensor]]:
+    """Read what `save_checkpoint` wrote into model and optimizer; returns its `state` and its `more`.
 
-    Raises InputError if the file is missing, damaged, or of a run with other settings.
+    Tensors of the model take the lengths that they had: training may change the number of Gaussians. Raises InputError
+    if the file is missing, damaged, or of a run with other settings.
     """
     if not path.is_file():
         raise InputError(f"There is no checkpoint {path}.", "Train anew.")
@@ -48,7 +57,11 @@ def load_checkpoint(
             raise InputError(
                 "The checkpoint belongs to a training with other settings or other footage.", "Train anew."
             )
-        model.load_state_dict({key[6:]: value for key, value in tensors.items() if key.startswith("model/")})
+        saved = {key[6:]: value for key, value in tensors.items() if key.startswith("model/")}
+        for name, value in model.state_dict(keep_vars=True).items():
+            if name in saved and value.shape[1:] == saved[name].shape[1:]:
+                value.data = value.data.new_empty(saved[name].shape)
+        model.load_state_dict(saved)
         for parameter, name in names.items():
             if f"adam/{name}/step" in tensors:
                 optimizer.state[parameter] = {
@@ -56,4 +69,4 @@ def load_checkpoint(
                 }
     except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(f"The checkpoint {path} cannot be read ({error}).", "Train anew.") from error
-    return state
+    return state, {key[5:]: value for key, value in tensors.items() if key.startswith("more/")}

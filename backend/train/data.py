@@ -50,12 +50,16 @@ class TrainingData:
         size: int,
         holdout: Holdout = EVERYTHING,
         device: torch.device | str = "cpu",
+        *,
         fine: int | None = None,
+        masks: str = "soft",
+        poses: str = "refined",
     ) -> None:
-        """size: of the frames at their coarsest; fine: at their finest, None: the same. device: of the samples."""
+        """size: of the frames at their coarsest; fine: at their finest, None: the same. device: of the samples. masks:
+        as TrainSettings, poses: as PortraitSettings."""
         self.subject, self.size, self.fine, self.device = subject, size, fine or size, device
-        self.track: Track = subject.track()
-        self._scales = {side: Scale(subject, side, device) for side in {self.size, self.fine}}
+        self.track: Track = subject.track().posed_by(poses)
+        self._scales = {side: Scale(subject, side, device, masks) for side in {self.size, self.fine}}
         self.split = holdout.split(self.track.times_s)
         self.frames = self.split.training[self.track.confidence[self.split.training] > 0]
         if len(self.frames) < MIN_FRAMES:

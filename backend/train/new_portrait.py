@@ -6,14 +6,16 @@ import numpy as np
 import torch
 
 from backend.performance.curves import CURVE_NAMES, ordered_curves, speech_mask
+from backend.portrait import box
 from backend.portrait.condition import CurveProjection
-from backend.portrait.gaussians import GaussianSet
+from backend.portrait.gaussians import FACE, OPACITY_START, ORAL, GaussianSet
 from backend.portrait.head_motion import mean_pose, motion_features, quaternion_from_matrix
 from backend.portrait.portrait import Portrait, PortraitSizes
 from backend.portrait.seeding import Evidence, seed_face, seed_oral, seed_rest_of_head, seed_torso
 from backend.settings import PortraitSettings
 from backend.train.data import TrainingData
 from backend.train.driving import training_sound
+from backend.train.expression_units import unit_matrix
 
 FIELD_MARGIN_CM = 1.0
 LIP_SHARE = 0.04
@@ -32,14 +34,23 @@ def start_portrait(
     curves = ordered_curves(data.track)[data.frames]
     mask = speech_mask()
     speech = CurveProjection.fit(curves, mask, settings.speech_components, settings.component_variance)
-    upper = CurveProjection.fit(curves, ~mask, settings.upper_components, settings.component_variance)
+    if settings.upper == "units":
+        upper = CurveProjection.fixed(unit_matrix())
+    else:
+        upper = CurveProjection.fit(curves, ~mask, settings.upper_components, settings.component_variance)
 
     on_mesh = round(settings.head_gaussians * settings.mesh_share)
     in_mouth = round(settings.head_gaussians * settings.oral_share)
-    face = seed_face(evidence, on_mesh, rng).joined(
-        seed_rest_of_head(evidence, settings.head_gaussians - on_mesh - in_mouth, rng)
-    )
-    oral = seed_oral(evidence, in_mouth, rng)
+    opacity = OPACITY_START
+    if settings.start == "box":
+        opacity = box.OPACITY
+        face = box.seed_box(evidence, settings.head_gaussians - in_mouth, FACE, rng)
+        oral = box.seed_box(evidence, in_mouth, ORAL, rng)
+    else:
+        face = seed_face(evidence, on_mesh, rng).joined(
+            seed_rest_of_head(evidence, settings.head_gaussians - on_mesh - in_mouth, rng)
+        )
+        oral = seed_oral(evidence, in_mouth, rng)
     torso = seed_torso(evidence, settings.torso_gaussians, rng)
     sizes = PortraitSizes(
         face=len(face.points), oral=len(oral.points), torso=len(torso.points), curves=len(CURVE_NAMES),
@@ -47,12 +58,16 @@ def start_portrait(
         lips=max(8, round(on_mesh * LIP_SHARE)), body=data.track.body.shape[1] if settings.torso_gaussians else 0,
     )  # fmt: skip
     portrait = Portrait(settings, sizes, CURVE_NAMES)
-    portrait.face, portrait.oral, portrait.torso = (GaussianSet.from_seeds(seeds) for seeds in (face, oral, torso))
+    portrait.face, portrait.oral = (GaussianSet.from_seeds(s, settings.harmonics, opacity) for s in (face, oral))
+    portrait.torso = GaussianSet.from_seeds(torso)
     portrait.speech, portrait.upper = speech, upper
     portrait.rest_pose.copy_(torch.from_numpy(rest_pose))
     portrait.rest_rotation.copy_(torch.from_numpy(quaternion_from_matrix(rest_pose[:3, :3])))
-    portrait.facial_field.encoder.enclose(portrait.face.means, FIELD_MARGIN_CM)
-    portrait.oral_field.encoder.enclose(portrait.oral.means, FIELD_MARGIN_CM)
+    for field, gaussians in ((portrait.facial_field, portrait.face), (portrait.oral_field, portrait.oral)):
+        if settings.start == "box":
+            field.encoder.enclose(box.field_corners(evidence), 0.0)
+        else:
+            field.encoder.enclose(gaussians.means, FIELD_MARGIN_CM)
     _start_links(portrait, data, evidence, poses)
     unit = data.intrinsics.scaled(1, 1)
     portrait.camera = {"fx": unit.fx, "fy": unit.fy, "cx": unit.cx, "cy": unit.cy}
@@ -72,7 +87,8 @@ def _start_links(portrait: Portrait, data: TrainingData, evidence: Evidence, pos
         chin = float(evidence.vertices[evidence.chin, 1])
         body = torch.from_numpy(data.track.body[data.frames])
         portrait.torso_motion.start(portrait.torso.means.detach(), chin, torch.from_numpy(motion), body)
-    if portrait.audio is not None:
-        mel = training_sound(data).log_mel
-        portrait.audio.mean.copy_(torch.from_numpy(mel.mean(axis=0)))
-        portrait.audio.deviation.copy_(torch.from_numpy(mel.std(axis=0) + 1e-3))
+    for audio in (portrait.audio, portrait.oral_audio):
+        if audio is not None:
+            mel = training_sound(data).log_mel
+            audio.mean.copy_(torch.from_numpy(mel.mean(axis=0)))
+            audio.deviation.copy_(torch.from_numpy(mel.std(axis=0) + 1e-3))

@@ -9,6 +9,7 @@ position, which is large where one Gaussian has to be in two places.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -28,7 +29,45 @@ MOST_OPAQUE = 0.99
 
 
 class Relocation:
-    """Watches one set of Gaussians learn, and moves the faint ones now and then."""
+    """Watches the Gaussians of a portrait learn, and moves the faint ones now and then.
+
+    What it has seen since the last move is part of a run's state: `tensors` and `restore`. Its draws depend on seed and
+    step alone.
+    """
+
+    def __init__(self, portrait: Portrait, settings: RelocationSettings, seed: int) -> None:
+        self._settings = settings
+        # Gaussians whose motion drives the mouth stay where they are.
+        lips = None if portrait.jaw is None else portrait.jaw.lips
+        parts = {"face": (portrait.face, lips), "oral": (portrait.oral, None), "torso": (portrait.torso, None)}
+        self._parts = {
+            name: _Part(gaussians, settings, seed + number, keep)
+            for number, (name, (gaussians, keep)) in enumerate(parts.items())
+            if len(gaussians)
+        }
+
+    def after_step(self, optimiser: torch.optim.Optimizer, progress: float, step: int) -> int:
+        """Take note of the gradients of step `step`, at `progress` in [0, 1] of the run, and move Gaussians when it is
+        time; returns how many were moved."""
+        settings = self._settings
+        for part in self._parts.values():
+            part.watch()
+        if (step + 1) % settings.every or not settings.begin <= progress < settings.end:
+            return 0
+        return sum(part.move(optimiser, step) for part in self._parts.values())
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What was seen since the last move."""
+        return {f"{name}.need": part.need for name, part in self._parts.items()}
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Go on from what `tensors` gave."""
+        for name, part in self._parts.items():
+            part.need.copy_(tensors[f"{name}.need"])
+
+
+class _Part:
+    """One set of Gaussians: watched while it learns."""
 
     def __init__(
         self, gaussians: GaussianSet, settings: RelocationSettings, seed: int, keep: Tensor | None = None
@@ -83,27 +122,15 @@ class Relocation:
         at_middle = math.exp(-0.5 * APART**2 / (1 - APART**2))
         opacity = (1 - torch.sqrt(1 - torch.sigmoid(g.opacity_logits[joined]))) / at_middle
         opacity_logits = torch.logit(opacity.clamp(max=MOST_OPAQUE))
-        for parameter, one, other in (
-            (g.means, g.means[joined] - offset, g.means[joined] + offset),
-            (g.rotations, g.rotations[joined], g.rotations[joined]),
-            (g.log_scales, g.log_scales[joined] + shorter, g.log_scales[joined] + shorter),
-            (g.opacity_logits, opacity_logits, opacity_logits),
-            (g.colour_logits, g.colour_logits[joined], g.colour_logits[joined]),
-        ):
-            parameter[joined], parameter[moved] = one, other
+        changed = {
+            "means": (g.means[joined] - offset, g.means[joined] + offset),
+            "log_scales": (g.log_scales[joined] + shorter,) * 2,
+            "opacity_logits": (opacity_logits,) * 2,
+        }
+        for name, parameter in g.named_parameters(recurse=False):
+            parameter[joined], parameter[moved] = changed.get(name, (parameter[joined],) * 2)
             moments = optimiser.state.get(parameter)
             if moments:
                 moments["exp_avg"][torch.cat((moved, joined))] = 0.0
                 moments["exp_avg_sq"][moved] = moments["exp_avg_sq"][joined]
         g.mattes[moved] = g.mattes[joined]
-
-
-def relocations(portrait: Portrait, settings: RelocationSettings, seed: int) -> dict[str, Relocation]:
-    """One for each part of a portrait, by its name. Gaussians whose motion drives the mouth stay where they are."""
-    lips = None if portrait.jaw is None else portrait.jaw.lips
-    parts = {"face": (portrait.face, lips), "oral": (portrait.oral, None), "torso": (portrait.torso, None)}
-    return {
-        name: Relocation(gaussians, settings, seed + number, keep)
-        for number, (name, (gaussians, keep)) in enumerate(parts.items())
-        if len(gaussians)
-    }

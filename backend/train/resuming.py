@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from backend.settings import TrainSettings
 from shared.errors import InputError
@@ -40,6 +41,29 @@ class Trained:
         if self.did is Did.MORE:
             return f"The model {name} was trained on, by {self.new_steps} steps: now {total}."
         return f"The head is trained{' anew' if self.replaced else ''}: model {name}, {total}."
+
+
+LATER = (
+    *("speech", "masks", "annealing", "supervision", "densify", "losses.attention", "rates.attention"),
+    *("rates.harmonics", "portrait.own_audio", "portrait.poses", "portrait.upper", "portrait.start"),
+    *("portrait.harmonics", "portrait.layered"),
+)
+"""Settings that came after the first checkpoints, by their dotted names. A run has the same hash with and without one
+that has its default, so that those checkpoints are gone on with."""
+
+
+def without_later_defaults(settings: TrainSettings, left_out: tuple[str, ...]) -> dict[str, Any]:
+    """The values of `settings` that its hash is made of: without those in `left_out`, and those of LATER that have
+    their defaults."""
+    values = {name: value for name, value in asdict(settings).items() if name not in left_out}
+    usual = asdict(TrainSettings())
+    for dotted in LATER:
+        own, default, *groups, last = values, usual, *dotted.split(".")
+        for group in groups:
+            own, default = own[group], default[group]
+        if own[last] == default[last]:
+            del own[last]
+    return values
 
 
 def length_of(settings: TrainSettings) -> Length:

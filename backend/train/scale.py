@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from backend.subject.subject import Subject
+from backend.train.masks import HardMasks
 from backend.train.views import View
 
 GPU_SHARE = 0.25
@@ -20,12 +21,14 @@ class Scale:
     there takes longer than the rest of a step.
     """
 
-    def __init__(self, subject: Subject, size: int, device: torch.device | str) -> None:
+    def __init__(self, subject: Subject, size: int, device: torch.device | str, masks: str = "soft") -> None:
+        """device: of what `part` gives; masks: as TrainSettings."""
         self.size, self._device = size, device
         self._kept: dict[int, tuple[Tensor, Tensor]] = {}
         self._room = room_for_frames(torch.device(device), 7 * size * size)
         self.pictures = subject.frames(size, quick=True)
-        self.regions = subject.regions(size, quick=True)
+        regions = subject.regions(size, quick=True)
+        self.regions = HardMasks(regions) if masks == "hard" else regions
         self.plate = torch.from_numpy(subject.background(size)).to(device).float() / 255.0
         """(size, size, 3) in [0, 1]."""
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -18,18 +18,20 @@ from backend.performance.learning import learn_speech, load_heard
 from backend.portrait.portrait import Drive, Portrait
 from backend.portrait.saving import save_portrait
 from backend.raster.rasterize import engine_device
-from backend.settings import SpeechSettings, TrainSettings
+from backend.settings import TrainSettings
 from backend.subject.split import ranges_of
 from backend.subject.subject import Subject
+from backend.train.branches import attention_loss, branch_loss
 from backend.train.checkpoint import load_checkpoint, save_checkpoint
 from backend.train.data import Sample, TrainingData
+from backend.train.densify import Densifier, camera_extent
 from backend.train.driving import PredictedSpeech, true_drive
 from backend.train.holdout import Holdout
 from backend.train.loss import before, composite, deformation_loss, portrait_loss
 from backend.train.new_portrait import start_portrait
 from backend.train.optimiser import freeze_all_but, make_optimiser, parameter_names, set_rates
-from backend.train.relocation import Relocation, relocations
-from backend.train.resuming import Trained, choose, length_of
+from backend.train.relocation import Relocation
+from backend.train.resuming import Trained, choose, length_of, without_later_defaults
 from backend.train.sampling import FrameSampler
 from backend.train.stages import Position, plan
 from backend.train.views import View, ViewSampler
@@ -59,7 +61,6 @@ class Run:
     optimiser: torch.optim.Adam
     sampler: FrameSampler
     views: ViewSampler
-    relocations: dict[str, Relocation]
     drive: Drive
     """The footage's own performance, all frames."""
     position: Position
@@ -77,11 +78,19 @@ class Run:
     """Time spent on them."""
     speech_s: float = 0.0
     """Time spent on learning the voice, where the portrait is driven by what it tells; not part of `elapsed_s`."""
+    densifier: Densifier | None = None
+    relocation: Relocation | None = None
+    """Changes the number of Gaussians; None: it is fixed."""
 
     @property
     def round_step(self) -> int:
         """Done steps of the present round."""
         return self.step - self.before_step
+
+    @property
+    def watchers(self) -> list[Densifier | Relocation]:
+        """What has seen more of the run than its parameters tell."""
+        return [watcher for watcher in (self.densifier, self.relocation) if watcher is not None]
 
     @property
     def progress(self) -> float:
@@ -106,8 +115,10 @@ class Run:
         }  # fmt: skip
         return {**told.to_dict(), **own}
 
-    def restore(self, state: dict) -> None:
-        """Continue from the `state` of a checkpoint."""
+    def restore(self, state: dict, more: Mapping[str, torch.Tensor]) -> None:
+        """Continue from the `state` of a checkpoint and its other tensors."""
+        for watcher in self.watchers:
+            watcher.restore(more)
         told = TrainingState.from_dict(state)
         self.step, self.elapsed_s, self.rounds = told.step, told.elapsed_s, told.rounds
         self.loss, self.position = state["loss"], Position(**state["position"])
@@ -149,9 +160,9 @@ def train(subject: Subject, settings: TrainSettings, report: Reporter, models_di
     model.make()
     report.phase("prepare")
     run = prepare(subject, settings, models_dir)
-    names = parameter_names(run.portrait)
     if did is not Did.ANEW:
-        run.restore(load_checkpoint(checkpoint, run.portrait, run.optimiser, names, key))
+        names = parameter_names(run.portrait)
+        run.restore(*load_checkpoint(checkpoint, run.portrait, run.optimiser, names, key))
     if did is Did.MORE:
         run.begin_round(length_of(settings))
     began_at, from_progress = run.step, run.progress
@@ -165,7 +176,9 @@ def train(subject: Subject, settings: TrainSettings, report: Reporter, models_di
         run.predicted_speech = PredictedSpeech(load_heard(model), settings.heard_share, settings.seed)
 
     def keep() -> None:
-        save_checkpoint(checkpoint, run.portrait, run.optimiser, names, run.state(key))
+        more = {name: value for watcher in run.watchers for name, value in watcher.tensors().items()}
+        names = parameter_names(run.portrait)
+        save_checkpoint(checkpoint, run.portrait, run.optimiser, names, run.state(key), more)
 
     keep()  # from now on a killed process is resumed from here
     kept = shown = time.monotonic()
@@ -204,17 +217,25 @@ def prepare(subject: Subject, settings: TrainSettings, models_dir: str | None = 
     device = engine_device(settings.engine)
     fine = min(settings.size, subject.info.size)
     coarse = min(settings.views.coarse_size, fine)
-    data = TrainingData(subject, coarse, Holdout.of(settings), device, fine)
+    data = TrainingData(
+        subject, coarse, Holdout.of(settings), device, fine=fine, masks=settings.masks, poses=settings.portrait.poses
+    )
     portrait = start_portrait(data, settings.portrait, settings.seed, models_dir).to(device)
     blink = 0.5 * (data.curve("eyeBlinkLeft") + data.curve("eyeBlinkRight"))
     sampler = FrameSampler(data.frames, data.curve("jawOpen")[data.frames], blink[data.frames], settings.seed)
     views = ViewSampler(settings.views, coarse, fine, data.mouths, data.eyes, data.interest, settings.seed)
-    moves = relocations(portrait, settings.relocation, settings.seed)
     optimiser = make_optimiser(portrait, settings.rates)
     drive = true_drive(portrait, data)
+    relocation = Relocation(portrait, settings.relocation, settings.seed) if settings.relocation.every else None
+    densifier = None
+    if settings.densify.every:
+        extent_cm = camera_extent(data.track.camera_from_head[data.frames])
+        densifier = Densifier(portrait, settings.densify, extent_cm, settings.seed)
+    rounds = (length_of(settings),)
     return Run(
-        data, settings, portrait, optimiser, sampler, views, moves, drive, Position(), rounds=(length_of(settings),)
-    )
+        data, settings, portrait, optimiser, sampler, views, drive, Position(),
+        rounds=rounds, densifier=densifier, relocation=relocation,
+    )  # fmt: skip
 
 
 def steps(run: Run) -> Iterator[int]:
@@ -225,49 +246,53 @@ def steps(run: Run) -> Iterator[int]:
         progress = run.progress
         stage, block = run.position.advance(stages, progress)
         freeze_all_but(run.optimiser, block.learns)
-        set_rates(run.optimiser, progress, run.settings.rates)
+        set_rates(run.optimiser, progress, run.settings, stages)
         frame = run.sampler.draw(run.step, progress)
         with run.portrait.threading(run.settings.threads):
-            loss = step_loss(run, frame, run.views.draw(frame, run.step, progress), stage.deformed)
+            view = run.views.draw(frame, run.step, progress)
+            loss = step_loss(run, frame, view, stage.deformed, stage.branch)
             run.optimiser.zero_grad(set_to_none=True)
             loss.backward()
-            for part in run.relocations.values():
-                part.watch()
             run.optimiser.step()
+        if run.densifier is not None:
+            pose = run.drive.poses[frame]
+            whole = run.data.camera(View.whole(view.size))
+            run.densifier.after_step(run.optimiser, stages, progress, run.step, pose, whole)
+        if run.relocation is not None and len(run.rounds) == 1:
+            run.relocation.after_step(run.optimiser, progress, run.step)
         value = float(loss.detach())
         run.loss = value if not np.isfinite(run.loss) else run.loss + 0.02 * (value - run.loss)
         run.step += 1
-        relocate(run, progress)
         run.elapsed_s += time.perf_counter() - started
         yield run.step
 
 
-def relocate(run: Run, progress: float) -> None:
-    """After a step at `progress`: move idle Gaussians, when it is time."""
-    settings = run.settings.relocation
-    first = len(run.rounds) == 1
-    if first and settings.every and run.step % settings.every == 0 and settings.begin <= progress < settings.end:
-        for part in run.relocations.values():
-            part.move(run.optimiser, run.step)
-
-
-def step_loss(run: Run, frame: int, view: View, deformed: bool) -> torch.Tensor:
-    """The loss of what a view shows of one frame of the training part, a scalar."""
+def step_loss(run: Run, frame: int, view: View, deformed: bool, branch: str | None = None) -> torch.Tensor:
+    """The loss of what a view shows of one frame of the training part, a scalar; of a branch by itself where one is
+    named."""
     settings, portrait = run.settings, run.portrait
     sample = run.data.sample(frame, view)
     portrait.trained_size = view.size
     if portrait.has_torso:
         sample = sometimes_before_a_colour(sample, settings, run.step)
-    mattes = bool(settings.losses.mattes) and run.step % MATTE_EVERY == 0
+    mattes = bool(settings.losses.mattes) and settings.supervision == "portrait" and run.step % MATTE_EVERY == 0
     drive = run.drive.only(frame)
     if run.predicted_speech is not None:
         drive = run.predicted_speech.drive(run.drive, frame, run.step)
     drawn, facial = portrait(
-        drive, 0, sample.intrinsics, deformed=deformed, mattes=mattes,
+        drive, 0, sample.intrinsics, deformed=deformed, mattes=mattes, branch=branch,
         engine=settings.engine, threads=settings.threads,
     )  # fmt: skip
+    deformation = settings.losses.deformation * deformation_loss(facial)
+    if branch is not None:
+        loss = branch_loss(drawn, sample, branch, deformed, run.step, settings.losses)
+        if facial is not None and settings.losses.attention:
+            means, field = portrait.face.means, portrait.facial_field
+            unseen = attention_loss(field, means, drive.poses[0], sample, run.step)
+            loss = loss + settings.losses.attention * unseen
+        return loss + deformation
     loss = portrait_loss(drawn, sample, portrait.has_torso, settings.losses, MATTE_EVERY * settings.losses.mattes)
-    return loss + settings.losses.deformation * deformation_loss(facial)
+    return loss + deformation
 
 
 def sometimes_before_a_colour(sample: Sample, settings: TrainSettings, step: int) -> Sample:
@@ -301,11 +326,9 @@ def write_preview(run: Run, path: Path) -> Path:
 
 def settings_key(subject: Subject, settings: TrainSettings) -> str:
     """Hash of everything that a resumed run, or a further round, must have in common with the run it continues."""
-    values = {name: value for name, value in asdict(settings).items() if name not in RUN_ONLY + LENGTH}
-    if settings.speech == SpeechSettings():
-        del values["speech"]  # so that checkpoints from before this field was there are gone on with
+    values = without_later_defaults(settings, RUN_ONLY + LENGTH)
     if settings.holdout_fold is None and not (settings.holdout and settings.holdout_gap_s):
-        del values["holdout_fold"], values["holdout_gap_s"]  # likewise: it has the same frames
+        del values["holdout_fold"], values["holdout_gap_s"]  # from before they were there: it has the same frames
     values["footage"] = subject.info.source_sha256
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 

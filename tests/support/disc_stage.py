@@ -13,6 +13,7 @@ from backend.media.audio import save_wav
 from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES
 from backend.performance.speech import SpeechModel
 from backend.portrait.portrait import Drive, PortraitFrame
+from backend.settings import PortraitSettings
 from backend.subject.model_folder import ModelFolder
 from backend.subject.subject import Subject
 from shared.camera import Intrinsics
@@ -36,6 +37,7 @@ class DiscPortrait:
 
     curve_names = CURVE_NAMES
     needs_audio = False
+    settings = PortraitSettings()
 
     def __init__(self) -> None:
         self.drawn: list[int] = []

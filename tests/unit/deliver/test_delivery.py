@@ -17,7 +17,7 @@ from backend.deliver.line import plan_line
 from backend.media.audio import load_audio, save_wav
 from backend.media.exr import read_layers
 from backend.performance.curves import Performance
-from backend.settings import RenderSettings
+from backend.settings import PortraitSettings, RenderSettings
 from shared.camera import Crop, Intrinsics
 from shared.errors import Cancelled, InputError
 from shared.jobs import Progress, Reporter
@@ -71,6 +71,16 @@ def test_frames_asked_are_frames_got_at_any_rate_however_long_the_line(stage, fp
     expected = -(-(16000 * 7 + 1) * line.fps.numerator // (16000 * line.fps.denominator))
     assert line.frame_count == expected == line.performance.frame_count == len(line.poses)
     assert np.abs(np.linalg.det(line.poses[:, :3, :3]) - 1).max() < 1e-6
+
+
+def test_a_model_that_learned_from_poses_by_landmarks_is_shown_under_those(stage):
+    subject, portrait, sound, out = stage
+    portrait.settings = PortraitSettings(poses="landmarks")
+    rendering.render(subject, sound, out, RenderSettings(frames="1:1", layers="png"), Reporter())
+    _, poses = read_poses(out / "camera.json")
+    track = subject.track()
+    assert np.allclose(poses[0], track.landmark_poses[0], atol=1e-6)
+    assert not np.allclose(poses[0], track.camera_from_head[0], atol=1e-2)
 
 
 def test_a_ten_minute_line_does_not_drift():

@@ -124,13 +124,17 @@ def test_the_page_names_every_file_of_a_model():
     assert set(pages.first_column(pages.section(PAGE, "The model folder"), "file")) == files
 
 
-@pytest.mark.parametrize("recipe", ["m2dao", "talkinggaussian"])
+@pytest.mark.parametrize("recipe", ["m2dao", "talkinggaussian", "talkinggaussian-published"])
 def test_every_tensor_of_a_portrait_is_in_a_group_of_the_page(recipe):
     settings = PortraitSettings()
     torso = 4
-    if recipe == "talkinggaussian":
-        settings = dataclasses.replace(settings, drive="audio", field="net", jaw_link=False, face_colour_moves=False)
+    if recipe != "m2dao":
+        settings = dataclasses.replace(
+            settings, drive="audio", own_audio=True, field="net", jaw_link=False, face_colour_moves=False
+        )
         torso = 0
+    if recipe == "talkinggaussian-published":
+        settings = dataclasses.replace(settings, field="channels", harmonics=2)
     sizes = PortraitSizes(8, 4, torso, len(CURVE_NAMES), 3, 2, 4, body=2)
     body = pages.section(PAGE, "portrait.safetensors")
     groups = pages.first_column(body, "tensors")

@@ -234,6 +234,22 @@ def test_a_saved_portrait_draws_the_same_frame_when_opened(portrait, subject):
     assert np.array_equal(before.rgb, after.rgb)
 
 
+def test_a_baseline_from_before_each_branch_had_its_own_code_of_the_sound_draws_as_before(subject):
+    settings = replace(SMALL, drive="audio", field="net", jaw_link=False, torso_gaussians=0)
+    data = TrainingData(subject, SIZE)
+    portrait = start_portrait(data, settings, seed=0).eval()
+    assert portrait.oral_audio is None
+    model = subject.model("m")
+    save_portrait(portrait, model)
+    config = model.config()
+    for later in ("own_audio", "poses"):
+        del config["settings"][later]
+    model.update_config(config)
+    drive = true_drive(portrait, data)
+    after = open_portrait(model).render(drive, 0, SIZE, engine="reference")
+    assert np.array_equal(portrait.render(drive, 0, SIZE, engine="reference").rgb, after.rgb)
+
+
 def test_a_damaged_model_is_an_input_error(portrait, subject):
     folder = subject.root / "models" / "m"
     save_portrait(portrait, subject.model("m"))

@@ -49,6 +49,40 @@ def test_the_baseline_trains_its_branches_in_turn():
     assert all(len(stage.blocks) == 1 for stage in schedule)
 
 
+def test_each_branch_of_the_baseline_anneals_over_its_own_stages(subject):
+    settings = replace(
+        TINY, portrait=replace(TINY.portrait, drive="audio", own_audio=True, torso_gaussians=0), alternate=False,
+        annealing="branch", static_share=0.1, joint_share=0.1,
+    )  # fmt: skip
+    run, schedule = prepare(subject, settings), plan(settings)
+
+    def share(group: str, progress: float) -> float:
+        set_rates(run.optimiser, progress, settings, schedule)
+        return next(g["lr"] / g["base_rate"] for g in run.optimiser.param_groups if g["name"] == group)
+
+    assert [share(stages.FACIAL_FIELD, at) for at in (0.05, 0.3, 0.5, 0.9)] == pytest.approx([1.0, 0.525, 0.05, 0.05])
+    assert [share(stages.ORAL_FIELD, at) for at in (0.3, 0.5, 0.7, 0.9)] == pytest.approx([1.0, 1.0, 0.525, 0.05])
+    assert [share(stages.AUDIO, at) for at in (0.1, 0.5)] == pytest.approx([1.0, 0.05])
+    assert [share(stages.ORAL_AUDIO, at) for at in (0.5, 0.9)] == pytest.approx([1.0, 0.05])
+    assert share(stages.FACE_LOOK, 0.5) > 0.05 and share(stages.FACE_LOOK, 1.0) == pytest.approx(0.05)
+
+
+def test_the_codes_of_the_sound_learn_with_their_own_branch_alone(subject):
+    settings = replace(
+        TINY, portrait=replace(TINY.portrait, drive="audio", own_audio=True), alternate=False, static_share=0.0,
+        joint_share=0.0,
+    )  # fmt: skip
+    run = prepare(subject, settings)
+    _run_until(run, 4)
+    for learning, frozen, until in (("audio.", "oral_audio.", 6), ("oral_audio.", "audio.", 20)):
+        _run_until(run, until - 1)
+        before = _values(run)
+        _run_until(run, until)
+        changed = {key for key, value in _values(run).items() if not torch.equal(value, before[key])}
+        assert any(key.startswith(learning) for key in changed)
+        assert not any(key.startswith(frozen) for key in changed)
+
+
 def test_a_position_never_goes_back_and_counts_steps_within_its_stage():
     schedule, position = plan(TINY), Position()
     names = [position.advance(schedule, step / 20)[0].name for step in range(20)]
@@ -95,7 +129,7 @@ def test_rates_fall_along_a_cosine_to_their_final_share(subject):
     run = prepare(subject, TINY)
     base = [group["base_rate"] for group in run.optimiser.param_groups]
     for progress, share in ((0.0, 1.0), (0.5, 0.525), (1.0, 0.05)):
-        set_rates(run.optimiser, progress, TINY.rates)
+        set_rates(run.optimiser, progress, TINY, plan(TINY))
         assert [group["lr"] for group in run.optimiser.param_groups] == pytest.approx([share * b for b in base])
 
 
@@ -113,7 +147,7 @@ def test_a_resumed_run_ends_with_the_same_bits(subject, tmp_path):
     second = prepare(subject, TINY)
     for parameter in second.portrait.parameters():
         torch.nn.init.zeros_(parameter)
-    kept = load_checkpoint(path, second.portrait, second.optimiser, parameter_names(second.portrait), key)
+    kept, _ = load_checkpoint(path, second.portrait, second.optimiser, parameter_names(second.portrait), key)
     second.step, second.position = 7, Position(kept["stage"], kept["in_stage"])
     _run_until(second, 14)
     expected, found = _values(whole), _values(second)

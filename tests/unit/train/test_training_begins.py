@@ -203,8 +203,19 @@ def test_checkpoints_from_before_a_setting_was_there_are_gone_on_with_where_it_c
         "minutes",
     ):
         del values[name]
+    later = {
+        "portrait": ("own_audio", "poses", "upper", "start", "harmonics", "layered"),
+        "rates": ("attention", "harmonics"),
+        "losses": ("attention",),
+    }
+    for group, names in later.items():
+        for name in names:
+            del values[group][name]
+    for name in ("masks", "annealing", "supervision", "densify"):
+        del values[name]
     assert settings_key(subject, SHORT) == hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
     assert settings_key(subject, replace(SHORT, speech=SpeechSettings(steps=20))) != settings_key(subject, SHORT)
+    assert settings_key(subject, replace(SHORT, masks="hard")) != settings_key(subject, SHORT)
     kept_out = replace(SHORT, holdout=3)
     keys = {
         settings_key(subject, replace(kept_out, **other)) for other in ({"holdout_gap_s": 0.0}, {}, {"holdout_fold": 1})
