@@ -144,11 +144,11 @@ def _step_entry(engine: str, threads: int, gaussians: int, size: int, seconds: f
     drive, intrinsics, weights = _nodding_drive(portrait, 8), portrait.intrinsics(size), LossWeights()
     mouth = slice(size * 5 // 8, size * 6 // 8)
     rgb, regions, plate = (torch.rand(size, size, channels, device=device) for channels in (3, 4, 3))
-    sample = Sample(rgb, regions / 4, (mouth, mouth))
+    sample = Sample(rgb, regions / 4, plate, (mouth, mouth), intrinsics)
 
     def step() -> None:
         frame, facial = portrait(drive, 3, intrinsics, mattes=False, engine=engine, threads=threads)
-        loss = portrait_loss(frame, sample, plate, portrait.has_torso, weights, 0.0)
+        loss = portrait_loss(frame, sample, portrait.has_torso, weights, 0.0)
         loss = loss + weights.deformation * deformation_loss(facial)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()

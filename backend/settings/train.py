@@ -111,7 +111,7 @@ class RelocationSettings:
     """Gaussians that show nothing are moved to where the picture is wrong."""
 
     every: Whole = 100
-    """Steps between moves; 0: none is ever moved."""
+    """Steps between moves; 0: none is ever moved. Nor is one where `densify` changes their number."""
     share: Share = 0.03
     """Share of a part's Gaussians that are moved at a time, at most."""
     begin: Share = 0.1

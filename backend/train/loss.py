@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
@@ -30,18 +28,6 @@ def background_of(sample: Sample, has_torso: bool) -> Tensor:
         return sample.plate
     head = (sample.regions.sum(-1) - sample.regions[..., TORSO])[..., None]
     return head * sample.plate + (1 - head) * sample.rgb
-
-
-def before(sample: Sample, colour: Tensor) -> Sample:
-    """The sample as if the person had stood before one colour (3,), by the region map's mattes.
-
-    A portrait that only ever sees one plate may paint what the plate lacks, or leave out what looks like it. Before
-    colours that change it has to be as opaque as the mattes say, and nothing else.
-    """
-    person = sample.regions.sum(dim=-1, keepdim=True).clamp(0, 1)
-    own = torch.minimum((sample.rgb - (1 - person) * sample.plate).clamp_min(0), person)
-    plate = colour.expand_as(sample.rgb).contiguous()
-    return replace(sample, rgb=own + (1 - person) * plate, plate=plate)
 
 
 def picture_loss(picture: Tensor, sample: Sample, weights: LossWeights) -> Tensor:

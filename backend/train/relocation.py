@@ -94,7 +94,9 @@ class _Part:
         """
         moved, joined = self._choose(np.random.default_rng((self._seed, step, _DRAW)))
         if len(moved):
-            self._pair(*(torch.from_numpy(chosen).to(self.need.device) for chosen in (moved, joined)), optimiser)
+            self._pair(
+                torch.from_numpy(moved).to(self.need.device), torch.from_numpy(joined).to(self.need.device), optimiser
+            )
         self.need.zero_()
         return len(moved)
 

@@ -21,13 +21,14 @@ from backend.raster.rasterize import engine_device
 from backend.settings import TrainSettings
 from backend.subject.split import ranges_of
 from backend.subject.subject import Subject
+from backend.train.backdrops import Backdrops
 from backend.train.branches import attention_loss, branch_loss
 from backend.train.checkpoint import load_checkpoint, save_checkpoint
-from backend.train.data import Sample, TrainingData
+from backend.train.data import TrainingData
 from backend.train.densify import Densifier, camera_extent
 from backend.train.driving import PredictedSpeech, true_drive
 from backend.train.holdout import Holdout
-from backend.train.loss import before, composite, deformation_loss, portrait_loss
+from backend.train.loss import composite, deformation_loss, portrait_loss
 from backend.train.new_portrait import start_portrait
 from backend.train.optimiser import freeze_all_but, make_optimiser, parameter_names, set_rates
 from backend.train.relocation import Relocation
@@ -43,8 +44,6 @@ log = logging.getLogger(__name__)
 
 MATTE_EVERY = 4
 """Mattes are drawn and compared every so many steps: they cost four raster channels and change slowly."""
-_COLOUR_DRAW = 4
-"""Makes these draws independent of the run's others, which use the same seed."""
 RUN_ONLY = ("start", "checkpoint_s", "preview_s", "threads", "engine")
 """Settings that a resumed run may change."""
 LENGTH = ("steps", "minutes")
@@ -61,6 +60,7 @@ class Run:
     optimiser: torch.optim.Adam
     sampler: FrameSampler
     views: ViewSampler
+    backdrops: Backdrops
     drive: Drive
     """The footage's own performance, all frames."""
     position: Position
@@ -224,16 +224,18 @@ def prepare(subject: Subject, settings: TrainSettings, models_dir: str | None = 
     blink = 0.5 * (data.curve("eyeBlinkLeft") + data.curve("eyeBlinkRight"))
     sampler = FrameSampler(data.frames, data.curve("jawOpen")[data.frames], blink[data.frames], settings.seed)
     views = ViewSampler(settings.views, coarse, fine, data.mouths, data.eyes, data.interest, settings.seed)
+    backdrops = Backdrops(settings.losses.other_backgrounds, settings.seed, device)
     optimiser = make_optimiser(portrait, settings.rates)
     drive = true_drive(portrait, data)
-    relocation = Relocation(portrait, settings.relocation, settings.seed) if settings.relocation.every else None
-    densifier = None
+    relocation = densifier = None
+    if settings.relocation.every and not settings.densify.every:
+        relocation = Relocation(portrait, settings.relocation, settings.seed)
     if settings.densify.every:
         extent_cm = camera_extent(data.track.camera_from_head[data.frames])
         densifier = Densifier(portrait, settings.densify, extent_cm, settings.seed)
     rounds = (length_of(settings),)
     return Run(
-        data, settings, portrait, optimiser, sampler, views, drive, Position(),
+        data, settings, portrait, optimiser, sampler, views, backdrops, drive, Position(),
         rounds=rounds, densifier=densifier, relocation=relocation,
     )  # fmt: skip
 
@@ -274,7 +276,7 @@ def step_loss(run: Run, frame: int, view: View, deformed: bool, branch: str | No
     sample = run.data.sample(frame, view)
     portrait.trained_size = view.size
     if portrait.has_torso:
-        sample = sometimes_before_a_colour(sample, settings, run.step)
+        sample = run.backdrops.of(sample, run.step)
     mattes = bool(settings.losses.mattes) and settings.supervision == "portrait" and run.step % MATTE_EVERY == 0
     drive = run.drive.only(frame)
     if run.predicted_speech is not None:
@@ -293,14 +295,6 @@ def step_loss(run: Run, frame: int, view: View, deformed: bool, branch: str | No
         return loss + deformation
     loss = portrait_loss(drawn, sample, portrait.has_torso, settings.losses, MATTE_EVERY * settings.losses.mattes)
     return loss + deformation
-
-
-def sometimes_before_a_colour(sample: Sample, settings: TrainSettings, step: int) -> Sample:
-    """The sample; in so many steps as the settings say, before a random colour."""
-    chance, *colour = np.random.default_rng((settings.seed, step, _COLOUR_DRAW)).random(4)
-    if chance >= settings.losses.other_backgrounds:
-        return sample
-    return before(sample, torch.tensor(colour, dtype=torch.float32, device=sample.rgb.device))
 
 
 def write_preview(run: Run, path: Path) -> Path:

@@ -22,6 +22,8 @@ from backend.train.expression_units import UNITS, unit_matrix
 from backend.train.optimiser import as_published, set_rates
 from backend.train.stages import plan
 from backend.train.trainer import prepare, step_loss, steps
+from backend.train.views import View
+from shared.camera import Intrinsics
 from tests.support.synthetic_subject import SIZE, TINY
 
 AS_PUBLISHED = train_settings(recipe=PUBLISHED)
@@ -180,7 +182,10 @@ def sample_with_regions() -> Sample:
     regions[:6, 4:12, HAIR] = 1.0
     regions[6:, 4:12, FACE] = 1.0
     regions[11:13, 6:10, FACE], regions[11:13, 6:10, ORAL] = 0.0, 1.0
-    return Sample(torch.full((16, 16, 3), 0.6), regions, (slice(10, 14), slice(5, 11)))
+    return Sample(
+        torch.full((16, 16, 3), 0.6), regions, torch.zeros(16, 16, 3), (slice(10, 14), slice(5, 11)),
+        Intrinsics(16.0, 16.0, 8.0, 8.0, 16, 16),
+    )  # fmt: skip
 
 
 def test_the_face_is_compared_over_green_without_the_mouth_and_mostly_without_its_hair():
@@ -230,7 +235,7 @@ def test_the_hair_counts_on_one_step_of_seven_once_the_face_moves():
 def test_attention_is_penalised_where_lips_and_hair_are_seen_and_nowhere_else(subject):
     run = prepare(subject, SMALL)
     sample, field, means = run.data.sample(0), run.portrait.facial_field, run.portrait.face.means
-    pose, camera = run.drive.poses[0], run.data.intrinsics
+    pose, camera = run.drive.poses[0], sample.intrinsics
     assert isinstance(field, ChannelGatedField)
     column, row = pixels_of(means.detach(), pose, camera)
     rows, columns = sample.mouth
@@ -238,24 +243,24 @@ def test_attention_is_penalised_where_lips_and_hair_are_seen_and_nowhere_else(su
     hair = sample.regions[row, column, HAIR] > 0.5
     assert 0 < int(lips.sum()) < len(means) and 0 < int(hair.sum())
     speech, expression = (gate.detach() for gate in field.attention(means))
-    on_lips = attention_loss(field, means, pose, camera, sample, step=1)
+    on_lips = attention_loss(field, means, pose, sample, step=1)
     assert torch.allclose(on_lips, expression[lips].mean())
-    both = attention_loss(field, means, pose, camera, sample, step=HAIR_EVERY)
+    both = attention_loss(field, means, pose, sample, step=HAIR_EVERY)
     assert torch.allclose(both - on_lips, expression[hair].mean() + speech[hair].mean())
     on_lips.backward()
     gradients = [parameter.grad for parameter in field.expression_gates.parameters()]
     assert all(gradient is not None and gradient.abs().sum() > 0 for gradient in gradients)
     other = prepare(subject, replace(TINY, portrait=replace(TINY.portrait, field="net")))
-    assert attention_loss(other.portrait.facial_field, means, pose, camera, sample, 1) == 0.0
+    assert attention_loss(other.portrait.facial_field, means, pose, sample, 1) == 0.0
 
 
 def test_the_step_of_the_face_branch_has_the_attention_in_its_loss(subject):
     run = prepare(subject, SMALL)
     run.step = 1
     without = replace(SMALL, losses=replace(SMALL.losses, attention=0.0))
-    with_it = step_loss(run, 0, True, "face")
+    with_it = step_loss(run, 0, View.whole(run.data.size), True, "face")
     run.settings = without
-    assert with_it > step_loss(run, 0, True, "face")
+    assert with_it > step_loss(run, 0, View.whole(run.data.size), True, "face")
 
 
 def test_the_published_recipe_learns_from_its_own_masks_and_poses(subject):

@@ -22,9 +22,11 @@ from backend.raster import cuda
 from backend.raster.rasterize import RasterOutput
 from backend.settings import TrainSettings, train_settings
 from backend.subject.model_folder import ModelFolder
-from backend.train import data, trainer
+from backend.train import data, scale, trainer
+from backend.train.backdrops import Backdrops
 from backend.train.checkpoint import load_checkpoint, save_checkpoint
 from backend.train.optimiser import parameter_names
+from backend.train.views import View
 from tests.support.synthetic_subject import SIZE
 
 needs_warp = pytest.mark.skipif(
@@ -47,7 +49,10 @@ def moved(run: trainer.Run, device: str) -> trainer.Run:
     values = {name: value.to(device) for name, value in vars(run.drive).items() if value is not None}
     run.drive = Drive(**values)
     run.portrait.to(device)
-    run.data.plate, run.data.device = run.data.plate.to(device), device
+    run.data.device = device
+    run.backdrops = Backdrops(1.0, 0, device)
+    for pictures in run.data._scales.values():
+        pictures.plate, pictures._device = pictures.plate.to(device), device
     return run
 
 
@@ -63,7 +68,7 @@ def shapes_alone(means, quaternions, scales, opacities, features, camera_from_wo
 def test_nothing_in_a_step_is_left_on_the_cpu(subject, deformed, monkeypatch):
     run = moved(trainer.prepare(subject, settings("native")), "meta")
     monkeypatch.setattr(portrait_module, "rasterize", shapes_alone)
-    loss = trainer.step_loss(run, int(run.data.frames[0]), deformed)
+    loss = trainer.step_loss(run, int(run.data.frames[0]), View.whole(SIZE), deformed)
     loss.backward()
     assert loss.device.type == "meta"
     gradients = [parameter.grad for parameter in run.portrait.parameters() if parameter.grad is not None]
@@ -96,30 +101,30 @@ class FromTheCpu(TorchFunctionMode):
 
 
 def test_a_step_on_a_frame_that_was_seen_takes_nothing_to_the_device(subject, monkeypatch):
-    monkeypatch.setattr(data, "room_for_frames", lambda device, frame_bytes: 100)
+    monkeypatch.setattr(scale, "room_for_frames", lambda device, frame_bytes: 100)
     run = moved(trainer.prepare(subject, settings("native")), "meta")
     monkeypatch.setattr(portrait_module, "rasterize", shapes_alone)
     frame = int(run.data.frames[0])
     with FromTheCpu() as first:
-        trainer.step_loss(run, frame, True).backward()
+        trainer.step_loss(run, frame, View.whole(SIZE), True).backward()
     with FromTheCpu() as second:
-        trainer.step_loss(run, frame, True).backward()
+        trainer.step_loss(run, frame, View.whole(SIZE), True).backward()
     assert len(first.names) >= 2  # the frame and its region map
     assert second.names == []
 
 
 def test_frames_are_kept_as_far_as_there_is_room_and_never_on_the_cpu(subject, monkeypatch):
-    assert data.room_for_frames(torch.device("cpu"), 1) == 0
+    assert scale.room_for_frames(torch.device("cpu"), 1) == 0
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (4000, 8000))
-    assert data.room_for_frames(torch.device("cuda"), 300) == 3
-    monkeypatch.setattr(data, "room_for_frames", lambda device, frame_bytes: 2)
+    assert scale.room_for_frames(torch.device("cuda"), 300) == 3
+    monkeypatch.setattr(scale, "room_for_frames", lambda device, frame_bytes: 2)
     some = data.TrainingData(subject, SIZE)
     before = [some.sample(frame).rgb for frame in (3, 4, 5)]
     with monkeypatch.context() as gone:
-        gone.setattr(some, "pictures", None)
+        gone.setattr(some._scales[SIZE], "pictures", None)
         assert torch.equal(some.sample(3).rgb, before[0])
         assert torch.equal(some.sample(4).rgb, before[1])
-    assert len(some._kept) == 2
+    assert len(some._scales[SIZE]._kept) == 2
     assert torch.equal(some.sample(5).rgb, before[2])
 
 
@@ -143,7 +148,7 @@ def test_a_step_by_the_cuda_engine_s_kernels_has_the_reference_s_loss_and_gradie
         with torch.no_grad():  # Not round, or turning them would change nothing but rounding errors.
             for part in (run.portrait.face, run.portrait.oral, run.portrait.torso):
                 part.log_scales[:, 0] += 0.5
-        loss = trainer.step_loss(run, int(run.data.frames[2]), True)
+        loss = trainer.step_loss(run, int(run.data.frames[2]), View.whole(SIZE), True)
         loss.backward()
         losses[engine] = loss.item()
         gradients[engine] = {n: p.grad for n, p in run.portrait.named_parameters() if p.grad is not None}

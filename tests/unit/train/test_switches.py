@@ -18,6 +18,7 @@ from backend.train.masks import hardened
 from backend.train.optimiser import set_rates
 from backend.train.stages import Position, plan
 from backend.train.trainer import prepare, step_loss, steps
+from backend.train.views import View
 from shared.errors import InputError
 from tests.support import pages
 from tests.support.synthetic_subject import TINY, shifted
@@ -58,7 +59,7 @@ def data(run):
     heard = run.drive.curves[:, SPEECH].numpy() + np.float32(0.1)
     predicted = PredictedSpeech(heard, run.settings.heard_share, run.settings.seed)
     sample = run.data.sample(2)
-    told = [sample.regions, background_of(sample, run.data.plate, run.portrait.has_torso), run.drive.poses]
+    told = [sample.regions, background_of(sample, run.portrait.has_torso), run.drive.poses]
     if run.portrait.needs_audio:
         return [*told, run.drive.audio]
     return [*told, *(predicted.drive(run.drive, 2, step).curves for step in range(10))]
@@ -71,7 +72,7 @@ def loss(run) -> float:
         run.portrait.oral.opacity_logits.fill_(-20.0)
         for field in (run.portrait.facial_field, run.portrait.oral_field):
             field.head.weight.fill_(0.01)
-        return float(step_loss(run, 2, deformed=True))
+        return float(step_loss(run, 2, View.whole(run.data.size), deformed=True))
 
 
 def same(first, second) -> bool:

@@ -20,6 +20,7 @@ from backend.train.optimiser import make_optimiser, parameter_groups, parameter_
 from backend.train.sampling import FrameSampler, rarity
 from backend.train.stages import Position, plan
 from backend.train.trainer import prepare, settings_key, steps
+from shared.camera import Intrinsics
 from shared.errors import InputError
 from tests.support.synthetic_subject import TINY
 
@@ -215,7 +216,7 @@ def test_training_the_synthetic_person_lowers_the_picture_loss_by_a_third(subjec
             sample = run.data.sample(frame)
             with torch.no_grad():
                 drawn, _ = run.portrait(run.drive, frame, run.data.intrinsics)
-                picture = composite(drawn, sample, run.data.plate, has_torso=True)
+                picture = composite(drawn, sample, has_torso=True)
                 total += float(picture_loss(picture, sample, run.settings.losses))
         return total
 
@@ -251,8 +252,15 @@ def _frame(value: float, alpha: float) -> PortraitFrame:
     )
 
 
+def _sample(
+    value: float, regions: torch.Tensor, mouth: tuple[slice, slice] = (slice(0, 8), slice(0, 8)), plate: float = 0.0
+) -> Sample:
+    recorded, behind = torch.full((16, 16, 3), value), torch.full((16, 16, 3), plate)
+    return Sample(recorded, regions, behind, mouth, Intrinsics(16.0, 16.0, 8.0, 8.0, 16, 16))
+
+
 def test_a_mistake_in_the_mouth_weighs_more_than_the_same_elsewhere():
-    sample = Sample(torch.zeros(16, 16, 3), torch.zeros(16, 16, 4), (slice(4, 8), slice(4, 8)))
+    sample = _sample(0.0, torch.zeros(16, 16, 4), (slice(4, 8), slice(4, 8)))
     weights = LossWeights(l1=1.0, ssim=0.0, mouth=2.0)
     inside, outside = torch.zeros(16, 16, 3), torch.zeros(16, 16, 3)
     inside[4, 4], outside[12, 12] = 1.0, 1.0
@@ -263,7 +271,7 @@ def test_a_mistake_in_the_mouth_weighs_more_than_the_same_elsewhere():
 def test_matte_loss_is_zero_for_the_right_region_and_ignores_the_torso_where_there_is_none():
     regions = torch.zeros(16, 16, 4)
     regions[..., 1] = 0.5
-    sample = Sample(torch.zeros(16, 16, 3), regions, (slice(0, 8), slice(0, 8)))
+    sample = _sample(0.0, regions)
     assert matte_loss(_frame(1.0, 0.5), sample, has_torso=True) == 0.0
     regions[..., 3] = 0.5
     assert matte_loss(_frame(1.0, 0.5), sample, has_torso=True) == pytest.approx(0.125)
@@ -273,8 +281,8 @@ def test_matte_loss_is_zero_for_the_right_region_and_ignores_the_torso_where_the
 def test_without_a_torso_the_recorded_torso_shows_beside_the_head_and_the_plate_behind_it():
     regions = torch.zeros(16, 16, 4)
     regions[:8, :, 1], regions[8:, :, 3] = 1.0, 1.0
-    sample = Sample(torch.full((16, 16, 3), 0.8), regions, (slice(0, 8), slice(0, 8)))
-    picture = composite(_frame(0.0, 0.0), sample, torch.full((16, 16, 3), 0.25), has_torso=False)
+    sample = _sample(0.8, regions, plate=0.25)
+    picture = composite(_frame(0.0, 0.0), sample, has_torso=False)
     assert picture[0, 0, 0] == pytest.approx(0.25)
     assert picture[15, 0, 0] == pytest.approx(0.8)
 
