@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from backend.settings import (
     EvaluateSettings,
@@ -24,7 +24,7 @@ from backend.settings import (
     train_settings_of_run,
 )
 from backend.settings.tree import from_text, names, nested, refusal, with_changes
-from shared.checked import Unfit, build, field_types
+from shared.checked import Limits, Unfit, build, field_types
 from shared.errors import InputError
 from shared.training import with_start
 
@@ -77,11 +77,29 @@ class RenderArguments:
 
 @dataclass(frozen=True)
 class EvaluateArguments:
-    """Score a subject's model; None: the newest."""
+    """Score a subject's model; None: the newest.
+
+    folds: "all", or numbers with commas: the parts of the clip to train models like it for, and to score; None: its
+    own. seeds: how many of them to train for each part.
+    """
 
     subject: Path
     settings: EvaluateSettings
     model: str | None = None
+    folds: str | None = None
+    seeds: Annotated[int, Limits(1, 100)] = 1
+
+
+@dataclass(frozen=True)
+class CompareArguments:
+    """Compare what was scored of `models`: names of models of `subject`, or folders; the first is the reference.
+
+    page: where to write the comparison as an HTML page; None: nowhere.
+    """
+
+    models: tuple[str, ...]
+    subject: Path | None = None
+    page: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -118,8 +136,13 @@ def render_arguments(plain: Mapping[str, Any]) -> RenderArguments:
 
 
 def evaluate_arguments(plain: Mapping[str, Any]) -> EvaluateArguments:
-    """subject, model, and EvaluateSettings."""
+    """subject, model, folds, seeds, and EvaluateSettings."""
     return _parsed("evaluate", EvaluateArguments, plain, _simple(EvaluateSettings))
+
+
+def compare_arguments(plain: Mapping[str, Any]) -> CompareArguments:
+    """models, subject, page."""
+    return _without_settings(CompareArguments, plain)
 
 
 def run_arguments(plain: Mapping[str, Any]) -> RunArguments:

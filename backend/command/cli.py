@@ -128,8 +128,19 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--subject", required=True, metavar="DIR")
     sub.add_argument("--model", metavar="NAME")
     sub.add_argument("--driven-by", choices=DRIVEN_BY, help="default audio; track: the ceiling for audio")
+    sub.add_argument("--size", type=int, metavar="N", help="size of the pictures compared, px (default: as delivered)")
+    sub.add_argument("--footage", metavar="FILE", help="the clip: needed where the subject's frames are smaller")
+    sub.add_argument(
+        "--folds", metavar="all|1,2,…", help="train models like it for these parts of the clip, and score them all"
+    )
+    sub.add_argument("--seeds", type=int, metavar="N", help="with so many seeds for each part (default 1)")
     _add_models_dir(sub)
     _add_engine(sub)
+
+    sub = verb("compare", "Scores of models beside each other, with intervals.")
+    sub.add_argument("models", nargs="+", metavar="MODEL", help="a model's name, or its folder; the first: reference")
+    sub.add_argument("--subject", metavar="DIR", help="whose models they are")
+    sub.add_argument("--page", metavar="FILE", help="write an HTML page with figures, curves and pictures")
 
     sub = verb("run", "The whole chain: footage and a line of dialogue to a talking head.")
     sub.add_argument("footage", metavar="FOOTAGE")

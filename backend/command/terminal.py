@@ -67,7 +67,15 @@ def print_result(verb: str, result: Any) -> None:
         from backend.evaluate.report import markdown_table
 
         console.print(markdown_table([result]), soft_wrap=True, markup=False)
-        console.print(f"pictures: {result['sheet']}", soft_wrap=True)
+        for one in result.get("models", [result]):
+            console.print(f"pictures: {one['sheet']}", soft_wrap=True)
+        return
+    if verb == "compare":
+        from backend.evaluate.compare import markdown_tables
+
+        console.print(markdown_tables(result), soft_wrap=True, markup=False)
+        if result["page"]:
+            console.print(f"page: {result['page']}", soft_wrap=True)
         return
     for key, value in result.items():
         _print_entry(console, key, value, "")

@@ -17,6 +17,7 @@ from backend.command.arguments import (
     PreprocessArguments,
     RenderArguments,
     TrainArguments,
+    compare_arguments,
     doctor_arguments,
     evaluate_arguments,
     preprocess_arguments,
@@ -27,7 +28,7 @@ from backend.command.arguments import (
 from backend.subject.subject import Subject
 from shared import layout
 from shared.errors import InputError
-from shared.files import make_writable, write_json
+from shared.files import explaining, make_writable, write_json
 from shared.jobs import Reporter
 
 Verb = Callable[[Mapping[str, Any], Reporter], dict[str, Any]]
@@ -89,15 +90,36 @@ def _render(asked: RenderArguments, report: Reporter) -> dict:
 
 
 def evaluate(arguments: Mapping[str, Any], report: Reporter) -> dict:
-    """A model's scores on frames it has not seen. Returns them."""
+    """A model's scores on frames it has not seen, or those of its recipe on several parts of its clip. Returns them."""
     return _evaluate(evaluate_arguments(arguments), report)
 
 
 def _evaluate(asked: EvaluateArguments, report: Reporter) -> dict:
     subject = Subject.open(asked.subject)
+    if asked.folds is not None or asked.seeds > 1:
+        from backend.evaluate.folds import evaluate_folds
+
+        return evaluate_folds(subject, asked.model, asked.folds, asked.seeds, report, asked.settings)
     from backend.evaluate.report import evaluate as run_evaluate
 
     return run_evaluate(subject, asked.model, report, asked.settings)
+
+
+def compare(arguments: Mapping[str, Any], report: Reporter) -> dict:
+    """What was scored of two models or more, beside each other, with intervals. Returns it, and the page's path."""
+    from backend.evaluate.compare import compare as run_compare
+    from backend.evaluate.compare import contender
+    from backend.evaluate.page import write_page
+
+    asked = compare_arguments(arguments)
+    subject = None if asked.subject is None else Subject.open(asked.subject)
+    contenders = [contender(name, subject) for name in asked.models]
+    result = run_compare(contenders, report)
+    if asked.page is not None:
+        make_writable(asked.page.resolve().parent)
+        with explaining(asked.page):
+            write_page(asked.page, result, contenders)
+    return result | {"page": None if asked.page is None else str(asked.page)}
 
 
 def run(arguments: Mapping[str, Any], report: Reporter) -> dict:
@@ -133,7 +155,8 @@ def run(arguments: Mapping[str, Any], report: Reporter) -> dict:
         "timings_s": timings,
     }
     if asked.evaluate:
-        scoring = EvaluateArguments(subject, settings.evaluate, trained["model"])
+        by_footage = replace(settings.evaluate, footage=settings.evaluate.footage or str(asked.footage))
+        scoring = EvaluateArguments(subject, by_footage, trained["model"])
         result["scores"] = timed("evaluate", _evaluate, scoring)
     write_json(out / layout.REPORT_FILE, result)
     return result
@@ -153,6 +176,7 @@ VERBS: dict[str, Verb] = {
     "train": train,
     "render": render,
     "evaluate": evaluate,
+    "compare": compare,
     "run": run,
     "doctor": doctor,
 }

@@ -67,8 +67,12 @@ class ExrStore:
         return frames.combined_over_plate(passes["Combined"], self._colour_name, self._plate)
 
     def read(self, number: int) -> np.ndarray:
+        return self.read_over(number, self._plate)
+
+    def read_over(self, number: int, background: np.ndarray) -> np.ndarray:
+        """`read` with another picture (H, W, 3) uint8 than the plate behind the frame."""
         passes, _ = exr.read_layers(self.path(number))
-        return frames.combined_over_plate(passes["Combined"], self._colour_name, self._plate)
+        return frames.combined_over_plate(passes["Combined"], self._colour_name, background)
 
 
 class PngStore:

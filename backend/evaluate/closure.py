@@ -71,30 +71,41 @@ def find_phones(samples: np.ndarray) -> list[Phone]:
     ]
 
 
-def closure(
+def openings_at_phones(
     phones: Sequence[Phone], times_s: np.ndarray, rendered: np.ndarray, recorded: np.ndarray
-) -> tuple[float | None, int]:
+) -> np.ndarray:
+    """(T, 4) what `contrast` is made of: least opening at a bilabial, rendered and recorded, and largest opening at an
+    open vowel, rendered and recorded, each in the row of a frame that is shown while the phone sounds; elsewhere NaN.
+
+    rendered, recorded: (T,) lip opening at times_s (T,), NaN where no face was found.
+    """
+    rows = np.full((len(times_s), 4), np.nan)
+    usable = np.isfinite(rendered) & np.isfinite(recorded)
+    for names, column, extreme in ((BILABIALS, 0, np.min), (OPEN_VOWELS, 2, np.max)):
+        for phone in phones:
+            at = np.flatnonzero(_around(phone, times_s) & usable) if phone.name in names else ()
+            free = [frame for frame in at if np.isnan(rows[frame, column])]
+            if free:
+                rows[free[len(free) // 2], column : column + 2] = extreme(rendered[at]), extreme(recorded[at])
+    return rows
+
+
+def contrast(rows: np.ndarray) -> float:
     """How well closures close: 1 as the recorded lips, 0 no closing at all, above 1 more than recorded.
 
-    rendered, recorded: (T,) lip opening at times_s (T,), NaN where no face was found. Compares mean opening at open
-    vowels minus mean least opening at bilabials, rendered against recorded. Returns the score and the number of
-    bilabials it stands on; None when there are none, no vowels, or the recorded lips show no contrast.
+    rows: (N, 4) of `openings_at_phones`. Mean opening at open vowels minus mean least opening at bilabials, rendered
+    against recorded. NaN when there are none, no vowels, or the recorded lips show no contrast.
     """
-    closed = [_around(phone, times_s) for phone in phones if phone.name in BILABIALS]
-    vowels = [_around(phone, times_s) for phone in phones if phone.name in OPEN_VOWELS]
-    usable = np.isfinite(rendered) & np.isfinite(recorded)
-    closed = [frames & usable for frames in closed if (frames & usable).any()]
-    vowels = [frames & usable for frames in vowels if (frames & usable).any()]
-    if not closed or not vowels:
-        return None, len(closed)
+    closed, vowels = (part[np.isfinite(part[:, 0])] for part in (rows[:, :2], rows[:, 2:]))
+    if not len(closed) or not len(vowels):
+        return float("nan")
+    rendered, recorded = vowels.mean(axis=0) - closed.mean(axis=0)
+    return float(rendered / recorded) if recorded > 1e-3 else float("nan")
 
-    def contrast(opening: np.ndarray) -> float:
-        return float(np.mean([opening[f].max() for f in vowels]) - np.mean([opening[f].min() for f in closed]))
 
-    reference = contrast(recorded)
-    if reference <= 1e-3:
-        return None, len(closed)
-    return contrast(rendered) / reference, len(closed)
+def count(rows: np.ndarray) -> float:
+    """The number of bilabials in rows of `openings_at_phones`."""
+    return float(np.isfinite(rows[:, 0]).sum())
 
 
 def _around(phone: Phone, times_s: np.ndarray) -> np.ndarray:

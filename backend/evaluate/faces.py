@@ -77,31 +77,30 @@ class FaceMeter:
         return faces[0].landmarks * (SCORE_SIZE / LOOK_SIZE), faces[0].blendshapes[order]
 
 
-def landmark_distance(rendered: FaceTrack, recorded: FaceTrack) -> tuple[float, float]:
-    """Mean distance of the lips' landmarks in px at 256 px: as they lie, and with the lips' centroid removed.
+def lip_distance(rendered: FaceTrack, recorded: FaceTrack, centred: bool) -> np.ndarray:
+    """(T,) mean distance of the lips' landmarks, px at 256 px: as they lie, or `centred`, with the lips' centroid
+    removed. NaN where either face was not found.
 
-    The measure of Chen et al. 2018 ("Lip Movements Generation at a Glance"), on MediaPipe's lips. NaN without a frame
-    in which both faces were found.
+    The measure of Chen et al. 2018 ("Lip Movements Generation at a Glance"), on MediaPipe's lips.
     """
-    both = rendered.found & recorded.found
-    if not both.any():
-        return float("nan"), float("nan")
-    a, b = (track.landmarks[both][:, LIPS, :2] for track in (rendered, recorded))
-    centred = (a - a.mean(axis=1, keepdims=True)) - (b - b.mean(axis=1, keepdims=True))
-    return float(np.linalg.norm(a - b, axis=2).mean()), float(np.linalg.norm(centred, axis=2).mean())
+    drawn, filmed = (track.landmarks[:, LIPS, :2] for track in (rendered, recorded))
+    if centred:
+        drawn, filmed = (points - points.mean(axis=1, keepdims=True) for points in (drawn, filmed))
+    return np.linalg.norm(drawn - filmed, axis=2).mean(axis=1)
 
 
-def expression_error(rendered: FaceTrack, recorded: FaceTrack) -> float:
-    """Mean absolute difference of the blendshapes of jaw and lips, in [0, 1]; NaN without a common frame."""
-    both = rendered.found & recorded.found
-    return float(np.abs(rendered.expression[both] - recorded.expression[both]).mean()) if both.any() else float("nan")
+def expression_error(rendered: FaceTrack, recorded: FaceTrack) -> np.ndarray:
+    """(T,) mean absolute difference of the blendshapes of jaw and lips, in [0, 1]; NaN where a face was not found."""
+    return np.abs(rendered.expression - recorded.expression).mean(axis=1)
 
 
-def jitter(rendered: FaceTrack, recorded: FaceTrack) -> float:
-    """Shaking that the recorded head does not have: RMS second difference in time of the difference of the upper face's
-    landmarks, px at 256 px. NaN without three frames in a row."""
-    both = rendered.found & recorded.found
-    difference = (rendered.landmarks - recorded.landmarks)[:, RIGID_POINTS, :2]
-    second = difference[2:] - 2 * difference[1:-1] + difference[:-2]
-    second = second[both[2:] & both[1:-1] & both[:-2]]
-    return float(np.sqrt(np.square(second).sum(axis=2).mean())) if len(second) else float("nan")
+def shake(rendered: FaceTrack, recorded: FaceTrack) -> np.ndarray:
+    """(T,) shaking that the recorded head does not have: mean square, over the upper face's landmarks, of the second
+    difference in time of how far rendered and recorded ones lie apart, px^2 at 256 px.
+
+    NaN at a frame without a face in all three frames about it.
+    """
+    apart = (rendered.landmarks - recorded.landmarks)[:, RIGID_POINTS, :2]
+    values = np.full(len(apart), np.nan)
+    values[1:-1] = np.square(apart[2:] - 2 * apart[1:-1] + apart[:-2]).sum(axis=2).mean(axis=1)
+    return values

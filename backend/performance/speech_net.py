@@ -14,6 +14,8 @@ from backend.settings import SpeechSettings
 from shared.jobs import Reporter
 
 _KERNEL, _STRIDE = 3, 2
+_MISSING_S = 0.2
+"""Frames further apart than this have others missing between them, seconds."""
 
 
 class _MemberLinear(nn.Module):
@@ -107,10 +109,14 @@ class TrainedNet:
 def blocks_of(times_s: np.ndarray, folds: int, block_s: float) -> np.ndarray:
     """(T,) which fold each frame belongs to: blocks of `block_s` seconds assigned in turn.
 
-    Neighbouring frames are nearly the same, so single frames drawn at random would make every test too easy.
+    Neighbouring frames are nearly the same, so single frames drawn at random would make every test too easy. Time in
+    which frames are missing, as those that a training keeps out, is passed over: a block would be empty there.
     """
-    length = min(block_s, (times_s[-1] - times_s[0] + 1e-6) / folds)
-    return ((times_s - times_s[0]) / max(length, 1e-6)).astype(np.int64) % folds
+    steps = np.diff(times_s)
+    missing = np.where(steps > _MISSING_S, steps - np.median(steps), 0.0)
+    known_s = times_s - times_s[0] - np.concatenate([[0.0], np.cumsum(missing)])
+    length = min(block_s, (known_s[-1] + 1e-6) / folds)
+    return (known_s / max(length, 1e-6)).astype(np.int64) % folds
 
 
 def train_net(

@@ -141,7 +141,7 @@ class TrainSettings:
     more_for_long: bool = True
     """Footage of more than 20 s is trained on for more steps: by the square root of its length."""
     minutes: Positive | None = None
-    """Training time instead of a number of steps."""
+    """Training time instead of a number of steps. Learning the voice counts as well, up to half of it."""
     holdout: Whole = 11
     """One of this many equal parts of the frames is kept out of training; 0: train on all of them."""
     holdout_fold: Count | None = None

@@ -7,10 +7,12 @@ heard.npy               speech curves of the footage as predicted from its sound
 checkpoint.safetensors  a training between two steps; its header says how far it is (shared.training)
 preview.png             a recorded frame beside the portrait's
 evaluation.png          pictures of the last evaluation
+evaluation/             its scores frame by frame, and some of its pictures (evaluate.kept)
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,16 @@ from backend.subject.split import Split
 from shared import layout
 from shared.errors import InputError
 from shared.files import explaining, read_json_object, write_json
+
+_FOLD = re.compile(r"(?P<model>.+)_fold\d+(_seed\d+)?")
+
+
+def fold_name(model: str, fold: int, seed: int) -> str:
+    """Name of the model that is trained like `model`, but for the part of the clip that is kept out and the seed.
+
+    fold: from 1; seed: its number, from 0.
+    """
+    return f"{model}_fold{fold}" + (f"_seed{seed}" if seed else "")
 
 
 class ModelFolder:
@@ -35,15 +47,21 @@ class ModelFolder:
 
     @classmethod
     def newest_of(cls, subject_root: Path) -> ModelFolder:
-        """The model that was trained last. Raises InputError if there is none."""
-        configs = list((subject_root / layout.MODELS_FOLDER).glob(f"*/{layout.MODEL_CONFIG_FILE}"))
-        if not configs:
+        """The model that was trained last, but for those of folds. Raises InputError if there is none."""
+        configs = (subject_root / layout.MODELS_FOLDER).glob(f"*/{layout.MODEL_CONFIG_FILE}")
+        own = [path for path in configs if not _FOLD.fullmatch(path.parent.name)]
+        if not own:
             raise InputError(f"{subject_root} holds no trained model.", "Train one first.")
-        return cls(max(configs, key=lambda path: path.stat().st_mtime).parent)
+        return cls(max(own, key=lambda path: path.stat().st_mtime).parent)
 
     @property
     def name(self) -> str:
         return self.path.name
+
+    def folds(self) -> list[ModelFolder]:
+        """The models that were trained like this one on other parts of the clip, or with other seeds (`fold_name`)."""
+        beside = sorted(self.path.parent.glob("*_fold*"))
+        return [ModelFolder(path) for path in beside if (m := _FOLD.fullmatch(path.name)) and m["model"] == self.name]
 
     @property
     def config_file(self) -> Path:
@@ -72,6 +90,10 @@ class ModelFolder:
     @property
     def evaluation_file(self) -> Path:
         return self.path / "evaluation.png"
+
+    @property
+    def evaluation_folder(self) -> Path:
+        return self.path / "evaluation"
 
     @property
     def has_speech(self) -> bool:

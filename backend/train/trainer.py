@@ -76,6 +76,8 @@ class Run:
     """Steps of the rounds before this one."""
     before_s: float = 0.0
     """Time spent on them."""
+    speech_s: float = 0.0
+    """Time spent on learning the voice, where the portrait is driven by what it tells; not part of `elapsed_s`."""
     densifier: Densifier | None = None
     relocation: Relocation | None = None
     """Changes the number of Gaussians; None: it is fixed."""
@@ -95,7 +97,11 @@ class Run:
         """Done share of the present round, in [0, 1]."""
         if self.settings.minutes is None:
             return self.round_step / self.settings.steps
-        return min(1.0, (self.elapsed_s - self.before_s) / (60.0 * self.settings.minutes))
+        return min(1.0, (self.elapsed_s - self.before_s) / self._seconds_for_steps(60.0 * self.settings.minutes))
+
+    def _seconds_for_steps(self, asked_s: float) -> float:
+        """What is left of the time asked for: learning the voice counts, up to half of it, in the first round."""
+        return asked_s - min(self.speech_s, 0.5 * asked_s) if len(self.rounds) == 1 else asked_s
 
     def state(self, key: str) -> dict:
         """What a checkpoint holds beside the tensors, for a run whose settings have the hash `key`."""
@@ -105,7 +111,7 @@ class Run:
         )  # fmt: skip
         own = {
             "loss": self.loss, "position": asdict(self.position), "before_step": self.before_step,
-            "before_s": self.before_s,
+            "before_s": self.before_s, "speech_s": self.speech_s,
         }  # fmt: skip
         return {**told.to_dict(), **own}
 
@@ -117,6 +123,7 @@ class Run:
         self.step, self.elapsed_s, self.rounds = told.step, told.elapsed_s, told.rounds
         self.loss, self.position = state["loss"], Position(**state["position"])
         self.before_step, self.before_s = state["before_step"], state["before_s"]
+        self.speech_s = state.get("speech_s", 0.0)  # not in checkpoints from before it counted
         self._set_round(told.rounds[-1])
 
     def begin_round(self, length: Length) -> None:
@@ -162,7 +169,10 @@ def train(subject: Subject, settings: TrainSettings, report: Reporter, models_di
     began_at, from_progress = run.step, run.progress
     if did is Did.ANEW or not model.has_speech:
         speech = replace(settings.speech, seed=settings.seed + settings.speech.seed)
+        started = time.perf_counter()
         learn_speech(subject, model, run.data.split.training, report, speech)
+        if not run.portrait.needs_audio:
+            run.speech_s = time.perf_counter() - started
     if not run.portrait.needs_audio:
         run.predicted_speech = PredictedSpeech(load_heard(model), settings.heard_share, settings.seed)
 
@@ -325,7 +335,8 @@ def _record(run: Run) -> dict:
         "preset": run.settings.preset,
         "settings": asdict(run.settings),
         "steps": run.step,
-        "minutes": run.elapsed_s / 60.0,
+        "minutes": (run.elapsed_s + run.speech_s) / 60.0,
+        "speech_minutes": run.speech_s / 60.0,
         "rounds": [asdict(length) for length in run.rounds],
         "learned_from": ranges_of(run.data.split.training),
         "held_out": ranges_of(run.data.split.held_out),

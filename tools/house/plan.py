@@ -21,8 +21,8 @@ BACKEND: Floors = [
     ],
     ["backend.face", "backend.raster", "backend.subject"],
     ["backend.performance", "backend.portrait"],
-    ["backend.deliver", "backend.evaluate", "backend.preprocess", "backend.presenter", "backend.train"],
-    ["backend.serve"],
+    ["backend.deliver", "backend.preprocess", "backend.presenter", "backend.train"],
+    ["backend.evaluate", "backend.serve"],
     ["backend.__main__", "backend.command"],
 ]
 """The backend's process."""

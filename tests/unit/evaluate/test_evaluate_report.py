@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 
 from backend.evaluate import report as harness
-from backend.evaluate.compose import over, over_recorded
 from backend.evaluate.sheet import ComparisonSheet, difference
-from backend.portrait.portrait import PortraitFrame
 from backend.portrait.saving import save_portrait
 from backend.settings import EvaluateSettings, train_settings
 from backend.subject.model_folder import ModelFolder
@@ -125,39 +123,6 @@ def test_a_model_that_learned_from_every_frame_is_not_scored(evaluated, subject)
 def test_without_a_model_it_says_so(tmp_path):
     with pytest.raises(InputError, match="no trained model"):
         harness.evaluate(make_subject(tmp_path / "empty"), None, Reporter())
-
-
-def empty_frame() -> PortraitFrame:
-    return PortraitFrame(np.zeros((32, 32, 3)), np.zeros((32, 32)), np.zeros((32, 32)), None)
-
-
-def test_nothing_of_the_recorded_head_shines_through_a_head_that_was_not_drawn():
-    recorded = np.full((32, 32, 3), 200, np.uint8)
-    regions = np.zeros((32, 32, 4), np.uint8)
-    regions[8:24, 8:24, 1] = 255
-    recorded[8:24, 8:24] = 10
-    shown = over_recorded(empty_frame(), None, recorded, regions, np.full((32, 32, 3), 0.6))
-    assert (shown[8:24, 8:24] == 153).all() and (shown[:8] == 200).all()
-    torso = PortraitFrame(np.full((32, 32, 3), 0.4), np.ones((32, 32)), np.zeros((32, 32)), None)
-    shown = over_recorded(empty_frame(), torso, recorded, regions, np.full((32, 32, 3), 0.6))
-    assert (shown[8:24, 8:24] == 102).all() and (shown[:8] == 200).all()
-
-
-def test_where_the_heads_edge_is_soft_it_is_drawn_once():
-    white = PortraitFrame(np.full((8, 8, 3), 0.5), np.full((8, 8), 0.5), np.ones((8, 8)), None)
-    regions = np.zeros((8, 8, 4), np.uint8)
-    regions[..., 2] = 255
-    recorded, black = np.full((8, 8, 3), 128, np.uint8), np.zeros((8, 8, 3))
-    assert (over_recorded(white, white, recorded, regions, black) == 128).all()
-    regions[..., 2] = 128
-    with_torso, without = (over_recorded(white, whole, recorded, regions, black) for whole in (white, None))
-    assert np.array_equal(with_torso, without)
-    assert abs(int(with_torso[0, 0, 0]) - round(0.625 * 255)) <= 1
-
-
-def test_a_frame_over_a_background_is_premultiplied_over():
-    frame = PortraitFrame(np.full((2, 2, 3), 0.3), np.full((2, 2), 0.5), np.ones((2, 2)), None)
-    assert (over(frame, np.full((2, 2, 3), 0.8)) == round(0.7 * 255)).all()
 
 
 def test_a_sheet_keeps_frames_from_the_whole_clip_and_few_of_them():

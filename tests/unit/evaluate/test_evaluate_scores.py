@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from backend.evaluate import closure, metrics
-from backend.evaluate.faces import LIPS, FaceTrack, expression_error, jitter, landmark_distance
+from backend.evaluate.faces import LIPS, FaceTrack, expression_error, lip_distance, shake
 from backend.evaluate.lip_sync import lips_follow
 from backend.face.points import CHIN, FOREHEAD_TOP, LOWER_LIP_INNER, UPPER_LIP_INNER
 from backend.performance.curves import SPEECH_CURVES
@@ -102,33 +102,32 @@ def moved(track: FaceTrack, shift: np.ndarray) -> FaceTrack:
 
 
 def test_lip_distance_of_a_shift_is_its_length_and_the_shape_is_untouched():
-    lmd, shape = landmark_distance(moved(face_track(), np.array([3.0, 4.0, 9.0])), face_track())
-    assert lmd == pytest.approx(5.0)
-    assert shape == pytest.approx(0.0, abs=1e-9)
+    shifted = moved(face_track(), np.array([3.0, 4.0, 9.0]))
+    assert lip_distance(shifted, face_track(), centred=False) == pytest.approx(5.0)
+    assert lip_distance(shifted, face_track(), centred=True) == pytest.approx(0.0, abs=1e-9)
 
 
 def test_lip_distance_sees_the_lips_only():
     track = face_track()
     others = np.setdiff1d(np.arange(478), LIPS)
     track.landmarks[:, others] += 7
-    assert landmark_distance(track, face_track())[0] == 0.0
+    assert (lip_distance(track, face_track(), centred=False) == 0.0).all()
 
 
-def test_frames_without_a_face_are_left_out_of_every_score():
+def test_frames_without_a_face_have_no_score_and_no_neighbours():
     track = face_track()
     track.landmarks[2], track.expression[2] = np.nan, np.nan
-    assert landmark_distance(track, face_track()) == (0.0, 0.0)
-    assert expression_error(track, face_track()) == 0.0
+    assert np.isfinite(lip_distance(track, face_track(), centred=False)).tolist() == [True, True, False] + 3 * [True]
+    assert np.isfinite(expression_error(track, face_track())).tolist() == [True, True, False] + 3 * [True]
     assert track.found.tolist() == [True, True, False, True, True, True]
-    track.landmarks[:] = np.nan
-    assert np.isnan(landmark_distance(track, face_track())[0]) and np.isnan(jitter(track, face_track()))
+    assert np.isfinite(shake(track, face_track())).tolist() == [False, False, False, False, True, False]
 
 
 def test_jitter_ignores_a_constant_drift_and_measures_a_shake():
     steps = np.arange(6.0)[:, None, None]
-    assert jitter(moved(face_track(), steps * 0.5), face_track()) == pytest.approx(0.0, abs=1e-9)
-    shake = np.array([0, 1, 0, 1, 0, 1.0])[:, None, None] * np.array([1.0, 0, 0])
-    assert jitter(moved(face_track(), shake), face_track()) == pytest.approx(2.0)
+    assert shake(moved(face_track(), steps * 0.5), face_track())[1:-1] == pytest.approx(0.0, abs=1e-9)
+    shaken = np.array([0, 1, 0, 1, 0, 1.0])[:, None, None] * np.array([1.0, 0, 0])
+    assert shake(moved(face_track(), shaken), face_track())[1:-1] == pytest.approx(4.0)
 
 
 def test_opening_is_in_face_heights():
@@ -174,19 +173,40 @@ def openings() -> tuple[np.ndarray, np.ndarray]:
     return times, np.where(closed, 0.0, 0.1)
 
 
+def closing(phones, times, rendered, recorded) -> tuple[float, float]:
+    """How well closures close, and their number."""
+    rows = closure.openings_at_phones(phones, times, rendered, recorded)
+    return closure.contrast(rows), closure.count(rows)
+
+
 def test_lips_that_close_as_recorded_score_one_and_lips_that_never_close_score_zero():
     times, recorded = openings()
-    assert closure.closure(PHONES, times, recorded, recorded) == pytest.approx((1.0, 2))
-    assert closure.closure(PHONES, times, np.full(40, 0.1), recorded) == pytest.approx((0.0, 2))
-    assert closure.closure(PHONES, times, 0.5 * recorded, recorded)[0] == pytest.approx(0.5)
+    assert closing(PHONES, times, recorded, recorded) == pytest.approx((1.0, 2))
+    assert closing(PHONES, times, np.full(40, 0.1), recorded) == pytest.approx((0.0, 2))
+    assert closing(PHONES, times, 0.5 * recorded, recorded)[0] == pytest.approx(0.5)
+
+
+def test_closures_are_scored_from_the_rows_of_any_frames():
+    times, recorded = openings()
+    rows = closure.openings_at_phones(PHONES, times, 0.5 * recorded, recorded)
+    assert np.isfinite(rows).sum(axis=0).tolist() == [2, 2, 1, 1]
+    shuffled = np.random.default_rng(0).permutation(rows)
+    assert closure.contrast(shuffled) == pytest.approx(0.5)
+    assert closure.contrast(np.concatenate([rows, rows])) == pytest.approx(0.5)
+
+
+def test_two_closures_at_one_time_are_both_counted():
+    times, recorded = openings()
+    twice = [*PHONES, closure.Phone("M", 0.6, 0.7)]
+    assert closing(twice, times, recorded, recorded) == pytest.approx((1.0, 3))
 
 
 def test_closure_needs_bilabials_vowels_and_faces():
     times, recorded = openings()
-    assert closure.closure([], times, recorded, recorded) == (None, 0)
-    assert closure.closure(PHONES[1:], times, recorded, recorded) == (None, 2)
-    assert closure.closure(PHONES, times, np.full(40, np.nan), recorded) == (None, 0)
-    assert closure.closure(PHONES, times, recorded, np.full(40, 0.1))[0] is None
+    assert closing([], times, recorded, recorded) == pytest.approx((np.nan, 0), nan_ok=True)
+    assert closing(PHONES[1:], times, recorded, recorded) == pytest.approx((np.nan, 2), nan_ok=True)
+    assert closing(PHONES, times, np.full(40, np.nan), recorded) == pytest.approx((np.nan, 0), nan_ok=True)
+    assert np.isnan(closing(PHONES, times, recorded, np.full(40, 0.1))[0])
 
 
 @pytest.mark.skipif(not closure.is_available(), reason="pocketsphinx is not installed")

@@ -13,6 +13,7 @@ from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES
 from backend.performance.idle import blink_curve, blink_times, idle_upper
 from backend.performance.poses import from_vectors, plan_replay, resample_poses, still_pose, to_vectors
 from backend.performance.speech import SpeechModel, Voice, _read_out
+from backend.performance.speech_net import blocks_of
 from backend.performance.spline import spline
 from backend.settings import SpeechSettings
 from shared.errors import InputError
@@ -270,3 +271,14 @@ def test_the_read_out_is_as_cautious_as_blocks_not_learned_from_ask_for():
     assert np.abs(read_out.out_of_fold - (told - told.mean(axis=0))).max() < 0.6
     read_out = _read_out(predicted, untold, fold, 12.0, settings)
     assert np.abs(read_out.matrix).max() < 0.2
+
+
+def test_no_block_is_empty_where_frames_are_missing_and_without_missing_ones_blocks_go_by_time():
+    times_s = np.arange(125) / 25
+    whole = blocks_of(times_s, 5, 2.0)
+    assert np.array_equal(whole, np.minimum(times_s / (4.96 + 1e-6) * 5, 4).astype(int))
+    for first in (0, 30, 50, 95):
+        kept = np.delete(times_s, slice(first, first + 30))
+        fold = blocks_of(kept, 5, 2.0)
+        assert np.bincount(fold, minlength=5).min() >= 18
+        assert (np.diff(fold) >= 0).all()

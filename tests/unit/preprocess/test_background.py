@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from backend.preprocess.background import estimate_plate, fill
+from backend.media.fill import fill
+from backend.preprocess.background import estimate_plate
 
 SIZE, COUNT = 64, 40
 

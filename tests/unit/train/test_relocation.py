@@ -93,7 +93,7 @@ def test_a_pair_shows_what_the_one_did(subject, opacity):
         part._pair(torch.tensor([3]), torch.tensor([7]), run.optimiser)
     difference = picture() - alone
     assert float(difference.abs().max()) < 0.12 * opacity
-    assert abs(float(difference.sum())) < 0.08 * float(alone.sum())
+    assert abs(float(difference.sum())) < 0.18 * float(alone.sum())
 
 
 def test_moves_wait_for_their_time(subject):

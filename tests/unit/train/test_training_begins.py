@@ -236,6 +236,32 @@ def test_the_voice_is_learnt_by_the_trainings_settings(subject, monkeypatch):
     assert asked == [SpeechSettings(steps=20, seed=7)]
 
 
+def test_learning_the_voice_counts_as_training_time_up_to_half_of_it(subject):
+    run = prepare(subject, replace(SHORT, minutes=2.0))
+    run.elapsed_s = 30.0
+    assert run.progress == pytest.approx(30 / 120)
+    run.speech_s = 40.0
+    assert run.progress == pytest.approx(30 / 80)
+    run.speech_s = 500.0
+    assert run.progress == pytest.approx(30 / 60)
+    run.begin_round(Length(None, 1.0))
+    run.elapsed_s += 30.0
+    assert run.progress == pytest.approx(0.5), "the voice is learnt in the first round"
+
+
+def test_the_time_for_the_voice_is_kept_and_told_and_counts_for_a_portrait_that_uses_it(subject, monkeypatch):
+    clock = iter(np.arange(0.0, 1e6, 6.0))
+    monkeypatch.setattr("backend.train.trainer.time.perf_counter", lambda: float(next(clock)))
+    _stop_after(subject, 4)
+    _train(subject, Start.RESUME)
+    record = subject.model(None).training_record()
+    assert (record["speech_minutes"], record["minutes"]) == pytest.approx((0.1, 0.1 + 10 * 0.1))
+    baseline = replace(SHORT.portrait, recipe="talkinggaussian", drive="audio", field="net", jaw_link=False)
+    train(subject, replace(SHORT, portrait=baseline), Reporter())
+    record = subject.model("talkinggaussian").training_record()
+    assert (record["speech_minutes"], record["minutes"]) == pytest.approx((0.0, 10 * 0.1))
+
+
 @pytest.mark.parametrize(
     ("arguments", "start"),
     [

@@ -1,0 +1,48 @@
+"""Drawn frames as they are delivered: by the drawer and the writer of `talker render`, and read back from the file.
+
+What is scored passes through half floats, linear light and the visible-alpha limit, as what the artist gets does. There
+is no other way from a portrait to a picture here.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+
+from backend.deliver.pipeline import FrameDrawer
+from backend.deliver.store import ExrStore
+from backend.portrait.portrait import Drive, Portrait
+from backend.subject.subject import Subject
+
+_NUMBER = 1
+"""Every frame is written under one number: only one file is kept at a time."""
+
+
+class Delivery:
+    """Delivers frames of a portrait at one size into a temporary folder. A context manager."""
+
+    def __init__(self, subject: Subject, portrait: Portrait, size: int, engine: str, threads: int) -> None:
+        """size: px; engine, threads: of the rasteriser."""
+        self._portrait, self._size, self._engine, self._threads = portrait, size, engine, threads
+        self._colour, self._plate = subject.info.input_colour, subject.background(size)
+
+    def __enter__(self) -> Delivery:
+        self._open = ExitStack()
+        folder = self._open.enter_context(tempfile.TemporaryDirectory(prefix="talker-scores-"))
+        self._store = ExrStore(Path(folder), self._colour, {}, self._plate)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._open.close()
+
+    def picture(self, drive: Drive, frame: int, background: np.ndarray, torso: bool = True) -> np.ndarray:
+        """(S, S, 3) uint8: frame `frame` (from 0) of a drive as its file shows it over `background`, (S, S, 3) uint8.
+
+        torso: with neck and shoulders, where the portrait has them.
+        """
+        with FrameDrawer(self._portrait, drive, self._size, self._engine, self._threads) as drawer:
+            self._store.write(_NUMBER, drawer.draw(frame + 1, torso), key="")
+        return self._store.read_over(_NUMBER, background)

@@ -1,0 +1,72 @@
+"""How much of the lips' motion can be told from inputs that are not to tell it.
+
+What a head is given from the footage beside its sound (blinks, brows, gaze, cheeks) is measured by the net that also
+measures the lips, and moves with them. A model that reads the lips there scores well for a wrong reason. So the leak is
+measured: the best prediction of the lips from those inputs alone, on parts of the clip that it was not fitted to.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from backend.evaluate.faces import LIPS
+from backend.subject.track import Track
+from backend.train.holdout import Holdout
+
+PARTS, GAP_S = 11, 0.3
+"""The clip is predicted part by part from the others, without the frames next to it."""
+MOST_FRAMES = 800
+"""Longer clips are thinned to as many: the kernel's cost grows with their cube."""
+_LIP_CM = np.array([0.0, -4.0, 5.0])
+"""About where the lips are in the head's frame; for their distance from the camera."""
+_RIDGES = (0.03, 0.3, 1.0, 3.0)
+_KERNELS = ((0.3, 0.1), (3.0, 0.1), (0.3, 0.5), (3.0, 0.5))
+"""Ridge and inverse width of the kernel, per input."""
+
+
+def leak(inputs: np.ndarray, track: Track) -> float:
+    """Share of the variance of the lips' positions in the head's frame that inputs (T, D) explain, at most 1.
+
+    Below 0 they predict worse than the mean. The best of several ridge regressions, linear and with a Gaussian kernel:
+    rather too high than too low. NaN for a clip too short to be parted, or with still lips.
+    """
+    known = np.flatnonzero(track.confidence > 0)
+    known = known[:: max(1, -(-len(known) // MOST_FRAMES))]
+    lips, inputs, times_s = lip_positions(track)[known], np.asarray(inputs, np.float64)[known], track.times_s[known]
+    if len(known) < 2 * PARTS:
+        return float("nan")
+    unexplained = np.zeros(len(_RIDGES) + len(_KERNELS))
+    total = 0.0
+    for fold in range(1, PARTS + 1):
+        split = Holdout(PARTS, fold, GAP_S).split(times_s)
+        if len(split.training) < PARTS:
+            return float("nan")
+        mean, deviation = inputs[split.training].mean(axis=0), inputs[split.training].std(axis=0)
+        x, at = ((inputs[of] - mean) / np.maximum(deviation, 1e-3) for of in (split.training, split.held_out))
+        about = lips[split.training].mean(axis=0)
+        y, truth = lips[split.training] - about, lips[split.held_out] - about
+        predicted = [_linear(x, y, at, ridge) for ridge in _RIDGES] + [_kernel(x, y, at, *k) for k in _KERNELS]
+        unexplained += [np.square(truth - p).sum() for p in predicted]
+        total += np.square(truth).sum()
+    return float(1.0 - unexplained.min() / total) if total > 1e-9 else float("nan")
+
+
+def lip_positions(track: Track) -> np.ndarray:
+    """(T, 80) cm: where the lips' landmarks are in the head's frame, across and up."""
+    rotation, position = track.camera_from_head[:, :3, :3], track.camera_from_head[:, :3, 3]
+    depth = (rotation @ _LIP_CM + position)[:, 2]
+    rays = (track.landmarks[:, LIPS, :2].astype(np.float64) - track.principal_px) / track.focal_px
+    seen = np.concatenate([rays, np.ones((*rays.shape[:2], 1))], axis=2) * depth[:, None, None]
+    return ((seen - position[:, None]) @ rotation)[..., :2].reshape(len(seen), -1)
+
+
+def _linear(x: np.ndarray, y: np.ndarray, at: np.ndarray, ridge: float) -> np.ndarray:
+    return at @ np.linalg.solve(x.T @ x + ridge * len(x) * np.eye(x.shape[1]), x.T @ y)
+
+
+def _kernel(x: np.ndarray, y: np.ndarray, at: np.ndarray, ridge: float, sharpness: float) -> np.ndarray:
+    def alike(a: np.ndarray) -> np.ndarray:
+        squares = np.square(a).sum(axis=1)[:, None] + np.square(x).sum(axis=1) - 2.0 * a @ x.T
+        return np.exp(-sharpness * np.maximum(squares, 0.0) / x.shape[1])
+
+    return alike(at) @ np.linalg.solve(alike(x) + ridge * np.eye(len(x)), y)

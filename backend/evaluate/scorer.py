@@ -1,0 +1,83 @@
+"""Draws held-out frames as they are delivered and scores them one by one: memory stays flat."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from backend.evaluate.closure import Phone
+from backend.evaluate.delivered import Delivery
+from backend.evaluate.faces import FaceMeter, FaceTrack
+from backend.evaluate.recorded import RecordedFrame
+from backend.evaluate.scores import SCORES, Seen, Shot
+from backend.face.points import LANDMARK_POINTS
+from backend.performance.curves import SPEECH_CURVES
+from backend.portrait.portrait import Drive, Portrait
+
+PICTURES = ("recorded", "synthesised", "following", "static")
+"""What is shown and scored (evaluate.report)."""
+
+
+class Scorer:
+    """Scores of T consecutive frames, in order; those that are never added have none."""
+
+    def __init__(
+        self, frames: np.ndarray, portrait: Portrait, drives: dict[str, Drive], delivery: Delivery, plate: np.ndarray
+    ) -> None:
+        """frames: (T,) from 0; drives: of evaluate.inputs; plate: (S, S, 3) uint8."""
+        self._frames, self._portrait, self._drives, self._delivery = frames, portrait, drives, delivery
+        self._plate = plate
+        there = {"synthesised": portrait.has_torso, "following": "following" in drives}
+        self.pictures = tuple(name for name in PICTURES if there.get(name, True))
+        count = len(frames)
+        self._rows = {
+            name: {score.name: np.full(count, np.nan) for score in SCORES if score.of_frame} for name in self.pictures
+        }
+        self._faces = {
+            name: FaceTrack(np.full((count, LANDMARK_POINTS, 3), np.nan), np.full((count, len(SPEECH_CURVES)), np.nan))
+            for name in (*self.pictures, "footage")
+        }
+        self._last: dict[str, Shot] = {}
+
+    def draw(self, recorded: RecordedFrame) -> dict[str, np.ndarray]:
+        """Every picture of a frame, (S, S, 3) uint8."""
+        driven, static = self._drives["driven"], self._drives["static"]
+        drawn = {
+            "recorded": self._delivery.picture(driven, recorded.index, recorded.behind, torso=False),
+            "static": self._delivery.picture(static, recorded.index, recorded.behind, torso=False),
+        }
+        if "synthesised" in self.pictures:
+            drawn["synthesised"] = self._delivery.picture(driven, recorded.index, self._plate)
+        if "following" in self.pictures:
+            drawn["following"] = self._delivery.picture(self._drives["following"], recorded.index, self._plate)
+        return drawn
+
+    def add(self, recorded: RecordedFrame, meter: FaceMeter) -> dict[str, np.ndarray]:
+        """Draw and score one frame; returns its pictures."""
+        row = int(np.flatnonzero(self._frames == recorded.index)[0])
+        self._see("footage", row, recorded.picture, recorded, meter)
+        drawn = self.draw(recorded)
+        for name, picture in drawn.items():
+            before = self._last.get(name)
+            if before is not None and before.recorded.index != recorded.index - 1:
+                before = None
+            shot = Shot(picture, recorded, before)
+            for score in SCORES:
+                if score.of_frame is not None:
+                    self._rows[name][score.name][row] = score.of_frame(shot)
+            self._see(name, row, picture, recorded, meter)
+            self._last[name] = replace(shot, before=None)
+        return drawn
+
+    def _see(self, name: str, row: int, picture: np.ndarray, recorded: RecordedFrame, meter: FaceMeter) -> None:
+        track = self._faces[name]
+        track.landmarks[row], track.expression[row] = meter.measure(picture, recorded.around)
+
+    def rows(self, phones: Sequence[Phone], times_s: np.ndarray) -> dict[str, dict[str, np.ndarray]]:
+        """Picture to score to what was measured, (T,) or (T, K). phones: of the sound; times_s: (T,) on their clock."""
+        for name, rows in self._rows.items():
+            seen = Seen(self._faces[name], self._faces["footage"], self._faces["static"], times_s, phones)
+            rows |= {score.name: score.of_track(seen) for score in SCORES if score.of_track}
+        return self._rows
