@@ -43,7 +43,7 @@ from shared.timing import fps_text, samples_for_frames
 
 MIN_USABLE_S, FEW_USABLE_S = 2.5, 5.0
 """Seconds of frames with a face below which a clip is refused, and below which the user is warned."""
-STORED_BYTES_PER_PIXEL = {8: 1.3, 16: 5.0}
+STORED_BYTES_PER_PIXEL = {8: 1.3, 16: 5.3}
 """Frame and region map together, as PNG, by the bits of the frame; grainy footage takes half as much again."""
 PLATE_SAMPLES = 48
 """Frames, spread over the clip, that are matted to find the background plate."""

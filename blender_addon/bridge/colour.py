@@ -66,11 +66,18 @@ def read_as(item: Any, space: str, warnings: list[str]) -> float:
     if found is not None:
         settings.name = found
         return _WHITE_STOPS if space.partition("-")[0] in _HDR_CURVES else 0.0
-    known = "linear Rec.709" if space == LINEAR else f"the {'colours' if '-' in space else 'curve'} {space}"
-    warning = (
-        f"The colour configuration has no space known for {known}: pictures that have it are read as Blender takes "
-        "them. Head and background may differ in brightness or colour; if they do, choose the colour space by hand."
-    )
+    if "-" in space:
+        known = f"the colours {space}"
+        warning = (
+            f"The colour configuration has no space known for {known}: footage that has them looks flat or too bright "
+            "beside the head. Convert it to Rec.709 for the background, or choose its colour space by hand."
+        )
+    else:
+        known = "linear Rec.709" if space == LINEAR else f"the curve {space}"
+        warning = (
+            f"The colour configuration has no space known for {known}: pictures that have it are read as Blender takes "
+            "them. Head and background may differ in brightness or colour; if they do, choose the colour space by hand."
+        )
     if not any(known in other for other in warnings):
         warnings.append(warning)
     return 0.0

@@ -51,6 +51,15 @@ def image_of(addon, role):
     return next(item for item in bpy.data.images if item.get("talker_role") == role)
 
 
+def without_border(mask):
+    """(H, W) bool: a mask without MARGIN px at its border."""
+    inside = mask
+    for axis, step in ((0, 1), (0, -1), (1, 1), (1, -1)):
+        for distance in range(1, MARGIN + 1):
+            inside = inside & np.roll(mask, step * distance, axis)
+    return inside
+
+
 def columns(picture, left, right):
     """(rows, 3) mean of a rectangle's columns, without those near its border."""
     return picture[:, left + MARGIN : right - MARGIN, :3].mean(axis=1)
@@ -113,6 +122,30 @@ def test_converted_footage_is_read_by_its_own_space_where_blender_has_it(addon, 
     assert max(errors.values()) <= 1, errors
     told = [warning for warning in done.warnings if f"the colours {WIDE_KINDS[kind]}" in warning]
     assert len(told) == (0 if is_known else 1), done.warnings
+
+
+@pytest.mark.parametrize("kind", [*KINDS, *WIDE_KINDS])
+def test_inside_the_face_the_head_is_what_the_footage_shows(addon, bpy, footage_take, tmp_path, kind):
+    """The drawn presenter's face as the head, against the footage alone as Blender shows it."""
+    shown = {}
+    take, known = footage_take(kind, "--face")
+    footage = {"footage": known["clip"], "background": "FOOTAGE"}
+    for name, folder in (("footage", take.with_name("headless")), ("head", take)):
+        bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=False)
+        done = addon.headless.bring_back(folder, 1, exact_colours=True, **footage)
+        bpy.context.scene.frame_set(2)
+        picture = render(bpy.context.scene, tmp_path / f"{name}.png", sequencer=False)
+        shown[name] = picture[:, CROP_X:-CROP_X, :3]
+    mask = np.load(take.parent / "head.npy")
+    inside = without_border(mask)
+    difference = np.abs(shown["head"] - shown["footage"]).mean(axis=2) / LEVEL
+    outside = difference[~mask]
+    assert outside.max() < 0.1, "the two frames are of different pictures"
+    print(f"{kind}: {difference[inside].mean():.2f} levels of 255 inside the face")
+    if any(f"the colours {WIDE_KINDS.get(kind)}" in warning for warning in done.warnings):
+        assert difference[inside].mean() > 1, "there was nothing to warn of"
+    else:
+        assert difference[inside].mean() <= 1
 
 
 @pytest.mark.parametrize("kind", KINDS)

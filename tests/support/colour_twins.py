@@ -20,10 +20,12 @@ MATRIX_SHARES = {1: (0.2126, 0.0722), 2: (0.299, 0.114), 6: (0.299, 0.114), 9: (
 """H.273 matrix coefficients to the shares of red and blue in luma; untagged pictures are small ones here."""
 _FROM_REC709 = {
     1: np.eye(3),
+    6: np.eye(3),
     9: np.array([[0.627404, 0.329283, 0.043313], [0.069097, 0.919540, 0.011362], [0.016391, 0.088013, 0.895595]]),
     12: np.array([[0.822462, 0.177538, 0.0], [0.033194, 0.966806, 0.0], [0.017083, 0.072397, 0.910520]]),
 }
-"""H.273 primaries to the matrix from linear Rec.709; for Rec.2020 that of BT.2087."""
+"""H.273 primaries to the matrix from linear Rec.709; for Rec.2020 that of BT.2087. Cameras that name BT.601's have
+Rec.709's."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,9 @@ class Kind:
 KINDS = {
     "bt709": Kind("libx264", "yuv420p", ".mp4", (1, 1, 1)),
     "untagged": Kind("libx264", "yuv420p", ".mp4", None),
+    "bt601": Kind("libx264", "yuv420p", ".mp4", (6, 6, 6)),
+    "full range": Kind("libx264", "yuv420p", ".mp4", (1, 1, 1), full_range=True),
+    "sRGB PNG": Kind("png", "rgb24", ".mov", (1, 13, 0), full_range=True),
     "bt709 10 bit lossless": Kind("ffv1", "yuv444p10le", ".mkv", (1, 1, 1)),
     "bt709 10 bit": Kind("prores_ks", "yuv422p10le", ".mov", (1, 1, 1)),
     "HLG": Kind("libx265", "yuv420p10le", ".mov", (9, 18, 9)),
@@ -65,7 +70,7 @@ KINDS = {
     "bt709 tagged as HLG": Kind("libx264", "yuv420p", ".mp4", (9, 18, 9), written=(1, 1, 1)),
 }
 _OPTIONS = {
-    "libx264": {"qp": "1"},
+    "libx264": {"qp": "0", "bf": "0"},
     "libx265": {"x265-params": "log-level=none:bframes=0:crf=4"},
     "prores_ks": {"profile": "3", "qscale": "1"},
 }
@@ -101,6 +106,8 @@ def planes_of(signal: np.ndarray, kind: Kind) -> list[np.ndarray]:
     bits = 12 if "12le" in kind.pixel_format else 10 if "10le" in kind.pixel_format else 8
     top = (1 << bits) - 1
     kind_of_code = np.uint8 if bits == 8 else np.uint16
+    if kind.pixel_format == "rgb24":
+        return [np.rint(signal * top).astype(kind_of_code).reshape(len(signal), -1)]
     if kind.pixel_format.startswith("gbr"):
         return [np.rint(signal[..., channel] * top).astype(kind_of_code) for channel in (1, 2, 0)]
     red, blue = MATRIX_SHARES[kind.truth[2]]
