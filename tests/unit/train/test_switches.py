@@ -13,7 +13,6 @@ from backend.performance.curves import SPEECH
 from backend.settings.tree import nested, with_changes
 from backend.train import stages
 from backend.train.driving import PredictedSpeech
-from backend.train.loss import background_of
 from backend.train.masks import hardened
 from backend.train.optimiser import set_rates
 from backend.train.stages import Position, plan
@@ -59,7 +58,7 @@ def data(run):
     heard = run.drive.curves[:, SPEECH].numpy() + np.float32(0.1)
     predicted = PredictedSpeech(heard, run.settings.heard_share, run.settings.seed)
     sample = run.data.sample(2)
-    told = [sample.regions, background_of(sample, run.portrait.has_torso), run.drive.poses]
+    told = [sample.regions, sample.background, run.drive.poses]
     if run.portrait.needs_audio:
         return [*told, run.drive.audio]
     return [*told, *(predicted.drive(run.drive, 2, step).curves for step in range(10))]
