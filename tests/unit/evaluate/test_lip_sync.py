@@ -11,9 +11,9 @@ from backend.evaluate.voice_sync import voice_rows, voice_sync
 from backend.media.audio_features import MELS, AudioFeatures
 from tests.support.face_tracks import speech_like
 
-FRAMES = 100
+FRAMES = 200
 TURNS = np.stack([np.sin(np.arange(FRAMES) / k) for k in (9, 14, 23)], axis=1) * 0.15
-OPENED_BY_TURNING = TURNS @ [4.0, 1.0, -2.0]
+OPENED_BY_TURNING = TURNS @ [4.0, 1.0, -2.0] + 30 * TURNS[:, 0] ** 2 - 20 * TURNS[:, 1] * TURNS[:, 2]
 """How much more open the mouth looks as the head turns, against a spread of 1 of its own motion."""
 
 
@@ -48,7 +48,7 @@ def test_a_mouth_that_stands_still_scores_nothing():
     rng = np.random.default_rng(2)
     recorded = speech_like(rng, FRAMES, 300) + OPENED_BY_TURNING
     assert following(np.full(FRAMES, 0.03), recorded[0]).at_zero == 0.0
-    assert following(OPENED_BY_TURNING, recorded[0]).at_zero == pytest.approx(0.0, abs=0.02)
+    assert following(OPENED_BY_TURNING, recorded[0]).at_zero == pytest.approx(0.0, abs=1e-6)
     measured = OPENED_BY_TURNING + 0.05 * rng.standard_normal((300, FRAMES))
     assert_zero_in_the_mean([following(a, b).at_zero for a, b in zip(measured, recorded, strict=True)])
 
@@ -59,24 +59,23 @@ def test_lips_that_are_late_are_found_at_their_lag(lag):
     recorded, drawn = motion[10 : 10 + FRAMES], motion[10 - lag : 10 - lag + FRAMES]
     found = following(drawn, recorded)
     assert found.best_lag == lag
-    assert found.correlations[LAGS == lag] > 0.97 > 0.8 > found.at_zero
+    assert found.correlations[LAGS == lag] > 0.95 > 0.8 > found.at_zero
 
 
 def test_a_lag_is_never_taken_across_frames_that_are_not_scored():
     motion = speech_like(np.random.default_rng(4), FRAMES + 2)[0]
     recorded, drawn = motion[2:].copy(), motion[:-2].copy()
-    scored = np.zeros(FRAMES, bool)
-    scored[:30] = scored[47:60] = scored[88:] = True
+    scored = np.arange(FRAMES) % 17 < 8
     recorded[~scored] = drawn[~scored] = np.nan
     found = following(drawn, recorded, np.zeros((FRAMES, 3)))
     assert found.best_lag == 2 and found.correlations[LAGS == 2] > 0.97
     beside = np.zeros((scored.sum(), 3))
-    assert following(drawn[scored], recorded[scored], beside).correlations[LAGS == 2] < 0.95
+    assert following(drawn[scored], recorded[scored], beside).correlations[LAGS == 2] < 0.9
 
 
 def test_frames_of_several_folds_are_pooled():
     motion = speech_like(np.random.default_rng(5), FRAMES)[0]
-    folds = [slice(k, k + 10) for k in range(0, FRAMES, 10)]
+    folds = [slice(k, k + 20) for k in range(0, FRAMES, 20)]
     rows = [lip_rows(motion[part], motion[part], TURNS[part]) for part in folds]
     assert np.isnan(lip_correlation(rows[0]))
     assert lip_correlation(np.concatenate(rows)) == pytest.approx(1.0)
@@ -130,7 +129,7 @@ def test_lips_of_the_sound_have_a_peak_as_high_as_the_recorded_ones():
     recorded = speech_like(np.random.default_rng(7), FRAMES)[0]
     features = heard(recorded)
     drawn, own = confidence(2 * recorded + OPENED_BY_TURNING, recorded + OPENED_BY_TURNING, features)
-    assert drawn == pytest.approx(own) and own > 0.6
+    assert drawn == pytest.approx(own) and own > 0.5
 
 
 def test_lips_of_another_sentence_and_flapping_ones_have_none():
