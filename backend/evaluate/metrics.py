@@ -8,8 +8,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from backend.evaluate.weights import neck_band
-
 PERFECT_DB = 100.0
 """PSNR of pictures without any difference."""
 GMSD_CONSTANT = 170.0
@@ -92,10 +90,10 @@ def gmsd(picture: np.ndarray, recorded: np.ndarray, weight: np.ndarray) -> float
     return float(np.sqrt((weight * np.square(similarity - mean)).sum() / total))
 
 
-def seam(picture: np.ndarray, recorded: np.ndarray, regions: np.ndarray) -> float:
+def seam(picture: np.ndarray, recorded: np.ndarray, band: np.ndarray) -> float:
     """Artefacts where head and torso meet: mean absolute difference of gradient magnitude to the recorded frame's, in
-    grey levels a pixel, over `neck_band`. A gap, a step or a doubled chin line raises it. NaN without such a border."""
-    band = neck_band(regions)
+    grey levels a pixel, over the weight `band` (H, W) of `weights.neck_band`. A gap, a step or a doubled chin line
+    raises it. NaN without such a border."""
     if band.sum() < 1.0:
         return float("nan")
     difference = np.abs(_scharr(picture) - _scharr(recorded))

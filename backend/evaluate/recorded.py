@@ -64,6 +64,11 @@ class RecordedFrame:
         return weights.edge_weight(self.regions)
 
     @cached_property
+    def neck(self) -> np.ndarray:
+        """(S, S) weight of the pixels where head and torso meet."""
+        return weights.neck_band(self.regions)
+
+    @cached_property
     def structure(self) -> Structure:
         """What the perceptual distance compares."""
         return structure(self.picture)

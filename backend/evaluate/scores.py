@@ -180,7 +180,7 @@ SCORES: tuple[Score, ...] = (
     Score("perceptual_mouth", _L, 4, _perceptual(lambda r: r.mouth)),
     Score("lpips", _L, 4, lambda s: s.nets.lpips(s.picture, s.recorded)),
     Score("identity", _L, 3, lambda s: s.nets.identity(s.picture, s.recorded)),
-    Score("seam", _L, 3, lambda s: metrics.seam(s.picture, s.recorded.picture, s.recorded.regions)),
+    Score("seam", _L, 3, lambda s: metrics.seam(s.picture, s.recorded.picture, s.recorded.neck)),
     Score("faces", _H, 3, of_track=_faces(face_scores.faces_found)),
     Score("lmd", _L, 3, of_track=_faces(face_scores.lip_distances)),
     Score("lmd_shape", _L, 3, of_track=_faces(face_scores.lip_shape_distances)),

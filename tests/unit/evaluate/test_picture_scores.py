@@ -98,14 +98,15 @@ def regions_of_a_head_on_a_torso(size: int = 48) -> np.ndarray:
 
 def test_seam_sees_a_gap_at_the_neck_and_not_an_error_on_the_forehead():
     maps = regions_of_a_head_on_a_torso()
+    neck = weights.neck_band(maps)
     recorded = np.full((48, 48, 3), 150, np.uint8)
     gap, forehead = recorded.copy(), recorded.copy()
     gap[30:32, 14:34] = 20
     forehead[10:12, 14:34] = 20
-    assert metrics.seam(recorded, recorded, maps) == 0.0
-    assert metrics.seam(forehead, recorded, maps) == 0.0
-    assert metrics.seam(gap, recorded, maps) > 10
-    assert np.isnan(metrics.seam(gap, recorded, np.zeros_like(maps)))
+    assert metrics.seam(recorded, recorded, neck) == 0.0
+    assert metrics.seam(forehead, recorded, neck) == 0.0
+    assert metrics.seam(gap, recorded, neck) > 10
+    assert np.isnan(metrics.seam(gap, recorded, np.zeros_like(neck)))
 
 
 def test_the_heads_region_counts_spill_beyond_its_edge_but_not_the_torso():
