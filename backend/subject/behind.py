@@ -13,12 +13,16 @@ _PURE = 0.95
 """Coverage by the torso from which a pixel's colour is taken for the torso's own."""
 _HIDDEN = 0.9
 """Coverage by the head from which it is not seen whether torso or plate lies behind: as beside it then."""
+_COARSE_PX = 128
+"""What is not known is smooth: it is made of a picture whose longer side has at most so many px."""
+_SEEN = 0.25
+"""Known share of such a px from which it is known itself."""
 _MIXED = 0.1
 """Coverage by the head from which a recorded pixel is not used at all, but made anew of torso and plate."""
 
 
 def behind_head(recorded: np.ndarray, regions: np.ndarray, plate: np.ndarray) -> np.ndarray:
-    """(S, S, 3) uint8: a recorded frame without its head, for a drawn one to be laid over.
+    """(H, W, 3) uint8: a recorded frame without its head, for a drawn one to be laid over.
 
     Where the frame shows no head it is the frame itself. Elsewhere it is the torso over the plate: the torso covers
     what it covers of the part that the head leaves free, and its colour is that of the torso nearby; behind the head
@@ -26,15 +30,27 @@ def behind_head(recorded: np.ndarray, regions: np.ndarray, plate: np.ndarray) ->
     holds some of the head; laid under a drawn head, the head would be there twice. It does not depend on who draws the
     head.
 
-    recorded, plate: (S, S, 3) uint8 RGB; regions: (S, S, 4) uint8 region map of the frame.
+    recorded, plate: (H, W, 3) uint8 RGB; regions: (H, W, 4) uint8 region map of the frame; all may be a part of one.
     """
-    head = np.minimum(regions[..., :_TORSO].astype(np.float32).sum(axis=2) / 255.0, 1.0)
+    head = np.minimum(regions[..., :_TORSO].sum(axis=2, dtype=np.uint16), 255).astype(np.float32) / 255.0
     torso = regions[..., _TORSO].astype(np.float32) / 255.0
-    share = np.minimum(torso / np.maximum(1.0 - head, 1e-6), 1.0)
-    seen = head < _HIDDEN
-    share = fill(share[..., None], seen) if seen.any() else np.zeros_like(share)[..., None]
+    share = _continued(np.minimum(torso / np.maximum(1.0 - head, 1e-6), 1.0)[..., None], head < _HIDDEN)
     clear = cv2.dilate((head > 0).astype(np.uint8), np.ones((3, 3), np.uint8)) == 0
-    colour = fill(recorded.astype(np.float32), clear & (torso > _PURE))
-    made = share * colour + (1.0 - share) * plate
+    colour = _continued(recorded.astype(np.float32), clear & (torso > _PURE))
     mixed = np.minimum(head / _MIXED, 1.0)[..., None]
-    return np.rint(mixed * made + (1.0 - mixed) * recorded).clip(0, 255).astype(np.uint8)
+    made = plate + share * (colour - plate)
+    return np.rint(recorded + mixed * (made - recorded)).clip(0, 255).astype(np.uint8)
+
+
+def _continued(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """(H, W, C) float32 values where `known` (H, W), elsewhere as they are nearby, smoothly; 0 if nothing is known."""
+    if not known.any():
+        return np.zeros_like(values)
+    height, width = known.shape
+    shrunk = min(1.0, _COARSE_PX / max(height, width))
+    coarse = max(1, round(shrunk * width)), max(1, round(shrunk * height))
+    weight = cv2.resize(known.astype(np.float32), coarse, interpolation=cv2.INTER_AREA)[..., None]
+    total = cv2.resize(values * known[..., None], coarse, interpolation=cv2.INTER_AREA).reshape(*weight.shape[:2], -1)
+    nearby = fill(total / np.maximum(weight, 1e-6), weight[..., 0] > _SEEN)
+    nearby = cv2.resize(nearby, (width, height), interpolation=cv2.INTER_LINEAR).reshape(values.shape)
+    return np.where(known[..., None], values, nearby)

@@ -39,6 +39,6 @@ class Backdrops:
 def before(sample: Sample, colour: Tensor) -> Sample:
     """The sample as if the person had stood before one colour (3,), cut out by the region map's mattes."""
     person = sample.regions.sum(dim=-1, keepdim=True).clamp(0, 1)
-    own = torch.minimum((sample.rgb - (1 - person) * sample.plate).clamp_min(0), person)
-    plate = colour.expand_as(sample.rgb).contiguous()
-    return replace(sample, rgb=own + (1 - person) * plate, plate=plate)
+    own = torch.minimum((sample.rgb - (1 - person) * sample.background).clamp_min(0), person)
+    background = colour.expand_as(sample.rgb).contiguous()
+    return replace(sample, rgb=own + (1 - person) * background, background=background)

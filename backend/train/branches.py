@@ -68,7 +68,7 @@ def branch_loss(
     cover, and of the rest that it does, by the weight of the mattes."""
     view = branch_view(sample, branch, with_hair=not moves or step % HAIR_EVERY == 0)
     seen = PortraitFrame(frame.rgb * view.compared[..., None], frame.alpha * view.compared, frame.depth, None)
-    target = replace(sample, rgb=view.target, plate=green_like(sample.rgb))
+    target = replace(sample, rgb=view.target, background=green_like(sample.rgb))
     loss = portrait_loss(seen, target, True, weights, 0.0)
     if moves:
         uncovered, beyond = (1 - frame.alpha) * view.covered, frame.alpha * (1 - view.covered)

@@ -33,8 +33,8 @@ class Sample:
     """(H, W, 3) display RGB."""
     regions: Tensor
     """(H, W, 4) region map."""
-    plate: Tensor
-    """(H, W, 3) the background plate behind it."""
+    background: Tensor
+    """(H, W, 3) what lies behind the portrait: the plate, or without a torso of its own the frame without its head."""
     mouth: tuple[slice, slice]
     """Rows and columns of what it shows of the mouth's box; may be empty."""
     intrinsics: Intrinsics
@@ -54,12 +54,13 @@ class TrainingData:
         fine: int | None = None,
         masks: str = "soft",
         poses: str = "refined",
+        torso: bool = True,
     ) -> None:
         """size: of the frames at their coarsest; fine: at their finest, None: the same. device: of the samples. masks:
-        as TrainSettings, poses: as PortraitSettings."""
+        as TrainSettings, poses: as PortraitSettings; torso: whether the portrait has one of its own."""
         self.subject, self.size, self.fine, self.device = subject, size, fine or size, device
         self.track: Track = subject.track().posed_by(poses)
-        self._scales = {side: Scale(subject, side, device, masks) for side in {self.size, self.fine}}
+        self._scales = {side: Scale(subject, side, device, masks, torso) for side in {self.size, self.fine}}
         self.split = holdout.split(self.track.times_s)
         self.frames = self.split.training[self.track.confidence[self.split.training] > 0]
         if len(self.frames) < MIN_FRAMES:
@@ -92,9 +93,9 @@ class TrainingData:
         """What a view shows of frame `frame` (from 0); None: all of it, at its coarsest."""
         view = view or View.whole(self.size)
         scale = self._scales[view.size]
-        rgb, regions = scale.part(frame, view)
+        rgb, regions, background = scale.part(frame, view)
         mouth = view.inside(self._mouth_boxes[view.size][frame])
-        return Sample(rgb, regions, scale.plate[view.rows, view.columns].contiguous(), mouth, self.camera(view))
+        return Sample(rgb, regions, background, mouth, self.camera(view))
 
     def curve(self, name: str) -> np.ndarray:
         """(T,) the true curve of that name."""

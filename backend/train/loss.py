@@ -13,21 +13,9 @@ from backend.train.data import Sample
 from backend.train.ssim import ssim
 
 
-def composite(frame: PortraitFrame[Tensor], sample: Sample, has_torso: bool) -> Tensor:
+def composite(frame: PortraitFrame[Tensor], sample: Sample) -> Tensor:
     """(H, W, 3) the portrait over its background."""
-    return frame.over(background_of(sample, has_torso))
-
-
-def background_of(sample: Sample, has_torso: bool) -> Tensor:
-    """(H, W, 3) the background of the composite.
-
-    With a synthesised torso it is the plate. Without one it is the recorded frame where that shows torso or
-    background, and the plate where it shows the head.
-    """
-    if has_torso:
-        return sample.plate
-    head = (sample.regions.sum(-1) - sample.regions[..., TORSO])[..., None]
-    return head * sample.plate + (1 - head) * sample.rgb
+    return frame.over(sample.background)
 
 
 def picture_loss(picture: Tensor, sample: Sample, weights: LossWeights) -> Tensor:
@@ -62,12 +50,12 @@ def portrait_loss(
     """
     channels = 4 if has_torso else TORSO
     case = kernel.Case(
-        background_of(sample, has_torso), sample.rgb, sample.mouth, weights.mouth, weights.l1, weights.ssim,
+        sample.background, sample.rgb, sample.mouth, weights.mouth, weights.l1, weights.ssim,
         None if frame.mattes is None else sample.regions[..., :channels], matte_weight,
     )  # fmt: skip
     if kernel.serves(frame.rgb, case):
         return kernel.picture_loss(frame.rgb, frame.alpha, frame.mattes, case)
-    loss = picture_loss(composite(frame, sample, has_torso), sample, weights)
+    loss = picture_loss(composite(frame, sample), sample, weights)
     return loss if frame.mattes is None else loss + matte_weight * matte_loss(frame, sample, has_torso)
 
 

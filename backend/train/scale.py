@@ -6,48 +6,54 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from backend.subject.pictures import Pictures
 from backend.subject.subject import Subject
 from backend.train.masks import HardMasks
 from backend.train.views import View
+from backend.train.without_head import WithoutHead
 
 GPU_SHARE = 0.25
 """Of a GPU's free memory, what the frames of one size may be kept in."""
 
 
 class Scale:
-    """A subject's pictures at one size: frames, region maps, plate. Pictures stay on the disk.
+    """A subject's pictures at one size: frames, region maps, what lies behind the portrait. Pictures stay on the disk.
 
     On a GPU, those that were seen are kept in its memory as far as a share of it goes: to read a picture and take it
     there takes longer than the rest of a step.
     """
 
-    def __init__(self, subject: Subject, size: int, device: torch.device | str, masks: str = "soft") -> None:
-        """device: of what `part` gives; masks: as TrainSettings."""
+    def __init__(
+        self, subject: Subject, size: int, device: torch.device | str, masks: str = "soft", torso: bool = True
+    ) -> None:
+        """device: of what `part` gives; masks: as TrainSettings; torso: whether the portrait has one of its own."""
         self.size, self._device = size, device
-        self._kept: dict[int, tuple[Tensor, Tensor]] = {}
-        self._room = room_for_frames(torch.device(device), 7 * size * size)
         self.pictures = subject.frames(size, quick=True)
         regions = subject.regions(size, quick=True)
-        self.regions = HardMasks(regions) if masks == "hard" else regions
+        self.regions: Pictures = HardMasks(regions) if masks == "hard" else regions
         self.plate = torch.from_numpy(subject.plate(size)).to(device)
         """(size, size, 3) in [0, 1]."""
+        self._sources: list[Pictures] = [self.pictures, self.regions]
+        if not torso:
+            self._sources.append(WithoutHead(self.pictures, self.regions, subject.background(size)))
+        self._kept: dict[int, list[Tensor]] = {}
+        self._room = room_for_frames(torch.device(device), (7 if torso else 10) * size * size)
 
-    def part(self, frame: int, view: View) -> tuple[Tensor, Tensor]:
-        """What a view shows of a frame (from 0) and of its region map: (H, W, 3) and (H, W, 4) in [0, 1]."""
+    def part(self, frame: int, view: View) -> tuple[Tensor, Tensor, Tensor]:
+        """What a view shows of a frame (from 0), (H, W, 3), of its region map, (H, W, 4), and of what lies behind the
+        portrait, (H, W, 3), in [0, 1]: that is the plate, or without a torso the frame without its head."""
         if self._room:
             stored = [whole[view.rows, view.columns] for whole in self._whole(frame)]
         else:
-            stored = [
-                self._there(pictures.part(frame, view.rows, view.columns)) for pictures in (self.pictures, self.regions)
-            ]
-        rgb, regions = (part.float() / 255.0 for part in stored)
-        return rgb, regions
+            stored = [self._there(source.part(frame, view.rows, view.columns)) for source in self._sources]
+        rgb, regions, *behind = (part.float() / 255.0 for part in stored)
+        return rgb, regions, behind[0] if behind else self.plate[view.rows, view.columns].contiguous()
 
-    def _whole(self, frame: int) -> tuple[Tensor, Tensor]:
-        """Frame and region map, uint8, where they are wanted; kept there while there is room."""
+    def _whole(self, frame: int) -> list[Tensor]:
+        """The pictures of a frame, uint8, where they are wanted; kept there while there is room."""
         kept = self._kept.get(frame)
         if kept is None:
-            kept = self._there(self.pictures[frame]), self._there(self.regions[frame])
+            kept = [self._there(source[frame]) for source in self._sources]
             if len(self._kept) < self._room:
                 self._kept[frame] = kept
         return kept

@@ -219,8 +219,9 @@ def prepare(subject: Subject, settings: TrainSettings, models_dir: str | None = 
     fine = min(settings.size, subject.info.size)
     coarse = min(settings.views.coarse_size, fine)
     data = TrainingData(
-        subject, coarse, Holdout.of(settings), device, fine=fine, masks=settings.masks, poses=settings.portrait.poses
-    )
+        subject, coarse, Holdout.of(settings), device, fine=fine, masks=settings.masks, poses=settings.portrait.poses,
+        torso=settings.portrait.torso_gaussians > 0,
+    )  # fmt: skip
     portrait = start_portrait(data, settings.portrait, settings.seed, models_dir).to(device)
     blink = 0.5 * (data.curve("eyeBlinkLeft") + data.curve("eyeBlinkRight"))
     sampler = FrameSampler(data.frames, data.curve("jawOpen")[data.frames], blink[data.frames], settings.seed)
@@ -312,7 +313,7 @@ def write_preview(run: Run, path: Path) -> Path:
             engine=run.settings.engine,
             threads=run.settings.threads,
         )
-        picture = composite(drawn, sample, run.portrait.has_torso)
+        picture = composite(drawn, sample)
     run.portrait.train()
     both = torch.cat((sample.rgb, picture.clamp(0, 1)), dim=1).cpu().numpy()
     write_png(path, (both * 255 + 0.5).astype(np.uint8))

@@ -31,7 +31,7 @@ def case(height: int, width: int, *, dtype: torch.dtype = torch.float32, planar:
 
 def total(frame: PortraitFrame, sample: Sample, weights: LossWeights, has_torso: bool):
     """The loss as the parts in torch have it."""
-    loss = picture_loss(composite(frame, sample, has_torso), sample, weights)
+    loss = picture_loss(composite(frame, sample), sample, weights)
     return loss if frame.mattes is None else loss + 0.2 * matte_loss(frame, sample, has_torso)
 
 

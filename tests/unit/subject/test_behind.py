@@ -55,6 +55,13 @@ def test_nothing_of_the_head_is_left_and_what_shows_no_head_is_untouched():
     assert towards_head.max() < 0.1
 
 
+def test_a_part_of_a_frame_is_much_as_the_same_part_of_the_whole():
+    recorded, regions, _, _ = scene()
+    part = slice(10, 62), slice(4, 60)
+    alone = behind_head(*(picture[part] for picture in (recorded, regions, PLATE)))
+    assert np.abs(alone.astype(int) - behind_head(recorded, regions, PLATE)[part]).mean() < 1
+
+
 @pytest.mark.parametrize("coverage", [0, 255])
 def test_frames_without_a_torso_or_without_a_head_are_no_trouble(coverage):
     recorded = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3)).astype(np.uint8)

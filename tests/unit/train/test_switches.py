@@ -15,7 +15,6 @@ from backend.settings import RelocationSettings, ViewSettings
 from backend.settings.tree import nested, with_changes
 from backend.train import stages
 from backend.train.driving import PredictedSpeech
-from backend.train.loss import background_of
 from backend.train.masks import hardened
 from backend.train.optimiser import set_rates
 from backend.train.stages import Position, plan
@@ -64,7 +63,7 @@ def data(run):
     heard = run.drive.curves[:, SPEECH].numpy() + np.float32(0.1)
     predicted = PredictedSpeech(heard, run.settings.heard_share, run.settings.seed)
     sample = run.data.sample(2)
-    told = [sample.regions, background_of(sample, run.portrait.has_torso), run.drive.poses]
+    told = [sample.regions, sample.background, run.drive.poses]
     views = [astuple(run.views.draw(2, step, step / STEPS)) for step in range(STEPS)]
     told += [torch.tensor(views), *(run.backdrops.of(sample, step).rgb for step in range(10))]
     if run.portrait.needs_audio:

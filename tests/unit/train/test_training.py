@@ -11,18 +11,20 @@ import torch
 from backend.performance.curves import SPEECH, UPPER
 from backend.portrait.portrait import PortraitFrame
 from backend.settings import LossWeights, train_settings
+from backend.subject.behind import behind_head
 from backend.train import stages
 from backend.train.checkpoint import load_checkpoint, save_checkpoint
-from backend.train.data import Sample
+from backend.train.data import Sample, TrainingData
 from backend.train.driving import PredictedSpeech
 from backend.train.loss import composite, matte_loss, picture_loss
 from backend.train.optimiser import make_optimiser, parameter_groups, parameter_names, set_rates
 from backend.train.sampling import FrameSampler, rarity
 from backend.train.stages import Position, plan
 from backend.train.trainer import prepare, settings_key, steps
+from backend.train.views import View
 from shared.camera import Intrinsics
 from shared.errors import InputError
-from tests.support.synthetic_subject import TINY
+from tests.support.synthetic_subject import SIZE, TINY
 
 
 def _run_until(run, step: int) -> None:
@@ -216,7 +218,7 @@ def test_training_the_synthetic_person_lowers_the_picture_loss_by_a_third(subjec
             sample = run.data.sample(frame)
             with torch.no_grad():
                 drawn, _ = run.portrait(run.drive, frame, run.data.intrinsics)
-                picture = composite(drawn, sample, has_torso=True)
+                picture = composite(drawn, sample)
                 total += float(picture_loss(picture, sample, run.settings.losses))
         return total
 
@@ -278,13 +280,15 @@ def test_matte_loss_is_zero_for_the_right_region_and_ignores_the_torso_where_the
     assert matte_loss(_frame(1.0, 0.5), sample, has_torso=False) == 0.0
 
 
-def test_without_a_torso_the_recorded_torso_shows_beside_the_head_and_the_plate_behind_it():
-    regions = torch.zeros(16, 16, 4)
-    regions[:8, :, 1], regions[8:, :, 3] = 1.0, 1.0
-    sample = _sample(0.8, regions, plate=0.25)
-    picture = composite(_frame(0.0, 0.0), sample, has_torso=False)
-    assert picture[0, 0, 0] == pytest.approx(0.25)
-    assert picture[15, 0, 0] == pytest.approx(0.8)
+@pytest.mark.parametrize("view", [None, View(SIZE, 4, 6, 20, 24)])
+def test_without_a_torso_the_background_is_the_one_that_is_scored_and_with_one_the_plate(subject, view):
+    frame, regions, plate = subject.frames(SIZE)[3], subject.regions(SIZE)[3], subject.background(SIZE)
+    shown = view or View.whole(SIZE)
+    parts = (picture[shown.rows, shown.columns] for picture in (frame, regions, plate))
+    alone = TrainingData(subject, SIZE, torso=False).sample(3, view).background
+    assert np.array_equal(np.rint(alone.numpy() * 255), behind_head(*parts))
+    with_torso = TrainingData(subject, SIZE).sample(3, view).background
+    assert np.array_equal(np.rint(with_torso.numpy() * 255), plate[shown.rows, shown.columns])
 
 
 def test_unknown_presets_recipes_and_settings_are_input_errors():
