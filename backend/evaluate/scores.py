@@ -103,6 +103,11 @@ def _openings(seen: Seen) -> np.ndarray:
     return np.stack([seen.drawn.opening, seen.recorded.opening, seen.static.opening], axis=1)
 
 
+def _following(openings: np.ndarray) -> float:
+    drawn, recorded, static = openings.T
+    return lips_follow(drawn, recorded, static, max_lag=0).at_zero
+
+
 def _lag(openings: np.ndarray) -> float:
     lag = lips_follow(*openings.T).best_lag
     return float("nan") if lag is None else float(lag)
@@ -136,7 +141,7 @@ SCORES: tuple[Score, ...] = (
     Score("jitter", _L, 3, of_track=lambda seen: shake(seen.drawn, seen.recorded), pool=root_mean),
     Score("closure", Better.NEAR_ONE, 2, of_track=_closing, pool=closure.contrast),
     Score("closures", _H, 0, rows_of="closure", pool=closure.count, compared=False),
-    Score("lip_correlation", _H, 3, of_track=_openings, pool=lambda rows: lips_follow(*rows.T, max_lag=0).at_zero),
+    Score("lip_correlation", _H, 3, of_track=_openings, pool=_following),
     Score("lip_lag", Better.NEAR_ZERO, 0, rows_of="lip_correlation", pool=_lag, compared=False),
     Score("faces", _H, 3, of_track=_found),
     Score("frames_with_face", _H, 0, rows_of="faces", pool=total, compared=False),

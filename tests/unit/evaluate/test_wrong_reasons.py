@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -48,13 +50,14 @@ class Shows:
 
 def scored(subject, pictures: np.ndarray, alpha: np.ndarray) -> tuple[dict, np.ndarray]:
     """Scores of the head over the recorded frames, and the last picture that was scored."""
-    portrait = Shows(pictures, alpha)
+    portrait: Any = Shows(pictures, alpha)
+    meter: Any = Meter()
     frames = RecordedFrames(subject, subject.track(), SIZE, None)
-    drives = {"driven": None, "static": None}
+    drives: dict[str, Any] = {"driven": None, "static": None}
     with Delivery(subject, portrait, SIZE, "reference", 1) as delivery:
         scorer = Scorer(HELD, portrait, drives, delivery, frames.plate)
         for frame in frames.read(HELD):
-            drawn = scorer.add(frame, Meter())["recorded"]
+            drawn = scorer.add(frame, meter)["recorded"]
     return pooled(scorer.rows([], HELD / 25)["recorded"]), drawn
 
 
