@@ -39,6 +39,13 @@ class Interval:
     high: float | None = None
 
     @property
+    def ends(self) -> tuple[float, float]:
+        """Low and high end. Raises ValueError where there is no interval."""
+        if self.low is None or self.high is None:
+            raise ValueError("there is no interval")
+        return self.low, self.high
+
+    @property
     def excludes_zero(self) -> bool:
         """Whether a difference is distinct from none."""
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)

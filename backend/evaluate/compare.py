@@ -49,8 +49,8 @@ class Contender:
 
     def mean(self, name: str) -> float | None:
         """Mean of a number that is told about each training; None where it is not told."""
-        values = [one.about.get(name) for one in self.evaluations]
-        return None if None in values else sum(values) / len(values)
+        values = [float(value) for one in self.evaluations if (value := one.about.get(name)) is not None]
+        return sum(values) / len(values) if len(values) == len(self.evaluations) else None
 
     def rows(self, picture: str, score: Score, fold: Sequence[Frame]) -> np.ndarray:
         """(S, T) or (S, T, K): what was measured of the T frames of a fold by the S models that scored all of them."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from backend.evaluate import bootstrap
-from backend.evaluate.bootstrap import blocks_of, difference, interval
+from backend.evaluate.bootstrap import Interval, blocks_of, difference, interval
 from backend.evaluate.scores import mean
 
 FPS = 25.0
@@ -23,6 +23,10 @@ def in_blocks(values: np.ndarray, blocks: list[np.ndarray]) -> list[np.ndarray]:
     return [values[block] for block in blocks]
 
 
+def width(one: Interval) -> float:
+    return one.ends[1] - one.ends[0]
+
+
 @pytest.fixture(autouse=True)
 def fewer_draws(monkeypatch):
     monkeypatch.setattr(bootstrap, "DRAWS", 400)
@@ -32,7 +36,7 @@ def coverage(folds: list[np.ndarray], memory: int, trials: int = 150) -> float:
     """Share of the intervals that hold the true mean, 3."""
     blocks, count = blocks_of(folds, FPS), sum(map(len, folds))
     found = [interval(in_blocks(3 + noise(count, memory, seed), blocks), mean, seed) for seed in range(trials)]
-    return float(np.mean([one.low <= 3.0 <= one.high for one in found]))
+    return float(np.mean([one.ends[0] <= 3.0 <= one.ends[1] for one in found]))
 
 
 @pytest.mark.parametrize("count", [100, 250])
@@ -51,9 +55,9 @@ def test_noise_that_is_the_same_over_a_block_makes_no_narrow_interval():
     widths = {}
     for memory in (1, 12):
         found = [interval(in_blocks(noise(frames, memory, seed), blocks), mean, seed) for seed in range(20)]
-        widths[memory] = np.mean([one.high - one.low for one in found])
+        widths[memory] = np.mean([width(one) for one in found])
     one_by_one = [interval(list(noise(frames, 12, seed)[:, None]), mean, seed) for seed in range(20)]
-    naive = np.mean([one.high - one.low for one in one_by_one])
+    naive = np.mean([width(one) for one in one_by_one])
     assert widths[12] > 2.5 * widths[1] and widths[12] > 2.5 * naive
     assert widths[12] == pytest.approx(2 * 1.96 * np.sqrt(12 / frames), rel=0.35)
 
@@ -70,7 +74,7 @@ def test_in_the_other_order_the_sign_is_the_other_one():
     blocks = blocks_of([np.arange(100)], FPS)
     a, b = in_blocks(noise(100, 5, 0), blocks), in_blocks(noise(100, 5, 1) + 1, blocks)
     there, back = difference(a, b, mean), difference(b, a, mean)
-    assert (back.value, back.low, back.high) == pytest.approx((-there.value, -there.high, -there.low))
+    assert (back.value, *back.ends) == pytest.approx((-there.value, -there.ends[1], -there.ends[0]))
     assert there.value > 0
 
 
@@ -80,9 +84,7 @@ def test_what_both_models_share_does_not_blur_their_difference():
     a, b = shared, shared + 0.3 + 0.1 * noise(200, 3, 1)
     paired = difference(in_blocks(a, blocks), in_blocks(b, blocks), mean)
     assert paired.excludes_zero and paired.value == pytest.approx(0.3, abs=0.1)
-    assert interval(in_blocks(a, blocks), mean).high - interval(in_blocks(a, blocks), mean).low > 10 * (
-        paired.high - paired.low
-    )
+    assert width(interval(in_blocks(a, blocks), mean)) > 10 * width(paired)
 
 
 def test_a_difference_of_nothing_but_noise_is_rarely_called_one():
@@ -104,14 +106,14 @@ def test_blocks_are_half_a_second_at_least_and_stay_within_their_fold():
 
 def test_a_fold_too_short_for_blocks_has_a_figure_and_no_interval():
     found = interval(in_blocks(np.arange(20.0), blocks_of([np.arange(20)], FPS)), mean)
-    assert found == bootstrap.Interval(9.5)
+    assert found == Interval(9.5)
     assert np.isnan(interval([], mean).value)
     assert np.isnan(interval([np.full(5, np.nan)] * 6, mean).value)
 
 
 def test_a_score_that_few_draws_can_give_has_no_interval():
     rows = [np.array([np.nan]), np.array([np.nan]), np.array([np.nan]), np.array([2.0])]
-    assert interval(rows, mean) == bootstrap.Interval(2.0)
+    assert interval(rows, mean) == Interval(2.0)
 
 
 def test_other_blocks_cannot_be_compared():

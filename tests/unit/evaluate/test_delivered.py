@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -58,9 +59,15 @@ def test_a_scored_picture_has_the_bits_of_the_frame_that_render_delivers(subject
             assert np.abs(scored.astype(int) - plate).max() > 30, "the frame shows somebody"
 
 
-class Stub:
-    """A portrait that draws the same for every frame."""
+NO_DRIVE: Any = None
 
+
+def stub(rgb: float, alpha: float) -> Any:
+    """A portrait that draws the same for every frame."""
+    return Stub(rgb, alpha)
+
+
+class Stub:
     def __init__(self, rgb: float, alpha: float) -> None:
         shape = (SIZE, SIZE)
         mattes = np.zeros((*shape, 4), np.float32)
@@ -78,14 +85,14 @@ def test_what_a_file_does_not_show_is_not_scored(subject):
     """Coverage below the visible one is stored as none, so the background is to be seen unchanged."""
     background = np.full((SIZE, SIZE, 3), 90, np.uint8)
     for rgb, alpha, shown in ((0.003, 0.0035, 90), (0.25, 0.5, round(255 * 0.25 + 45))):
-        with Delivery(subject, Stub(rgb, alpha), SIZE, "reference", 1) as delivery:
-            picture = delivery.picture(None, 3, background)
+        with Delivery(subject, stub(rgb, alpha), SIZE, "reference", 1) as delivery:
+            picture = delivery.picture(NO_DRIVE, 3, background)
             assert np.abs(picture.astype(int) - shown).max() <= 1 and len(np.unique(picture)) == 1
 
 
 def test_no_file_is_left_behind(subject):
-    with Delivery(subject, Stub(0.25, 0.5), SIZE, "reference", 1) as delivery:
-        delivery.picture(None, 0, np.zeros((SIZE, SIZE, 3), np.uint8))
+    with Delivery(subject, stub(0.25, 0.5), SIZE, "reference", 1) as delivery:
+        delivery.picture(NO_DRIVE, 0, np.zeros((SIZE, SIZE, 3), np.uint8))
         folder = delivery._store.path(1).parent
         assert len(list(folder.iterdir())) == 1
     assert not folder.exists()

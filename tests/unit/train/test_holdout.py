@@ -104,8 +104,8 @@ def spoil(subject) -> None:
 
 @pytest.mark.parametrize("drive", ["curves", "audio"])
 def test_nothing_of_a_new_portrait_depends_on_what_was_held_out(long_subject, drive):
-    changes = {} if drive == "curves" else {"drive": "audio", "field": "net", "jaw_link": False}
-    settings = replace(KEPT_OUT, portrait=replace(KEPT_OUT.portrait, **changes))
+    by_sound = replace(KEPT_OUT.portrait, drive="audio", field="net", jaw_link=False)
+    settings = replace(KEPT_OUT, portrait=KEPT_OUT.portrait if drive == "curves" else by_sound)
     before = prepare(long_subject, settings)
     spoil(long_subject)
     after = prepare(long_subject, settings)
