@@ -87,8 +87,8 @@ def seed_oral(evidence: Evidence, count: int, rng: np.random.Generator) -> Seeds
 
 
 def seed_rest_of_head(evidence: Evidence, count: int, rng: np.random.Generator) -> Seeds:
-    """Points over hair, ears and skull, denser along the hairline and the silhouette: pixels that the hair region shows,
-    cast onto an ellipsoid about the head, or to the ray's nearest point to it where the ray passes beside it."""
+    """Points over hair, ears and skull, denser along hairline and silhouette: pixels that the hair region shows, cast
+    onto an ellipsoid about the head, or to the ray's nearest point to it where the ray passes beside it."""
     per_frame = np.full(len(evidence.frames), count // len(evidence.frames))
     per_frame[: count - per_frame.sum()] += 1
     points, colours, spacing = [], [], []

@@ -15,7 +15,7 @@ from shared.errors import InputError
 from shared.training import Start
 
 PRESETS: dict[str, TrainSettings] = {
-    "draft": TrainSettings(preset="draft", size=512),
+    "draft": TrainSettings(preset="draft"),
     "standard": TrainSettings(
         preset="standard",
         size=1024,

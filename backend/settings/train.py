@@ -100,10 +100,12 @@ class ViewSettings:
     """Share of the training that sees whole frames of that size."""
     crop: Annotated[int, Limits(16, LARGEST_PX)] = 256
     """Width and height of the crops that follow, px."""
+    mouth_crop: Annotated[int, Limits(16, LARGEST_PX)] = 160
+    """The same while the mouth learns alone: they show the mouth."""
     mouth: Share = 0.2
-    """Share of these that show the mouth."""
+    """Share of the other ones that show the mouth."""
     eyes: Share = 0.1
-    """Share of these that show an eye."""
+    """Share of the other ones that show an eye."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ class TrainSettings:
     """Name of the preset these settings came from."""
     model: str | None = None
     """Name of the model's folder; None: the recipe's name."""
-    size: Annotated[int, Limits(16, LARGEST_PX)] = 128
+    size: Annotated[int, Limits(16, LARGEST_PX)] = 512
     """Width and height of the training frames at their finest, px; no larger than the subject's stored ones."""
     views: ViewSettings = field(default_factory=ViewSettings)
     """What a step sees of a frame."""

@@ -23,6 +23,11 @@ class Block:
     learns: tuple[str, ...]
     steps: int = 1
 
+    @property
+    def mouth_alone(self) -> bool:
+        """Whether nothing of the head learns but the mouth."""
+        return ORAL_SHAPE in self.learns and FACE_SHAPE not in self.learns
+
 
 @dataclass(frozen=True)
 class Stage:

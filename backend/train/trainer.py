@@ -253,7 +253,7 @@ def steps(run: Run) -> Iterator[int]:
         set_rates(run.optimiser, progress, run.settings, stages)
         frame = run.sampler.draw(run.step, progress)
         with run.portrait.threading(run.settings.threads):
-            view = run.views.draw(frame, run.step, progress)
+            view = run.views.draw(frame, run.step, progress, block.mouth_alone)
             loss = step_loss(run, frame, view, stage.deformed, stage.branch)
             run.optimiser.zero_grad(set_to_none=True)
             loss.backward()

@@ -77,26 +77,28 @@ class ViewSampler:
         self.settings, self.coarse, self.fine, self._seed = settings, coarse, fine, seed
         self._mouth, self._eyes = mouth, eyes
         self._edges, self._shape = np.cumsum(interest, dtype=np.float64), interest.shape
-        self._crop = min(settings.crop, fine)
 
-    def draw(self, frame: int, step: int, progress: float) -> View:
-        """The view that step `step` has of frame `frame`, at `progress` in [0, 1]."""
+    def draw(self, frame: int, step: int, progress: float, mouth_alone: bool = False) -> View:
+        """The view that step `step` has of frame `frame`, at `progress` in [0, 1]; mouth_alone: of the head nothing but
+        the mouth learns in it."""
         if progress < self.settings.coarse_share or self.fine <= self.coarse:
             return View.whole(self.coarse)
-        if self._crop == self.fine:
+        side = min(self.settings.mouth_crop if mouth_alone else self.settings.crop, self.fine)
+        if side == self.fine:
             return View.whole(self.fine)
         rng = np.random.default_rng((self._seed, step, _DRAW))
         kind, eye, *wander = rng.random(4)
-        if kind < self.settings.mouth + self.settings.eyes:
-            centre = self._mouth[frame] if kind < self.settings.mouth else self._eyes[frame, int(2 * eye)]
-            left, top = centre * self.fine + WANDER * self._crop * (2 * np.array(wander) - 1)
+        if mouth_alone or kind < self.settings.mouth + self.settings.eyes:
+            at_mouth = mouth_alone or kind < self.settings.mouth
+            centre = self._mouth[frame] if at_mouth else self._eyes[frame, int(2 * eye)]
+            left, top = centre * self.fine + WANDER * side * (2 * np.array(wander) - 1)
         else:
             cell = np.searchsorted(self._edges, wander[0] * self._edges[-1], side="right")
             row, column = np.divmod(min(cell, len(self._edges) - 1), self._shape[1])
             top, left = (np.array((row, column)) + rng.random(2)) * (self.fine / np.array(self._shape))
-        corner = np.array((top, left)) - self._crop / 2
-        top, left = np.clip(corner.round(), 0, self.fine - self._crop).astype(int)
-        return View(self.fine, int(top), int(left), self._crop, self._crop)
+        corner = np.array((top, left)) - side / 2
+        top, left = np.clip(corner.round(), 0, self.fine - side).astype(int)
+        return View(self.fine, int(top), int(left), side, side)
 
 
 def interest_in(regions: np.ndarray) -> np.ndarray:

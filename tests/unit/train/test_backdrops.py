@@ -24,7 +24,7 @@ def test_a_soft_person_takes_their_own_share_of_a_pixel_along():
     expected = 0.4 * 0.8 + 0.6 * torch.tensor([1.0, 0.0, 0.5])
     torch.testing.assert_close(seen.rgb[4, 5], expected)
     torch.testing.assert_close(seen.rgb[4, 0], torch.tensor([1.0, 0.0, 0.5]))
-    torch.testing.assert_close(seen.plate[4, 5], torch.tensor([1.0, 0.0, 0.5]))
+    torch.testing.assert_close(seen.background[4, 5], torch.tensor([1.0, 0.0, 0.5]))
 
 
 def test_a_plate_that_is_wrong_where_nobody_is_teaches_nothing():

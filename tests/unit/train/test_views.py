@@ -62,6 +62,13 @@ def test_crops_on_mouth_and_eyes_lie_about_them(kind, centres):
     assert set(nearest.argmin(axis=1)) == set(range(len(centres)))
 
 
+def test_while_the_mouth_learns_alone_every_crop_shows_it():
+    views = sampler(mouth=0.0, eyes=1.0, mouth_crop=CROP - 8)
+    drawn = [views.draw(0, step, 0.9, mouth_alone=True) for step in range(100)]
+    assert {(v.height, v.width) for v in drawn} == {(CROP - 8, CROP - 8)}
+    assert np.linalg.norm(middles(drawn) - MOUTH, axis=1).max() < 0.2
+
+
 def test_other_crops_are_where_there_is_something_to_learn():
     interest = np.full((16, 16), 1e-6)
     interest[8, 4] = 1.0
@@ -91,7 +98,7 @@ def test_a_crop_is_the_whole_frame_s_pixels_and_rays(subject):
     data = TrainingData(subject, SIZE // 2, fine=SIZE)
     whole, view = data.sample(3, View.whole(SIZE)), View(SIZE, 6, 9, 12, 16)
     part = data.sample(3, view)
-    for name in ("rgb", "regions", "plate"):
+    for name in ("rgb", "regions", "background"):
         assert torch.equal(getattr(part, name), getattr(whole, name)[view.rows, view.columns]), name
     shifted, camera = whole.intrinsics, part.intrinsics
     assert (camera.width, camera.height) == (16, 12)
