@@ -15,7 +15,7 @@ from backend.raster.constants import BLUR_PX2
 from backend.subject.model_folder import ModelFolder
 from shared.version import VERSION
 
-_DRAWING_CONFIG = ("settings", "sizes", "curve_names", "camera", "fps")
+_DRAWING_CONFIG = ("settings", "sizes", "curve_names", "camera", "fps", "distances_cm")
 """Entries of a model's config.json that change its pictures; the others describe its training."""
 
 

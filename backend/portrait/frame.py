@@ -39,6 +39,8 @@ class Drive:
     """(T, M) motion of head and body as the torso sees it."""
     audio: Tensor | None = None
     """(T, W, taps, bands) log-mel windows, where the portrait is driven by audio."""
+    distances: Tensor | None = None
+    """(T,) of the head from the camera along its axis, cm; on the CPU, so that no device is waited for."""
 
     def __len__(self) -> int:
         return len(self.poses)
@@ -47,7 +49,8 @@ class Drive:
         """Frame `index` by itself, T of 1."""
         at = slice(index, index + 1)
         audio = None if self.audio is None else self.audio[at]
-        return Drive(self.curves[at], self.poses[at], self.rotations[at], self.motion[at], audio)
+        distances = None if self.distances is None else self.distances[at]
+        return Drive(self.curves[at], self.poses[at], self.rotations[at], self.motion[at], audio, distances)
 
 
 def to_numpy(tensors: tuple[Tensor, ...]) -> list[np.ndarray]:

@@ -33,6 +33,8 @@ from shared.camera import Intrinsics
 
 EMPTY_DEPTH_CM = layout.DEPTH_EMPTY * 100.0
 HEAD_MOTION_WIDTH = 6
+LEAST_DISTANCE_CM = 1.0
+"""A head counts as no nearer to the camera than this."""
 
 
 class Portrait(nn.Module):
@@ -48,6 +50,8 @@ class Portrait(nn.Module):
         """Intrinsics of the crop as fractions of its side."""
         self.trained_size: int | None = None
         """Side of the pictures that it learned from, px; None: not known."""
+        self.distances_cm: tuple[float, float] | None = None
+        """The nearest and the farthest that the camera was when it learned, along its axis; None: not known."""
         self.fps = 25.0
         self.face, self.oral = (GaussianSet(n, settings.harmonics) for n in (sizes.face, sizes.oral))
         self.torso = GaussianSet(sizes.torso)
@@ -97,25 +101,32 @@ class Portrait(nn.Module):
         c = self.camera
         return Intrinsics(c["fx"], c["fy"], c["cx"], c["cy"], 1, 1).scaled(size, size)
 
-    def blur(self, intrinsics: Intrinsics) -> float:
+    def blur(self, intrinsics: Intrinsics, distance_cm: float | None = None) -> float:
         """The rasteriser's screen filter for a picture, px^2.
 
         As wide on the person as the one that it learned under, since Gaussians that were learned under a filter are
         too thin without it; but never less than a pixel of this picture needs. In its own pixels where the size of the
-        pictures that it learned from is not known.
+        pictures that it learned from is not known. distance_cm: of the head from the camera; None: as when it learned.
         """
-        return BLUR_PX2 * max(1.0, self._enlargement(intrinsics)) ** 2
+        return BLUR_PX2 * max(1.0, self._enlargement(intrinsics, distance_cm)) ** 2
 
-    def _enlargement(self, intrinsics: Intrinsics) -> float:
-        """Pixels of a picture, along a row, for one of the pictures that it learned from."""
-        return 1.0 if self.trained_size is None else intrinsics.fx / (self.camera["fx"] * self.trained_size)
+    def _enlargement(self, intrinsics: Intrinsics, distance_cm: float | None) -> float:
+        """How many pixels of a picture, along a row, the person has for one of the pictures that it learned from: more
+        in a larger picture, and where the head is nearer than it ever was then."""
+        if self.trained_size is None:
+            return 1.0
+        larger = intrinsics.fx / (self.camera["fx"] * self.trained_size)
+        if distance_cm is None or self.distances_cm is None:
+            return larger
+        nearest, farthest = self.distances_cm
+        return larger * min(max(distance_cm, nearest), farthest) / max(distance_cm, LEAST_DISTANCE_CM)
 
-    def _fineness(self, intrinsics: Intrinsics) -> int:
+    def _fineness(self, intrinsics: Intrinsics, distance_cm: float | None) -> int:
         """How many times larger a picture is drawn before its pixels are averaged: so often that it is not smaller than
         those that it learned from. A wider filter would do against aliasing too, but would change how much of what
         lies behind is seen; the average of the finer picture is what a camera with larger pixels records."""
         most = MAX_SIDE_PX // max(intrinsics.width, intrinsics.height)
-        return max(1, min(most, math.ceil(1.0 / self._enlargement(intrinsics) - 1e-6)))
+        return max(1, min(most, math.ceil(1.0 / self._enlargement(intrinsics, distance_cm) - 1e-6)))
 
     def drive(
         self,
@@ -155,6 +166,7 @@ class Portrait(nn.Module):
             tensor(quaternion_from_matrix(poses[:, :3, :3])),
             motion,
             None if audio is None else tensor(audio),
+            torch.from_numpy(poses[:, 2, 3].astype(np.float32)),
         )
 
     # Drawing
@@ -207,7 +219,7 @@ class Portrait(nn.Module):
         out = rasterize(
             posed.means, posed.quaternions, posed.scales, posed.opacities, posed.features,
             torch.eye(4, device=posed.means.device), intrinsics, labels=labels, label_count=MATTES,
-            blur=self.blur(intrinsics), engine=engine, threads=threads,
+            blur=self.blur(intrinsics, _distance(drive, index)), engine=engine, threads=threads,
         )  # fmt: skip
         if not mattes:
             return PortraitFrame(out.features, out.alpha, out.depth, None)
@@ -268,10 +280,15 @@ class Portrait(nn.Module):
         A picture smaller than those that the portrait learned from is drawn larger and averaged.
         """
         camera = intrinsics or self.intrinsics(size)
-        fineness = self._fineness(camera)
+        fineness = self._fineness(camera, _distance(drive, index))
         fine = camera.scaled(camera.width * fineness, camera.height * fineness)
         with self.threading(threads):
             frame, _ = self(drive, index, fine, torso=torso, engine=engine, threads=threads)
             frame = averaged(frame, fineness)
             depth = expect_depth(frame.alpha, frame.depth, layout.VISIBLE_ALPHA, EMPTY_DEPTH_CM)
         return PortraitFrame(*to_numpy((frame.rgb, frame.alpha, depth, frame.drawn_mattes)))
+
+
+def _distance(drive: Drive, index: int) -> float | None:
+    """Of the head from the camera in a frame, cm, where that is known."""
+    return None if drive.distances is None else float(drive.distances[index])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
@@ -33,6 +34,7 @@ def save_portrait(portrait: Portrait, model: ModelFolder) -> None:
             "curve_names": list(portrait.curve_names),
             "camera": portrait.camera,
             "trained_size": portrait.trained_size,
+            "distances_cm": portrait.distances_cm,
             "fps": portrait.fps,
         }
     )
@@ -54,10 +56,23 @@ def open_portrait(model: ModelFolder) -> Portrait:
         portrait = Portrait(settings, sizes, tuple(config["curve_names"]))
         portrait.camera, portrait.fps = config["camera"], float(config["fps"])
         portrait.trained_size = trained_size(config)
+        portrait.distances_cm = distances_cm(config)
         portrait.load_state_dict(load_file(model.weights_file))
     except (OSError, KeyError, ValueError, TypeError, RuntimeError, SafetensorError) as error:
         raise InputError(f"The model in {model.path} cannot be read ({error}).", "Train it again.") from error
     return portrait.eval()
+
+
+def distances_cm(config: Mapping[str, Any]) -> tuple[float, float] | None:
+    """The nearest and the farthest that a model with this config.json had its camera when it learned, cm; None for one
+    that does not tell. Raises ValueError or TypeError for what is no such pair."""
+    given = config.get("distances_cm")
+    if given is None:
+        return None
+    nearest, farthest = (float(value) for value in given)
+    if not 0 < nearest <= farthest < math.inf:
+        raise ValueError(f"distances_cm is {given}, expected the nearest and the farthest in cm")
+    return nearest, farthest
 
 
 def trained_size(config: Mapping[str, Any]) -> int | None:

@@ -53,6 +53,7 @@ def as_published(settings: TrainSettings) -> TrainSettings:
     return replace(
         settings, portrait=portrait, masks="hard", supervision="branches", annealing="published", alternate=False,
         static_share=2 * STILL_STEPS / total, joint_share=FUSE_STEPS / total, densify=DensifySettings(every=100),
-        views=ViewSettings(coarse_share=0.0, crop=LARGEST_PX, mouth_crop=LARGEST_PX), relocation=RelocationSettings(every=0),
-        rates=rates, losses=LossWeights(mouth=0.0, mattes=1e-3, deformation=1e-5, attention=1e-4),
+        views=ViewSettings(coarse_share=0.0, crop=LARGEST_PX, mouth_crop=LARGEST_PX),
+        relocation=RelocationSettings(every=0), rates=rates,
+        losses=LossWeights(mouth=0.0, mattes=1e-3, deformation=1e-5, attention=1e-4),
     )  # fmt: skip

@@ -72,6 +72,7 @@ def start_portrait(
     unit = data.intrinsics.scaled(1, 1)
     portrait.camera = {"fx": unit.fx, "fy": unit.fy, "cx": unit.cx, "cy": unit.cy}
     portrait.trained_size = data.size
+    portrait.distances_cm = (float(poses[:, 2, 3].min()), float(poses[:, 2, 3].max()))
     portrait.fps = float(data.subject.fps)
     return portrait.train()
 

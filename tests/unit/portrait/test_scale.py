@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -150,3 +151,57 @@ def test_frames_have_other_keys_under_another_filter(drawn, subject, monkeypatch
     model.update_config({"trained_size": TRAINED_PX})
     monkeypatch.setattr(keys, "BLUR_PX2", 0.25)
     assert keys.model_key(model, "weights") != first
+
+
+def moved_back(drive: Drive, times: float) -> Drive:
+    """The drive with the head at so many times its distance, straight along the camera's axis."""
+    poses = drive.poses.clone()
+    poses[:, :3, 3] *= times
+    assert drive.distances is not None
+    return replace(drive, poses=poses, distances=drive.distances * times)
+
+
+@pytest.mark.kernels
+def test_a_head_nearer_than_it_ever_was_has_no_holes(drawn):
+    portrait, drive = drawn
+    far = float(drive.distances[0])
+    portrait.distances_cm = (far, far)
+    near = moved_back(drive, 0.5)
+    solid = portrait.render(near, 0, TRAINED_PX).alpha
+    outline = cv2.morphologyEx((solid > 0.9).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5)))
+    inside = cv2.erode(outline, np.ones((7, 7))) > 0
+    assert inside.sum() > 500
+    assert solid[inside].min() > 0.9
+    portrait.distances_cm = None
+    assert portrait.render(near, 0, TRAINED_PX).alpha[inside].min() < 0.75
+
+
+def test_the_filter_is_that_of_the_training_at_all_of_its_distances(drawn):
+    portrait, _ = drawn
+    camera = portrait.intrinsics(TRAINED_PX)
+    portrait.distances_cm = (40.0, 60.0)
+    assert [portrait.blur(camera, d) for d in (40.0, 50.0, 60.0, 80.0)] == [BLUR_PX2] * 4
+    assert portrait.blur(camera, 20.0) == pytest.approx(4 * BLUR_PX2)
+    assert portrait.blur(camera) == BLUR_PX2
+
+
+def test_a_head_farther_than_it_ever_was_is_averaged_from_a_finer_picture(drawn):
+    portrait, drive = drawn
+    distance = float(drive.distances[0])
+    portrait.distances_cm = (distance, distance)
+    far = moved_back(drive, 2.0)
+    fine = portrait.render(far, 0, 2 * TRAINED_PX)
+    np.testing.assert_allclose(portrait.render(far, 0, TRAINED_PX).rgb, reduced(fine.rgb, 2), atol=1e-6)
+
+
+def test_a_model_knows_its_distances_and_refuses_what_is_none(drawn, subject):
+    portrait, _ = drawn
+    model = subject.model("distances")
+    portrait.distances_cm = (41.5, 62.25)
+    save_portrait(portrait, model)
+    assert open_portrait(model).distances_cm == (41.5, 62.25)
+    model.update_config({"distances_cm": None})
+    assert open_portrait(model).distances_cm is None
+    model.update_config({"distances_cm": [3.0, -1.0]})
+    with pytest.raises(InputError, match="distances_cm"):
+        open_portrait(model)

@@ -49,7 +49,7 @@ def settings(engine: str, recipe: str = choices.RECIPE) -> TrainSettings:
 def moved(run: trainer.Run, device: str) -> trainer.Run:
     """A run taken to `device` as a whole."""
     values = {name: value.to(device) for name, value in vars(run.drive).items() if value is not None}
-    run.drive = Drive(**values)
+    run.drive = Drive(**values | {"distances": run.drive.distances})
     run.portrait.to(device)
     run.data.device = device
     run.backdrops = Backdrops(1.0, 0, device)
