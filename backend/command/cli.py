@@ -55,7 +55,7 @@ def _add_preprocess(parser: argparse.ArgumentParser, audio: bool = True) -> None
     if audio:
         parser.add_argument("--audio", metavar="WAV", help="sound that replaces the footage's own")
     parser.add_argument(
-        "--input-colour", choices=INPUT_COLOURS, help="default auto: as Blender reads plate and footage (sRGB)"
+        "--input-colour", choices=INPUT_COLOURS, help="how the footage is to be read; default auto: by its tags"
     )
     parser.add_argument(
         "--keep-audio-offset", dest="correct_audio_offset", action="store_const", const=False,

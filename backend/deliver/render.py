@@ -94,7 +94,7 @@ def _render(subject: Subject, audio: Path, out: Path, settings: RenderSettings, 
     size = settings.size or subject.crop.width
     details = {
         "audio": inputs["audio"]["name"], "model": model.name, "fps": fps_text(line.fps),
-        "transfer": subject.info.input_colour,
+        "transfer": subject.info.input_colour, "footage_colour": subject.footage_space,
     }  # fmt: skip
     drive = _drive(portrait, line)
     keys = _keys(subject, model, drive, size, settings, inputs, details)
@@ -108,7 +108,8 @@ def _render(subject: Subject, audio: Path, out: Path, settings: RenderSettings, 
             provenance.manifest(
                 take=take.name, subject=subject.root, inputs=inputs, settings=asdict(settings), complete=complete,
                 frames={"count": line.frame_count, "first": line.first, "last": line.last, "fps": fps_text(line.fps),
-                        "size": size, "layers": settings.layers, "colour": subject.info.input_colour, "drawn": drawn},
+                        "size": size, "layers": settings.layers, "colour": subject.info.input_colour,
+                        "footage_colour": subject.footage_space, "drawn": drawn},
                 preview=None if preview is None else preview.to_dict(),
                 timings_s={phase: round(seconds, 2) for phase, seconds in timings.items()},
             )

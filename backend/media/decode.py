@@ -1,6 +1,7 @@
 """Footage to pictures: what a video file is, and its frames by their exact timestamps.
 
-Reads whatever FFmpeg (through PyAV) reads. Pictures come upright (phone rotation applied), as display-referred RGB.
+Reads whatever FFmpeg (through PyAV) reads. Pictures come upright (phone rotation applied), in the working space
+(media.colour): HDR and wide gamuts are converted.
 """
 
 from __future__ import annotations
@@ -15,29 +16,16 @@ from pathlib import Path
 
 import av
 import av.error
+import cv2
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
+from backend.media.colour import FootageColour, to_bytes, to_working_space
+from backend.media.colour_tags import MATRICES, RGB, ColourTags, footage_colour, rgb_of_ycbcr
 from shared.errors import InputError
 
 RGB_CONVERSION = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 """swscale's flags for YUV to RGB: exact rounding, chroma interpolated at full width."""
-
-MATRIX_FROM_TAG = {
-    1: Colorspace.ITU709,
-    4: Colorspace.FCC,
-    5: Colorspace.ITU601,
-    6: Colorspace.ITU601,
-    7: Colorspace.SMPTE240M,
-    9: Colorspace.BT2020,
-    10: Colorspace.BT2020,
-}
-"""ITU-T H.273 matrix coefficients to swscale's tables."""
-
-RGB_TAG = 0
-FULL_RANGE_TAG = 2
-HD_HEIGHT = 720
-"""Untagged pictures of this height or more are read as BT.709, smaller ones as BT.601, as players do."""
 
 RATE_TOLERANCE = Fraction(1, 4)
 """A gap between frames that differs from the average by more than this share of it makes the rate variable."""
@@ -58,8 +46,10 @@ class VideoInfo:
     frame_count_estimate: int
     rotation: int
     """Degrees anticlockwise (0, 90, 180, 270) by which the stored picture is turned to stand upright."""
-    transfer: int
-    """Transfer characteristics as the file states them, an ITU-T H.273 code point (2: unspecified)."""
+    tags: ColourTags
+    """What the file says of its colours."""
+    colour: FootageColour
+    """How its pictures are read: by the tags, unless the user says otherwise."""
     has_audio: bool
     variable_rate: bool
     start_s: Fraction
@@ -161,13 +151,14 @@ def probe(path: str | os.PathLike) -> VideoInfo:
     path = Path(path)
     with _open(path) as container:
         stream = container.streams.video[0]
+        by_container = _container_tags(stream)
         stream.thread_type = "AUTO"
         first = next((frame for packet in _packets(container, stream) for frame in _frames_of(packet) or ()), None)
         if first is None:
             raise _undecodable(path)
         rotation = round(first.rotation / 90) % 4 * 90
         width, height = (first.width, first.height) if rotation % 180 == 0 else (first.height, first.width)
-        transfer = int(first.color_trc)
+        tags = ColourTags.of(first, by_container)
         start = _frame_time(first) or Fraction(0)
         has_audio = bool(container.streams.audio)
         stated_rate = stream.average_rate or stream.guessed_rate or stream.base_rate
@@ -186,7 +177,8 @@ def probe(path: str | os.PathLike) -> VideoInfo:
         fps=fps,
         frame_count_estimate=frames,
         rotation=rotation,
-        transfer=transfer,
+        tags=tags,
+        colour=footage_colour(tags)[0],
         has_audio=has_audio,
         variable_rate=variable,
         start_s=start,
@@ -214,23 +206,49 @@ def _frame_time(frame: av.VideoFrame) -> Fraction | None:
     return frame.pts * frame.time_base
 
 
-def _is_full_range(frame: av.VideoFrame) -> bool:
-    return int(frame.color_range) == FULL_RANGE_TAG or frame.format.name.startswith("yuvj")
+def _container_tags(stream: av.VideoStream) -> tuple[int, int, int]:
+    """Primaries, transfer and matrix by the container (H.273 code points); asked before anything is decoded."""
+    codec = stream.codec_context
+    return int(codec.color_primaries), int(codec.color_trc), int(codec.colorspace)
 
 
-def to_rgb(frame: av.VideoFrame) -> np.ndarray:
-    """(H, W, 3) uint8 RGB of a decoded frame as stored (not turned), through the matrix and range of its tags."""
-    tag = int(frame.colorspace)
-    if frame.format.is_rgb or tag == RGB_TAG:
+def to_rgb(frame: av.VideoFrame, colour: FootageColour) -> np.ndarray:
+    """(H, W, 3) RGB in the working space of a decoded frame as stored (not turned).
+
+    uint16 where the file has more than 8 bits (65535 is one), else uint8.
+    """
+    if not colour.is_converted and colour.stored_bits == 8:
+        return _bytes_of(frame, colour)
+    rgb = to_working_space(_words_of(frame, colour), colour)
+    return rgb if colour.stored_bits == 16 else to_bytes(rgb)
+
+
+def _bytes_of(frame: av.VideoFrame, colour: FootageColour) -> np.ndarray:
+    """(H, W, 3) uint8 RGB through the matrix and the range, under the frame's own curve."""
+    if colour.matrix == RGB:
         return frame.to_ndarray(format="rgb24")
-    untagged = Colorspace.ITU709 if frame.height >= HD_HEIGHT else Colorspace.ITU601
     return frame.to_ndarray(
         format="rgb24",
-        src_colorspace=MATRIX_FROM_TAG.get(tag, untagged),
-        src_color_range=ColorRange.JPEG if _is_full_range(frame) else ColorRange.MPEG,
+        src_colorspace=MATRICES[colour.matrix].swscale,
+        src_color_range=ColorRange.JPEG if colour.full_range else ColorRange.MPEG,
         dst_color_range=ColorRange.JPEG,
         interpolation=RGB_CONVERSION,
     )
+
+
+def _words_of(frame: av.VideoFrame, colour: FootageColour) -> np.ndarray:
+    """The same as uint16. swscale only interpolates chroma: its own RGB in 16 bits is dark by a part in 260."""
+    if colour.matrix == RGB or frame.format.name.startswith("gray"):
+        return frame.to_ndarray(format="rgb48le")
+    ycbcr = frame.to_ndarray(
+        format="yuv444p16le",
+        src_colorspace=Colorspace.ITU709,
+        dst_colorspace=Colorspace.ITU709,
+        src_color_range=ColorRange.MPEG,
+        dst_color_range=ColorRange.MPEG,
+        interpolation=RGB_CONVERSION,
+    )
+    return cv2.transform(ycbcr, rgb_of_ycbcr(colour))
 
 
 def _decoded(path: Path, warn: Callable[[str], None]) -> Iterator[tuple[Fraction, av.VideoFrame]]:
@@ -268,7 +286,8 @@ def read_frames(
 ) -> Iterator[tuple[Fraction, np.ndarray]]:
     """Frames of a video in the order shown, one at a time.
 
-    Yields (pts_s, rgb): the source timestamp in exact seconds on the file's clock, and (H, W, 3) uint8 RGB, upright.
+    Yields (pts_s, rgb): the source timestamp in exact seconds on the file's clock, and (H, W, 3) RGB, upright, in the
+    working space by `info.colour`: uint16 where the file has more than 8 bits, else uint8.
     Footage of variable rate is resampled to its stated average rate: picture n is the source frame nearest to
     n / fps after the first, with that frame's own timestamp, so a source frame may come twice or not at all.
     `every`: only the first picture of so many is given (decoding cannot be spared, turning it into RGB can).
@@ -281,7 +300,7 @@ def read_frames(
     if info.variable_rate:
         decoded = _resampled(decoded, info.fps)
     for time, frame in islice(decoded, 0, None, every):
-        rgb = to_rgb(frame)
+        rgb = to_rgb(frame, info.colour)
         yield time, np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
 
 

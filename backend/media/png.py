@@ -1,4 +1,4 @@
-"""Pictures as PNG files: 8-bit RGB or RGBA, with text where wanted (tEXt chunks, PNG specification, 11.3.3).
+"""Pictures as PNG files: RGB or RGBA of 8 or 16 bits, with text where wanted (tEXt chunks, PNG specification, 11.3.3).
 
 Files are read and written as bytes and coded in memory: OpenCV's own file functions cannot open paths outside the
 system's code page on Windows, and do not report a full disk.
@@ -28,7 +28,8 @@ _FAST = (
 
 
 def write_png(path: Path, picture: np.ndarray, text: Mapping[str, str] | None = None, *, fast: bool = False) -> None:
-    """Write (H, W, 3) RGB or (H, W, 4) RGBA uint8 with `text` by keyword; `fast` for pictures that only we read.
+    """Write (H, W, 3) RGB or (H, W, 4) RGBA, uint8 or uint16, with `text` by keyword; `fast` for pictures that only we
+    read.
 
     Whole or not at all, but not flushed to the disk: pictures are made again from others. Raises InputError when it
     cannot be written, ValueError for a picture of another shape.
@@ -44,8 +45,8 @@ def write_png(path: Path, picture: np.ndarray, text: Mapping[str, str] | None = 
         write_bytes(path, data[:after_header] + chunks + data[after_header:], durable=False)
 
 
-def read_png(path: Path, channels: int, do: str) -> np.ndarray:
-    """(H, W, channels) uint8, RGB or RGBA, of a PNG with so many channels.
+def read_png(path: Path, channels: int, do: str, *, deep: bool = False) -> np.ndarray:
+    """(H, W, channels) uint8, RGB or RGBA, of a PNG with so many channels; `deep`: uint16 where it has 16 bits.
 
     Raises InputError, which tells to `do` something, when it is missing, damaged or another kind of picture.
     """
@@ -54,7 +55,8 @@ def read_png(path: Path, channels: int, do: str) -> np.ndarray:
     except OSError as error:
         raise InputError(explained(error, path).what, do) from error
     picture = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
-    if picture is None or picture.ndim != 3 or picture.shape[2] != channels or picture.dtype != np.uint8:
+    kinds = (np.uint8, np.uint16) if deep else (np.uint8,)
+    if picture is None or picture.ndim != 3 or picture.shape[2] != channels or picture.dtype not in kinds:
         raise InputError(f"{path} is damaged.", do)
     return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB if channels == 3 else cv2.COLOR_BGRA2RGBA)
 

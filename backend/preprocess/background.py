@@ -25,13 +25,13 @@ def estimate_plate(
     *,
     max_samples: int = MAX_SAMPLES,
 ) -> np.ndarray:
-    """Background plate (H, W, 3) uint8 of a static camera.
+    """Background plate (H, W, 3) of a static camera, with as many bits as the frames.
 
     Every pixel is the temporal median of the frames in which the person leaves it clear; pixels that are never clear
     are filled smoothly from their surroundings (`media.fill`).
 
-    frames: T pictures (H, W, 3) uint8 RGB. alphas: T mattes of the person, (H, W) uint8 (255 is one) or float in
-    [0, 1]. Raises ValueError when there are no frames or the counts differ.
+    frames: T pictures (H, W, 3) RGB, uint8 or uint16. alphas: T mattes of the person, (H, W) uint8 (255 is one) or
+    float in [0, 1]. Raises ValueError when there are no frames or the counts differ.
     """
     if len(frames) == 0 or len(frames) != len(alphas):
         raise ValueError(f"{len(frames)} frames and {len(alphas)} mattes; both must be equal and at least 1")
@@ -45,7 +45,8 @@ def estimate_plate(
         plate[rows] = _masked_median(colours[:, rows], clear[:, rows])
     seen = clear.sum(axis=0)
     known = seen >= min(MIN_SEEN, len(chosen))
-    return np.rint(fill(plate, known)).clip(0, 255).astype(np.uint8)
+    level = np.float32(np.iinfo(colours.dtype).max / 255)
+    return np.rint(fill(plate / level, known).clip(0, 255) * level).astype(colours.dtype)
 
 
 def _is_clear(alpha: np.ndarray) -> np.ndarray:
@@ -59,9 +60,10 @@ def _is_clear(alpha: np.ndarray) -> np.ndarray:
 
 
 def _masked_median(colours: np.ndarray, clear: np.ndarray) -> np.ndarray:
-    """Median over the first axis of (N, h, W, 3) uint8 where clear (N, h, W); 0 where never clear; float32."""
+    """Median over the first axis of (N, h, W, 3), uint8 or uint16, where clear (N, h, W); 0 where never; float32."""
     # Occluded samples are sorted to the end, so the median lies in the middle of the clear ones.
-    values = np.where(clear[..., None], colours, np.int16(1000)).astype(np.int16)
+    kind = np.int16 if colours.dtype == np.uint8 else np.int32
+    values = np.where(clear[..., None], colours, kind(np.iinfo(colours.dtype).max + 1))
     values.sort(axis=0)
     count = clear.sum(axis=0)[None, ..., None]
     low = np.take_along_axis(values, np.maximum(count - 1, 0) // 2, axis=0)[0].astype(np.float32)

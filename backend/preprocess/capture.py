@@ -12,6 +12,7 @@ import numpy as np
 
 from backend.face.landmarker import FaceObservation, Landmarker
 from backend.face.points import LANDMARK_POINTS
+from backend.media.colour import to_bytes
 from backend.media.decode import VideoInfo, read_frames
 from backend.media.png import write_png
 from backend.parallel import in_order_with_tools
@@ -65,7 +66,7 @@ def scan_faces(footage: Path, info: VideoInfo, models_dir: str | None, report: R
     report.phase("face", -(-info.frame_count_estimate // stride))
     paths: list[FacePath] = []
     scanned = 0
-    pictures = (rgb for _, rgb in read_frames(footage, info, every=stride))
+    pictures = (to_bytes(rgb) for _, rgb in read_frames(footage, info, every=stride))
     for faces in in_order_with_tools(find_all_faces, pictures, lambda: Landmarker(models_dir, MAX_FACES)):
         scan_step(paths, scanned * stride, faces)
         scanned += 1
@@ -107,7 +108,7 @@ def store_frames(
     def work(tracker: FaceTracker, item: tuple[int, np.ndarray]) -> FaceObservation | None:
         number, rgb = item
         write_png(folder / frame_name(number + 1), cropping.cut(rgb, crop, size), fast=True)
-        return tracker.measure(number, rgb)
+        return tracker.measure(number, to_bytes(rgb))
 
     unseen = np.full((LANDMARK_POINTS, 3), np.nan, np.float32), np.full(BLENDSHAPES, np.nan, np.float32)
     for face in in_order_with_tools(work, numbered(), tracker):

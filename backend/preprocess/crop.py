@@ -40,7 +40,7 @@ def stored_size(crop: Crop, wanted: int) -> int:
 
 
 def cut(rgb: np.ndarray, crop: Crop, size: int) -> np.ndarray:
-    """(size, size, 3) uint8: the crop of an (H, W, 3) uint8 frame, resampled by area."""
+    """(size, size, 3) crop of a frame (H, W, 3), uint8 or uint16, resampled by area."""
     part = rgb[crop.y : crop.y + crop.height, crop.x : crop.x + crop.width]
     if part.shape[0] != size:
         part = cv2.resize(part, (size, size), interpolation=cv2.INTER_AREA)

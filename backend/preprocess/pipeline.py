@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from backend.preprocess.camera import solve_camera
 from backend.preprocess.capture import Capture, scan_faces, store_frames
 from backend.preprocess.crop import head_and_shoulders, stored_size
 from backend.preprocess.matting import hair_model
+from backend.preprocess.reading import colour_as_read, in_key
 from backend.preprocess.speaker import FacePath
 from backend.preprocess.stage_keys import stage_key
 from backend.preprocess.working_folder import INTERMEDIATE_FOLDER, WorkingFolder
@@ -43,13 +43,10 @@ from shared.timing import fps_text, samples_for_frames
 
 MIN_USABLE_S, FEW_USABLE_S = 2.5, 5.0
 """Seconds of frames with a face below which a clip is refused, and below which the user is warned."""
-STORED_BYTES_PER_PIXEL = 1.3
-"""Frame and region map together, as PNG; grainy footage takes half as much again."""
+STORED_BYTES_PER_PIXEL = {8: 1.3, 16: 5.3}
+"""Frame and region map together, as PNG, by the bits of the frame; grainy footage takes half as much again."""
 PLATE_SAMPLES = 48
 """Frames, spread over the clip, that are matted to find the background plate."""
-
-HDR_TRANSFERS = (16, 18)
-"""ITU-T H.273 transfer characteristics: PQ and HLG."""
 
 LANDMARKS_FILE = "landmarks.npz"
 CAMERA_FILE = "camera.npz"
@@ -106,7 +103,10 @@ def preprocess(footage: Path, subject_dir: Path, settings: PreprocessSettings, r
     if sound is None and not info.has_audio:
         raise _no_sound(footage)
     folder = WorkingFolder(subject_dir, file_sha256(footage))
-    run = _Run(footage, settings, report, folder, info)
+    colour, words = colour_as_read(info.tags, settings.input_colour)
+    run = _Run(footage, settings, report, folder, replace(info, colour=colour))
+    for text in words:
+        run.warn(text)
     with explaining(subject_dir), single_threaded_opencv():
         _audio_stage(run, sound)
         speaker = _face_stage(run)
@@ -123,13 +123,6 @@ def preprocess(footage: Path, subject_dir: Path, settings: PreprocessSettings, r
         if text not in run.warnings:
             report.message(text)
     return subject
-
-
-def input_colour(settings: PreprocessSettings, info: VideoInfo, warn: Callable[[str], None]) -> str:
-    """The subject's transfer curve (media.colour.chosen_transfer); `warn` receives a sentence about HDR footage."""
-    if settings.input_colour == "auto" and info.transfer in HDR_TRANSFERS:
-        warn("The footage is HDR; it is read as it lies, without tone mapping. Convert it to Rec.709 first.")
-    return chosen_transfer(settings.input_colour)
 
 
 def _no_sound(footage: Path) -> InputError:
@@ -156,7 +149,7 @@ def _audio_stage(run: _Run, sound: Path | None) -> None:
 
 def _face_stage(run: _Run) -> FacePath:
     """Find the speaker and fix the crop."""
-    key = run.key("face", run.folder.stages["source"])
+    key = run.key("face", run.folder.stages["source"], *in_key(run.info.colour))
     path = run.intermediate(SCAN_FILE)
     if not run.folder.is_done("face", key):
         run.folder.begin("face", [])
@@ -201,7 +194,7 @@ def _frames_stage(run: _Run, speaker: FacePath) -> Capture:
 
 def _require_space(run: _Run) -> None:
     """Raises InputError where the disk will not hold the pictures."""
-    needed = run.info.frame_count_estimate * run.size**2 * STORED_BYTES_PER_PIXEL
+    needed = run.info.frame_count_estimate * run.size**2 * STORED_BYTES_PER_PIXEL[run.info.colour.stored_bits]
     do = "Make room, name a folder on another disk, or store smaller frames with --size."
     require_space(run.folder.path, needed, "the subject", do)
 
@@ -267,8 +260,9 @@ def _camera_stage(run: _Run, capture: Capture) -> None:
         run.folder.finish("camera", key)
 
 
-def _stored_frames(run: _Run, capture: Capture) -> PictureFolder:
-    return PictureFolder(run.folder.path / layout.FRAMES_FOLDER, len(capture.found), 3)
+def _stored_frames(run: _Run, capture: Capture, *, deep: bool = False) -> PictureFolder:
+    """The frames in 8 bits, which measuring needs; deep: as they are stored."""
+    return PictureFolder(run.folder.path / layout.FRAMES_FOLDER, len(capture.found), 3, deep=deep)
 
 
 def _background_and_regions_stages(run: _Run, capture: Capture) -> None:
@@ -287,10 +281,10 @@ def _background_and_regions_stages(run: _Run, capture: Capture) -> None:
     if not run.folder.is_done("background", key):
         run.folder.begin("background", [layout.BACKGROUND_FILE])
         chosen = np.unique(np.linspace(0, len(frames) - 1, min(PLATE_SAMPLES, len(frames))).round().astype(int))
-        sampled = [frames[t] for t in chosen]
-        maps = segment(sampled, capture.landmarks[chosen])
+        maps = segment([frames[t] for t in chosen], capture.landmarks[chosen])
+        recorded = _stored_frames(run, capture, deep=True)
         alphas = [np.minimum(one.astype(np.uint16).sum(-1), 255).astype(np.uint8) for one in maps]
-        write_png(plate_path, background.estimate_plate(sampled, alphas), fast=True)
+        write_png(plate_path, background.estimate_plate([recorded[t] for t in chosen], alphas), fast=True)
         run.folder.finish("background", key)
     key = run.key("regions", run.keys["background"])
     if not run.folder.is_done("regions", key):
@@ -382,7 +376,8 @@ def _quality_stage(run: _Run, capture: Capture, track: Track, offset_s: float, c
         footage_height=run.info.height,
         audio_offset_s=offset_s,
         audio_offset_corrected=corrected,
-        input_colour=input_colour(run.settings, run.info, run.warn),
+        input_colour=chosen_transfer(run.settings.input_colour),
+        footage_colour=run.info.colour.to_dict(),
         consent=run.settings.consent,
         stages=dict(run.folder.stages),
         quality=report,

@@ -8,8 +8,9 @@ from typing import Annotated
 from backend.settings.kinds import Count, NotNegative, Positive, Share, Whole
 from shared.checked import Limits, OneOf
 
-INPUT_COLOURS = ("auto", "srgb", "rec709", "bt1886", "gamma22", "linear")
-"""Transfer curves that footage may have been made for (backend.media.colour), or by its tags."""
+INPUT_COLOURS = ("auto", "srgb", "rec709", "bt1886", "gamma22", "linear", "hlg", "pq", "display-p3", "rec2020")
+"""What footage may have been made for (backend.media.colour): by its tags, a transfer curve, or a colour space that is
+converted."""
 
 
 @dataclass(frozen=True)
@@ -146,14 +147,15 @@ class BodySettings:
 class PreprocessSettings:
     """Footage to subject folder."""
 
-    size: Annotated[int, Limits(16, 8192)] = 512
+    size: Annotated[int, Limits(16, 8192)] = 1024
     """Width and height of the stored frames, px; never larger than the crop itself."""
     audio: str | None = None
     """A sound file that replaces the footage's own."""
     correct_audio_offset: bool = True
     """Shift the sound by the measured offset between voice and lips."""
     input_colour: Annotated[str, OneOf(INPUT_COLOURS)] = "auto"
-    """Curve by which the head is made linear: auto is sRGB's, which Blender undoes for plate and footage."""
+    """How the footage's values are read: auto goes by its tags; a curve takes them as they lie and makes the head
+    linear by it; hlg, pq, display-p3 and rec2020 name what tags fail to."""
     matting_size: Annotated[int, Limits(16, 4096)] = 256
     """Resolution at which hair and neck edges are matted, px."""
     refine_poses: bool = True

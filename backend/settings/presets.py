@@ -8,29 +8,32 @@ from typing import Any
 
 from backend.settings.portrait import PortraitSettings
 from backend.settings.published import PUBLISHED, as_published
-from backend.settings.train import TrainSettings
+from backend.settings.train import TrainSettings, ViewSettings
 from backend.settings.tree import with_changes
 from shared import choices
 from shared.errors import InputError
 from shared.training import Start
 
 PRESETS: dict[str, TrainSettings] = {
-    "draft": TrainSettings(preset="draft"),
+    "draft": TrainSettings(preset="draft", size=512),
     "standard": TrainSettings(
         preset="standard",
-        size=256,
+        size=1024,
         steps=12000,
+        views=ViewSettings(coarse_size=192),
         portrait=PortraitSettings(head_gaussians=10000, torso_gaussians=4000, facial_planes=(16, 32, 64)),
     ),
     "film": TrainSettings(
         preset="film",
-        size=512,
+        size=2048,
         steps=30000,
+        views=ViewSettings(coarse_size=256, crop=320),
         holdout=0,
         portrait=PortraitSettings(head_gaussians=20000, torso_gaussians=8000, facial_planes=(16, 32, 64, 128)),
     ),
 }
-"""Presets by name: draft to see whether it works, standard for work, film for the final (it trains on all frames)."""
+"""Presets by name: draft to see whether it works, standard for work, film for the final (it trains on all frames).
+All learn from frames as large as they are stored, up to their size."""
 
 
 def train_settings(
@@ -70,7 +73,7 @@ def _train_settings(
         raise InputError("portrait.recipe follows from the recipe.", "Choose it with --recipe.")
     settings = with_changes(_with_recipe(PRESETS[preset], recipe), overrides, within)
     if steps is not None:
-        settings = with_changes(settings, {"steps": steps, "minutes": None}, within)
+        settings = with_changes(settings, {"steps": steps, "more_for_long": False, "minutes": None}, within)
     if minutes is not None:
         settings = with_changes(settings, {"minutes": minutes}, within)
     if settings.densify.every and settings.portrait.jaw_link:

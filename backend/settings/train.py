@@ -138,6 +138,8 @@ class TrainSettings:
     """What a step sees of a frame."""
     steps: Count = 3000
     """Training steps; ignored where `minutes` is given."""
+    more_for_long: bool = True
+    """Footage of more than 20 s is trained on for more steps: by the square root of its length."""
     minutes: Positive | None = None
     """Training time instead of a number of steps. Learning the voice counts as well, up to half of it."""
     holdout: Whole = 11

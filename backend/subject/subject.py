@@ -1,6 +1,7 @@
 """The subject folder: everything that is known of one person, as files.
 
-Pictures are display-referred RGB uint8, region maps uint8 with channels `shared.layout.REGION_NAMES`.
+Pictures are RGB in the working space (media.colour), stored in 16 bits where the footage has more than 8; region maps
+are uint8 with channels `shared.layout.REGION_NAMES`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from backend.disk import free_bytes, require_space
-from backend.media.colour import SHOWN
+from backend.media.colour import SHOWN, to_unit
 from backend.parallel import in_order
 from backend.subject.model_folder import ModelFolder
 from backend.subject.pictures import PictureFile, PictureFolder, Pictures, read_picture, write_picture_file
@@ -56,6 +57,9 @@ class SubjectInfo:
     audio_offset_corrected: bool = False
     input_colour: str = "srgb"
     """Transfer curve by which delivery makes the colour linear (media.colour.TRANSFERS)."""
+    footage_colour: dict = field(default_factory=dict)
+    """How the footage's values were read (media.colour.FootageColour.to_dict); empty where an older version read them:
+    as they lie."""
     consent: str = ""
     """The user's note on the consent of the person shown."""
     stages: dict[str, str] = field(default_factory=dict)
@@ -119,6 +123,11 @@ class Subject:
         return Crop(**self.info.crop)
 
     @property
+    def footage_space(self) -> str:
+        """Curve and primaries of the footage's own values (media.colour.FootageColour.space)."""
+        return self.info.footage_colour.get("space", self.info.input_colour)
+
+    @property
     def audio_path(self) -> Path:
         return self.root / layout.AUDIO_FILE
 
@@ -149,8 +158,12 @@ class Subject:
         return self._pictures(layout.REGIONS_FOLDER, size, 4, quick)
 
     def background(self, size: int) -> np.ndarray:
-        """(size, size, 3) uint8 RGB, the background plate."""
+        """(size, size, 3) uint8 RGB, the background plate, to be shown."""
         return read_picture(self.root / layout.BACKGROUND_FILE, size, 3)
+
+    def plate(self, size: int) -> np.ndarray:
+        """(size, size, 3) float32 RGB in [0, 1], the background plate with all of its bits, to be computed with."""
+        return to_unit(read_picture(self.root / layout.BACKGROUND_FILE, size, 3, deep=True))
 
     def _pictures(self, folder: str, size: int, channels: int, quick: bool) -> Pictures:
         stored = PictureFolder(self.root / folder, self.frame_count, channels, size)

@@ -145,7 +145,7 @@ def camera_extent(poses: np.ndarray) -> float:
 
 
 def screen_gradient(gaussians: GaussianSet, camera_from_head: Tensor, intrinsics: Intrinsics) -> Tensor:
-    """(N,) length of the loss's gradient by a Gaussian's place on screen, half the picture's width being 1.
+    """(N,) length of the loss's gradient by a Gaussian's place on screen, half the picture's sides being 1.
 
     From the gradient of its place in space: a move across the view by one at depth z is one of focal length / z on
     screen. What a move changes beside the place (the splat's shape, at the picture's edges) is counted with it.
@@ -155,8 +155,9 @@ def screen_gradient(gaussians: GaussianSet, camera_from_head: Tensor, intrinsics
         raise ValueError("these Gaussians had no gradient")
     across = gradient @ camera_from_head[:2, :3].T
     depth = gaussians.means.detach() @ camera_from_head[2, :3] + camera_from_head[2, 3]
-    half = across.new_tensor([intrinsics.width / 2 / intrinsics.fx, intrinsics.height / 2 / intrinsics.fy])
-    return (across * half * depth[:, None]).norm(dim=1)
+    column = across[:, 0] * (intrinsics.width / 2 / intrinsics.fx)
+    row = across[:, 1] * (intrinsics.height / 2 / intrinsics.fy)
+    return depth * column.hypot(row)
 
 
 @torch.no_grad()

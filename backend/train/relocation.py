@@ -23,8 +23,13 @@ from backend.settings import RelocationSettings
 
 _DRAW = 3
 """Makes these draws independent of the run's others, which use the same seed."""
-APART = 0.6
+APART = 0.5
 """Half of the distance between the two of a pair, in standard deviations of the one that was there."""
+SHORTER = 0.7
+"""How long each is along that line, as a share of what the one was."""
+FILLING = 1.14
+"""How much more opaque each is than two in the same place would have to be: their middle then stays within a tenth as
+opaque, and their outline too."""
 MOST_OPAQUE = 0.99
 
 
@@ -114,15 +119,14 @@ class _Part:
 
     def _pair(self, moved: Tensor, joined: Tensor, optimiser: torch.optim.Optimizer) -> None:
         """Make a pair of each Gaussian and the one that joins it, on either side of where it was along its longest
-        axis: shorter along that, and as opaque as keeps its middle as opaque as it was."""
+        axis: shorter along that, and together about as opaque as it was."""
         g = self._gaussians
         scales, axis = g.log_scales[joined].exp().max(dim=1)
         turned = functional.normalize(g.rotations[joined], dim=1).double().cpu().numpy()
         along = to_matrix(turned)[np.arange(len(turned)), :, axis.cpu().numpy()]
         offset = APART * scales[:, None] * torch.from_numpy(along).to(g.means)
-        shorter = functional.one_hot(axis, 3) * (0.5 * math.log(1 - APART**2))
-        at_middle = math.exp(-0.5 * APART**2 / (1 - APART**2))
-        opacity = (1 - torch.sqrt(1 - torch.sigmoid(g.opacity_logits[joined]))) / at_middle
+        shorter = functional.one_hot(axis, 3) * math.log(SHORTER)
+        opacity = FILLING * (1 - torch.sqrt(1 - torch.sigmoid(g.opacity_logits[joined])))
         opacity_logits = torch.logit(opacity.clamp(max=MOST_OPAQUE))
         changed = {
             "means": (g.means[joined] - offset, g.means[joined] + offset),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,16 @@ def without_later_defaults(settings: TrainSettings, left_out: tuple[str, ...]) -
         if own[last] == default[last]:
             del own[last]
     return values
+
+
+USUAL_S = 20.0
+"""The steps of the settings are for footage of this length, seconds."""
+
+
+def for_length(settings: TrainSettings, footage_s: float) -> TrainSettings:
+    """The settings with the steps that footage of so many seconds gets."""
+    longer = max(1.0, footage_s / USUAL_S) if settings.more_for_long else 1.0
+    return replace(settings, steps=round(settings.steps * longer**0.5), more_for_long=False)
 
 
 def length_of(settings: TrainSettings) -> Length:

@@ -31,12 +31,11 @@ class Scale:
         self.pictures = subject.frames(size, quick=True)
         regions = subject.regions(size, quick=True)
         self.regions: Pictures = HardMasks(regions) if masks == "hard" else regions
-        plate = subject.background(size)
-        self.plate = torch.from_numpy(plate).to(device).float() / 255.0
+        self.plate = torch.from_numpy(subject.plate(size)).to(device)
         """(size, size, 3) in [0, 1]."""
         self._sources: list[Pictures] = [self.pictures, self.regions]
         if not torso:
-            self._sources.append(WithoutHead(self.pictures, self.regions, plate))
+            self._sources.append(WithoutHead(self.pictures, self.regions, subject.background(size)))
         self._kept: dict[int, list[Tensor]] = {}
         self._room = room_for_frames(torch.device(device), (7 if torso else 10) * size * size)
 

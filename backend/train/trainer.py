@@ -32,7 +32,7 @@ from backend.train.loss import composite, deformation_loss, portrait_loss
 from backend.train.new_portrait import start_portrait
 from backend.train.optimiser import freeze_all_but, make_optimiser, parameter_names, set_rates
 from backend.train.relocation import Relocation
-from backend.train.resuming import Trained, choose, length_of, without_later_defaults
+from backend.train.resuming import Trained, choose, for_length, length_of, without_later_defaults
 from backend.train.sampling import FrameSampler
 from backend.train.stages import Position, plan
 from backend.train.views import View, ViewSampler
@@ -46,7 +46,7 @@ MATTE_EVERY = 4
 """Mattes are drawn and compared every so many steps: they cost four raster channels and change slowly."""
 RUN_ONLY = ("start", "checkpoint_s", "preview_s", "threads", "engine")
 """Settings that a resumed run may change."""
-LENGTH = ("steps", "minutes")
+LENGTH = ("steps", "more_for_long", "minutes")
 """Settings of a single round."""
 
 
@@ -151,6 +151,7 @@ def train(subject: Subject, settings: TrainSettings, report: Reporter, models_di
     stop.
     """
     torch.set_num_threads(settings.threads or torch.get_num_threads())
+    settings = for_length(settings, subject.frame_count / float(subject.fps))
     model = subject.model(settings.model or settings.portrait.recipe)
     checkpoint, key = model.checkpoint_file, settings_key(subject, settings)
     before = read_training(checkpoint)

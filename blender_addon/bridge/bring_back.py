@@ -74,10 +74,12 @@ def bring_back(
         placement.warnings.append(
             "No clean plate was found: choose the subject's folder and bring the take back again."
         )
+    footage = _existing(options.footage, placement) if options.background != "NONE" else None
     if options.compositor:
-        footage = _existing(options.footage, placement) if options.background != "NONE" else None
         compositor.bring(scene, placement, compositor.Background(footage, plate))
     names = _bring_strips(scene, placement, plate) if options.timeline else []
+    if options.timeline and footage is not None:
+        strips.read_footage(scene, placement, footage)
     if warning := colour.warning(scene):
         placement.warnings.append(warning)
     return BroughtBack(

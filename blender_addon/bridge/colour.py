@@ -6,6 +6,7 @@ changed only when asked.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -33,37 +34,53 @@ _SPACES = {
         *("Gamma 2.2 Encoded Rec.709", "Gamma 2.2 Rec.709 - Texture", "g22_rec709"),
         "Utility - Gamma 2.2 - Rec.709 - Texture",
     ),
+    "srgb-p3": ("Display P3", "Display P3 - Display", "sRGB Encoded P3-D65", "displayp3_display", "srgb_p3d65_display"),
+    "hlg-rec2020": ("Rec.2100-HLG", "Rec.2100-HLG - Display", "rec2100_hlg_display", "hlg_rec2020_display"),
+    "pq-rec2020": ("Rec.2100-PQ", "Rec.2100-PQ - Display", "rec2100_pq_display", "pq_rec2020_display"),
+    "pq-p3": ("ST2084-P3-D65", "ST2084-P3-D65 - Display", "st2084_p3d65_display", "pq_p3d65_display"),
 }
 """Transfer curve (`input_colour` of a subject) to what its space with Rec.709's primaries is called in Blender's own
-configuration and in those of ACES; case and punctuation do not matter."""
+configuration and in those of ACES; case and punctuation do not matter. Footage may also be in other spaces: curve and
+primaries (`footage_colour`)."""
+_HDR_CURVES = ("hlg", "pq")
+_WHITE_STOPS = math.log2(100 / 203)
+"""In these configurations HDR light is 1 at 100 cd/m². The delivered pictures are 1 at reference white, 203 cd/m²."""
 
 
-def space_among(names: Iterable[str], transfer: str) -> str | None:
-    """The first of a configuration's spaces `names` that has this transfer curve; None where there is none known."""
+def space_among(names: Iterable[str], space: str) -> str | None:
+    """The first of a configuration's spaces `names` that is this one (a key of _SPACES); None where none is known."""
     there = {_letters(name): name for name in names}
-    return next((there[_letters(name)] for name in _SPACES.get(transfer, ()) if _letters(name) in there), None)
+    return next((there[_letters(name)] for name in _SPACES.get(space, ()) if _letters(name) in there), None)
 
 
-def read_as(item: Any, transfer: str, warnings: list[str]) -> None:
-    """Have an image or strip read by a transfer curve (a key of _SPACES).
+def read_as(item: Any, space: str, warnings: list[str]) -> float:
+    """Have an image or strip read by a colour space (a key of _SPACES).
 
-    Where the configuration has no such space, the item keeps the one that Blender gave it by the configuration's roles,
-    and `warnings` says so, once for each curve.
+    Returns the exposure, in stops, that it then needs to be as bright as the delivered pictures. Where the
+    configuration has no such space, the item keeps the one that Blender gave it, and `warnings` says so, once for each.
     """
     settings = item.colorspace_settings
     if settings is None:
-        return
-    found = space_among(settings.bl_rna.properties["name"].enum_items.keys(), transfer)
+        return 0.0
+    found = space_among(settings.bl_rna.properties["name"].enum_items.keys(), space)
     if found is not None:
         settings.name = found
-        return
-    known = "linear Rec.709" if transfer == LINEAR else f"the curve {transfer}"
-    warning = (
-        f"The colour configuration has no space known for {known}: pictures that have it are read as Blender takes "
-        "them. Head and background may differ in brightness or colour; if they do, choose the colour space by hand."
-    )
+        return _WHITE_STOPS if space.partition("-")[0] in _HDR_CURVES else 0.0
+    if "-" in space:
+        known = f"the colours {space}"
+        warning = (
+            f"The colour configuration has no space known for {known}: footage that has them looks flat or too bright "
+            "beside the head. Convert it to Rec.709 for the background, or choose its colour space by hand."
+        )
+    else:
+        known = "linear Rec.709" if space == LINEAR else f"the curve {space}"
+        warning = (
+            f"The colour configuration has no space known for {known}: pictures that have it are read as Blender takes "
+            "them. Head and background may differ in brightness or colour; if they do, choose the colour space by hand."
+        )
     if not any(known in other for other in warnings):
         warnings.append(warning)
+    return 0.0
 
 
 def warning(scene: bpy.types.Scene) -> str:

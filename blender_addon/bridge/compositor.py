@@ -118,7 +118,7 @@ class _GroupMaker:
         if background.footage is not None:
             footage = self._footage(background.footage)
             if footage is not None:
-                behind = self._over(behind, footage, 1, -2)
+                behind = self._over(behind, footage, 2, -2)
         if background.plate is not None:
             image = tagged.image(str(background.plate), self.take_id, "plate")
             colour.read_as(image, self.take.transfer, self.warnings)
@@ -202,7 +202,7 @@ class _GroupMaker:
 
     def _footage(self, path: Path) -> bpy.types.NodeSocket | None:
         image = tagged.image(str(path), self.take_id, "footage", "MOVIE")
-        colour.read_as(image, self.take.transfer, self.warnings)
+        stops = colour.read_as(image, self.take.footage_space, self.warnings)
         if tuple(image.size) not in ((0, 0), self.take.footage_size):
             self.warnings.append(f"Blender shows {path.name} turned or resized; it is left out of the background.")
             return None
@@ -210,6 +210,13 @@ class _GroupMaker:
         node.frame_start = self.placement.frame_start
         node.frame_duration = max(1, image.frame_duration)
         node.use_cyclic = True
+        return self._exposed(node.outputs["Image"], stops, 1, -2) if stops else node.outputs["Image"]
+
+    def _exposed(self, socket: bpy.types.NodeSocket, stops: float, column: int, row: int) -> bpy.types.NodeSocket:
+        node: Node = self.group.nodes.new("CompositorNodeExposure")
+        node.inputs["Exposure"].default_value = stops
+        self._at(node, column, row)
+        self.group.links.new(socket, node.inputs["Image"])
         return node.outputs["Image"]
 
     def _image_node(self, image: bpy.types.Image, label: str, column: int, row: int) -> Node:

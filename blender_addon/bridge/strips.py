@@ -99,6 +99,23 @@ def bring_movie(scene: bpy.types.Scene, placement: Placement, channel: int) -> P
     return strip
 
 
+def read_footage(scene: bpy.types.Scene, placement: Placement, footage: Path) -> None:
+    """Have the artist's own strips of the footage read by its colour space, where that is not the plate's too."""
+    take = placement.take
+    if take.footage_space == take.transfer:
+        return
+    for strip in compat.strips(editor_of(scene)):
+        is_own = strip.get(tagged.TAKE_KEY) == placement.take_id
+        if strip.type != "MOVIE" or is_own or Path(bpy.path.abspath(strip.filepath)).resolve() != footage.resolve():
+            continue
+        stops = colour.read_as(strip, take.footage_space, placement.warnings)
+        if stops:
+            placement.warnings.append(
+                f"Strip {strip.name} shows the HDR footage {-stops:.2f} stops brighter than the head, whose white is "
+                "reference white. Lower it by as much, or use the compositor, where that is done."
+            )
+
+
 def editor_of(scene: bpy.types.Scene) -> bpy.types.SequenceEditor:
     """The scene's timeline, made where there is none."""
     return scene.sequence_editor or scene.sequence_editor_create()

@@ -56,9 +56,15 @@ class Take:
 
     @property
     def transfer(self) -> str:
-        """Transfer curve of the footage, the clean plate and the preview; the EXR files' is undone by it."""
+        """Transfer curve of the clean plate and the preview; the EXR files' is undone by it."""
         frames = self.manifest.get("frames")
         return str(frames.get("colour", "srgb")) if isinstance(frames, dict) else "srgb"
+
+    @property
+    def footage_space(self) -> str:
+        """Curve and primaries of the footage's own values, such as "hlg-rec2020"; `transfer` where nothing is said."""
+        frames = self.manifest.get("frames")
+        return str(frames.get("footage_colour", self.transfer)) if isinstance(frames, dict) else self.transfer
 
     @property
     def frames_transfer(self) -> str:

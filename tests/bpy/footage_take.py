@@ -1,8 +1,8 @@
 """Writes a take whose head is the footage itself, with the footage. Runs in the backend's environment.
 
-The footage is tagged as told. It goes the project's own way: decoded, stored as clean plate, and delivered as EXR
-frames, whose head covers the left half of the crop. The picture is rows of one colour each, so footage, head and plate
-lie side by side and must look the same.
+The footage is of a kind of tests.support.colour_twins. It goes the project's own way: decoded, stored as clean plate,
+and delivered as EXR frames, whose head covers the left half of the crop. The picture is rows of one colour each, so
+footage, head and plate lie side by side and must look the same; or the drawn presenter, whose face is the head.
 """
 
 from __future__ import annotations
@@ -10,22 +10,21 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from fractions import Fraction
+from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
-import av
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace
 
 from backend.deliver.store import frame_store
+from backend.media.colour import FootageColour, chosen_transfer, srgb_to_linear, to_bytes, to_unit
+from backend.media.colour_tags import footage_colour
 from backend.media.decode import probe, read_frames
 from backend.media.png import write_png
 from backend.portrait.portrait import PortraitFrame
-from backend.preprocess.pipeline import input_colour
-from backend.settings import PreprocessSettings
 from shared import layout
 from tests.bpy import synthetic_take
+from tests.support.colour_twins import KINDS, write_twin
+from tests.support.drawn_face import draw_face
 
 COLOURS = (
     *((6, 5, 8), (40, 32, 28), (90, 70, 60), (128, 128, 128), (224, 172, 144), (250, 248, 240)),
@@ -35,74 +34,64 @@ COLOURS = (
 ROW_PX, CROP_X, FRAMES = 8, 48, 3
 SIZE = ROW_PX * len(COLOURS)
 WIDTH = SIZE + 2 * CROP_X
-CLIPS = {
-    "bt709": ("libx264", 1, Colorspace.ITU709, ColorRange.MPEG),
-    "untagged": ("libx264", 2, Colorspace.ITU601, ColorRange.MPEG),
-    "bt601": ("libx264", 6, Colorspace.ITU601, ColorRange.MPEG),
-    "full range": ("libx264", 1, Colorspace.ITU709, ColorRange.JPEG),
-    "sRGB PNG": ("png", 13, None, ColorRange.JPEG),
-}
-"""Name to codec, H.273 code of primaries, transfer and matrix, and the matrix and range that are used."""
 
 
-def write_clip(path: Path, kind: str) -> None:
-    """A clip of a still picture, coded without loss, with its tags."""
-    codec, code, matrix, used_range = CLIPS[kind]
-    rows = np.repeat(np.array(COLOURS, np.uint8), ROW_PX, axis=0)
-    picture = av.VideoFrame.from_ndarray(np.repeat(rows[:, None], WIDTH, axis=1), format="rgb24")
-    if matrix is not None:
-        picture = picture.reformat(
-            format="yuv420p", dst_colorspace=matrix, src_color_range=ColorRange.JPEG, dst_color_range=used_range
-        )
-    with av.open(str(path), "w") as container:
-        options = {"qp": "0"} if codec == "libx264" else {}
-        stream = cast(av.VideoStream, container.add_stream(codec, rate=25, options=options))
-        stream.width, stream.height, stream.pix_fmt = WIDTH, SIZE, picture.format.name
-        coder = stream.codec_context
-        coder.color_primaries = coder.color_trc = code
-        coder.colorspace = code if matrix is not None else 0
-        coder.color_range = used_range if kind != "untagged" else 0
-        picture.color_primaries, picture.color_trc = code, code
-        picture.colorspace, picture.color_range = coder.colorspace, coder.color_range
-        for number in range(FRAMES):
-            picture.pts, picture.time_base = number, Fraction(1, 25)
-            container.mux(stream.encode(picture))
-        container.mux(stream.encode())
+def rows_of_colours() -> tuple[np.ndarray, np.ndarray]:
+    """Linear light (SIZE, WIDTH, 3) of rows of one colour, and where the head is (SIZE, SIZE): the crop's left half."""
+    rows = srgb_to_linear(np.repeat(np.array(COLOURS) / 255, ROW_PX, axis=0))
+    return np.repeat(rows[:, None], WIDTH, axis=1), np.arange(SIZE) < np.full((SIZE, 1), SIZE // 2)
+
+
+def face() -> tuple[np.ndarray, np.ndarray]:
+    """Linear light (256, 352, 3) of the drawn presenter, and where its face is in the crop (256, 256)."""
+    pictures, masks = draw_face(256 + 2 * CROP_X, 256)
+    return srgb_to_linear(pictures[0] / 255), masks[0][:, CROP_X:-CROP_X]
+
+
+def write_take(folder: Path, colour: FootageColour, transfer: str, stored: np.ndarray, head: np.ndarray) -> None:
+    """A take of one picture `stored`, drawn where `head` (S, S) is; the footage is two margins wider than that."""
+    size = len(head)
+    crop = ("--crop", CROP_X, 0, size, size, "--size", size, "--footage", size + 2 * CROP_X, size)
+    sys.argv = ["synthetic_take", str(folder), *map(str, crop), "--frames", str(FRAMES)]
+    synthetic_take.main()
+    write_png(folder.parent / "subject" / layout.BACKGROUND_FILE, stored)
+    alpha = head.astype(np.float32)
+    frame: PortraitFrame[np.ndarray] = PortraitFrame(
+        rgb=to_unit(stored) * alpha[..., None],
+        alpha=alpha,
+        depth=np.full(head.shape, 50, np.float32),
+        mattes=np.repeat(alpha[..., None] / 4, 4, axis=2),
+    )
+    store = frame_store(folder, "exr", transfer, {"m2dao_talker.transfer": transfer}, to_bytes(stored))
+    for number in range(1, FRAMES + 1):
+        store.write(number, frame, "key")
+    frames = {"first": 1, "colour": transfer, "footage_colour": colour.space}
+    (folder / layout.MANIFEST_FILE).write_text(json.dumps({"frames": frames}))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
-    parser.add_argument("kind", choices=CLIPS)
+    parser.add_argument("kind", choices=KINDS)
     parser.add_argument("--input-colour", default="auto")
+    parser.add_argument("--face", action="store_true", help="the drawn presenter; beside the take, one without a head")
     options = parser.parse_args()
-    folder = options.folder
-    crop = ("--crop", CROP_X, 0, SIZE, SIZE, "--size", SIZE, "--footage", WIDTH, SIZE)
-    sys.argv = ["synthetic_take", str(folder), *map(str, crop), "--frames", str(FRAMES)]
-    synthetic_take.main()
-    clip = folder.parent / ("clip.mov" if options.kind == "sRGB PNG" else "clip.mp4")
-    write_clip(clip, options.kind)
+    folder, kind = options.folder, KINDS[options.kind]
+    light, head = face() if options.face else rows_of_colours()
+    clip = folder.parent / f"clip{kind.suffix}"
+    write_twin(clip, kind, [light] * FRAMES)
     info = probe(clip)
-    assert info.transfer == CLIPS[options.kind][1], f"the clip says transfer {info.transfer}"
+    assert info.tags.transfer == (2 if kind.tags is None else kind.tags[1]), f"the clip says {info.tags}"
+    info = replace(info, colour=footage_colour(info.tags, options.input_colour)[0])
     _, decoded = next(read_frames(clip, info))
-    stored = np.ascontiguousarray(decoded[:, CROP_X : CROP_X + SIZE])
-    plate = folder.parent / "subject" / layout.BACKGROUND_FILE
-    write_png(plate, stored)
-    transfer = input_colour(PreprocessSettings(input_colour=options.input_colour), info, print)
-    alpha = np.zeros((SIZE, SIZE), np.float32)
-    alpha[:, : SIZE // 2] = 1.0
-    frame: PortraitFrame[np.ndarray] = PortraitFrame(
-        rgb=stored / np.float32(255) * alpha[..., None],
-        alpha=alpha,
-        depth=np.full((SIZE, SIZE), 50, np.float32),
-        mattes=np.repeat(alpha[..., None] / 4, 4, axis=2),
-    )
-    store = frame_store(folder, "exr", transfer, {"m2dao_talker.transfer": transfer}, stored)
-    for number in range(1, FRAMES + 1):
-        store.write(number, frame, "key")
-    (folder / layout.MANIFEST_FILE).write_text(json.dumps({"frames": {"first": 1, "colour": transfer}}))
-    known = {"stored": stored[:, 0].tolist(), "source": np.repeat(COLOURS, ROW_PX, axis=0).tolist(), "clip": str(clip)}
-    (folder / "known.json").write_text(json.dumps(known))
+    stored = np.ascontiguousarray(decoded[:, CROP_X:-CROP_X])
+    transfer = chosen_transfer(options.input_colour)
+    write_take(folder, info.colour, transfer, stored, head)
+    if options.face:
+        write_take(folder.with_name("headless"), info.colour, transfer, stored, np.zeros_like(head))
+        np.save(folder.parent / "head.npy", head)
+    levels = (to_unit(stored[:, 0]) * 255).tolist()
+    (folder / "known.json").write_text(json.dumps({"stored": levels, "clip": str(clip)}))
 
 
 if __name__ == "__main__":

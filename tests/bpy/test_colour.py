@@ -16,7 +16,14 @@ LEVEL = 1 / 255
 CROP_X, MARGIN = 48, 3
 """Where the crop begins in the footage, px, and how far from a border colours are compared."""
 ROW_PX = 8
-KINDS = ("bt709", "untagged", "bt601", "full range", "sRGB PNG")
+KINDS = ("bt709", "untagged", "bt601", "full range", "sRGB PNG", "bt709 10 bit")
+WIDE_KINDS = {
+    "HLG ProRes": "hlg-rec2020",
+    "PQ full range 12 bit": "pq-rec2020",
+    "Display P3": "srgb-p3",
+    "BT.2020": "srgb-rec2020",
+}
+"""Footage that is converted, and what it is called."""
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +43,21 @@ def footage_take(backend_python, tmp_path_factory):
         return made[kind, *options]
 
     return make
+
+
+def image_of(addon, role):
+    """The image that was brought in a role."""
+    bpy = sys.modules["bpy"]
+    return next(item for item in bpy.data.images if item.get("talker_role") == role)
+
+
+def without_border(mask):
+    """(H, W) bool: a mask without MARGIN px at its border."""
+    inside = mask
+    for axis, step in ((0, 1), (0, -1), (1, 1), (1, -1)):
+        for distance in range(1, MARGIN + 1):
+            inside = inside & np.roll(mask, step * distance, axis)
+    return inside
 
 
 def columns(picture, left, right):
@@ -82,6 +104,50 @@ def test_the_compositor_shows_head_plate_and_footage_in_the_same_colours(addon, 
     assert max(errors.values()) <= 1, errors
 
 
+@pytest.mark.parametrize("kind", WIDE_KINDS)
+def test_converted_footage_is_read_by_its_own_space_where_blender_has_it(addon, scene, footage_take, tmp_path, kind):
+    take, known = footage_take(kind)
+    done = addon.headless.bring_back(take, 1, exact_colours=True, footage=known["clip"])
+    spaces = image_of(addon, "footage").colorspace_settings.bl_rna.properties["name"].enum_items.keys()
+    is_known = addon.bridge.colour.space_among(spaces, WIDE_KINDS[kind]) is not None
+    assert is_known or kind != "Display P3"
+    scene.frame_set(2)
+    head, plate, footage = halves_and_footage(render(scene, tmp_path / "a.png", sequencer=False))
+    errors = {
+        "head and plate": mean_level_error(head, plate),
+        "head and stored": mean_level_error(head, np.array(known["stored"]) / 255),
+    }
+    if is_known:
+        errors["head and footage"] = mean_level_error(head, footage)
+    assert max(errors.values()) <= 1, errors
+    told = [warning for warning in done.warnings if f"the colours {WIDE_KINDS[kind]}" in warning]
+    assert len(told) == (0 if is_known else 1), done.warnings
+
+
+@pytest.mark.parametrize("kind", [*KINDS, *WIDE_KINDS])
+def test_inside_the_face_the_head_is_what_the_footage_shows(addon, bpy, footage_take, tmp_path, kind):
+    """The drawn presenter's face as the head, against the footage alone as Blender shows it."""
+    shown = {}
+    take, known = footage_take(kind, "--face")
+    footage = {"footage": known["clip"], "background": "FOOTAGE"}
+    for name, folder in (("footage", take.with_name("headless")), ("head", take)):
+        bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=False)
+        done = addon.headless.bring_back(folder, 1, exact_colours=True, **footage)
+        bpy.context.scene.frame_set(2)
+        picture = render(bpy.context.scene, tmp_path / f"{name}.png", sequencer=False)
+        shown[name] = picture[:, CROP_X:-CROP_X, :3]
+    mask = np.load(take.parent / "head.npy")
+    inside = without_border(mask)
+    difference = np.abs(shown["head"] - shown["footage"]).mean(axis=2) / LEVEL
+    outside = difference[~mask]
+    assert outside.max() < 0.1, "the two frames are of different pictures"
+    print(f"{kind}: {difference[inside].mean():.2f} levels of 255 inside the face")
+    if any(f"the colours {WIDE_KINDS.get(kind)}" in warning for warning in done.warnings):
+        assert difference[inside].mean() > 1, "there was nothing to warn of"
+    else:
+        assert difference[inside].mean() <= 1
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_timeline_shows_head_plate_and_footage_in_the_same_colours(addon, bpy, scene, footage_take, tmp_path, kind):
     take, known = footage_take(kind)
@@ -99,6 +165,26 @@ def test_the_timeline_shows_head_plate_and_footage_in_the_same_colours(addon, bp
     head, plate, footage = halves_and_footage(picture)
     errors = {"head and plate": mean_level_error(head, plate), "head and footage": mean_level_error(head, footage)}
     assert max(errors.values()) <= 1, errors
+
+
+@pytest.mark.parametrize("kind", ["Display P3", "HLG ProRes"])
+def test_the_artists_strip_of_converted_footage_is_read_by_its_own_space(addon, scene, footage_take, tmp_path, kind):
+    take, known = footage_take(kind)
+    collection = addon.compat.strips(addon.bridge.strips.editor_of(scene))
+    below = collection.new_movie("footage", known["clip"], 1, 1, fit_method="ORIGINAL")
+    other = collection.new_movie("other", footage_take("bt709")[1]["clip"], 2, 40, fit_method="ORIGINAL")
+    spaces = {strip.name: strip.colorspace_settings.name for strip in (below, other)}
+    done = addon.headless.bring_back(take, 1, exact_colours=True, footage=known["clip"])
+    names = below.colorspace_settings.bl_rna.properties["name"].enum_items.keys()
+    found = addon.bridge.colour.space_among(names, WIDE_KINDS[kind])
+    assert below.colorspace_settings.name == (found or spaces["footage"])
+    assert other.colorspace_settings.name == spaces["other"]
+    brighter = [warning for warning in done.warnings if "1.02 stops brighter" in warning]
+    assert len(brighter) == (1 if kind == "HLG ProRes" and found else 0)
+    if kind == "Display P3":
+        scene.frame_set(2)
+        head, _, footage = halves_and_footage(render(scene, tmp_path / "a.png", sequencer=True))
+        assert mean_level_error(head, footage) <= 1
 
 
 def test_pictures_and_strips_are_read_by_the_takes_curve_even_if_blender_took_them_for_another(
@@ -128,6 +214,9 @@ def test_pictures_and_strips_are_read_by_the_takes_curve_even_if_blender_took_th
         (("ACEScg", "SRGB_TX"), "srgb", "SRGB_TX"),
         (("ACEScg", "lin_rec709"), "linear", "lin_rec709"),
         (("ACEScg", "Camera Rec.709"), "rec709", "Camera Rec.709"),
+        (("sRGB", "Rec.2100-HLG"), "hlg-rec2020", "Rec.2100-HLG"),
+        (("Rec.2020", "rec2100_pq_display"), "pq-rec2020", "rec2100_pq_display"),
+        (("Rec.2020", "sRGB"), "srgb-rec2020", None),
         (("Linear Rec.709", "sRGB"), "rec709", None),
         (("Linear Rec.709", "sRGB"), "no such curve", None),
         ((), "srgb", None),
@@ -180,6 +269,16 @@ colorspaces:
     isdata: false
     from_scene_reference: !<ExponentWithLinearTransform> {{gamma: 2.4, offset: 0.055, direction: inverse}}
 """
+HLG_SPACE = """\
+  - !<ColorSpace>
+    name: "{hlg}"
+    isdata: false
+    to_scene_reference: !<GroupTransform>
+      children:
+        - !<BuiltinTransform> {{style: DISPLAY - CIE-XYZ-D65_to_REC.2100-HLG-1000nit, direction: inverse}}
+        - !<MatrixTransform> {{matrix: [3.2409699, -1.5373832, -0.4986108, 0, -0.9692436, 1.8759675, 0.0415551, 0,
+            0.0556301, -0.2039770, 1.0569715, 0, 0, 0, 0, 1]}}
+"""
 
 
 @pytest.fixture
@@ -189,9 +288,10 @@ def in_configuration(bpy, tmp_path):
     Returns what configured_import.py found.
     """
 
-    def run(take: Path, footage: str, linear: str, shown: str) -> dict:
+    def run(take: Path, footage: str, linear: str, shown: str, hlg: str | None = None) -> dict:
         config = tmp_path / "config.ocio"
-        config.write_text(CONFIGURATION.format(linear=linear, shown=shown))
+        space = "" if hlg is None else HLG_SPACE.format(hlg=hlg)
+        config.write_text(CONFIGURATION.format(linear=linear, shown=shown) + space)
         script = Path(__file__).with_name("configured_import.py")
         arguments = [sys.executable, script, take, footage, tmp_path / "found.npz"]
         environment = {**os.environ, "OCIO": str(config), "PYTHONPATH": str(ROOT)}
@@ -219,3 +319,18 @@ def test_a_studios_configuration_is_used_by_its_own_names(footage_take, in_confi
     assert mean_level_error(head, plate) < 0.1
     assert mean_level_error(head, footage) <= 1
     assert mean_level_error(head, np.array(known["stored"]) / 255) <= 1
+
+
+@pytest.mark.parametrize(("hlg", "is_known"), [("Rec.2100-HLG - Display", True), (None, False), ("studio_hlg", False)])
+def test_hdr_footage_is_as_bright_as_the_head_where_a_studios_configuration_knows_it(
+    footage_take, in_configuration, hlg, is_known
+):
+    take, known = footage_take("HLG ProRes")
+    found = in_configuration(take, known["clip"], "Linear Rec.709 (sRGB)", "sRGB - Texture", hlg)
+    told = [warning for warning in found["warnings"] if "colour configuration has no space" in warning]
+    assert len(told) == (0 if is_known else 1), found["warnings"]
+    head, plate, footage = halves_and_footage(found["picture"])
+    assert mean_level_error(head, plate) < 0.1
+    assert mean_level_error(head, np.array(known["stored"]) / 255) <= 1
+    assert (mean_level_error(head, footage) <= 1) == is_known
+    assert is_known == ("Rec.2100-HLG - Display" in found["spaces"])

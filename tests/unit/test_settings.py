@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from backend.command.arguments import TREES
-from backend.media.colour import TRANSFERS
+from backend.media.colour import SPACES, TRANSFERS
 from backend.settings import (
     INPUT_COLOURS,
     PRESETS,
@@ -133,7 +133,7 @@ def test_both_sides_choose_from_the_same_names():
     for recipe in choices.RECIPES:
         assert train_settings(recipe=recipe).portrait.recipe == recipe
     assert get_args(Engine)[1].choices == ENGINES
-    assert INPUT_COLOURS == ("auto", *TRANSFERS)
+    assert INPUT_COLOURS == ("auto", *TRANSFERS, *SPACES)
 
 
 def test_a_part_of_a_preset_changes_and_the_rest_stays():

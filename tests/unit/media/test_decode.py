@@ -7,6 +7,7 @@ import av
 import numpy as np
 import pytest
 
+from backend.media.colour import to_bytes
 from backend.media.decode import probe, read_frames
 from shared.errors import InputError
 
@@ -96,7 +97,7 @@ def test_colours_survive_codecs_depths_and_ranges(tmp_path, codec, pixel_format,
         pytest.skip(f"this PyAV has no encoder {codec}")
     options = {"x265-params": "log-level=none"} if codec == "libx265" else {"b": "4000000"}
     _write(tmp_path / name, Fraction(25), _steady(Fraction(25), 8), codec, pixel_format, options)
-    frames = [rgb for _, rgb in read_frames(tmp_path / name)]
+    frames = [to_bytes(rgb) for _, rgb in read_frames(tmp_path / name)]
     assert len(frames) == 8
     for number in (0, 7):
         np.testing.assert_allclose(np.median(frames[number][-16:, -16:], axis=(0, 1)), 20 + 8 * number, atol=5)

@@ -27,7 +27,7 @@ NOT_IN_A_KEY = {
     "size": "the stored size that it leads to is",
     "models_dir": "a place; what lies there has its checksum in the code",
     "consent": "a note, written anew each time",
-    "input_colour": "a note on how to read the frames, written anew each time",
+    "input_colour": "how pictures are read is",
 }
 
 

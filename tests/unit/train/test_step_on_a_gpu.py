@@ -21,12 +21,14 @@ from backend.portrait.saving import open_portrait, save_portrait
 from backend.raster import cuda
 from backend.raster.rasterize import RasterOutput
 from backend.settings import TrainSettings, train_settings
+from backend.settings.published import PUBLISHED
 from backend.subject.model_folder import ModelFolder
 from backend.train import data, scale, trainer
 from backend.train.backdrops import Backdrops
 from backend.train.checkpoint import load_checkpoint, save_checkpoint
 from backend.train.optimiser import parameter_names
 from backend.train.views import View
+from shared import choices
 from tests.support.synthetic_subject import SIZE
 
 needs_warp = pytest.mark.skipif(
@@ -34,9 +36,9 @@ needs_warp = pytest.mark.skipif(
 )
 
 
-def settings(engine: str) -> TrainSettings:
+def settings(engine: str, recipe: str = choices.RECIPE) -> TrainSettings:
     """A few small steps."""
-    chosen = train_settings(preset="draft", steps=4, seed=3, holdout=0, engine=engine)
+    chosen = train_settings(preset="draft", recipe=recipe, steps=4, seed=3, holdout=0, engine=engine)
     small = dataclasses.replace(
         chosen.portrait, head_gaussians=120, torso_gaussians=60, facial_planes=(8,), oral_planes=(8,),
         torso_planes=(4,), hidden=16,
@@ -64,11 +66,17 @@ def shapes_alone(means, quaternions, scales, opacities, features, camera_from_wo
     return RasterOutput(picture, picture[..., 0], picture[..., 0])
 
 
-@pytest.mark.parametrize("deformed", [False, True])
-def test_nothing_in_a_step_is_left_on_the_cpu(subject, deformed, monkeypatch):
-    run = moved(trainer.prepare(subject, settings("native")), "meta")
+@pytest.mark.parametrize(
+    ("recipe", "deformed", "branch"),
+    [
+        ("m2dao", False, None), ("m2dao", True, None), ("talkinggaussian", True, None),
+        *((PUBLISHED, True, branch) for branch in ("face", "oral", None)),
+    ],
+)  # fmt: skip
+def test_nothing_in_a_step_is_left_on_the_cpu(subject, recipe, deformed, branch, monkeypatch):
+    run = moved(trainer.prepare(subject, settings("native", recipe)), "meta")
     monkeypatch.setattr(portrait_module, "rasterize", shapes_alone)
-    loss = trainer.step_loss(run, int(run.data.frames[0]), View.whole(SIZE), deformed)
+    loss = trainer.step_loss(run, int(run.data.frames[0]), View.whole(SIZE), deformed, branch)
     loss.backward()
     assert loss.device.type == "meta"
     gradients = [parameter.grad for parameter in run.portrait.parameters() if parameter.grad is not None]

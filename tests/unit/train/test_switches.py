@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import astuple, replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch
 
 from backend.command.arguments import set_from_texts, train_arguments
 from backend.performance.curves import SPEECH
+from backend.settings import RelocationSettings, ViewSettings
 from backend.settings.tree import nested, with_changes
 from backend.train import stages
 from backend.train.driving import PredictedSpeech
@@ -23,6 +25,8 @@ from tests.support import pages
 from tests.support.synthetic_subject import TINY, shifted
 
 STEPS = 40
+USUAL = replace(TINY, views=ViewSettings(coarse_size=24, crop=16), relocation=RelocationSettings(every=5))
+"""A tiny training in which crops are smaller than frames, and Gaussians are moved."""
 WATCHED = (stages.FACE_SHAPE, stages.FACIAL_FIELD, stages.ORAL_FIELD)
 
 
@@ -39,7 +43,7 @@ def settings_of(flags: str):
     assert " ".join(f"--set {text}" for text in given) == flags
     changes = set_from_texts("train", given)
     train_arguments({"subject": "s", "set": changes})
-    return with_changes(TINY, nested(changes))
+    return with_changes(USUAL, nested(changes))
 
 
 def schedule(run):
@@ -54,11 +58,14 @@ def schedule(run):
 
 
 def data(run):
-    """What steps see: the masks, the background behind the portrait, poses, and the speech curves of some steps."""
+    """What steps see: the masks, the background behind the portrait, poses, and, of some steps, views of the frame, the
+    picture to be learned, and the speech curves."""
     heard = run.drive.curves[:, SPEECH].numpy() + np.float32(0.1)
     predicted = PredictedSpeech(heard, run.settings.heard_share, run.settings.seed)
     sample = run.data.sample(2)
     told = [sample.regions, sample.background, run.drive.poses]
+    views = [astuple(run.views.draw(2, step, step / STEPS)) for step in range(STEPS)]
+    told += [torch.tensor(views), *(run.backdrops.of(sample, step).rgb for step in range(10))]
     if run.portrait.needs_audio:
         return [*told, run.drive.audio]
     return [*told, *(predicted.drive(run.drive, 2, step).curves for step in range(10))]
@@ -74,6 +81,16 @@ def loss(run) -> float:
         return float(step_loss(run, 2, View.whole(run.data.size), deformed=True))
 
 
+def places(run) -> int:
+    """How many of some faint Gaussians are moved where a move is due."""
+    if run.relocation is None:
+        return 0
+    with torch.no_grad():
+        run.portrait.face.opacity_logits[:10] = -9.0
+    run.portrait.face.means.grad = torch.ones_like(run.portrait.face.means)
+    return run.relocation.after_step(run.optimiser, 0.5, run.settings.relocation.every - 1)
+
+
 def same(first, second) -> bool:
     if isinstance(first, list) and first and isinstance(first[0], torch.Tensor):
         return len(first) == len(second) and all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
@@ -82,12 +99,12 @@ def same(first, second) -> bool:
 
 def aspects(run):
     shapes = {name: tuple(parameter.shape) for name, parameter in run.portrait.named_parameters()}
-    return {"parameters": shapes, "schedule": schedule(run), "data": data(run)}
+    return {"parameters": shapes, "schedule": schedule(run), "data": data(run), "places": places(run)}
 
 
 @pytest.mark.parametrize(("flags", "differs"), switches().items())
 def test_a_switch_changes_what_the_page_says(subject, flags, differs):
-    usual, switched = prepare(subject, TINY), prepare(subject, settings_of(flags))
+    usual, switched = prepare(subject, USUAL), prepare(subject, settings_of(flags))
     before, after = aspects(usual), aspects(switched)
     changed = {name for name in before if not same(before[name], after[name])}
     if usual.settings.losses != switched.settings.losses or not switched.portrait.has_torso:

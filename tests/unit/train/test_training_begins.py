@@ -200,6 +200,7 @@ def test_checkpoints_from_before_a_setting_was_there_are_gone_on_with_where_it_c
         "threads",
         "engine",
         "steps",
+        "more_for_long",
         "minutes",
     ):
         del values[name]

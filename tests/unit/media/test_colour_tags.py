@@ -1,0 +1,79 @@
+"""What a file's tags lead to: standard range as it lies, wide gamuts and HDR converted, contradictions named."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from backend.media.colour import FootageColour
+from backend.media.colour_tags import MATRICES, ColourTags, footage_colour, rgb_of_ycbcr
+
+HLG = ColourTags(9, 18, 9, bits=10, height=1080)
+UNTAGGED = ColourTags(bits=8, height=1080)
+
+
+@pytest.mark.parametrize(
+    ("tags", "space", "matrix"),
+    [
+        (UNTAGGED, "srgb", "bt709"),
+        (replace(UNTAGGED, height=576), "srgb", "bt601"),
+        (replace(UNTAGGED, is_rgb=True), "srgb", "rgb"),
+        (ColourTags(5, 6, 5, height=1080), "srgb", "bt601"),
+        (ColourTags(9, 15, 9, bits=12), "srgb-rec2020", "bt2020nc"),
+        (ColourTags(12, 13, 1), "srgb-p3", "bt709"),
+        (ColourTags(12, 1, 2, height=1080), "srgb-p3", "bt709"),
+        (HLG, "hlg-rec2020", "bt2020nc"),
+        (replace(HLG, transfer=16), "pq-rec2020", "bt2020nc"),
+        (replace(HLG, transfer=16, primaries=12), "pq-p3", "bt2020nc"),
+        (replace(HLG, is_rgb=True, matrix=0), "hlg-rec2020", "rgb"),
+    ],
+)
+def test_plain_tags_are_read_without_a_word(tags, space, matrix):
+    colour, words = footage_colour(tags)
+    assert (colour.space, colour.matrix, words) == (space, matrix, [])
+
+
+@pytest.mark.parametrize(
+    ("tags", "space", "said"),
+    [
+        (replace(HLG, primaries=2, matrix=2), "hlg-rec2020", ["names no primaries"]),
+        (replace(HLG, primaries=1, matrix=1), "hlg", ["unusual"]),
+        (replace(HLG, bits=8), "hlg-rec2020", ["8 bits"]),
+        (replace(HLG, primaries=10), "hlg-rec2020", ["code 10"]),
+        (replace(UNTAGGED, primaries=10), "srgb", ["code 10"]),
+        (replace(UNTAGGED, transfer=8), "srgb", ["linear light"]),
+        (replace(UNTAGGED, matrix=0), "srgb", ["code 0"]),
+        (replace(HLG, matrix=10), "hlg-rec2020", ["constant luminance"]),
+        (replace(HLG, bits=8, primaries=2), "hlg-rec2020", ["names no primaries", "8 bits"]),
+    ],
+)
+def test_tags_that_are_odd_or_contradict_each_other_are_named(tags, space, said):
+    colour, words = footage_colour(tags)
+    assert colour.space == space
+    assert len(words) == len(said)
+    assert all(part in word for part, word in zip(said, words, strict=True))
+
+
+def test_untagged_luma_of_footage_that_the_user_calls_hlg_is_rec2020s():
+    assert footage_colour(UNTAGGED, "hlg")[0].matrix == "bt2020nc"
+
+
+@pytest.mark.parametrize("name", MATRICES)
+@pytest.mark.parametrize("full_range", [False, True])
+@pytest.mark.parametrize("bits", [8, 10, 12])
+def test_white_black_and_the_primaries_come_out_of_their_codes(name, full_range, bits):
+    """By H.273's equations for the codes, which are whole numbers of the file's bits shifted up to 16."""
+    to_rgb = rgb_of_ycbcr(FootageColour(matrix=name, full_range=full_range, bits=bits))
+    red, blue = MATRICES[name].red, MATRICES[name].blue
+    colours = np.vstack([np.zeros(3), np.ones(3), np.eye(3), np.full(3, 0.5)])
+    luma = colours @ [red, 1 - red - blue, blue]
+    chroma = np.stack([(colours[:, 2] - luma) / (1 - blue), (colours[:, 0] - luma) / (1 - red)], axis=1) / 2
+    unit, top = 2 ** (bits - 8), 2**bits - 1
+    codes = np.hstack(
+        [luma[:, None] * top, chroma * top + 2 ** (bits - 1)]
+        if full_range
+        else [(16 + 219 * luma[:, None]) * unit, (128 + 224 * chroma) * unit]
+    )
+    codes = np.rint(codes) * 2 ** (16 - bits)
+    found = np.hstack([codes, np.ones((len(codes), 1))]) @ to_rgb.T / 65535
+    np.testing.assert_allclose(found, colours, atol=1.7 / top)
