@@ -13,6 +13,7 @@ import numpy as np
 from backend.evaluate.bootstrap import Interval, blocks_of, difference, interval
 from backend.evaluate.kept import SCORES_FILE, Evaluation
 from backend.evaluate.report import LABELS
+from backend.evaluate.scorer import FLOOR
 from backend.evaluate.scores import SCORES, Better, Score
 from backend.subject.model_folder import ModelFolder
 from backend.subject.subject import Subject
@@ -102,7 +103,8 @@ def compare(contenders: Sequence[Contender], report: Reporter) -> dict[str, Any]
     folds = common_folds(contenders)
     fps = max(one.about["fps"] for each in contenders for one in each.evaluations)
     blocks = blocks_of([np.array([frame for _, frame in fold]) for fold in folds], fps)
-    pictures = [name for name in LABELS if all(name in each.pictures for each in contenders)]
+    # The floor is the same for all.
+    pictures = [name for name in LABELS if name != FLOOR and all(name in each.pictures for each in contenders)]
     compared = [score for score in SCORES if score.compared]
     report.phase("compare", len(pictures) * len(compared))
     found: dict[str, dict[str, list[dict]]] = {}

@@ -1,4 +1,4 @@
-"""Scores of faces as MediaPipe's landmarker sees them: lip landmarks, expression, jitter, opening of the lips."""
+"""Faces as MediaPipe's landmarker sees them in drawn and recorded pictures."""
 
 from __future__ import annotations
 
@@ -16,26 +16,25 @@ from backend.face.points import (
     LIP_RING_INNER,
     LIP_RING_OUTER,
     LOWER_LIP_INNER,
-    RIGID_POINTS,
     UPPER_LIP_INNER,
 )
-from backend.performance.curves import SPEECH_CURVES
+from backend.performance.curves import CURVE_NAMES
 
-SCORE_SIZE = 256
-"""Landmark distances are given in px of a picture of this size."""
 LIPS = tuple(LIP_RING_OUTER) + tuple(LIP_RING_INNER)
+SCORE_SIZE = 256
+"""Landmarks are in px of a picture of this size."""
 LOOK_SIZE = 512
-"""Pictures are enlarged to this size, px, before they are measured: the landmarker is inaccurate on small ones."""
+"""Smaller pictures are enlarged to this size, px, before they are measured: the landmarker is inaccurate on them."""
 
 
 @dataclass
 class FaceTrack:
-    """A face measured in T pictures; NaN where it was not found."""
+    """A face in the pictures of T consecutive frames; NaN where none was found, and where a frame is not scored."""
 
     landmarks: np.ndarray
     """(T, 478, 3) px of a picture of SCORE_SIZE."""
     expression: np.ndarray
-    """(T, 27) blendshapes of jaw and lips, in the order of SPEECH_CURVES."""
+    """(T, len(CURVE_NAMES)) blendshapes in [0, 1]."""
 
     @property
     def found(self) -> np.ndarray:
@@ -62,45 +61,28 @@ class FaceMeter:
         self._landmarker.close()
 
     def measure(self, picture: np.ndarray, around: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Landmarks (478, 3) px of SCORE_SIZE and expression (27,), both NaN if there is no face.
+        """Landmarks (478, 3) px of SCORE_SIZE and blendshapes (len(CURVE_NAMES),), both NaN if there is no face.
 
         picture: (S, S, 3) uint8 RGB. around: (4,) left, top, right, bottom of the recorded face, px of the picture: the
         rendered and the recorded picture are cut in the same way, so that the landmarker makes the same errors.
         """
         size = picture.shape[0]
-        large = cv2.resize(picture, (LOOK_SIZE, LOOK_SIZE), interpolation=cv2.INTER_CUBIC)
-        faces = self._landmarker.find(large, square_around(around * (LOOK_SIZE / size)))
+        enlarged = max(size, LOOK_SIZE)
+        if enlarged != size:
+            picture = cv2.resize(picture, (enlarged, enlarged), interpolation=cv2.INTER_CUBIC)
+        faces = self._landmarker.find(picture, square_around(around * (enlarged / size)))
         if not faces:
-            return np.full((LANDMARK_POINTS, 3), np.nan), np.full(len(SPEECH_CURVES), np.nan)
+            return np.full((LANDMARK_POINTS, 3), np.nan), np.full(len(CURVE_NAMES), np.nan)
         names = self._landmarker.blendshape_names
-        order = [names.index(name) for name in SPEECH_CURVES]
-        return faces[0].landmarks * (SCORE_SIZE / LOOK_SIZE), faces[0].blendshapes[order]
+        order = [names.index(name) for name in CURVE_NAMES]
+        return faces[0].landmarks * (SCORE_SIZE / enlarged), faces[0].blendshapes[order]
 
 
-def lip_distance(rendered: FaceTrack, recorded: FaceTrack, centred: bool) -> np.ndarray:
-    """(T,) mean distance of the lips' landmarks, px at 256 px: as they lie, or `centred`, with the lips' centroid
-    removed. NaN where either face was not found.
+def barely_changed(picture: np.ndarray, seed: int) -> np.ndarray:
+    """The same (H, W, 3) uint8 picture with noise of one code value, which nobody can see.
 
-    The measure of Chen et al. 2018 ("Lip Movements Generation at a Glance"), on MediaPipe's lips.
+    What the landmarker finds in it differs from what it finds in the original by the error of measuring: the floor
+    below which no score of a face says anything. seed: the same number gives the same noise.
     """
-    drawn, filmed = (track.landmarks[:, LIPS, :2] for track in (rendered, recorded))
-    if centred:
-        drawn, filmed = (points - points.mean(axis=1, keepdims=True) for points in (drawn, filmed))
-    return np.linalg.norm(drawn - filmed, axis=2).mean(axis=1)
-
-
-def expression_error(rendered: FaceTrack, recorded: FaceTrack) -> np.ndarray:
-    """(T,) mean absolute difference of the blendshapes of jaw and lips, in [0, 1]; NaN where a face was not found."""
-    return np.abs(rendered.expression - recorded.expression).mean(axis=1)
-
-
-def shake(rendered: FaceTrack, recorded: FaceTrack) -> np.ndarray:
-    """(T,) shaking that the recorded head does not have: mean square, over the upper face's landmarks, of the second
-    difference in time of how far rendered and recorded ones lie apart, px^2 at 256 px.
-
-    NaN at a frame without a face in all three frames about it.
-    """
-    apart = (rendered.landmarks - recorded.landmarks)[:, RIGID_POINTS, :2]
-    values = np.full(len(apart), np.nan)
-    values[1:-1] = np.square(apart[2:] - 2 * apart[1:-1] + apart[:-2]).sum(axis=2).mean(axis=1)
-    return values
+    noise = np.random.default_rng(seed).integers(-1, 2, picture.shape, dtype=np.int8)
+    return np.clip(picture.astype(np.int16) + noise, 0, 255).astype(np.uint8)

@@ -1,4 +1,7 @@
-"""Scores of pictures against recorded ones. Pictures are (H, W, 3) uint8 RGB; nothing here is shared with training."""
+"""Scores of pictures against recorded ones. Pictures are (H, W, 3) uint8 RGB; nothing here is shared with training.
+
+A score over a region is NaN where the region is empty: no pixel is neither right nor wrong.
+"""
 
 from __future__ import annotations
 
@@ -7,94 +10,121 @@ import numpy as np
 
 PERFECT_DB = 100.0
 """PSNR of pictures without any difference."""
-HEAD_SPILL = 0.025
-"""The head's region is grown by this share of the picture's side, so that hair or haze outside its edge counts too."""
-MOUTH_MARGIN = 0.25
-"""The mouth's box reaches this share of the lips' width beyond them."""
+GMSD_CONSTANT = 170.0
+"""Squared gradient below which GMSD sees little. It belongs to Prewitt's operator divided by 3, which gives 2 for a
+ramp of one grey level a pixel; for an operator that gives 1 (Scharr's by 32) it would be a quarter of that."""
 
 
 def psnr(picture: np.ndarray, recorded: np.ndarray, weight: np.ndarray | None = None) -> float:
-    """Peak signal to noise ratio in dB of two pictures, over the pixels of `weight` (H, W) in [0, 1] where given."""
-    error = np.square(picture.astype(np.float64) - recorded.astype(np.float64)).mean(axis=2)
+    """Peak signal to noise ratio in dB: 10 log10(255² / mean squared error over pixels and channels).
+
+    weight: (H, W) in [0, 1], how much each pixel counts; all alike if None.
+    """
+    return decibels(squared_error(picture, recorded), weight)
+
+
+def temporal_psnr(
+    picture: np.ndarray,
+    before: np.ndarray,
+    recorded: np.ndarray,
+    recorded_before: np.ndarray,
+    weight: np.ndarray | None = None,
+) -> float:
+    """PSNR in dB of what changed from the frame `before` to this one, against what changed in the recorded frames.
+
+    Flicker and motion that is missing lower it; an error that stands still does not. The frames must be consecutive.
+    """
+    return decibels(squared_change_error(picture, before, recorded, recorded_before), weight)
+
+
+def squared_error(picture: np.ndarray, recorded: np.ndarray) -> np.ndarray:
+    """(H, W) float32: squared difference in code values, mean over channels."""
+    return np.square(cv2.absdiff(picture, recorded), dtype=np.float32).mean(axis=2)
+
+
+def squared_change_error(
+    picture: np.ndarray, before: np.ndarray, recorded: np.ndarray, recorded_before: np.ndarray
+) -> np.ndarray:
+    """(H, W) float32: squared difference of what changed from the frame `before`, mean over channels."""
+    change, recorded_change = picture.astype(np.int16) - before, recorded.astype(np.int16) - recorded_before
+    return np.square(change - recorded_change, dtype=np.float32).mean(axis=2)
+
+
+def decibels(squares: np.ndarray, weight: np.ndarray | None = None) -> float:
+    """PSNR in dB, at most PERFECT_DB, of squared errors (H, W) in code values; weight as in `psnr`."""
     if weight is None:
-        mean = error.mean()
+        mean = float(squares.mean(dtype=np.float64))
     else:
-        mean = (error * weight).sum() / max(float(weight.sum()), 1e-9)
+        total = float(weight.sum())
+        if total < 1.0:
+            return float("nan")
+        mean = float(np.multiply(squares, weight).sum(dtype=np.float64)) / total
     return PERFECT_DB if mean <= 255.0**2 * 10 ** (-PERFECT_DB / 10) else float(10 * np.log10(255.0**2 / mean))
 
 
 def ssim(picture: np.ndarray, recorded: np.ndarray) -> float:
     """Structural similarity (Wang et al. 2004: Gaussian window of 11 px, σ 1.5), mean over pixels and channels."""
-    a, b = picture.astype(np.float64), recorded.astype(np.float64)
+    a, b = picture.astype(np.float32), recorded.astype(np.float32)
     c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
     mean_a, mean_b = _blur(a), _blur(b)
-    var_a, var_b = _blur(a * a) - mean_a**2, _blur(b * b) - mean_b**2
-    covariance = _blur(a * b) - mean_a * mean_b
-    similarity = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
-    similarity /= (mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2)
-    return float(similarity.mean())
+    product, squares = mean_a * mean_b, mean_a * mean_a + mean_b * mean_b
+    covariance, variances = _blur(a * b) - product, _blur(a * a + b * b) - squares
+    similarity = (2 * product + c1) * (2 * covariance + c2) / ((squares + c1) * (variances + c2))
+    return float(similarity.mean(dtype=np.float64))
 
 
 def gmsd(picture: np.ndarray, recorded: np.ndarray, weight: np.ndarray) -> float:
-    """Gradient magnitude similarity deviation over the pixels of `weight` (H, W); 0 is perfect.
+    """Gradient magnitude similarity deviation over the pixels of `weight` (H, W) in [0, 1]; 0 is perfect.
 
-    Stands in for LPIPS, whose weights cannot be had freely: Xue et al. 2014, "Gradient Magnitude Similarity Deviation",
-    equations 2 to 6, without its downsampling.
+    Xue et al. 2014, "Gradient Magnitude Similarity Deviation", with its operator, constant and halving of the picture.
+    It is the spread of the similarity, not its mean: an error that is the same everywhere goes unseen (see
+    `perceptual`).
     """
-    constant = 170.0
-    a, b = (gradient(image) for image in (picture, recorded))
-    similarity = (2 * a * b + constant) / (a * a + b * b + constant)
-    total = max(float(weight.sum()), 1e-9)
+    weight = _halved(weight)
+    total = float(weight.sum())
+    if total < 1.0:
+        return float("nan")
+    a, b = (_prewitt(_halved(_luma(image))) for image in (picture, recorded))
+    similarity = (2 * a * b + GMSD_CONSTANT) / (a * a + b * b + GMSD_CONSTANT)
     mean = (similarity * weight).sum() / total
     return float(np.sqrt((weight * np.square(similarity - mean)).sum() / total))
 
 
-def seam(picture: np.ndarray, recorded: np.ndarray, regions: np.ndarray) -> float:
+def seam(picture: np.ndarray, recorded: np.ndarray, band: np.ndarray) -> float:
     """Artefacts where head and torso meet: mean absolute difference of gradient magnitude to the recorded frame's, in
-    grey levels a pixel, over `neck_band`. A gap, a step or a doubled chin line raises it. NaN without such a border."""
-    band = neck_band(regions)
+    grey levels a pixel, over the weight `band` (H, W) of `weights.neck_band`. A gap, a step or a doubled chin line
+    raises it. NaN without such a border."""
     if band.sum() < 1.0:
         return float("nan")
-    difference = np.abs(gradient(picture) - gradient(recorded))
+    difference = np.abs(_scharr(picture) - _scharr(recorded))
     return float((difference * band).sum() / band.sum())
 
 
-def neck_band(regions: np.ndarray) -> np.ndarray:
-    """(H, W) float in [0, 1]: 1 where head and torso share a pixel of a region map (H, W, 4) uint8, grown a little."""
-    head = regions[..., :3].astype(np.float64).sum(axis=2) / 255.0
-    torso = regions[..., 3].astype(np.float64) / 255.0
-    shared = (np.minimum(head, torso) > 0.1).astype(np.uint8)
-    return _grown(shared, 0.015).astype(np.float64)
+def _luma(picture: np.ndarray) -> np.ndarray:
+    return cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
 
 
-def head_weight(regions: np.ndarray) -> np.ndarray:
-    """(H, W) 0 or 1: the head's region (oral, face, hair) of a region map (H, W, 4) uint8, grown by HEAD_SPILL."""
-    head = (regions[..., :3].astype(np.int32).sum(axis=2) > 127).astype(np.uint8)
-    return _grown(head, HEAD_SPILL).astype(np.float64)
+def _scharr(picture: np.ndarray) -> np.ndarray:
+    """(H, W) magnitude of the gradient of luma, grey levels a pixel."""
+    grey = _luma(picture)
+    across, down = cv2.Scharr(grey, cv2.CV_32F, 1, 0), cv2.Scharr(grey, cv2.CV_32F, 0, 1)
+    return cv2.magnitude(across, down) / 32.0
 
 
-def mouth_weight(lips: np.ndarray, height: int, width: int) -> np.ndarray:
-    """(height, width) 0 or 1: the box around the lips' points (N, 2) px, MOUTH_MARGIN of their width larger."""
-    low, high = lips.min(axis=0), lips.max(axis=0)
-    margin = MOUTH_MARGIN * (high[0] - low[0])
-    left, top = np.floor(np.clip(low - margin, 0, [width - 1, height - 1])).astype(int)
-    right, bottom = np.ceil(np.clip(high + margin, [left + 1, top + 1], [width, height])).astype(int)
-    box = np.zeros((height, width))
-    box[top:bottom, left:right] = 1.0
-    return box
+def _prewitt(grey: np.ndarray) -> np.ndarray:
+    """(H, W) magnitude of the gradient by Prewitt's operator divided by 3: 2 for a ramp of 1 a pixel."""
+    step, flat = np.array([-1.0, 0.0, 1.0]), np.full(3, 1.0 / 3)
+    across = cv2.sepFilter2D(grey, cv2.CV_32F, step, flat, borderType=cv2.BORDER_REPLICATE)
+    down = cv2.sepFilter2D(grey, cv2.CV_32F, flat, step, borderType=cv2.BORDER_REPLICATE)
+    return cv2.magnitude(across, down)
 
 
-def gradient(picture: np.ndarray) -> np.ndarray:
-    """(H, W) magnitude of the gradient of luma (Scharr), grey levels a pixel."""
-    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float64)
-    across, down = cv2.Scharr(grey, cv2.CV_64F, 1, 0) / 32.0, cv2.Scharr(grey, cv2.CV_64F, 0, 1) / 32.0
-    return np.hypot(across, down)
+def _halved(values: np.ndarray) -> np.ndarray:
+    """(H // 2, W // 2) means of blocks of 2 x 2 px; an odd last row or column is left out."""
+    height, width = (side // 2 for side in values.shape)
+    even = np.asarray(values[: 2 * height, : 2 * width], np.float32)
+    return cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA)
 
 
 def _blur(values: np.ndarray) -> np.ndarray:
     return cv2.GaussianBlur(values, (11, 11), 1.5, borderType=cv2.BORDER_REFLECT)
-
-
-def _grown(mask: np.ndarray, share: float) -> np.ndarray:
-    radius = max(1, round(share * max(mask.shape)))
-    return cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)))

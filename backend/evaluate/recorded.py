@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from backend.evaluate import metrics
+from backend.evaluate import weights
 from backend.evaluate.faces import LIPS
+from backend.evaluate.perceptual import Structure, structure
 from backend.media.colour import to_bytes
 from backend.media.decode import VideoInfo, probe, read_frames
 from backend.preprocess.crop import cut
@@ -42,12 +43,37 @@ class RecordedFrame:
     @cached_property
     def head(self) -> np.ndarray:
         """(S, S) weight of the head's pixels."""
-        return metrics.head_weight(self.regions)
+        return weights.head_weight(self.regions)
 
     @cached_property
     def mouth(self) -> np.ndarray:
         """(S, S) weight of the pixels of the mouth's box."""
-        return metrics.mouth_weight(self.landmarks[list(LIPS)], *self.picture.shape[:2])
+        return weights.mouth_weight(self.landmarks[list(LIPS)], *self.picture.shape[:2])
+
+    @cached_property
+    def face(self) -> np.ndarray:
+        """(S, S) weight of the face's pixels."""
+        return weights.face_weight(self.regions)
+
+    @cached_property
+    def hair(self) -> np.ndarray:
+        """(S, S) weight of the hair's pixels."""
+        return weights.hair_weight(self.regions)
+
+    @cached_property
+    def edge(self) -> np.ndarray:
+        """(S, S) weight of the pixels about the head's outline."""
+        return weights.edge_weight(self.regions)
+
+    @cached_property
+    def neck(self) -> np.ndarray:
+        """(S, S) weight of the pixels where head and torso meet."""
+        return weights.neck_band(self.regions)
+
+    @cached_property
+    def structure(self) -> Structure:
+        """What the perceptual distance compares."""
+        return structure(self.picture)
 
     @property
     def around(self) -> np.ndarray:

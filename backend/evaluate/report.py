@@ -8,17 +8,18 @@ from pathlib import Path
 
 import numpy as np
 
-from backend.evaluate import closure
+from backend.evaluate import phones
+from backend.evaluate.clip import Clip
 from backend.evaluate.delivered import Delivery
 from backend.evaluate.faces import FaceMeter
 from backend.evaluate.inputs import drives, handed_over
 from backend.evaluate.kept import FOOTAGE, Evaluation, chosen_frames, picture_file
 from backend.evaluate.leak import leak
+from backend.evaluate.nets import Nets, about_nets
 from backend.evaluate.recorded import RecordedFrames, scored_size
-from backend.evaluate.scorer import Scorer
+from backend.evaluate.scorer import FLOOR, Scorer
 from backend.evaluate.scores import SCORES, pooled
 from backend.evaluate.sheet import ComparisonSheet
-from backend.media.audio import SPEECH_RATE, load_audio
 from backend.media.png import write_png
 from backend.performance.curves import UPPER
 from backend.portrait.saving import open_portrait
@@ -32,13 +33,12 @@ from shared.jobs import Reporter
 
 SHEET_FRAMES = 5
 """Frames of which pictures are kept."""
-PHONE_CONTEXT_S = 15.0
-"""Seconds of sound before the held-out frames that the recogniser gets as well: it needs whole sentences."""
 LABELS = {
     "recorded": "recorded torso",
     "synthesised": "all synthesised",
     "following": "all synthesised, body follows head",
     "static": "static head",
+    FLOOR: "the recording, measured again",
 }
 """What a picture is called in tables."""
 
@@ -56,9 +56,10 @@ def evaluate(
     `evaluation` (evaluate.kept).
 
     Returns {model, recipe, preset, minutes, steps, seed, footage, fps, size, size_note, frames, driven_by, smooth_s,
-    leak, phones, sheet, folder, scores: {recorded: S, synthesised: S or None}, following: S or None, static: S}. `leak`
-    is the share of the lips' variance that could be told from what the footage hands over (evaluate.leak). Four
-    pictures are scored:
+    leak, phones, lpips, identity, sheet, folder, scores: {recorded: S, synthesised: S or None}, following: S or None,
+    static: S, floor: S}. `leak` is the share of the lips' variance that could be told from what the footage hands over
+    (evaluate.leak); `phones`, `lpips` and `identity` say what measured those scores, or what they lack. Five pictures
+    are scored:
 
     recorded: the drawn head over the recorded frame without its head (subject.behind).
     synthesised: everything drawn, over the plate, with the tracked motion of head and body, as `--pose recorded` does.
@@ -66,6 +67,7 @@ def evaluate(
     following: as synthesised, with the body's motion derived from the head's, as for poses that were never recorded.
         None for a recipe without a torso, and for a model without body curves.
     static: as recorded, with the performance held at its mean.
+    floor: the recorded frame with noise of one code value: what the errors of measuring leave of a perfect score.
 
     S has a figure for each of evaluate.scores.SCORES, None where it does not exist.
 
@@ -99,16 +101,17 @@ def evaluate(
         Delivery(subject, portrait, scored.size, settings.engine, settings.threads) as delivery,
         FaceMeter(settings.models_dir) as meter,
     ):
-        scorer = Scorer(split.held_out, portrait, made, delivery, recorded.plate)
+        scorer = Scorer(split.held_out, portrait, made, delivery, recorded.plate, Nets.find(settings.models_dir))
         for frame in recorded.read(with_face):
             drawn = scorer.add(frame, meter)
             sheet.add(frame.picture, drawn["recorded"], drawn.get("synthesised"))
             if frame.index in kept:
-                for name, picture in {FOOTAGE: frame.picture, **drawn}.items():
+                shown = {name: picture for name, picture in drawn.items() if name != FLOOR}
+                for name, picture in {FOOTAGE: frame.picture, **shown}.items():
                     write_png(picture_file(folder, frame.index, name), picture)
             report.step()
     report.phase("closure")
-    rows = scorer.rows(*_phones(subject, track.times_s[split.held_out]))
+    rows = scorer.rows(Clip.of(subject, track, split.held_out))
     sheet.save(model.evaluation_file)
     upper = handed_over(track, float(subject.fps), settings.smooth_s)[:, UPPER]
     about = {
@@ -126,7 +129,8 @@ def evaluate(
         "driven_by": settings.driven_by,
         "smooth_s": settings.smooth_s,
         "leak": _rounded(leak(upper, track)),
-        "phones": "pocketsphinx" if closure.is_available() else "pocketsphinx is not installed: no closure score",
+        "phones": "pocketsphinx" if phones.is_available() else "pocketsphinx is not installed: no closure score",
+        **about_nets(settings.models_dir),
         "sheet": str(model.evaluation_file),
         "folder": str(folder),
     }
@@ -141,23 +145,28 @@ def figures(rows: dict[str, dict[str, np.ndarray]]) -> dict:
         "scores": {"recorded": scores["recorded"], "synthesised": scores.get("synthesised")},
         "following": scores.get("following"),
         "static": scores["static"],
+        FLOOR: scores[FLOOR],
     }
 
 
 def markdown_table(results: Sequence[dict]) -> str:
-    """Results of `evaluate` as one Markdown table, each beside its static head."""
-    shown = [score for score in SCORES if score.compared]
+    """Results of `evaluate` as one Markdown table, each beside its static head and the floor of measuring.
+
+    Scores that none of them has are left out.
+    """
+    pictures = [
+        (result, label, scores)
+        for result in results
+        for name, label in LABELS.items()
+        if (scores := result["scores"].get(name, result.get(name))) is not None
+    ]
+    shown = [s for s in SCORES if s.compared and any(scores.get(s.name) is not None for _, _, scores in pictures)]
     head = ["model", "size", "minutes", "frames", "shown", *(score.name for score in shown)]
     rows = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
-    for result in results:
-        by_picture = {**result["scores"], "following": result["following"], "static": result["static"]}
-        for name, label in LABELS.items():
-            scores = by_picture[name]
-            if scores is None:
-                continue
-            about = [result["model"], result["size"], f"{result['minutes']:.1f}", result["frames"], label]
-            values = [score.text(scores[score.name]) for score in shown]
-            rows.append("| " + " | ".join([*map(str, about), *values]) + " |")
+    for result, label, scores in pictures:
+        about = [result["model"], result["size"], f"{result['minutes']:.1f}", result["frames"], label]
+        values = [score.text(scores.get(score.name)) for score in shown]
+        rows.append("| " + " | ".join([*map(str, about), *values]) + " |")
     return "\n".join(rows) + "\n"
 
 
@@ -174,13 +183,3 @@ def _empty_folder(model: ModelFolder) -> Path:
         for left in folder.glob("*.png"):
             left.unlink()
     return folder
-
-
-def _phones(subject: Subject, times_s: np.ndarray) -> tuple[list[closure.Phone], np.ndarray]:
-    """Phones about the held-out frames, and the frames' times (T,) on the phones' clock, seconds."""
-    if not closure.is_available():
-        return [], times_s
-    start = max(0.0, float(times_s[0]) - PHONE_CONTEXT_S)
-    first, last = round(start * SPEECH_RATE), round((float(times_s[-1]) + 1.0) * SPEECH_RATE)
-    samples = load_audio(subject.audio_path, SPEECH_RATE)[first:last]
-    return closure.find_phones(samples), times_s - start

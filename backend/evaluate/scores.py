@@ -8,16 +8,22 @@ over several models, and over frames that are drawn at random (evaluate.bootstra
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 
 import numpy as np
 
-from backend.evaluate import closure, metrics
-from backend.evaluate.faces import FaceTrack, expression_error, lip_distance, shake
-from backend.evaluate.lip_sync import lips_follow
+from backend.evaluate import closure, face_scores, metrics
+from backend.evaluate.action_units import LOWER_UNITS, UPPER_UNITS
+from backend.evaluate.clip import Clip
+from backend.evaluate.faces import FaceTrack
+from backend.evaluate.lip_sync import lip_correlation, lip_lag, lip_rows
+from backend.evaluate.nets import Nets
+from backend.evaluate.perceptual import Structure, perceptual, structure
 from backend.evaluate.recorded import RecordedFrame
+from backend.evaluate.voice_sync import voice_rows, voice_sync
 
 
 class Better(StrEnum):
@@ -38,6 +44,25 @@ class Shot:
     recorded: RecordedFrame
     before: Shot | None = None
     """The frame before this one in the clip, where that is scored too."""
+    nets: Nets = field(default_factory=Nets)
+
+    @cached_property
+    def error(self) -> np.ndarray:
+        """(S, S) squared error."""
+        return metrics.squared_error(self.picture, self.recorded.picture)
+
+    @cached_property
+    def change_error(self) -> np.ndarray | None:
+        """(S, S) squared error of what changed since the frame before; None without one."""
+        if self.before is None:
+            return None
+        then = self.before
+        return metrics.squared_change_error(self.picture, then.picture, self.recorded.picture, then.recorded.picture)
+
+    @cached_property
+    def structure(self) -> Structure:
+        """What the perceptual distance compares."""
+        return structure(self.picture)
 
 
 @dataclass(frozen=True)
@@ -46,11 +71,7 @@ class Seen:
 
     drawn: FaceTrack
     recorded: FaceTrack
-    static: FaceTrack
-    """Of the same model with its performance held at its mean."""
-    times_s: np.ndarray
-    """(T,) on the clock of the phones, seconds."""
-    phones: Sequence[closure.Phone]
+    clip: Clip
 
 
 def mean(rows: np.ndarray) -> float:
@@ -98,24 +119,44 @@ class Score:
         return "–" if value is None else f"{value:.{self.digits}f}"
 
 
-def _openings(seen: Seen) -> np.ndarray:
-    """(T, 3) opening of the lips: drawn, recorded, static."""
-    return np.stack([seen.drawn.opening, seen.recorded.opening, seen.static.opening], axis=1)
+Region = Callable[[RecordedFrame], np.ndarray]
 
 
-def _following(openings: np.ndarray) -> float:
-    drawn, recorded, static = openings.T
-    return lips_follow(drawn, recorded, static, max_lag=0).at_zero
+def _psnr(region: Region) -> Callable[[Shot], float]:
+    return lambda s: metrics.decibels(s.error, region(s.recorded))
 
 
-def _lag(openings: np.ndarray) -> float:
-    lag = lips_follow(*openings.T).best_lag
-    return float("nan") if lag is None else float(lag)
+def _temporal_psnr(region: Region) -> Callable[[Shot], float]:
+    def of_frame(shot: Shot) -> float:
+        return float("nan") if shot.change_error is None else metrics.decibels(shot.change_error, region(shot.recorded))
+
+    return of_frame
 
 
-def _found(seen: Seen) -> np.ndarray:
-    """(T,) 1 where the drawn frame shows a face, 0 where it does not and the recorded one does."""
-    return np.where(seen.recorded.found, seen.drawn.found.astype(float), np.nan)
+def _perceptual(region: Region) -> Callable[[Shot], float]:
+    return lambda s: perceptual(s.structure, s.recorded.structure, region(s.recorded))
+
+
+def _faces(measure: Callable[[FaceTrack, FaceTrack], np.ndarray]) -> Callable[[Seen], np.ndarray]:
+    return lambda seen: measure(seen.drawn, seen.recorded)
+
+
+def _action_units(units: dict[str, tuple[str, ...]]) -> Callable[[Seen], np.ndarray]:
+    return lambda seen: face_scores.action_unit_errors(seen.drawn, seen.recorded, units)
+
+
+def _lips(seen: Seen) -> np.ndarray:
+    return lip_rows(seen.drawn.opening, seen.recorded.opening, seen.clip.turns)
+
+
+def _voice(seen: Seen) -> np.ndarray:
+    clip = seen.clip
+    return voice_rows(seen.drawn.opening, seen.recorded.opening, clip.turns, clip.features, clip.times_s)
+
+
+def _closing(seen: Seen) -> np.ndarray:
+    clip = seen.clip
+    return closure.closure_rows(clip.phones, clip.times_s, seen.drawn.opening, seen.recorded.opening)
 
 
 def _is_copy(shot: Shot) -> float:
@@ -123,27 +164,35 @@ def _is_copy(shot: Shot) -> float:
     return float(head.any() and np.array_equal(shot.picture[head], shot.recorded.picture[head]))
 
 
-def _closing(seen: Seen) -> np.ndarray:
-    return closure.openings_at_phones(seen.phones, seen.times_s, seen.drawn.opening, seen.recorded.opening)
-
-
 _H, _L = Better.HIGHER, Better.LOWER
 SCORES: tuple[Score, ...] = (
-    Score("psnr", _H, 2, lambda s: metrics.psnr(s.picture, s.recorded.picture)),
-    Score("psnr_head", _H, 2, lambda s: metrics.psnr(s.picture, s.recorded.picture, s.recorded.head)),
-    Score("psnr_mouth", _H, 2, lambda s: metrics.psnr(s.picture, s.recorded.picture, s.recorded.mouth)),
+    Score("psnr", _H, 2, lambda s: metrics.decibels(s.error)),
+    Score("psnr_head", _H, 2, _psnr(lambda r: r.head)),
+    Score("psnr_mouth", _H, 2, _psnr(lambda r: r.mouth)),
+    Score("psnr_face", _H, 2, _psnr(lambda r: r.face)),
+    Score("psnr_hair", _H, 2, _psnr(lambda r: r.hair)),
+    Score("psnr_edge", _H, 2, _psnr(lambda r: r.edge)),
+    Score("temporal_psnr_head", _H, 2, _temporal_psnr(lambda r: r.head)),
+    Score("temporal_psnr_mouth", _H, 2, _temporal_psnr(lambda r: r.mouth)),
     Score("ssim", _H, 4, lambda s: metrics.ssim(s.picture, s.recorded.picture)),
     Score("gmsd", _L, 4, lambda s: metrics.gmsd(s.picture, s.recorded.picture, s.recorded.head)),
-    Score("seam", _L, 3, lambda s: metrics.seam(s.picture, s.recorded.picture, s.recorded.regions)),
-    Score("lmd", _L, 3, of_track=lambda seen: lip_distance(seen.drawn, seen.recorded, centred=False)),
-    Score("lmd_shape", _L, 3, of_track=lambda seen: lip_distance(seen.drawn, seen.recorded, centred=True)),
-    Score("expression_error", _L, 4, of_track=lambda seen: expression_error(seen.drawn, seen.recorded)),
-    Score("jitter", _L, 3, of_track=lambda seen: shake(seen.drawn, seen.recorded), pool=root_mean),
-    Score("closure", Better.NEAR_ONE, 2, of_track=_closing, pool=closure.contrast),
-    Score("closures", _H, 0, rows_of="closure", pool=closure.count, compared=False),
-    Score("lip_correlation", _H, 3, of_track=_openings, pool=_following),
-    Score("lip_lag", Better.NEAR_ZERO, 0, rows_of="lip_correlation", pool=_lag, compared=False),
-    Score("faces", _H, 3, of_track=_found),
+    Score("perceptual", _L, 4, _perceptual(lambda r: r.head)),
+    Score("perceptual_mouth", _L, 4, _perceptual(lambda r: r.mouth)),
+    Score("lpips", _L, 4, lambda s: s.nets.lpips(s.picture, s.recorded)),
+    Score("identity", _L, 3, lambda s: s.nets.identity(s.picture, s.recorded)),
+    Score("seam", _L, 3, lambda s: metrics.seam(s.picture, s.recorded.picture, s.recorded.neck)),
+    Score("faces", _H, 3, of_track=_faces(face_scores.faces_found)),
+    Score("lmd", _L, 3, of_track=_faces(face_scores.lip_distances)),
+    Score("lmd_shape", _L, 3, of_track=_faces(face_scores.lip_shape_distances)),
+    Score("expression_error", _L, 4, of_track=_faces(face_scores.expression_errors)),
+    Score("aue_upper", _L, 4, of_track=_action_units(UPPER_UNITS)),
+    Score("aue_lower", _L, 4, of_track=_action_units(LOWER_UNITS)),
+    Score("jitter", _L, 3, of_track=_faces(face_scores.shaking), pool=root_mean),
+    Score("closure", Better.NEAR_ONE, 2, of_track=_closing, pool=closure.closure),
+    Score("closures", _H, 0, rows_of="closure", pool=closure.closure_count, compared=False),
+    Score("lip_correlation", _H, 3, of_track=_lips, pool=lip_correlation),
+    Score("lip_lag", Better.NEAR_ZERO, 0, rows_of="lip_correlation", pool=lip_lag, compared=False),
+    Score("voice_sync", _H, 3, of_track=_voice, pool=lambda rows: voice_sync(rows)[0]),
     Score("frames_with_face", _H, 0, rows_of="faces", pool=total, compared=False),
     Score("copies", _L, 0, _is_copy, pool=total, compared=False),
 )

@@ -118,14 +118,24 @@ def log_mel(samples: np.ndarray, rate: int) -> AudioFeatures:
     return AudioFeatures(exact.log(np.maximum(mels, FLOOR)).astype(np.float32), SPEECH_RATE / HOP)
 
 
+def band_centres_hz() -> np.ndarray:
+    """(MELS,) frequency at which each band is most sensitive."""
+    return _band_edges_hz()[1:-1]
+
+
+def _band_edges_hz() -> np.ndarray:
+    """(MELS + 2,) where bands begin; each ends where the next but one begins."""
+    low, high = (_mel_of(hz) for hz in FREQUENCY_RANGE_HZ)
+    mel = np.linspace(low, high, MELS + 2)
+    above = 1000.0 * exact.exp((mel - _LOG_FROM_MEL) * _LOG_STEP)
+    return np.where(mel < _LOG_FROM_MEL, mel * _HZ_PER_MEL, above)
+
+
 @functools.cache
 def _filter_bank() -> np.ndarray:
     """(FFT_SIZE / 2 + 1, MELS) float32 triangles of equal area, as Slaney's Auditory Toolbox (1998) has them: the same
     as librosa.filters.mel to rounding."""
-    low, high = (_mel_of(hz) for hz in FREQUENCY_RANGE_HZ)
-    mel = np.linspace(low, high, MELS + 2)
-    above = 1000.0 * exact.exp((mel - _LOG_FROM_MEL) * _LOG_STEP)
-    edges = np.where(mel < _LOG_FROM_MEL, mel * _HZ_PER_MEL, above)
+    edges = _band_edges_hz()
     bins_hz = (np.arange(FFT_SIZE // 2 + 1) * (SPEECH_RATE / FFT_SIZE))[:, None]
     left, centre, right = edges[:-2], edges[1:-1], edges[2:]
     triangles = np.minimum((bins_hz - left) / (centre - left), (right - bins_hz) / (right - centre))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from backend.face.points import EYE_RINGS, LIP_RING_INNER, LIP_RING_OUTER
 from backend.portrait.gaussians import FACE, HAIR, ORAL, TORSO, Seeds
 from shared.camera import Intrinsics
 
@@ -18,6 +19,15 @@ TORSO_OVERHANG = 0.08
 """The torso is continued beyond the picture by this share of its side: shoulders move."""
 MOUTH_CAVITY_CM = np.array([2.6, 1.8, 3.0])
 """Half width, height under the upper lip, and depth of the box behind the lips."""
+DETAIL_DENSITY = 2.0
+"""How much denser than elsewhere the face's points lie at lips and lids, less one."""
+DETAIL_REACH_CM = 0.8
+EDGE_DENSITY = 1.0
+"""The same for hairline and silhouette."""
+EDGE_WIDTH = 0.01
+"""Of a border, as a share of the picture's side."""
+LEAST_DENSITY = 0.25
+"""Points count as no sparser than this share of the mean: one alone is not to become a balloon."""
 MOUTH_COLOUR = np.array([0.35, 0.18, 0.16])
 
 
@@ -50,8 +60,11 @@ class Evidence:
 
 
 def seed_face(evidence: Evidence, count: int, rng: np.random.Generator) -> Seeds:
-    """Points on the face mesh, coloured by the frames' average."""
-    points, spacing = sample_mesh(evidence.vertices, evidence.triangles, count, rng)
+    """Points on the face mesh, denser at lips and lids, coloured by the frames' average."""
+    detailed = evidence.vertices[[*LIP_RING_OUTER, *LIP_RING_INNER, *EYE_RINGS[0], *EYE_RINGS[1]]]
+    distance = np.linalg.norm(evidence.vertices[:, None] - detailed[None], axis=2).min(axis=1)
+    density = 1.0 + DETAIL_DENSITY * np.exp(-((distance / DETAIL_REACH_CM) ** 2))
+    points, spacing = sample_mesh(evidence.vertices, evidence.triangles, count, rng, density)
     colours = _average_colours(evidence, points, (FACE, HAIR))
     return Seeds(points, colours, spacing, np.full(count, FACE))
 
@@ -74,8 +87,8 @@ def seed_oral(evidence: Evidence, count: int, rng: np.random.Generator) -> Seeds
 
 
 def seed_rest_of_head(evidence: Evidence, count: int, rng: np.random.Generator) -> Seeds:
-    """Points over hair, ears and skull: pixels that the hair region shows, cast onto an ellipsoid about the head, or
-    to the ray's nearest point to it where the ray passes beside it."""
+    """Points over hair, ears and skull, denser along the hairline and the silhouette: pixels that the hair region shows,
+    cast onto an ellipsoid about the head, or to the ray's nearest point to it where the ray passes beside it."""
     per_frame = np.full(len(evidence.frames), count // len(evidence.frames))
     per_frame[: count - per_frame.sum()] += 1
     points, colours, spacing = [], [], []
@@ -83,11 +96,12 @@ def seed_rest_of_head(evidence: Evidence, count: int, rng: np.random.Generator) 
         weight = region[..., HAIR].astype(np.float64)
         if weight.sum() < 255:
             weight = region[..., [FACE, HAIR]].sum(-1).astype(np.float64)
-        pixels, area = _draw_pixels(weight, number, rng)
+        weight = weight * (1.0 + EDGE_DENSITY * _edge(weight / 255.0))
+        pixels, distance = _draw_pixels(weight, number, count, rng)
         depth = _skull_depth(evidence, pixels, pose)
         points.append(pixels_to_head(pixels, depth, pose, evidence.intrinsics))
         colours.append(read_pixels(frame, pixels) / 255.0)
-        spacing.append(np.sqrt(area / max(count, 1)) * depth / evidence.intrinsics.fx)
+        spacing.append(distance * depth / evidence.intrinsics.fx)
     return Seeds(np.concatenate(points), np.concatenate(colours), np.concatenate(spacing), np.full(count, HAIR))
 
 
@@ -100,11 +114,11 @@ def seed_torso(evidence: Evidence, count: int, rng: np.random.Generator) -> Seed
     side = len(share)
     margin = max(1, round(TORSO_OVERHANG * side))
     wide_share = cv2.copyMakeBorder(share, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
-    pixels, area = _draw_pixels(wide_share * (wide_share > 0.02), count, rng)
+    pixels, distance = _draw_pixels(wide_share * (wide_share > 0.02), count, count, rng)
     pixels = pixels - margin
     depth = np.full(count, evidence.rest_pose[2, 3] + TORSO_BEHIND_HEAD_CM) + rng.normal(0, 0.3, count)
     points = pixels_to_head(pixels, depth, evidence.rest_pose, evidence.intrinsics)
-    spacing = np.sqrt(area / max(count, 1)) * depth / evidence.intrinsics.fx
+    spacing = distance * depth / evidence.intrinsics.fx
     return Seeds(points, read_pixels(colour, pixels), spacing, np.full(count, TORSO))
 
 
@@ -119,8 +133,15 @@ def _average_colours(evidence: Evidence, points: np.ndarray, regions: tuple[int,
     return total / weight
 
 
-def _draw_pixels(weight: np.ndarray, count: int, rng: np.random.Generator) -> tuple[np.ndarray, float]:
-    """(count, 2) positions drawn from a map of weights (H, W), stratified, and the map's area in px."""
+def _edge(share: np.ndarray) -> np.ndarray:
+    """(H, W) in [0, 1]: 1 at the border of a region of shares (H, W) in [0, 1], 0 in its inside and far from it."""
+    soft = cv2.GaussianBlur(share, (0, 0), max(1.0, EDGE_WIDTH * len(share)))
+    return np.clip(4 * soft * (1 - soft), 0, 1)
+
+
+def _draw_pixels(weight: np.ndarray, count: int, of: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """(count, 2) positions drawn from a map of weights (H, W), stratified, and (count,) how far apart, px, they lie in
+    the end, when `of` of them are drawn from such maps."""
     flat = np.cumsum(weight.ravel())
     if flat[-1] <= 0:
         flat = np.cumsum(np.ones(weight.size))
@@ -128,7 +149,9 @@ def _draw_pixels(weight: np.ndarray, count: int, rng: np.random.Generator) -> tu
     index = np.minimum(np.searchsorted(flat, targets), weight.size - 1)
     row, column = np.divmod(index, weight.shape[1])
     pixels = np.stack([column, row], axis=1) + rng.random((count, 2))
-    return pixels, float(flat[-1] / max(weight.max(), 1e-6))
+    mean = flat[-1] / max(float((weight > 0).sum()), 1.0)
+    dense = np.maximum(weight.ravel()[index] / mean, LEAST_DENSITY)
+    return pixels, np.sqrt(float((weight > 0).sum()) / max(of, 1) / dense)
 
 
 def _skull_depth(evidence: Evidence, pixels: np.ndarray, pose: np.ndarray) -> np.ndarray:
@@ -150,21 +173,28 @@ def _skull_depth(evidence: Evidence, pixels: np.ndarray, pose: np.ndarray) -> np
 
 
 def sample_mesh(
-    vertices: np.ndarray, triangles: np.ndarray, count: int, rng: np.random.Generator
+    vertices: np.ndarray,
+    triangles: np.ndarray,
+    count: int,
+    rng: np.random.Generator,
+    density: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`count` points spread evenly over a mesh: (count, 3) points and (count,) spacing, in the vertices' units.
+    """`count` points spread over a mesh: (count, 3) points and (count,) spacing, in the vertices' units.
 
-    vertices (V, 3), triangles (F, 3) vertex indices. Stratified over the cumulated area.
+    vertices (V, 3), triangles (F, 3) vertex indices; density (V,): how dense the points lie, None: evenly. Stratified
+    over the cumulated area.
     """
     corners = vertices[triangles]
     areas = 0.5 * np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
-    edges = np.cumsum(areas)
+    dense = np.ones(len(triangles)) if density is None else density[triangles].mean(axis=1)
+    edges = np.cumsum(areas * dense)
     targets = (np.arange(count) + rng.random(count)) / count * edges[-1]
-    chosen = corners[np.minimum(np.searchsorted(edges, targets), len(areas) - 1)]
+    index = np.minimum(np.searchsorted(edges, targets), len(areas) - 1)
+    chosen = corners[index]
     u, v = np.sqrt(rng.random(count)), rng.random(count)
     weights = np.stack([1 - u, u * (1 - v), u * v], axis=1)
     points = np.einsum("nk,nkd->nd", weights, chosen)
-    return points, np.full(count, np.sqrt(edges[-1] / max(count, 1)))
+    return points, np.sqrt(edges[-1] / max(count, 1) / dense[index])
 
 
 def head_to_pixels(points: np.ndarray, camera_from_head: np.ndarray, intrinsics: Intrinsics) -> np.ndarray:

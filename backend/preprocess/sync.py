@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.signal import butter, sosfiltfilt
 
-from backend.media.audio_features import FREQUENCY_RANGE_HZ, MELS, log_mel
+from backend.media.audio_features import log_mel
+from backend.media.loudness import speech_loudness
 
 LIP_LEAD_S = 0.09
 """How far the lips' opening leads the voice's loudness when sound and picture agree, seconds."""
@@ -26,12 +27,8 @@ STEP_S = 0.01
 """Spacing of the lags tried, seconds."""
 USUAL_OFFSET_S = 0.25
 """Standard deviation of offsets met in practice, seconds: breaks ties on short clips, where chance peaks are high."""
-BAND_HZ = (500.0, 3500.0)
-"""Band whose loudness follows the opening of the mouth: above the voice's pitch, below the hiss of s and f."""
 SLOWEST_HZ = 1.0
 """Changes slower than this (expression, loudness of a sentence) are filtered out: they correlate at any lag."""
-DYNAMIC_RANGE = 5.0
-"""Natural-log units below the loud parts at which the voice counts as silent, so that room noise does not matter."""
 INDEPENDENT_PER_S = 4.0
 """Independent samples in a second of speech, about its syllables."""
 SURE = 0.8
@@ -76,7 +73,7 @@ def estimate_offset(samples: np.ndarray, rate: int, lip_opening: np.ndarray, tim
     frame_rate = 1.0 / float(np.median(np.diff(times_s)))
     opening = np.interp(times_s, times_s[usable], opening[usable])
     high_pass = butter(2, SLOWEST_HZ / (0.5 * frame_rate), "highpass", output="sos")
-    loudness, loudness_times = _loudness(samples, rate)
+    loudness, loudness_times = speech_loudness(log_mel(samples, rate))
     lags = np.arange(-SEARCH_S, SEARCH_S + 0.5 * STEP_S, STEP_S) + LIP_LEAD_S
     shifted = np.interp(times_s[None] + lags[:, None], loudness_times, loudness)
     lips = sosfiltfilt(high_pass, opening)
@@ -86,27 +83,6 @@ def estimate_offset(samples: np.ndarray, rate: int, lip_opening: np.ndarray, tim
         return SyncEstimate(0.0, 0.0, 0.0)
     correlations = voice @ lips / scale
     return _peak(lags - LIP_LEAD_S, correlations, independent=INDEPENDENT_PER_S * (times_s[-1] - times_s[0]))
-
-
-def _loudness(samples: np.ndarray, rate: int) -> tuple[np.ndarray, np.ndarray]:
-    """Log loudness of the speech band, smoothed over 80 ms, (M,), and its times in seconds, (M,)."""
-    features = log_mel(samples, rate)
-    low, high = (_mel(value) for value in FREQUENCY_RANGE_HZ)
-    centres = np.linspace(low, high, MELS + 2)[1:-1]
-    band = (centres > _mel(BAND_HZ[0])) & (centres < _mel(BAND_HZ[1]))
-    loudness = features.log_mel[:, band].mean(axis=1).astype(np.float64)
-    taps = 2 * round(0.04 * features.rate_hz) + 1
-    window = np.hanning(taps + 2)[1:-1]
-    loudness = np.convolve(np.pad(loudness, taps // 2, mode="edge"), window / window.sum(), "valid")
-    loudness = np.maximum(loudness, np.percentile(loudness, 95) - DYNAMIC_RANGE)
-    return loudness, features.start_s + np.arange(len(loudness)) / features.rate_hz
-
-
-def _mel(frequency_hz: float) -> float:
-    """Slaney's mel scale, the one of the feature's filter bank: linear up to 1 kHz, logarithmic above."""
-    if frequency_hz < 1000.0:
-        return 3.0 * frequency_hz / 200.0
-    return 15.0 + 27.0 * float(np.log(frequency_hz / 1000.0) / np.log(6.4))
 
 
 def _peak(offsets: np.ndarray, correlations: np.ndarray, independent: float) -> SyncEstimate:

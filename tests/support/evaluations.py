@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from backend.evaluate import lip_sync, voice_sync
 from backend.evaluate.kept import FOOTAGE, Evaluation, picture_file
+from backend.evaluate.scorer import FLOOR
 from backend.evaluate.scores import SCORES
 from backend.media.png import write_png
 
-WIDTH = {"closure": 4, "lip_correlation": 3}
+WIDTH = {"closure": 4, "lip_correlation": 4 * (1 + len(lip_sync.LAGS)), "voice_sync": 5 + len(voice_sync.LAGS_S)}
 """Values in a row of a score, where there are several."""
 
 
@@ -29,7 +31,8 @@ def evaluation(frames: np.ndarray, values: Mapping[str, np.ndarray], **about: ob
         "model": "m", "recipe": "m2dao", "preset": "draft", "minutes": 1.0, "steps": 10, "seed": 0, "footage": "f" * 64,
         "fps": 25.0, "size": 32, "driven_by": "audio", "smooth_s": 0.5,
     } | about  # fmt: skip
-    return Evaluation(told, np.asarray(frames), {"recorded": rows, "static": {k: v + 0.0 for k, v in rows.items()}})
+    pictures = {name: {score: values + 0.0 for score, values in rows.items()} for name in ("recorded", "static", FLOOR)}
+    return Evaluation(told, np.asarray(frames), pictures)
 
 
 def keep(one: Evaluation, folder: Path, pictures: Mapping[int, int] | None = None) -> Path:

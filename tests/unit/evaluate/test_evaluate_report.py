@@ -7,8 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
+from backend.evaluate import clip
 from backend.evaluate import report as harness
 from backend.evaluate.sheet import ComparisonSheet, difference
+from backend.performance.curves import CURVE_NAMES
 from backend.portrait.saving import save_portrait
 from backend.settings import EvaluateSettings, train_settings
 from backend.subject.model_folder import ModelFolder
@@ -17,6 +19,8 @@ from shared import layout
 from shared.errors import InputError
 from shared.jobs import Reporter
 from tests.support.synthetic_subject import FRAMES, SIZE, make_subject
+
+FLOOR = "the recording, measured again"
 
 
 class FakeMeter:
@@ -35,7 +39,7 @@ class FakeMeter:
         landmarks = np.zeros((478, 3))
         landmarks[14, 1] = picture.mean()
         landmarks[152, 1] = 100.0
-        return landmarks, np.full(27, picture.mean() / 255)
+        return landmarks, np.full(len(CURVE_NAMES), picture.mean() / 255)
 
 
 @pytest.fixture
@@ -54,7 +58,7 @@ def evaluated(subject, settings, monkeypatch):
 def evaluate_untrained(subject, settings, monkeypatch):
     """The scores of a portrait before its first step."""
     monkeypatch.setattr(harness, "FaceMeter", FakeMeter)
-    monkeypatch.setattr(harness, "_phones", lambda subject, times_s: ([], times_s))
+    monkeypatch.setattr(clip, "is_available", lambda: False)
     run = prepare(subject, settings)
     model = ModelFolder.of(subject.root, "m2dao")
     save_portrait(run.portrait.eval(), model)
@@ -87,7 +91,7 @@ def test_a_body_with_its_own_motion_is_also_scored_as_it_follows_the_head(evalua
     assert set(with_body["following"]) == set(with_body["scores"]["synthesised"])
     assert with_body["following"]["psnr"] > 12
     labels = [line.split("|")[5].strip() for line in harness.markdown_table([with_body]).splitlines()[2:]]
-    assert labels == ["recorded torso", "all synthesised", "all synthesised, body follows head", "static head"]
+    assert labels == ["recorded torso", "all synthesised", "all synthesised, body follows head", "static head", FLOOR]
 
 
 def test_scores_are_those_of_pictures_that_resemble_the_recorded_ones(evaluated):
@@ -106,10 +110,20 @@ def test_a_sheet_with_five_rows_is_written(evaluated):
 
 def test_the_table_has_a_line_for_every_variant_beside_the_static_head(evaluated):
     lines = harness.markdown_table([evaluated]).strip().splitlines()
-    assert [line.split("|")[5].strip() for line in lines[2:]] == ["recorded torso", "all synthesised", "static head"]
+    shown = ["recorded torso", "all synthesised", "static head", FLOOR]
+    assert [line.split("|")[5].strip() for line in lines[2:]] == shown
     assert len({line.count("|") for line in lines}) == 1
     without_torso = evaluated | {"scores": {**evaluated["scores"], "synthesised": None}}
     assert "all synthesised" not in harness.markdown_table([without_torso])
+
+
+def test_scores_that_no_model_has_are_left_out_of_the_table(evaluated):
+    assert evaluated["scores"]["recorded"]["lpips"] is None and "no LPIPS" in evaluated["lpips"]
+    assert "lpips" not in harness.markdown_table([evaluated]).splitlines()[0]
+    with_net = evaluated | {"static": evaluated["static"] | {"lpips": 0.25}}
+    lines = harness.markdown_table([evaluated, with_net]).splitlines()
+    column = lines[0].split("|").index(" lpips ")
+    assert sorted({line.split("|")[column].strip() for line in lines[2:]}) == ["0.2500", "–"]
 
 
 def test_a_model_that_learned_from_every_frame_is_not_scored(evaluated, subject):
