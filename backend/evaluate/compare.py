@@ -47,6 +47,10 @@ class Contender:
         """Every picture that each evaluation has."""
         return set.intersection(*(set(one.rows) for one in self.evaluations))
 
+    def has(self, score: Score) -> bool:
+        """Whether every evaluation has that score: those of older versions have fewer."""
+        return all(score.rows in rows for one in self.evaluations for rows in one.rows.values())
+
     def mean(self, name: str) -> float | None:
         """Mean of a number that is told about each training; None where it is not told."""
         values = [float(value) for one in self.evaluations if (value := one.about.get(name)) is not None]
@@ -105,7 +109,7 @@ def compare(contenders: Sequence[Contender], report: Reporter) -> dict[str, Any]
     blocks = blocks_of([np.array([frame for _, frame in fold]) for fold in folds], fps)
     # The floor is the same for all.
     pictures = [name for name in LABELS if name != FLOOR and all(name in each.pictures for each in contenders)]
-    compared = [score for score in SCORES if score.compared]
+    compared = [score for score in SCORES if score.compared and all(one.has(score) for one in contenders)]
     report.phase("compare", len(pictures) * len(compared))
     found: dict[str, dict[str, list[dict]]] = {}
     for picture in pictures:
