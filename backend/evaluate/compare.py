@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from backend.evaluate.bootstrap import Interval, blocks_of, difference, interval
+from backend.evaluate.bootstrap import Drawn, Interval, blocks_of
 from backend.evaluate.kept import SCORES_FILE, Evaluation
 from backend.evaluate.report import LABELS
 from backend.evaluate.scorer import FLOOR
@@ -172,13 +172,10 @@ def _scores_of(
     by_fold = [[one.rows(picture, score, fold) for fold in folds] for one in contenders]
     for fold in range(len(folds)):
         _only_common(by_fold, fold)
-    in_blocks = [_blocks(own, blocks) for own in by_fold]
-    found = []
-    for index, own in enumerate(in_blocks):
-        entry = _entry("", interval(own, score.pool))
-        if index:
-            entry |= _entry("difference", difference(in_blocks[0], own, score.pool))
-        found.append(entry)
+    drawn = [Drawn.of(_blocks(own, blocks), score.pool) for own in by_fold]
+    found = [_entry("", one.interval()) for one in drawn]
+    for entry, one in zip(found[1:], drawn[1:], strict=True):
+        entry |= _entry("difference", one.less(drawn[0]))
     return found
 
 
