@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm, t
 
+from backend.evaluate.scores import mean
+
 BLOCK_S = 0.5
 """Least length of a block, seconds."""
 ENOUGH_FOLDS = 8
@@ -70,35 +72,45 @@ def blocks_of(folds: Sequence[np.ndarray], fps: float) -> list[np.ndarray]:
     ]
 
 
-def interval(rows: Sequence[np.ndarray], pool: Pool, seed: int = 0) -> Interval:
-    """A score with its interval. rows: of each block, (n, ...); pool: rows of any frames to the score."""
-    return difference(None, rows, pool, seed)
+@dataclass(frozen=True)
+class Drawn:
+    """A score of all frames, and of each draw of blocks. Two of the same number of blocks are drawn alike."""
 
+    value: float
+    """NaN where there is none."""
+    draws: np.ndarray
+    """(DRAWS,), NaN where a draw gives none."""
+    blocks: int
 
-def difference(
-    reference: Sequence[np.ndarray] | None, rows: Sequence[np.ndarray], pool: Pool, seed: int = 0
-) -> Interval:
-    """The score of `rows` less that of `reference`, with its interval. Both: of each block, the same blocks, (n, ...).
+    @classmethod
+    def of(cls, rows: Sequence[np.ndarray], pool: Pool, seed: int = 0) -> Drawn:
+        """rows: of each block, (n, ...); pool: rows of any frames to the score."""
+        count = len(rows)
+        if count < MIN_BLOCKS:
+            value = pool(np.concatenate(rows)) if count else float("nan")
+            return cls(value, np.full(DRAWS, np.nan), count)
+        chosen = np.random.default_rng(seed).integers(0, count, (DRAWS, count))
+        if pool is mean:
+            known = [block[np.isfinite(block)] for block in rows]
+            sums, sizes = np.array([block.sum() for block in known]), np.array([len(block) for block in known])
+            with np.errstate(invalid="ignore"):
+                draws = sums[chosen].sum(axis=1) / sizes[chosen].sum(axis=1)
+        else:
+            draws = np.array([pool(np.concatenate([rows[block] for block in blocks])) for blocks in chosen])
+        return cls(pool(np.concatenate(rows)), draws, count)
 
-    Raises ValueError where the numbers of blocks differ.
-    """
-    if reference is not None and len(reference) != len(rows):
-        raise ValueError(f"{len(reference)} blocks beside {len(rows)}")
+    def interval(self) -> Interval:
+        """The score with its interval."""
+        known = self.draws[np.isfinite(self.draws)]
+        if not np.isfinite(self.value) or len(known) < _KNOWN_SHARE * len(self.draws):
+            return Interval(self.value)
+        tail = (1.0 - CONFIDENCE) / 2.0
+        wider = float(t.isf(tail, self.blocks - 1) * np.sqrt(self.blocks / (self.blocks - 1)))
+        low, high = np.quantile(known, [norm.cdf(-wider), norm.cdf(wider)])
+        return Interval(self.value, float(low), float(high))
 
-    def of(drawn: np.ndarray) -> float:
-        own = pool(np.concatenate([rows[block] for block in drawn]))
-        return own if reference is None else own - pool(np.concatenate([reference[block] for block in drawn]))
-
-    count = len(rows)
-    value = of(np.arange(count)) if count else float("nan")
-    if count < MIN_BLOCKS or not np.isfinite(value):
-        return Interval(value)
-    draw = np.random.default_rng(seed)
-    found = np.array([of(draw.integers(0, count, count)) for _ in range(DRAWS)])
-    known = found[np.isfinite(found)]
-    if len(known) < _KNOWN_SHARE * DRAWS:
-        return Interval(value)
-    tail = (1.0 - CONFIDENCE) / 2.0
-    wider = float(t.isf(tail, count - 1) * np.sqrt(count / (count - 1)))
-    low, high = np.quantile(known, [norm.cdf(-wider), norm.cdf(wider)])
-    return Interval(value, float(low), float(high))
+    def less(self, reference: Drawn) -> Interval:
+        """The difference to another one's score, with its interval. Raises ValueError where that has other blocks."""
+        if self.blocks != reference.blocks:
+            raise ValueError(f"{reference.blocks} blocks beside {self.blocks}")
+        return Drawn(self.value - reference.value, self.draws - reference.draws, self.blocks).interval()

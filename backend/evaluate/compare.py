@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from backend.evaluate.bootstrap import Interval, blocks_of, difference, interval
+from backend.evaluate.bootstrap import Drawn, Interval, blocks_of
 from backend.evaluate.kept import SCORES_FILE, Evaluation
 from backend.evaluate.report import LABELS
 from backend.evaluate.scorer import FLOOR
@@ -46,6 +46,10 @@ class Contender:
     def pictures(self) -> set[str]:
         """Every picture that each evaluation has."""
         return set.intersection(*(set(one.rows) for one in self.evaluations))
+
+    def has(self, score: Score) -> bool:
+        """Whether every evaluation has that score: those of older versions have fewer."""
+        return all(score.rows in rows for one in self.evaluations for rows in one.rows.values())
 
     def mean(self, name: str) -> float | None:
         """Mean of a number that is told about each training; None where it is not told."""
@@ -105,7 +109,7 @@ def compare(contenders: Sequence[Contender], report: Reporter) -> dict[str, Any]
     blocks = blocks_of([np.array([frame for _, frame in fold]) for fold in folds], fps)
     # The floor is the same for all.
     pictures = [name for name in LABELS if name != FLOOR and all(name in each.pictures for each in contenders)]
-    compared = [score for score in SCORES if score.compared]
+    compared = [score for score in SCORES if score.compared and all(one.has(score) for one in contenders)]
     report.phase("compare", len(pictures) * len(compared))
     found: dict[str, dict[str, list[dict]]] = {}
     for picture in pictures:
@@ -168,13 +172,10 @@ def _scores_of(
     by_fold = [[one.rows(picture, score, fold) for fold in folds] for one in contenders]
     for fold in range(len(folds)):
         _only_common(by_fold, fold)
-    in_blocks = [_blocks(own, blocks) for own in by_fold]
-    found = []
-    for index, own in enumerate(in_blocks):
-        entry = _entry("", interval(own, score.pool))
-        if index:
-            entry |= _entry("difference", difference(in_blocks[0], own, score.pool))
-        found.append(entry)
+    drawn = [Drawn.of(_blocks(own, blocks), score.pool) for own in by_fold]
+    found = [_entry("", one.interval()) for one in drawn]
+    for entry, one in zip(found[1:], drawn[1:], strict=True):
+        entry |= _entry("difference", one.less(drawn[0]))
     return found
 
 

@@ -54,7 +54,8 @@ def write_page(path: Path, result: dict, contenders: Sequence[Contender]) -> Non
     for picture, scores in result["pictures"].items():
         parts += [f"<h2>{html.escape(LABELS[picture])}</h2>", _table(names, scores)]
     parts.append("<h2>Frame by frame</h2>")
-    parts += [_curve(score, contenders, folds) for score in SCORES if score.name in CURVES]
+    drawn = [score for score in SCORES if score.name in CURVES and all(one.has(score) for one in contenders)]
+    parts += [_curve(score, contenders, folds) for score in drawn]
     parts.append("<h2>Pictures</h2>")
     parts.append("<p>Differences are shown four times stronger, about mid grey.</p>")
     parts += [_pictures(frame, contenders) for frame in _shown(contenders, folds)]

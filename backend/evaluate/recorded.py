@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -12,8 +12,10 @@ import numpy as np
 from backend.evaluate import weights
 from backend.evaluate.faces import LIPS
 from backend.evaluate.perceptual import Structure, structure
-from backend.media.decode import read_frames
+from backend.media.colour import to_bytes
+from backend.media.decode import VideoInfo, probe, read_frames
 from backend.preprocess.crop import cut
+from backend.preprocess.reading import colour_as_read
 from backend.subject.behind import behind_head
 from backend.subject.pictures import PictureFolder
 from backend.subject.subject import Subject
@@ -117,6 +119,17 @@ def scored_size(subject: Subject, asked: int | None, footage: Path | None) -> Sc
     return ScoredSize(stored, note)
 
 
+def _as_stored(footage: Path, subject: Subject) -> VideoInfo:
+    """A clip whose colours are read as they were when the subject's frames were stored. Raises InputError where this
+    version reads them otherwise."""
+    info = probe(footage)
+    for setting in ("auto", subject.info.input_colour):
+        colour, _ = colour_as_read(info.tags, setting)
+        if colour.space == subject.footage_space:
+            return replace(info, colour=colour)
+    raise InputError(f"{footage.name} was read otherwise by another version.", "Preprocess the footage again.")
+
+
 class RecordedFrames:
     """The recorded frames of a subject at one size, one at a time: memory does not grow with the clip."""
 
@@ -148,10 +161,10 @@ class RecordedFrames:
             yield from ((int(index), stored[int(index)]) for index in wanted)
             return
         left = set(map(int, wanted))
-        for index, (_, rgb) in enumerate(read_frames(self._footage)):
+        for index, (_, rgb) in enumerate(read_frames(self._footage, _as_stored(self._footage, self._subject))):
             if index in left:
                 left.remove(index)
-                yield index, cut(rgb, self._subject.crop, self._size)
+                yield index, to_bytes(cut(rgb, self._subject.crop, self._size))
             if not left:
                 return
         raise InputError(f"{self._footage.name} ends before frame {min(left) + 1}.", "Preprocess the footage again.")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from backend.evaluate import bootstrap
-from backend.evaluate.bootstrap import Interval, blocks_of, difference, interval
+from backend.evaluate.bootstrap import Drawn, Interval, blocks_of
 from backend.evaluate.scores import mean
 
 FPS = 25.0
@@ -21,6 +21,14 @@ def noise(count: int, memory: int, seed: int) -> np.ndarray:
 
 def in_blocks(values: np.ndarray, blocks: list[np.ndarray]) -> list[np.ndarray]:
     return [values[block] for block in blocks]
+
+
+def interval(rows: list[np.ndarray], pool=mean, seed: int = 0) -> Interval:
+    return Drawn.of(rows, pool, seed).interval()
+
+
+def difference(reference: list[np.ndarray], rows: list[np.ndarray], pool=mean, seed: int = 0) -> Interval:
+    return Drawn.of(rows, pool, seed).less(Drawn.of(reference, pool, seed))
 
 
 def width(one: Interval) -> float:
@@ -119,3 +127,9 @@ def test_a_score_that_few_draws_can_give_has_no_interval():
 def test_other_blocks_cannot_be_compared():
     with pytest.raises(ValueError, match="3 blocks beside 4"):
         difference([np.zeros(2)] * 3, [np.zeros(2)] * 4, mean)
+
+
+def test_means_are_drawn_as_any_other_score_is():
+    rows = in_blocks(np.where(np.arange(100) % 7, noise(100, 5, 0), np.nan), blocks_of([np.arange(100)], FPS))
+    quick, slow = Drawn.of(rows, mean), Drawn.of(rows, lambda values: mean(values))
+    assert quick.draws == pytest.approx(slow.draws) and quick.value == slow.value

@@ -126,6 +126,15 @@ def test_without_a_frame_in_common_or_a_second_model_there_is_nothing_to_compare
         compared(one)
 
 
+def test_a_score_that_an_older_evaluation_lacks_is_left_out():
+    a, b = evaluation(FRAMES, {}), evaluation(FRAMES, {})
+    for rows in b.rows.values():
+        del rows["lmd"]
+    result = compared(of("a", a), of("b", b))
+    assert "lmd" not in result["pictures"]["recorded"] and "psnr" in result["pictures"]["recorded"]
+    assert "| lmd |" not in markdown_tables(result)
+
+
 def test_unequal_times_and_copies_are_told():
     b = evaluation(FRAMES, {"copies": np.r_[1.0, np.zeros(149)]}, minutes=2.0)
     notes = compared(of("a", evaluation(FRAMES, {})), of("b", b))["notes"]

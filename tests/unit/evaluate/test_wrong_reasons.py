@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -65,13 +67,14 @@ def scored(subject, pictures: np.ndarray, alpha: np.ndarray) -> tuple[dict, np.n
 
 def measured(subject, pictures: np.ndarray, alpha: np.ndarray, held=HELD, nets=None) -> tuple[dict, np.ndarray]:
     """Rows of every picture, and the last one that was scored."""
-    portrait = Shows(pictures, alpha)
+    portrait: Any = Shows(pictures, alpha)
+    meter: Any = Meter()
     frames = RecordedFrames(subject, subject.track(), SIZE, None)
-    drives = {"driven": None, "static": None}
+    drives: Any = {"driven": None, "static": None}
     with Delivery(subject, portrait, SIZE, "reference", 1) as delivery:
         scorer = Scorer(held, portrait, drives, delivery, frames.plate, nets)
         for frame in frames.read(held):
-            drawn = scorer.add(frame, Meter())["recorded"]
+            drawn = scorer.add(frame, meter)["recorded"]
     return scorer.rows(silent_clip(FRAMES)), drawn
 
 
