@@ -7,6 +7,7 @@ bits.
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -57,6 +58,15 @@ def stored_passes(
     )  # fmt: skip
     passes = {"Combined": np.moveaxis(halves[:4], 0, 2), "Depth": depth}
     return passes | {name.capitalize(): halves[4 + i] for i, name in enumerate(layout.REGION_NAMES)}, (halves, depth)
+
+
+def without_torso(passes: Mapping[str, np.ndarray]) -> np.ndarray:
+    """(H, W, 4) float16: the Combined pass of stored passes without what the torso's matte covers, as a compositor
+    takes the head alone: colour and alpha times the share of the other mattes."""
+    combined, torso = (passes[name].astype(np.float32) for name in ("Combined", "Torso"))
+    alpha = combined[..., 3]
+    share = np.divide(torso, alpha, out=np.zeros_like(alpha), where=alpha > 0)
+    return (combined * (1.0 - np.clip(share, 0.0, 1.0))[..., None]).astype(np.float16)
 
 
 def combined_over_plate(combined: np.ndarray, colour_name: str, plate: np.ndarray) -> np.ndarray:

@@ -60,9 +60,9 @@ class FrameDrawer:
     def __exit__(self, *error: object) -> None:
         self._while_drawing.close()
 
-    def draw(self, number: int, torso: bool = True) -> PortraitFrame[np.ndarray]:
-        """Frame `number` of the drive, from 1; `torso`: with neck and shoulders, where the portrait has them."""
+    def draw(self, number: int) -> PortraitFrame[np.ndarray]:
+        """Frame `number` of the drive, from 1."""
         with self._turn:
             return self._portrait.render(
-                self._drive, number - 1, self._size, torso=torso, engine=self._engine, threads=self._threads
+                self._drive, number - 1, self._size, engine=self._engine, threads=self._threads
             )

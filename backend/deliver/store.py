@@ -67,12 +67,11 @@ class ExrStore:
         return frames.combined_over_plate(passes["Combined"], self._colour_name, self._plate)
 
     def read(self, number: int) -> np.ndarray:
-        return self.read_over(number, self._plate)
+        return frames.combined_over_plate(self.passes(number)["Combined"], self._colour_name, self._plate)
 
-    def read_over(self, number: int, background: np.ndarray) -> np.ndarray:
-        """`read` with another picture (H, W, 3) uint8 than the plate behind the frame."""
-        passes, _ = exr.read_layers(self.path(number))
-        return frames.combined_over_plate(passes["Combined"], self._colour_name, background)
+    def passes(self, number: int) -> dict[str, np.ndarray]:
+        """The passes of a stored frame (deliver.frames). Raises InputError when it is damaged."""
+        return exr.read_layers(self.path(number))[0]
 
 
 class PngStore:

@@ -1,17 +1,19 @@
 """Drawn frames as they are delivered: by the drawer and the writer of `talker render`, and read back from the file.
 
 What is scored passes through half floats, linear light and the visible-alpha limit, as what the artist gets does. There
-is no other way from a portrait to a picture here.
+is no other way from a portrait to a picture here, and the head is parted from its torso by the mattes of the file.
 """
 
 from __future__ import annotations
 
 import tempfile
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from backend.deliver.frames import combined_over_plate, without_torso
 from backend.deliver.pipeline import FrameDrawer
 from backend.deliver.store import ExrStore
 from backend.portrait.portrait import Drive, Portrait
@@ -19,6 +21,24 @@ from backend.subject.subject import Subject
 
 _NUMBER = 1
 """Every frame is written under one number: only one file is kept at a time."""
+
+
+@dataclass(frozen=True)
+class DeliveredFrame:
+    """What a frame's file holds, S x S px."""
+
+    passes: dict[str, np.ndarray]
+    """By name (deliver.frames)."""
+    colour_name: str
+    """Transfer curve by which it is shown."""
+
+    def over(self, background: np.ndarray) -> np.ndarray:
+        """(S, S, 3) uint8: all of it over a picture (S, S, 3) uint8."""
+        return combined_over_plate(self.passes["Combined"], self.colour_name, background)
+
+    def head_over(self, background: np.ndarray) -> np.ndarray:
+        """(S, S, 3) uint8: the head alone, by the file's mattes, over a picture (S, S, 3) uint8."""
+        return combined_over_plate(without_torso(self.passes), self.colour_name, background)
 
 
 class Delivery:
@@ -38,11 +58,8 @@ class Delivery:
     def __exit__(self, *error: object) -> None:
         self._open.close()
 
-    def picture(self, drive: Drive, frame: int, background: np.ndarray, torso: bool = True) -> np.ndarray:
-        """(S, S, 3) uint8: frame `frame` (from 0) of a drive as its file shows it over `background`, (S, S, 3) uint8.
-
-        torso: with neck and shoulders, where the portrait has them.
-        """
+    def frame(self, drive: Drive, index: int) -> DeliveredFrame:
+        """Frame `index` (from 0) of a drive, as its file has it."""
         with FrameDrawer(self._portrait, drive, self._size, self._engine, self._threads) as drawer:
-            self._store.write(_NUMBER, drawer.draw(frame + 1, torso), key="")
-        return self._store.read_over(_NUMBER, background)
+            self._store.write(_NUMBER, drawer.draw(index + 1), key="")
+        return DeliveredFrame(self._store.passes(_NUMBER), self._colour)

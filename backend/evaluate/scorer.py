@@ -53,15 +53,12 @@ class Scorer:
 
     def draw(self, recorded: RecordedFrame) -> dict[str, np.ndarray]:
         """Every picture of a frame, (S, S, 3) uint8."""
-        driven, static = self._drives["driven"], self._drives["static"]
-        drawn = {
-            "recorded": self._delivery.picture(driven, recorded.index, recorded.behind, torso=False),
-            "static": self._delivery.picture(static, recorded.index, recorded.behind, torso=False),
-        }
+        driven, static = (self._delivery.frame(self._drives[name], recorded.index) for name in ("driven", "static"))
+        drawn = {"recorded": driven.head_over(recorded.behind), "static": static.head_over(recorded.behind)}
         if "synthesised" in self.pictures:
-            drawn["synthesised"] = self._delivery.picture(driven, recorded.index, self._plate)
+            drawn["synthesised"] = driven.over(self._plate)
         if "following" in self.pictures:
-            drawn["following"] = self._delivery.picture(self._drives["following"], recorded.index, self._plate)
+            drawn["following"] = self._delivery.frame(self._drives["following"], recorded.index).over(self._plate)
         drawn[FLOOR] = barely_changed(recorded.picture, recorded.index)
         return drawn
 

@@ -54,7 +54,7 @@ def test_a_scored_picture_has_the_bits_of_the_frame_that_render_delivers(subject
     drive = run.portrait.drive(performance.array(), track.camera_from_head, 25.0, None, track.body)
     with Delivery(subject, run.portrait, SIZE, "reference", 1) as delivery:
         for frame in (0, 5, FRAMES - 1):
-            scored = delivery.picture(drive, frame, plate)
+            scored = delivery.frame(drive, frame).over(plate)
             assert np.array_equal(scored, store.read(frame + 1))
             assert np.abs(scored.astype(int) - plate).max() > 30, "the frame shows somebody"
 
@@ -72,13 +72,13 @@ class Stub:
         shape = (SIZE, SIZE)
         mattes = np.zeros((*shape, 4), np.float32)
         mattes[..., 1] = alpha
-        self._frame = PortraitFrame(
+        self.shown = PortraitFrame(
             np.full((*shape, 3), rgb, np.float32), np.full(shape, alpha, np.float32), np.full(shape, 50, np.float32),
             mattes,
         )  # fmt: skip
 
     def render(self, drive, index, size, **options) -> PortraitFrame:
-        return self._frame
+        return self.shown
 
 
 def test_what_a_file_does_not_show_is_not_scored(subject):
@@ -86,13 +86,28 @@ def test_what_a_file_does_not_show_is_not_scored(subject):
     background = np.full((SIZE, SIZE, 3), 90, np.uint8)
     for rgb, alpha, shown in ((0.003, 0.0035, 90), (0.25, 0.5, round(255 * 0.25 + 45))):
         with Delivery(subject, stub(rgb, alpha), SIZE, "reference", 1) as delivery:
-            picture = delivery.picture(NO_DRIVE, 3, background)
+            picture = delivery.frame(NO_DRIVE, 3).over(background)
             assert np.abs(picture.astype(int) - shown).max() <= 1 and len(np.unique(picture)) == 1
+
+
+def test_the_head_is_parted_from_its_torso_by_the_files_mattes(subject):
+    """Over the left half head alone, over the right half torso alone, between them a row of which each has half."""
+    both: Any = Stub(0.5, 1.0)
+    mattes = both.shown.mattes
+    mattes[:, 16:, 1], mattes[:, 16:, 3] = 0.0, 1.0
+    mattes[:, 15:17] = [0.0, 0.5, 0.0, 0.5]
+    background = np.full((SIZE, SIZE, 3), 40, np.uint8)
+    with Delivery(subject, both, SIZE, "reference", 1) as delivery:
+        frame = delivery.frame(NO_DRIVE, 0)
+    assert np.abs(frame.over(background).astype(int) - 128).max() <= 1
+    head = frame.head_over(background).astype(int)
+    assert np.abs(head[:, :15] - 128).max() <= 1 and (head[:, 17:] == 40).all()
+    assert np.abs(head[:, 15:17] - (128 + 40) // 2).max() <= 1
 
 
 def test_no_file_is_left_behind(subject):
     with Delivery(subject, stub(0.25, 0.5), SIZE, "reference", 1) as delivery:
-        delivery.picture(NO_DRIVE, 0, np.zeros((SIZE, SIZE, 3), np.uint8))
+        delivery.frame(NO_DRIVE, 0)
         folder = delivery._store.path(1).parent
         assert len(list(folder.iterdir())) == 1
     assert not folder.exists()
