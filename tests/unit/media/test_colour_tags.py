@@ -1,12 +1,14 @@
 """What a file's tags lead to: standard range as it lies, wide gamuts and HDR converted, contradictions named."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from backend.media.colour import FootageColour
-from backend.media.colour_tags import MATRICES, ColourTags, footage_colour, rgb_of_ycbcr
+from backend.media.colour_tags import MATRICES, ColourTags, colour_as_stored, footage_colour, rgb_of_ycbcr
+from shared.errors import InputError
 
 HLG = ColourTags(9, 18, 9, bits=10, height=1080)
 UNTAGGED = ColourTags(bits=8, height=1080)
@@ -56,6 +58,24 @@ def test_tags_that_are_odd_or_contradict_each_other_are_named(tags, space, said)
 
 def test_untagged_luma_of_footage_that_the_user_calls_hlg_is_rec2020s():
     assert footage_colour(UNTAGGED, "hlg")[0].matrix == "bt2020nc"
+
+
+@pytest.mark.parametrize("setting", ["auto", "srgb", "bt1886", "pq", "display-p3"])
+@pytest.mark.parametrize("tags", [HLG, UNTAGGED, ColourTags(12, 16, 0, True, 12, is_rgb=True), ColourTags(12, 13, 1)])
+def test_what_is_stored_tells_how_to_read_the_clip_again(tags, setting):
+    read_as = footage_colour(tags, setting)[0]
+    stored = json.loads(json.dumps(read_as.to_dict()))
+    assert colour_as_stored(stored, ColourTags(height=64)) == read_as
+
+
+def test_a_subject_from_before_conversion_took_the_values_as_they_lie():
+    assert colour_as_stored({}, HLG) == FootageColour("srgb", "rec709", "bt2020nc", False, 10)
+
+
+@pytest.mark.parametrize("change", [{"space": "hlg-rec999"}, {"space": 3}, {"matrix": "no"}, {"bits": None}])
+def test_stored_colours_that_are_damaged_or_unknown_are_refused(change):
+    with pytest.raises(InputError, match="Preprocess"):
+        colour_as_stored(footage_colour(HLG)[0].to_dict() | change, HLG)
 
 
 @pytest.mark.parametrize("name", MATRICES)
