@@ -35,8 +35,11 @@ def trained_as(record: Mapping[str, Any]) -> TrainSettings:
     """The settings of a training by its record in config.json.
 
     Fields that this version does not know are passed over, those that the record lacks take their default. Raises
-    InputError for a model that was trained on after it was finished: no single training is like that.
+    InputError for a model that was trained on after it was finished, since no single training is like that, and for one
+    from before there was a gap about the held-out frames.
     """
+    if "learned_from" not in record:
+        raise InputError("The model is of an older version, which kept no gap to what it held out.", "Train one anew.")
     if len(record["rounds"]) != 1:
         raise InputError(
             "The model was trained in several rounds; its folds would be trained in one.",

@@ -29,7 +29,7 @@ def trained(subject, monkeypatch):
     model.make()
     record = {
         "recipe": "talkinggaussian", "preset": "standard", "settings": asdict(BASE),
-        "rounds": [{"steps": 70, "minutes": None}], "minutes": 0.5,
+        "rounds": [{"steps": 70, "minutes": None}], "minutes": 0.5, "learned_from": [[1, 9]], "held_out": [[10, 12]],
     }  # fmt: skip
     model.update_config({"training": record})
 
@@ -82,6 +82,8 @@ def test_the_verb_takes_folds_and_seeds(subject, trained):
 def test_a_training_in_several_rounds_or_on_all_frames_has_no_folds(subject, trained):
     model = ModelFolder.of(subject.root, "base")
     record = model.training_record()
+    with pytest.raises(InputError, match="older version"):
+        trained_as({name: value for name, value in record.items() if name != "learned_from"})
     with pytest.raises(InputError, match="several rounds"):
         trained_as(record | {"rounds": 2 * record["rounds"]})
     model.update_config({"training": record | {"settings": record["settings"] | {"holdout": 0}}})
@@ -93,7 +95,7 @@ def test_settings_of_another_version_are_passed_over_and_missing_ones_take_their
     settings = asdict(BASE) | {"magic": 3}
     del settings["static_share"]
     settings["losses"]["glamour"] = 1.0
-    record = {"recipe": "talkinggaussian", "preset": "standard", "settings": settings,
+    record = {"recipe": "talkinggaussian", "preset": "standard", "settings": settings, "learned_from": [],
               "rounds": [{"steps": None, "minutes": 2.0}]}  # fmt: skip
     assert trained_as(record) == replace(BASE, minutes=2.0, steps=train_settings("standard").steps)
 
