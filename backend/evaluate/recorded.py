@@ -13,9 +13,9 @@ from backend.evaluate import weights
 from backend.evaluate.faces import LIPS
 from backend.evaluate.perceptual import Structure, structure
 from backend.media.colour import to_bytes
+from backend.media.colour_tags import colour_as_stored
 from backend.media.decode import VideoInfo, probe, read_frames
 from backend.preprocess.crop import cut
-from backend.preprocess.reading import colour_as_read
 from backend.subject.behind import behind_head
 from backend.subject.pictures import PictureFolder
 from backend.subject.subject import Subject
@@ -120,14 +120,10 @@ def scored_size(subject: Subject, asked: int | None, footage: Path | None) -> Sc
 
 
 def _as_stored(footage: Path, subject: Subject) -> VideoInfo:
-    """A clip whose colours are read as they were when the subject's frames were stored. Raises InputError where this
-    version reads them otherwise."""
+    """A clip whose colours are read as they were when the subject's frames were stored. Raises InputError where it is
+    damaged, or the subject is."""
     info = probe(footage)
-    for setting in ("auto", subject.info.input_colour):
-        colour, _ = colour_as_read(info.tags, setting)
-        if colour.space == subject.footage_space:
-            return replace(info, colour=colour)
-    raise InputError(f"{footage.name} was read otherwise by another version.", "Preprocess the footage again.")
+    return replace(info, colour=colour_as_stored(subject.info.footage_colour, info.tags))
 
 
 class RecordedFrames:

@@ -8,7 +8,8 @@ import av
 import numpy as np
 from av.video.reformatter import Colorspace
 
-from backend.media.colour import HLG, P3, PQ, REC709, REC2020, SHOWN, SPACES, TRANSFERS, FootageColour
+from backend.media.colour import HLG, P3, PQ, PRIMARIES, REC709, REC2020, SHOWN, SPACES, TRANSFERS, FootageColour
+from shared.errors import InputError
 
 UNSPECIFIED = 2
 FULL_RANGE_TAG = 2
@@ -97,6 +98,27 @@ def footage_colour(tags: ColourTags, setting: str = "auto") -> tuple[FootageColo
         transfer, primaries = _by_tags(tags, words)
     matrix = _matrix(tags, primaries, words)
     return FootageColour(transfer, primaries, matrix, tags.full_range or tags.is_rgb, tags.bits), words
+
+
+def colour_as_stored(stored: dict, tags: ColourTags) -> FootageColour:
+    """How a clip was read when its subject was made, to read it in the same way again.
+
+    stored: FootageColour.to_dict; empty where an older version made the subject, which took the values as they lie.
+    Raises InputError where it is damaged.
+    """
+    if not stored:
+        return footage_colour(tags, SHOWN)[0]
+    try:
+        transfer, _, primaries = stored["space"].partition("-")
+        found = FootageColour(
+            transfer, primaries or REC709, stored["matrix"], stored["range"] == "full", int(stored["bits"])
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"footage_colour is damaged ({error!r}).", "Preprocess the footage again.") from error
+    known = found.transfer in (*TRANSFERS, HLG, PQ) and found.primaries in PRIMARIES
+    if not known or found.matrix not in (*MATRICES, RGB):
+        raise InputError(f"The footage's colours {stored} are unknown.", "Preprocess the footage again.")
+    return found
 
 
 def _by_tags(tags: ColourTags, words: list[str]) -> tuple[str, str]:

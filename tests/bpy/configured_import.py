@@ -21,7 +21,7 @@ READ = ("plate", "frames", "footage", "pictures", "camera_background")
 
 
 def main() -> None:
-    take, footage, found = sys.argv[1:]
+    take, footage, found, background = sys.argv[1:]
     addon_utils = importlib.import_module("addon_utils")
     bpy.ops.wm.read_factory_settings(use_empty=True)
     addon_utils.enable(MODULE, default_set=True)
@@ -29,7 +29,7 @@ def main() -> None:
     scene: Any = bpy.context.scene
     operators: Any = bpy.ops
     operators.talker.exact_colours()
-    done = addon.headless.bring_back(take, 1, exact_colours=True, footage=footage)
+    done = addon.headless.bring_back(take, 1, exact_colours=True, footage=footage, background=background)
     items = [*bpy.data.images, *addon.compat.strips(scene.sequence_editor)]
     scene.frame_set(2)
     picture = render(scene, Path(found).with_name("picture.png"), sequencer=False)

@@ -60,6 +60,15 @@ def without_border(mask):
     return inside
 
 
+def difference_in_face(shown, take):
+    """Mean difference in levels of 255 between the pictures "head" and "footage" of a take with a face, inside it."""
+    head, footage = (shown[name][:, CROP_X:-CROP_X, :3] for name in ("head", "footage"))
+    difference = np.abs(head - footage).mean(axis=2) / LEVEL
+    face = np.load(take.parent / "head.npy")
+    assert difference[~face].max() < 0.1, "the pictures are of different frames"
+    return float(difference[without_border(face)].mean())
+
+
 def columns(picture, left, right):
     """(rows, 3) mean of a rectangle's columns, without those near its border."""
     return picture[:, left + MARGIN : right - MARGIN, :3].mean(axis=1)
@@ -134,18 +143,13 @@ def test_inside_the_face_the_head_is_what_the_footage_shows(addon, bpy, footage_
         bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=False)
         done = addon.headless.bring_back(folder, 1, exact_colours=True, **footage)
         bpy.context.scene.frame_set(2)
-        picture = render(bpy.context.scene, tmp_path / f"{name}.png", sequencer=False)
-        shown[name] = picture[:, CROP_X:-CROP_X, :3]
-    mask = np.load(take.parent / "head.npy")
-    inside = without_border(mask)
-    difference = np.abs(shown["head"] - shown["footage"]).mean(axis=2) / LEVEL
-    outside = difference[~mask]
-    assert outside.max() < 0.1, "the two frames are of different pictures"
-    print(f"{kind}: {difference[inside].mean():.2f} levels of 255 inside the face")
+        shown[name] = render(bpy.context.scene, tmp_path / f"{name}.png", sequencer=False)
+    inside = difference_in_face(shown, take)
+    print(f"{kind}: {inside:.2f} levels of 255 inside the face")
     if any(f"the colours {WIDE_KINDS.get(kind)}" in warning for warning in done.warnings):
-        assert difference[inside].mean() > 1, "there was nothing to warn of"
+        assert inside > 1, "there was nothing to warn of"
     else:
-        assert difference[inside].mean() <= 1
+        assert inside <= 1
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -288,12 +292,14 @@ def in_configuration(bpy, tmp_path):
     Returns what configured_import.py found.
     """
 
-    def run(take: Path, footage: str, linear: str, shown: str, hlg: str | None = None) -> dict:
+    def run(
+        take: Path, footage: str, linear: str, shown: str, hlg: str | None = None, background: str = "PLATE"
+    ) -> dict:
         config = tmp_path / "config.ocio"
         space = "" if hlg is None else HLG_SPACE.format(hlg=hlg)
         config.write_text(CONFIGURATION.format(linear=linear, shown=shown) + space)
         script = Path(__file__).with_name("configured_import.py")
-        arguments = [sys.executable, script, take, footage, tmp_path / "found.npz"]
+        arguments = [sys.executable, script, take, footage, tmp_path / "found.npz", background]
         environment = {**os.environ, "OCIO": str(config), "PYTHONPATH": str(ROOT)}
         done = subprocess.run(arguments, env=environment, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -334,3 +340,17 @@ def test_hdr_footage_is_as_bright_as_the_head_where_a_studios_configuration_know
     assert mean_level_error(head, np.array(known["stored"]) / 255) <= 1
     assert (mean_level_error(head, footage) <= 1) == is_known
     assert is_known == ("Rec.2100-HLG - Display" in found["spaces"])
+
+
+def test_inside_the_face_hlg_footage_is_what_the_head_shows_where_the_configuration_knows_it(
+    footage_take, in_configuration
+):
+    take, known = footage_take("HLG ProRes", "--face")
+    names = "Linear Rec.709 (sRGB)", "sRGB - Texture", "Rec.2100-HLG - Display", "FOOTAGE"
+    shown = {
+        name: in_configuration(folder, known["clip"], *names)["picture"]
+        for name, folder in (("footage", take.with_name("headless")), ("head", take))
+    }
+    inside = difference_in_face(shown, take)
+    print(f"HLG under a studio's configuration: {inside:.2f} levels of 255 inside the face")
+    assert inside <= 1

@@ -16,6 +16,9 @@ from backend.evaluate import recorded as recorded_frames
 from backend.evaluate.delivered import Delivery
 from backend.evaluate.recorded import RecordedFrames, scored_size
 from backend.media.audio import save_wav
+from backend.media.colour import srgb_to_linear
+from backend.media.colour_tags import footage_colour
+from backend.media.decode import probe
 from backend.media.encode import MovieWriter
 from backend.performance.curves import Performance, ordered_curves
 from backend.portrait.portrait import PortraitFrame
@@ -27,6 +30,7 @@ from backend.train.trainer import prepare, steps
 from shared import layout
 from shared.errors import InputError
 from shared.jobs import Reporter
+from tests.support.colour_twins import KINDS, write_twin
 from tests.support.disc_stage import SteadySpeech
 from tests.support.synthetic_subject import FRAMES, SIZE, TINY
 
@@ -159,6 +163,18 @@ def test_with_the_footage_frames_are_cut_from_it_at_the_delivered_size(larger, t
         assert frame.landmarks == pytest.approx(2 * subject.track().landmarks[frame.index, :, :2])
     with pytest.raises(InputError, match="ends before frame 7"):
         list(RecordedFrames(subject, subject.track(), 2 * SIZE, clip).read(np.array([5, 6])))
+
+
+@pytest.mark.parametrize(("setting", "shown"), [("auto", 120.0), ("srgb", 113.2)])
+def test_frames_cut_from_hdr_footage_have_the_colours_that_the_subject_was_made_by(subject, tmp_path, setting, shown):
+    """A grey of 120 in standard range is HLG 0.444, which is 113.2 of 255 where the values are taken as they lie."""
+    clip = tmp_path / "clip.mov"
+    write_twin(clip, KINDS["HLG ProRes"], [np.full((64, 96, 3), srgb_to_linear(np.array(120 / 255)))] * 2)
+    subject.info.crop = {"x": 8, "y": 0, "width": 2 * SIZE, "height": 2 * SIZE}
+    subject.info.footage_colour = footage_colour(probe(clip).tags, setting)[0].to_dict()
+    frame = next(RecordedFrames(subject, subject.track(), 2 * SIZE, clip).read(np.array([1])))
+    assert frame.picture.dtype == np.uint8
+    assert frame.picture.mean() == pytest.approx(shown, abs=0.5)
 
 
 def test_another_clip_is_no_truth(larger, tmp_path):

@@ -1,12 +1,17 @@
 """What a file's tags lead to: standard range as it lies, wide gamuts and HDR converted, contradictions named."""
 
+import json
 from dataclasses import replace
 
+import av
 import numpy as np
 import pytest
 
 from backend.media.colour import FootageColour
-from backend.media.colour_tags import MATRICES, ColourTags, footage_colour, rgb_of_ycbcr
+from backend.media.colour_tags import MATRICES, ColourTags, colour_as_stored, footage_colour, rgb_of_ycbcr
+from backend.media.decode import probe
+from shared.errors import InputError
+from tests.support.colour_twins import KINDS, write_twin
 
 HLG = ColourTags(9, 18, 9, bits=10, height=1080)
 UNTAGGED = ColourTags(bits=8, height=1080)
@@ -54,8 +59,51 @@ def test_tags_that_are_odd_or_contradict_each_other_are_named(tags, space, said)
     assert all(part in word for part, word in zip(said, words, strict=True))
 
 
+def test_what_the_pictures_leave_open_is_taken_from_the_container():
+    frame = av.VideoFrame(32, 16, "yuv420p10le")
+    assert ColourTags.of(frame, (9, 18, 9)) == ColourTags(9, 18, 9, bits=10, height=16)
+    frame.color_trc, frame.color_range = 16, 2
+    assert ColourTags.of(frame, (9, 18, 9)) == ColourTags(9, 16, 9, full_range=True, bits=10, height=16)
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "mov", "mp4"])
+def test_tags_that_only_the_container_has_are_found(tmp_path, suffix):
+    """An H.264 stream that says nothing of its colours, copied into a file that says HLG."""
+    untagged, tagged = tmp_path / "untagged.mp4", tmp_path / f"tagged.{suffix}"
+    write_twin(untagged, KINDS["untagged"], [np.full((16, 32, 3), 0.2)] * 2)
+    with av.open(str(untagged)) as source, av.open(str(tagged), "w") as target:
+        coded = source.streams.video[0]
+        copy = target.add_stream_from_template(coded)
+        context = copy.codec_context
+        context.color_primaries, context.color_trc, context.colorspace = 9, 18, 9
+        for packet in source.demux(coded):
+            if packet.size:
+                packet.stream = copy
+                target.mux(packet)
+    assert probe(untagged).colour.space == "srgb"
+    assert (probe(tagged).colour.space, probe(tagged).colour.matrix) == ("hlg-rec2020", "bt2020nc")
+
+
 def test_untagged_luma_of_footage_that_the_user_calls_hlg_is_rec2020s():
     assert footage_colour(UNTAGGED, "hlg")[0].matrix == "bt2020nc"
+
+
+@pytest.mark.parametrize("setting", ["auto", "srgb", "bt1886", "pq", "display-p3"])
+@pytest.mark.parametrize("tags", [HLG, UNTAGGED, ColourTags(12, 16, 0, True, 12, is_rgb=True), ColourTags(12, 13, 1)])
+def test_what_is_stored_tells_how_to_read_the_clip_again(tags, setting):
+    read_as = footage_colour(tags, setting)[0]
+    stored = json.loads(json.dumps(read_as.to_dict()))
+    assert colour_as_stored(stored, ColourTags(height=64)) == read_as
+
+
+def test_a_subject_from_before_conversion_took_the_values_as_they_lie():
+    assert colour_as_stored({}, HLG) == FootageColour("srgb", "rec709", "bt2020nc", False, 10)
+
+
+@pytest.mark.parametrize("change", [{"space": "hlg-rec999"}, {"space": 3}, {"matrix": "no"}, {"bits": None}])
+def test_stored_colours_that_are_damaged_or_unknown_are_refused(change):
+    with pytest.raises(InputError, match="Preprocess"):
+        colour_as_stored(footage_colour(HLG)[0].to_dict() | change, HLG)
 
 
 @pytest.mark.parametrize("name", MATRICES)

@@ -13,7 +13,7 @@ from backend.settings import RelocationSettings, ViewSettings
 from backend.train.checkpoint import load_checkpoint, save_checkpoint
 from backend.train.optimiser import parameter_names
 from backend.train.relocation import Relocation
-from backend.train.trainer import prepare, steps
+from backend.train.trainer import Run, prepare, steps
 from shared.camera import Intrinsics
 from tests.support.synthetic_subject import TINY
 
@@ -25,7 +25,12 @@ def faint(gaussians: GaussianSet, indices: list[int]) -> None:
         gaussians.opacity_logits[indices] = -9.0
 
 
-def a_step(run) -> Relocation:
+def lips_of(run: Run) -> list[int]:
+    assert run.portrait.jaw is not None
+    return run.portrait.jaw.lips.tolist()
+
+
+def a_step(run: Run) -> Relocation:
     """The run's relocation after a step's gradients."""
     assert run.relocation is not None
     run.portrait(run.drive, 2, run.data.intrinsics)[0].rgb.square().sum().backward()
@@ -36,7 +41,7 @@ def a_step(run) -> Relocation:
 def test_faint_gaussians_join_others_and_take_their_look(subject):
     run = prepare(subject, MOVING)
     face = run.portrait.face
-    free = [i for i in range(len(face)) if i not in set(run.portrait.jaw.lips.tolist())][:4]
+    free = [i for i in range(len(face)) if i not in lips_of(run)][:4]
     faint(face, free)
     before = face.means.detach().clone()
     assert a_step(run).after_step(run.optimiser, 0.5, 0) >= 4
@@ -54,9 +59,9 @@ def test_faint_gaussians_join_others_and_take_their_look(subject):
 
 def test_gaussians_that_drive_the_mouth_stay_where_they_are(subject):
     run = prepare(subject, MOVING)
-    lips = run.portrait.jaw.lips
-    faint(run.portrait.face, lips.tolist())
-    others = [i for i in range(len(run.portrait.face)) if i not in set(lips.tolist())][:5]
+    lips = lips_of(run)
+    faint(run.portrait.face, lips)
+    others = [i for i in range(len(run.portrait.face)) if i not in lips][:5]
     faint(run.portrait.face, others)
     relocation = a_step(run)
     before = run.portrait.face.means.detach().clone()
@@ -88,6 +93,7 @@ def test_a_pair_shows_what_the_one_did(subject, opacity):
             ).alpha
 
     alone = picture()
+    assert run.relocation is not None
     part = run.relocation._parts["face"]
     with torch.no_grad():
         part._pair(torch.tensor([3]), torch.tensor([7]), run.optimiser)

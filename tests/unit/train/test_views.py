@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ FINE, CROP = 64, 24
 MOUTH, EYES = np.array([0.5, 0.75]), np.array([[0.3, 0.3], [0.7, 0.3]])
 
 
-def sampler(interest: np.ndarray | None = None, seed: int = 0, **changes: float) -> ViewSampler:
+def sampler(interest: np.ndarray | None = None, seed: int = 0, **changes: Any) -> ViewSampler:
     settings = replace(ViewSettings(coarse_size=16, crop=CROP), **changes)
     everywhere = np.ones((16, 16)) if interest is None else interest
     return ViewSampler(settings, 16, FINE, MOUTH[None], EYES[None], everywhere, seed)
@@ -54,8 +55,8 @@ def test_a_frame_that_is_no_larger_than_a_crop_is_seen_whole():
 
 @pytest.mark.parametrize(("kind", "centres"), [("mouth", [MOUTH]), ("eyes", list(EYES))])
 def test_crops_on_mouth_and_eyes_lie_about_them(kind, centres):
-    views = sampler(mouth=0.0, eyes=0.0)
-    views = sampler(**{"mouth": 0.0, "eyes": 0.0, kind: 1.0})
+    shares: dict[str, Any] = {"mouth": 0.0, "eyes": 0.0, kind: 1.0}
+    views = sampler(**shares)
     found = middles([views.draw(0, step, 0.9) for step in range(400)])
     nearest = np.linalg.norm(found[:, None] - np.array(centres)[None], axis=2)
     assert nearest.min(axis=1).max() < 0.2
@@ -120,7 +121,5 @@ def test_a_crop_is_drawn_as_that_part_of_the_whole_picture(subject):
 
 def test_a_model_is_drawn_at_the_size_that_it_learned_from_last(subject):
     run = prepare(subject, replace(TINY, views=ViewSettings(coarse_size=SIZE // 2, coarse_share=0.5, crop=16)))
-    sizes = []
-    for _ in steps(run):
-        sizes.append(run.portrait.trained_size)
+    sizes = [run.portrait.trained_size or 0 for _ in steps(run)]
     assert sizes[0] == SIZE // 2 and sizes[-1] == SIZE and sizes == sorted(sizes)
