@@ -8,6 +8,10 @@
 
 namespace talker::TALKER_ISA {
 
+// (Comparisons with a NaN are false.)
+TALKER_INLINE i8 greater(f8 a, f8 b) { return (i8)(a > b); }
+TALKER_INLINE i8 at_least(f8 a, f8 b) { return (i8)(a >= b); }
+
 #if defined(__AVX512F__)
 
 using fw = float __attribute__((vector_size(64)));
@@ -25,7 +29,6 @@ TALKER_INLINE fw sign_set(fw a) { return (fw)_mm512_or_ps((__m512)a, _mm512_set1
 
 TALKER_INLINE fw exp2(fw p) { return exp2_of<fw, uint32_t __attribute__((vector_size(64)))>(p); }
 
-// (Comparisons with a NaN are false.)
 TALKER_INLINE WideMask greater(fw a, fw b) { return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_GT_OQ); }
 TALKER_INLINE WideMask at_least(fw a, fw b) { return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_GE_OQ); }
 TALKER_INLINE fw keep(fw a, WideMask mask) { return (fw)_mm512_maskz_mov_ps(mask, (__m512)a); }
@@ -45,13 +48,26 @@ using WideMask = i8;
 TALKER_INLINE fw wide(float x) { return all(x); }
 TALKER_INLINE fw wide_iota() { return iota(); }
 TALKER_INLINE fw load_wide(const float* p) { return load(p); }
-TALKER_INLINE WideMask greater(fw a, fw b) { return (i8)(a > b); }
-TALKER_INLINE WideMask at_least(fw a, fw b) { return (i8)(a >= b); }
 TALKER_INLINE f8 fold(fw a) { return a; }
 
 #endif
 
 constexpr int kWide = sizeof(fw) / sizeof(float);
+
+// For code that is written once for f8 and fw.
+template <class Floats>
+TALKER_INLINE Floats all_of(float x) {
+    if constexpr (sizeof(Floats) == sizeof(f8))
+        return all(x);
+    else
+        return wide(x);
+}
+template <class Floats>
+TALKER_INLINE Floats load_as(const float* p) {
+    Floats v;
+    std::memcpy(&v, p, sizeof v);
+    return v;
+}
 
 // Lanes that lie within a row of `width` floats, of a vector whose first is float i of it.
 TALKER_INLINE WideMask within(int i, int width) { return greater(wide(static_cast<float>(width - i)), wide_iota()); }
