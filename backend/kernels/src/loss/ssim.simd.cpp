@@ -28,23 +28,33 @@ void clear_border(float* row, int width) {
     std::memset(row + kSsimPad + width, 0, (ssim_row(width) - kSsimPad - width) * sizeof(float));
 }
 
+// The window's weights, each in all lanes. (Read from the channel they would be read anew for every vector, since what
+// is written might be them.)
+struct Window {
+    fw at[kSsimTaps];
+
+    explicit Window(const SsimChannel& channel) {
+        for (int k = 0; k < kSsimTaps; k++) at[k] = wide(channel.weights[k]);
+    }
+};
+
 // Blurs of rows that lie `stride` floats apart.
 template <int Rows>
-void blur_along(const float* rows, const float* weights, int width, float* out, int64_t stride) {
+TALKER_INLINE void blur_along(const float* rows, const Window& window, int width, float* out, int64_t stride) {
     for (int i = 0; i < width; i += kWide) {
         fw sum[Rows];
         for (fw& s : sum) s = wide(0.0f);
         for (int k = 0; k < kSsimTaps; k++)
             for (int q = 0; q < Rows; q++)
-                sum[q] = fma(wide(weights[k]), load_wide(rows + q * stride + i + k - kSsimReach), sum[q]);
+                sum[q] = fma(window.at[k], load_wide(rows + q * stride + i + k - kSsimReach), sum[q]);
         for (int q = 0; q < Rows; q++) store(out + q * stride + i, sum[q]);
     }
 }
 
 // Blur of columns at float i of the rows `lines`.
-TALKER_INLINE fw blur_across(const float* const* lines, const float* weights, int64_t i) {
-    fw sum = wide(weights[0]) * load_wide(lines[0] + i);
-    for (int k = 1; k < kSsimTaps; k++) sum = fma(wide(weights[k]), load_wide(lines[k] + i), sum);
+TALKER_INLINE fw blur_across(const float* const* lines, const Window& window, int64_t i) {
+    fw sum = window.at[0] * load_wide(lines[0] + i);
+    for (int k = 1; k < kSsimTaps; k++) sum = fma(window.at[k], load_wide(lines[k] + i), sum);
     return sum;
 }
 
@@ -52,6 +62,7 @@ TALKER_INLINE fw blur_across(const float* const* lines, const float* weights, in
 
 double ssim_band(const SsimChannel& channel, int first_row, int end_row, float* scratch) {
     int width = channel.width;
+    Window window(channel);
     int64_t stride = ssim_row(width), line = kSsimBlurs * stride;
     float *rows = scratch, *ring = scratch + line;  // the last 11 blurred rows
     float *x = rows + kX * stride, *y = rows + kY * stride;
@@ -68,7 +79,7 @@ double ssim_band(const SsimChannel& channel, int first_row, int end_row, float* 
                 store(rows + kSquares * stride + i, fma(a, a, b * b));
                 store(rows + kProduct * stride + i, a * b);
             }
-            blur_along<kSsimBlurs>(rows + kSsimPad, channel.weights, width, blurred, stride);
+            blur_along<kSsimBlurs>(rows + kSsimPad, window, width, blurred, stride);
         }
         int centre = row - kSsimReach;
         if (centre < first_row) continue;
@@ -83,7 +94,7 @@ double ssim_band(const SsimChannel& channel, int first_row, int end_row, float* 
         }
         for (int i = 0; i < width; i += kWide) {
             fw m[kSsimBlurs];
-            for (int q = 0; q < kSsimBlurs; q++) m[q] = blur_across(lines, channel.weights, q * stride + i);
+            for (int q = 0; q < kSsimBlurs; q++) m[q] = blur_across(lines, window, q * stride + i);
             fw product = m[kX] * m[kY], squares = m[kX] * m[kX] + m[kY] * m[kY];
             fw a1 = 2.0f * product + wide(kC1), a2 = 2.0f * (m[kProduct] - product) + wide(kC2);
             fw b1 = squares + wide(kC1), b2 = m[kSquares] - squares + wide(kC2);
@@ -105,6 +116,7 @@ double ssim_band(const SsimChannel& channel, int first_row, int end_row, float* 
 
 void ssim_gradient_band(const SsimChannel& channel, int first_row, int end_row, float* scratch) {
     int width = channel.width;
+    Window window(channel);
     int64_t stride = ssim_row(width), line = 3 * stride;
     const float* maps[3] = {channel.by_mean, channel.by_square, channel.by_product};
     float *x = scratch, *y = scratch + stride, *ring = scratch + 2 * stride;
@@ -114,7 +126,7 @@ void ssim_gradient_band(const SsimChannel& channel, int first_row, int end_row, 
             std::memset(blurred, 0, line * sizeof(float));
         } else {
             for (int q = 0; q < 3; q++)
-                blur_along<1>(maps[q] + row * stride + kSsimPad, channel.weights, width, blurred + q * stride, stride);
+                blur_along<1>(maps[q] + row * stride + kSsimPad, window, width, blurred + q * stride, stride);
         }
         int centre = row - kSsimReach;
         if (centre < first_row) continue;
@@ -124,7 +136,7 @@ void ssim_gradient_band(const SsimChannel& channel, int first_row, int end_row, 
         float* out = channel.gradient + static_cast<int64_t>(centre) * width;
         for (int i = 0; i < width; i += kWide) {
             fw m[3];
-            for (int q = 0; q < 3; q++) m[q] = blur_across(lines, channel.weights, q * stride + i);
+            for (int q = 0; q < 3; q++) m[q] = blur_across(lines, window, q * stride + i);
             fw gradient = m[0] + 2.0f * load_wide(x + kSsimPad + i) * m[1] + load_wide(y + kSsimPad + i) * m[2];
             gradient *= channel.gradient_scale;
             if (i + kWide <= width)
