@@ -68,7 +68,7 @@ TALKER_INLINE int multiply_vectors(int rows, int column, int columns, int depth,
 // What sums begin with: nothing, or a row of floats.
 struct FromZero {
     template <class Floats>
-    Floats at(int) const {
+    __attribute__((always_inline)) Floats at(int) const {
         return all_of<Floats>(0.0f);
     }
 };
@@ -76,7 +76,7 @@ struct FromRow {
     const float* row;
 
     template <class Floats>
-    Floats at(int column) const {
+    __attribute__((always_inline)) Floats at(int column) const {
         return load_as<Floats>(row + column);
     }
 };

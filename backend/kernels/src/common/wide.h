@@ -15,6 +15,7 @@ TALKER_INLINE i8 at_least(f8 a, f8 b) { return (i8)(a >= b); }
 #if defined(__AVX512F__)
 
 using fw = float __attribute__((vector_size(64)));
+using uw = uint32_t __attribute__((vector_size(64)));
 using WideMask = __mmask16;
 
 TALKER_INLINE fw wide(float x) { return (fw)_mm512_set1_ps(x); }
@@ -27,7 +28,7 @@ TALKER_INLINE fw max(fw a, fw b) { return (fw)_mm512_max_ps((__m512)a, (__m512)b
 TALKER_INLINE fw min(fw a, fw b) { return (fw)_mm512_min_ps((__m512)a, (__m512)b); }
 TALKER_INLINE fw sign_set(fw a) { return (fw)_mm512_or_ps((__m512)a, _mm512_set1_ps(-0.0f)); }
 
-TALKER_INLINE fw exp2(fw p) { return exp2_of<fw, uint32_t __attribute__((vector_size(64)))>(p); }
+TALKER_INLINE fw exp2(fw p) { return exp2_of<fw, uw>(p); }
 
 TALKER_INLINE WideMask greater(fw a, fw b) { return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_GT_OQ); }
 TALKER_INLINE WideMask at_least(fw a, fw b) { return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_GE_OQ); }
