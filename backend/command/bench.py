@@ -65,10 +65,10 @@ def bench(
     """Time rasterising, a training step and rendering; each figure takes about `seconds`.
 
     threads: 0 for all cores. subject: one with a trained model, which is measured too; model, size: see `bench_model`.
-    Returns entries {name, engine, threads, gaussians, size, filter_px2, …}: "raster" with forward_ms and forward_backward_ms (RGB,
-    alpha and depth; gradients of everything but the camera), for `engine` and for reference; "step" with step_ms;
-    "render", "render+exr" and "render+movie" with frames_per_second; those of `bench_model`. Raises InputError where `engine` does not run
-    here.
+    Returns entries {name, engine, threads, gaussians, size, filter_px2, …}: "raster" with forward_ms and
+    forward_backward_ms (RGB, alpha and depth; gradients of everything but the camera), for `engine` and for reference;
+    "step" with step_ms; "render", "render+exr" and "render+movie" with frames_per_second; those of `bench_model`.
+    Raises InputError where `engine` does not run here.
     """
     require_engine(engine)
     torch.set_num_threads(threads or torch.get_num_threads())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from typing import Any
 
 import torch
 
@@ -43,7 +44,7 @@ def bench_model(
     run = prepare(subject, settings, portrait=portrait)
     run.step = int(LATE * STEPS)
     gaussians = _gaussians(portrait)
-    figures = {"model": folder.name}
+    figures: dict[str, Any] = {"model": folder.name}
 
     numbers = itertools.cycle(range(min(FRAMES, subject.frame_count)))
     filter_px2 = portrait.blur(portrait.intrinsics(size))
@@ -60,7 +61,8 @@ def bench_model(
     fine = run.data.fine
     filter_px2 = portrait.blur(portrait.intrinsics(fine))
     crop = min(settings.views.crop, fine)
-    return [drawn, entry("model step", engine, threads, gaussians, fine, filter_px2, crop=crop, step_ms=step_ms, **figures)]
+    figures |= {"crop": crop, "step_ms": step_ms}
+    return [drawn, entry("model step", engine, threads, gaussians, fine, filter_px2, **figures)]
 
 
 def _gaussians(portrait: Portrait) -> int:

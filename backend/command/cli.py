@@ -22,7 +22,16 @@ from backend.settings import DRIVEN_BY, ENGINES, INPUT_COLOURS, LAYERS, ServeSet
 from backend.settings.tree import entries, with_changes
 from backend.subject.subject import Subject
 from shared import choices
-from shared.errors import EXIT_CALLER, EXIT_CANCELLED, EXIT_DONE, EXIT_FAULT, Cancelled, InputError, InternalError, TalkerError
+from shared.errors import (
+    EXIT_CALLER,
+    EXIT_CANCELLED,
+    EXIT_DONE,
+    EXIT_FAULT,
+    Cancelled,
+    InputError,
+    InternalError,
+    TalkerError,
+)
 from shared.files import explained
 from shared.jobs import Reporter
 from shared.training import Start
