@@ -6,8 +6,6 @@ import itertools
 from dataclasses import replace
 from typing import Any
 
-import torch
-
 from backend.command.timing import entry, median_ms
 from backend.portrait.portrait import Portrait
 from backend.portrait.saving import open_portrait
@@ -56,8 +54,7 @@ def bench_model(
 
     portrait.train()
     training = steps(run)
-    with torch.enable_grad():
-        step_ms = median_ms(lambda: next(training), seconds)
+    step_ms = median_ms(lambda: next(training), seconds)
     fine = run.data.fine
     filter_px2 = portrait.blur(portrait.intrinsics(fine))
     crop = min(settings.views.crop, fine)
