@@ -36,6 +36,15 @@ class DeliveredFrame:
         """(S, S, 3) uint8: all of it over a picture (S, S, 3) uint8."""
         return combined_over_plate(self.passes["Combined"], self.colour_name, background)
 
+    def in_footage(self, recorded: np.ndarray, headed: np.ndarray, behind: np.ndarray) -> np.ndarray:
+        """(S, S, 3) uint8: the head in a recorded frame (S, S, 3) uint8.
+
+        Where that shows any of the head, `headed` (S, S) in [0, 1], all that is delivered is shown over `behind`,
+        (S, S, 3) uint8; elsewhere the recorded frame, under what the drawn head spills over it.
+        """
+        inside, outside = (picture.astype(np.float32) for picture in (self.over(behind), self.head_over(recorded)))
+        return np.rint(outside + headed[..., None] * (inside - outside)).astype(np.uint8)
+
     def head_over(self, background: np.ndarray) -> np.ndarray:
         """(S, S, 3) uint8: the head alone, by the file's mattes, over a picture (S, S, 3) uint8."""
         return combined_over_plate(without_torso(self.passes), self.colour_name, background)

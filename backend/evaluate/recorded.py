@@ -16,7 +16,7 @@ from backend.media.colour import to_bytes
 from backend.media.colour_tags import colour_as_stored
 from backend.media.decode import VideoInfo, probe, read_frames
 from backend.preprocess.crop import cut
-from backend.subject.behind import behind_head
+from backend.subject.behind import behind_head, shows_head
 from backend.subject.pictures import PictureFolder
 from backend.subject.subject import Subject
 from backend.subject.track import Track
@@ -39,6 +39,11 @@ class RecordedFrame:
     """(478, 2) px of the picture."""
     behind: np.ndarray
     """(S, S, 3) uint8: the frame without its head (subject.behind)."""
+
+    @cached_property
+    def headed(self) -> np.ndarray:
+        """(S, S) where it shows any of the head, in [0, 1]."""
+        return shows_head(self.regions)
 
     @cached_property
     def head(self) -> np.ndarray:

@@ -61,8 +61,8 @@ def evaluate(
     (evaluate.leak); `phones`, `lpips` and `identity` say what measured those scores, or what they lack. Five pictures
     are scored:
 
-    recorded: the delivered head, without its torso by the mattes of the file, over the recorded frame without its head
-        (subject.behind).
+    recorded: the delivered frame where the recorded one shows any of the head; elsewhere the recorded frame, under the
+        delivered head. A recipe without a torso is laid over the recorded frame without its head (subject.behind).
     synthesised: everything drawn, over the plate, with the tracked motion of head and body, as `--pose recorded` does.
         None for a recipe without a torso.
     following: as synthesised, with the body's motion derived from the head's, as for poses that were never recorded.

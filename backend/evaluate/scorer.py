@@ -54,7 +54,11 @@ class Scorer:
     def draw(self, recorded: RecordedFrame) -> dict[str, np.ndarray]:
         """Every picture of a frame, (S, S, 3) uint8."""
         driven, static = (self._delivery.frame(self._drives[name], recorded.index) for name in ("driven", "static"))
-        drawn = {"recorded": driven.head_over(recorded.behind), "static": static.head_over(recorded.behind)}
+        behind = self._plate if self._portrait.has_torso else recorded.behind
+        drawn = {
+            name: frame.in_footage(recorded.picture, recorded.headed, behind)
+            for name, frame in (("recorded", driven), ("static", static))
+        }
         if "synthesised" in self.pictures:
             drawn["synthesised"] = driven.over(self._plate)
         if "following" in self.pictures:

@@ -109,6 +109,19 @@ def test_the_head_is_parted_from_its_torso_by_the_files_mattes(subject):
     assert np.abs(head[:, 15:17] - (128 + 40) // 2).max() <= 1
 
 
+def test_in_the_footage_all_that_is_delivered_shows_where_the_head_is_and_only_the_heads_spill_elsewhere(subject):
+    both: Any = Stub(0.5, 1.0)
+    both.shown.mattes[:, 16:, 1], both.shown.mattes[:, 16:, 3] = 0.0, 1.0
+    recorded, behind = (np.full((SIZE, SIZE, 3), grey, np.uint8) for grey in (200, 20))
+    headed = np.zeros((SIZE, SIZE), np.float32)
+    headed[:16], headed[16] = 1.0, 0.5
+    with Delivery(subject, both, SIZE, "reference", 1) as delivery:
+        shown = delivery.frame(NO_DRIVE, 0).in_footage(recorded, headed, behind).astype(int)
+    assert np.abs(shown[:16] - 128).max() <= 1, "head and torso where the recorded frame shows the head"
+    assert np.abs(shown[17:, :16] - 128).max() <= 1 and (shown[17:, 16:] == 200).all()
+    assert np.abs(shown[16, 16:] - (128 + 200) // 2).max() <= 1
+
+
 def test_no_file_is_left_behind(subject):
     with Delivery(subject, stub(0.25, 0.5), SIZE, "reference", 1) as delivery:
         delivery.frame(NO_DRIVE, 0)

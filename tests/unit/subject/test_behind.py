@@ -6,7 +6,7 @@ import pytest
 
 from backend.subject.behind import behind_head
 
-SIZE = 64
+SIZE = 256
 PLATE = np.full((SIZE, SIZE, 3), 60, np.uint8)
 HEAD_COLOUR, TORSO_COLOUR = np.array([200.0, 120.0, 100.0]), np.array([30.0, 60.0, 160.0])
 
@@ -18,7 +18,7 @@ def soft(mask: np.ndarray, sigma: float = 1.5) -> np.ndarray:
 def scene() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Recorded frame, region map, coverage by the head, and the frame as it would be without the head."""
     y, x = np.mgrid[:SIZE, :SIZE]
-    head, torso = soft(np.hypot(x - 32, y - 24) < 15), soft((y > 30) & (abs(x - 32) < 24))
+    head, torso = soft(np.hypot(x - 128, y - 96) < 60), soft((y > 120) & (abs(x - 128) < 96))
     without = torso[..., None] * TORSO_COLOUR + (1 - torso[..., None]) * PLATE
     recorded = head[..., None] * HEAD_COLOUR + (1 - head[..., None]) * without
     regions = np.zeros((SIZE, SIZE, 4), np.uint8)
@@ -49,15 +49,26 @@ def test_nothing_of_the_head_is_left_and_what_shows_no_head_is_untouched():
     behind = behind_head(recorded, regions, PLATE).astype(float)
     outside = regions[..., 1] == 0
     assert np.array_equal(behind[outside], recorded[outside])
-    assert np.abs(behind[12:16, 28:36] - PLATE[12:16, 28:36]).max() < 3, "the plate goes on behind the forehead"
-    assert np.abs(behind[36:38, 30:34] - TORSO_COLOUR).max() < 30, "the torso goes on behind the chin"
+    assert np.abs(behind[48:64, 112:144] - PLATE[48:64, 112:144]).max() < 3, "the plate goes on behind the forehead"
+    assert np.abs(behind[144:152, 120:136] - TORSO_COLOUR).max() < 30, "the torso goes on behind the chin"
     towards_head = (behind - PLATE) @ (HEAD_COLOUR - 60) / ((HEAD_COLOUR - 60) ** 2).sum()
-    assert towards_head.max() < 0.1
+    assert towards_head.max() < 0.2 and np.median(towards_head[head > 0.05]) < 0.01
+
+
+def test_a_neck_on_which_the_map_goes_over_softly_keeps_its_skin_down_to_the_collar():
+    skin, shirt = np.array([190, 140, 120]), np.array([245, 245, 250])
+    y = np.arange(SIZE)
+    torso = np.clip((y - 120) / 40, 0, 1)
+    regions = np.zeros((SIZE, SIZE, 4), np.uint8)
+    regions[..., 1], regions[..., 3] = np.rint(255 * (1 - torso))[:, None], np.rint(255 * torso)[:, None]
+    recorded = np.where((y < 170)[:, None, None], skin, shirt).astype(np.uint8).repeat(SIZE, axis=1)
+    behind = behind_head(recorded, regions, PLATE).astype(int)
+    assert np.abs(behind[136:168] - skin).max() < 6
 
 
 def test_a_part_of_a_frame_is_much_as_the_same_part_of_the_whole():
     recorded, regions, _, _ = scene()
-    part = slice(10, 62), slice(4, 60)
+    part = slice(40, 248), slice(16, 240)
     alone = behind_head(*(picture[part] for picture in (recorded, regions, PLATE)))
     assert np.abs(alone.astype(int) - behind_head(recorded, regions, PLATE)[part]).mean() < 1
 
