@@ -1,13 +1,11 @@
-"""`talker bench`: how fast this machine rasterises, trains and renders, on synthetic scenes.
+"""`talker bench`: how fast this machine rasterises, trains and renders, on synthetic scenes and on a trained model.
 
 Every figure is a median. The engine asked for and the reference engine are timed in the same run, in turns.
 """
 
 from __future__ import annotations
 
-import statistics
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from backend.command.bench_model import bench_model
+from backend.command.timing import entry, median_ms
 from backend.deliver.pipeline import FrameDrawer, concurrency_for
 from backend.deliver.store import frame_store
 from backend.media.audio_features import log_mel
@@ -26,8 +26,10 @@ from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES
 from backend.performance.speech import SpeechModel
 from backend.portrait.gaussians import FACE, ORAL, TORSO, GaussianSet, Seeds
 from backend.portrait.portrait import Drive, Portrait, PortraitFrame, PortraitSizes
+from backend.raster.constants import BLUR_PX2
 from backend.raster.rasterize import engine_device, rasterize, require_engine
 from backend.settings import LearningRates, LossWeights, PortraitSettings, SpeechSettings
+from backend.subject.subject import Subject
 from backend.train.data import Sample
 from backend.train.loss import deformation_loss, portrait_loss
 from backend.train.optimiser import make_optimiser
@@ -55,14 +57,18 @@ def bench(
     raster_cases: tuple[tuple[int, int], ...] = RASTER_CASES,
     step_case: tuple[int, int] = STEP_CASE,
     render_case: tuple[int, int] = RENDER_CASE,
+    *,
+    subject: Subject | None = None,
+    model: str | None = None,
+    size: int | None = None,
 ) -> list[dict]:
     """Time rasterising, a training step and rendering; each figure takes about `seconds`.
 
-    threads: 0 for all cores.
-    Returns entries {name, engine, threads, gaussians, size, …}: "raster" with forward_ms and forward_backward_ms (RGB,
-    alpha and depth; gradients of everything but the camera), for `engine` and for reference; "step" with step_ms;
-    "render", "render+exr" and "render+movie" with frames_per_second. Raises InputError where `engine` does not run
-    here.
+    threads: 0 for all cores. subject: one with a trained model, which is measured too; model, size: see `bench_model`.
+    Returns entries {name, engine, threads, gaussians, size, filter_px2, …}: "raster" with forward_ms and
+    forward_backward_ms (RGB, alpha and depth; gradients of everything but the camera), for `engine` and for reference;
+    "step" with step_ms; "render", "render+exr" and "render+movie" with frames_per_second; those of `bench_model`.
+    Raises InputError where `engine` does not run here.
     """
     require_engine(engine)
     torch.set_num_threads(threads or torch.get_num_threads())
@@ -72,24 +78,8 @@ def bench(
         for name in dict.fromkeys((engine, "reference")):
             entries.append(_raster_entry(name, threads, gaussians, size, seconds))
     entries.append(_step_entry(engine, threads, *step_case, seconds))
-    return entries + _render_entries(engine, threads, *render_case, seconds)
-
-
-def median_ms(run: Callable[[], object], seconds: float) -> float:
-    """Median milliseconds of `run`, repeated for about `seconds`, but three times at least."""
-
-    def finish() -> None:
-        run()
-        if torch.cuda.is_available():  # where calls return before their work is done
-            torch.cuda.synchronize()
-
-    finish()
-    times: list[float] = []
-    while len(times) < 3 or sum(times) < seconds:
-        started = time.perf_counter()
-        finish()
-        times.append(time.perf_counter() - started)
-    return round(1e3 * statistics.median(times), 3)
+    entries += _render_entries(engine, threads, *render_case, seconds)
+    return entries if subject is None else entries + bench_model(subject, model, size, engine, threads, seconds)
 
 
 def shell(count: int, size: int, seed: int = 0) -> tuple[dict[str, Tensor], Intrinsics]:
@@ -124,14 +114,14 @@ def _raster_entry(engine: str, threads: int, gaussians: int, size: int, seconds:
 
     def forward() -> None:
         with torch.no_grad():
-            rasterize(**scene, intrinsics=intrinsics, engine=engine, threads=threads)
+            rasterize(**scene, intrinsics=intrinsics, blur=BLUR_PX2, engine=engine, threads=threads)
 
     def forward_backward() -> None:
-        picture = rasterize(**scene | learned, intrinsics=intrinsics, engine=engine, threads=threads)
+        picture = rasterize(**scene | learned, intrinsics=intrinsics, blur=BLUR_PX2, engine=engine, threads=threads)
         torch.autograd.grad((picture.features, picture.depth), leaves, (target, target_depth))
 
-    return _entry(
-        "raster", engine, threads, gaussians, size,
+    return entry(
+        "raster", engine, threads, gaussians, size, BLUR_PX2,
         forward_ms=median_ms(forward, seconds / 2), forward_backward_ms=median_ms(forward_backward, seconds / 2),
     )  # fmt: skip
 
@@ -139,7 +129,7 @@ def _raster_entry(engine: str, threads: int, gaussians: int, size: int, seconds:
 def _step_entry(engine: str, threads: int, gaussians: int, size: int, seconds: float) -> dict:
     """A whole training step: frame, composite, loss, gradients, optimiser."""
     device = engine_device(engine)
-    portrait = drawn_portrait(gaussians).to(device).train()
+    portrait = drawn_portrait(gaussians, size).to(device).train()
     optimiser = make_optimiser(portrait, LearningRates())
     drive, intrinsics, weights = _nodding_drive(portrait, 8), portrait.intrinsics(size), LossWeights()
     mouth = slice(size * 5 // 8, size * 6 // 8)
@@ -155,17 +145,19 @@ def _step_entry(engine: str, threads: int, gaussians: int, size: int, seconds: f
         optimiser.step()
 
     with portrait.threading(threads):
-        return _entry("step", engine, threads, gaussians, size, step_ms=median_ms(step, seconds))
+        step_ms = median_ms(step, seconds)
+    return entry("step", engine, threads, gaussians, size, portrait.blur(intrinsics), step_ms=step_ms)
 
 
 def _render_entries(engine: str, threads: int, gaussians: int, size: int, seconds: float) -> list[dict]:
     """A line from its sound to frames in memory; to EXR files; to a movie: the pipeline of `talker render`."""
-    portrait = drawn_portrait(gaussians).to(engine_device(engine)).eval()
+    portrait = drawn_portrait(gaussians, size).to(engine_device(engine)).eval()
     sound = _babble(LINE_S)
     speech = _babble_model(sound)
     frames = int(LINE_S * LINE_FPS)
     times_s = np.arange(frames) / float(LINE_FPS)
     plate = np.full((size, size, 3), 90, np.uint8)
+    filter_px2 = portrait.blur(portrait.intrinsics(size))
     concurrency = concurrency_for(threads, size, frames)
 
     def finished(finish: Callable[[int, PortraitFrame[np.ndarray]], Finished]) -> Iterator[Finished]:
@@ -197,16 +189,17 @@ def _render_entries(engine: str, threads: int, gaussians: int, size: int, second
 
         cases = (("render", in_memory), ("render+exr", to_exr), ("render+movie", to_movie))
         return [
-            _entry(
-                name, engine, threads, gaussians, size,
+            entry(
+                name, engine, threads, gaussians, size, filter_px2,
                 frames_per_second=round(frames / (median_ms(run, seconds) / 1e3), 1),
             )
             for name, run in cases
         ]  # fmt: skip
 
 
-def drawn_portrait(gaussians: int, seed: int = 0) -> Portrait:
-    """A synthetic portrait: an ellipsoid head on a torso, its fields at the identity, all of its parts used.
+def drawn_portrait(gaussians: int, size: int, seed: int = 0) -> Portrait:
+    """A synthetic portrait: an ellipsoid head on a torso, its fields at the identity, all of its parts used. It counts
+    as one that learned from pictures of `size` px, and is to be drawn at that size.
 
     Its Gaussians are as large as training leaves them: together they have about the picture's area. (A clip trained at
     256 px with 10k has a median standard deviation of 1.7 px, this 1.5.)
@@ -227,6 +220,7 @@ def drawn_portrait(gaussians: int, seed: int = 0) -> Portrait:
     portrait.torso = _seeded(_ellipsoid(torso, rng) * (1.7, 0.4, 0.5) + (0, -9.0, -2.0), spacing_cm, TORSO, rng)
     rest = torch.from_numpy(_nodding_poses(1)[0].astype(np.float32))
     portrait.rest_pose.copy_(rest)
+    portrait.trained_size = size
     portrait.camera = {"fx": FOCAL_SIDES, "fy": FOCAL_SIDES, "cx": 0.5, "cy": 0.5}
     portrait.facial_field.encoder.enclose(portrait.face.means, 1.0)
     portrait.oral_field.encoder.enclose(portrait.oral.means, 1.0)
@@ -278,7 +272,3 @@ def _babble_model(sound: np.ndarray) -> SpeechModel:
     times_s = np.arange(int(LINE_S * LINE_FPS)) / float(LINE_FPS)
     curves = np.random.default_rng(0).random((len(times_s), len(CURVE_NAMES)))
     return SpeechModel.fit(log_mel(sound, SAMPLE_RATE), curves, times_s, SpeechSettings(steps=2))
-
-
-def _entry(name: str, engine: str, threads: int, gaussians: int, size: int, **figures: float) -> dict:
-    return {"name": name, "engine": engine, "threads": threads, "gaussians": gaussians, "size": size} | figures

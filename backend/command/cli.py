@@ -20,8 +20,18 @@ from backend.command.terminal import ProgressBar, print_result
 from backend.command.verbs import VERBS
 from backend.settings import DRIVEN_BY, ENGINES, INPUT_COLOURS, LAYERS, ServeSettings
 from backend.settings.tree import entries, with_changes
+from backend.subject.subject import Subject
 from shared import choices
-from shared.errors import EXIT_CALLER, EXIT_CANCELLED, EXIT_DONE, EXIT_FAULT, Cancelled, InternalError, TalkerError
+from shared.errors import (
+    EXIT_CALLER,
+    EXIT_CANCELLED,
+    EXIT_DONE,
+    EXIT_FAULT,
+    Cancelled,
+    InputError,
+    InternalError,
+    TalkerError,
+)
 from shared.files import explained
 from shared.jobs import Reporter
 from shared.training import Start
@@ -152,6 +162,9 @@ def build_parser() -> argparse.ArgumentParser:
     _add_engine(sub)
 
     sub = verb("bench", "Measure rasteriser, training step and rendering.")
+    sub.add_argument("--subject", metavar="DIR", help="measure a trained model of it as well")
+    sub.add_argument("--model", metavar="NAME", help="which one (default: the one that was trained last)")
+    sub.add_argument("--size", type=int, metavar="N", help="size of its frames, px (default: the subject's own)")
     _add_engine(sub)
 
     sub = verb("settings", "All settings with their values, what they may hold, and what they are for.")
@@ -193,10 +206,19 @@ def _special_verb(arguments: argparse.Namespace) -> dict | list | None:
         serve(Path(arguments.state_dir), Path(arguments.ready_file), settings, arguments.verbs)
         return None
     if arguments.verb == "bench":
-        from backend.command.bench import bench
-
-        return bench(engine=arguments.engine or "native", threads=arguments.threads or 0)
+        return _bench(arguments)
     raise InternalError(f"The verb {arguments.verb} is on the command line, but nothing does it.")
+
+
+def _bench(arguments: argparse.Namespace) -> list:
+    from backend.command.bench import bench
+
+    options: dict[str, Any] = {"engine": arguments.engine or "native", "threads": arguments.threads or 0}
+    if arguments.subject is not None:
+        options |= {"subject": Subject.open(arguments.subject), "model": arguments.model, "size": arguments.size}
+    elif arguments.model is not None or arguments.size is not None:
+        raise InputError("A model or a size was given, but no subject.", "Name the subject too (--subject).")
+    return bench(**options)
 
 
 def _plain(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -213,8 +213,10 @@ def train(subject: Subject, settings: TrainSettings, report: Reporter, models_di
     return Trained(model.path, did, run.step, run.elapsed_s / 60.0, from_progress, run.step - began_at, replaced)
 
 
-def prepare(subject: Subject, settings: TrainSettings, models_dir: str | None = None) -> Run:
-    """A run before its first step."""
+def prepare(
+    subject: Subject, settings: TrainSettings, models_dir: str | None = None, portrait: Portrait | None = None
+) -> Run:
+    """A run before its first step. portrait: what it trains; None: a new one."""
     device = engine_device(settings.engine)
     fine = min(settings.size, subject.info.size)
     coarse = min(settings.views.coarse_size, fine)
@@ -222,7 +224,7 @@ def prepare(subject: Subject, settings: TrainSettings, models_dir: str | None = 
         subject, coarse, Holdout.of(settings), device, fine=fine, masks=settings.masks, poses=settings.portrait.poses,
         torso=settings.portrait.torso_gaussians > 0,
     )  # fmt: skip
-    portrait = start_portrait(data, settings.portrait, settings.seed, models_dir).to(device)
+    portrait = (portrait or start_portrait(data, settings.portrait, settings.seed, models_dir)).to(device)
     blink = 0.5 * (data.curve("eyeBlinkLeft") + data.curve("eyeBlinkRight"))
     sampler = FrameSampler(data.frames, data.curve("jawOpen")[data.frames], blink[data.frames], settings.seed)
     views = ViewSampler(settings.views, coarse, fine, data.mouths, data.eyes, data.interest, settings.seed)

@@ -21,6 +21,7 @@ namespace talker::TALKER_ISA {
 
 using f8 = float __attribute__((vector_size(32)));
 using i8 = int32_t __attribute__((vector_size(32)));
+using u8 = uint32_t __attribute__((vector_size(32)));
 
 constexpr int kLanes = 8;
 
@@ -93,20 +94,21 @@ TALKER_INLINE void store_sums(float* p, f8 a, f8 b, f8 c, f8 d) {
 }
 
 // 2^p for -126 < p < 127, relative error 2e-7. Outside of that range: some number, to be masked out by the caller.
-TALKER_INLINE f8 exp2(f8 p) {
+template <class Floats, class Bits>
+TALKER_INLINE Floats exp2_of(Floats p) {
     // Adding 1.5 * 2^23 leaves the nearest whole number in the low bits of the mantissa.
-    const f8 magic = all(12582912.0f);
-    f8 shifted = p + magic;
-    f8 f = p - (shifted - magic);
-    f8 q = all(1.3390985e-3f);
-    q = fma(q, f, all(9.6184373e-3f));
-    q = fma(q, f, all(5.5503325e-2f));
-    q = fma(q, f, all(2.4022652e-1f));
-    q = fma(q, f, all(6.9314718e-1f));
-    q = fma(q, f, all(1.0f));
-    using u8 = uint32_t __attribute__((vector_size(32)));
-    return (f8)((u8)q + ((u8)shifted << 23));
+    const float magic = 12582912.0f;
+    Floats shifted = p + magic;
+    Floats f = p - (shifted - magic);
+    // (Sums and products of one expression are fused.)
+    Floats q = 1.3390985e-3f * f + 9.6184373e-3f;
+    q = q * f + 5.5503325e-2f;
+    q = q * f + 2.4022652e-1f;
+    q = q * f + 6.9314718e-1f;
+    q = q * f + 1.0f;
+    return (Floats)((Bits)q + ((Bits)shifted << 23));
 }
+TALKER_INLINE f8 exp2(f8 p) { return exp2_of<f8, u8>(p); }
 
 // log2 of normal, positive a; absolute error about 1e-7 times the result's size.
 TALKER_INLINE f8 log2(f8 a) {

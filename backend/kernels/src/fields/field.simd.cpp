@@ -6,23 +6,21 @@
 namespace talker::TALKER_ISA {
 namespace {
 
-TALKER_INLINE f8 nothing(int, int) { return all(0.0f); }
-
 // rows x padded(outputs) = max(0, inputs x weights + bias); a NaN stays one.
 void hidden_layer(int rows, int inputs, int input_row, const float* values, int outputs, const float* weights,
                   const float* bias, float* out) {
     int width = padded(outputs);
-    multiply(
-        rows, width, inputs, {values, input_row, 1}, weights, width, [&](int, int c) { return load(bias + c); },
-        [&](int r, int c, f8 sum) { store(out + r * width + c, max(all(0.0f), sum)); });
+    multiply(rows, width, inputs, {values, input_row, 1}, weights, width, FromRow{bias},
+             [&](int r, int c, auto sum) { store(out + r * width + c, max(all_of<decltype(sum)>(0.0f), sum)); });
 }
 
 // The gradient before a hidden layer's rectifier: rows x padded(hidden) = (upstream x weights) where the layer is open.
 void through_rectifier(int rows, int depth, int upstream_row, const float* upstream, const float* weights, int hidden,
                        const float* activations, float* out) {
     int width = padded(hidden);
-    multiply(rows, width, depth, {upstream, upstream_row, 1}, weights, width, nothing, [&](int r, int c, f8 sum) {
-        i8 open = (i8)(load(activations + r * width + c) > all(0.0f));
+    multiply(rows, width, depth, {upstream, upstream_row, 1}, weights, width, FromZero{}, [&](int r, int c, auto sum) {
+        using Floats = decltype(sum);
+        auto open = greater(load_as<Floats>(activations + r * width + c), all_of<Floats>(0.0f));
         store(out + r * width + c, keep(sum, open));
     });
 }
@@ -31,8 +29,8 @@ void through_rectifier(int rows, int depth, int upstream_row, const float* upstr
 void weight_gradient(int rows, int outputs, int upstream_row, const float* upstream, int inputs, const float* values,
                      float* out) {
     int width = padded(inputs);
-    multiply(outputs, width, rows, {upstream, 1, upstream_row}, values, width, nothing,
-             [&](int r, int c, f8 sum) { store(out + r * width + c, sum); });
+    multiply(outputs, width, rows, {upstream, 1, upstream_row}, values, width, FromZero{},
+             [&](int r, int c, auto sum) { store(out + r * width + c, sum); });
 }
 
 void sum_rows(int rows, int width, const float* values, float* out) {
@@ -57,8 +55,8 @@ TALKER_INLINE void store_lanes(float* to, f8 values, int lanes) {
 
 void field_head_block(int rows, int hidden, int hidden_row, const float* values, int outputs,
                       const float* head_by_input, float* change) {
-    multiply(rows, padded(outputs), hidden, {values, hidden_row, 1}, head_by_input, padded(outputs), nothing,
-             [&](int r, int c, f8 sum) { store_lanes(change + r * outputs + c, sum, outputs - c); });
+    multiply<f8>(rows, padded(outputs), hidden, {values, hidden_row, 1}, head_by_input, padded(outputs), FromZero{},
+                 [&](int r, int c, f8 sum) { store_lanes(change + r * outputs + c, sum, outputs - c); });
 }
 
 void field_block(const FieldNet& net, int rows, const FieldRows& kept, float* change) {
@@ -86,8 +84,8 @@ void field_block_backward(const FieldNet& net, int rows, const FieldRows& kept, 
     through_rectifier(rows, net.hidden, hidden, by_second, net.second, net.hidden, kept.first, by_first);
     weight_gradient(rows, net.hidden, hidden, by_first, net.inputs, kept.features, out.first);
     sum_rows(rows, hidden, by_first, out.first_bias);
-    multiply(rows, inputs, net.hidden, {by_first, hidden, 1}, net.first, inputs, nothing,
-             [&](int r, int c, f8 sum) { store(feature_gradient + r * inputs + c, sum); });
+    multiply(rows, inputs, net.hidden, {by_first, hidden, 1}, net.first, inputs, FromZero{},
+             [&](int r, int c, auto sum) { store(feature_gradient + r * inputs + c, sum); });
 }
 
 }  // namespace talker::TALKER_ISA

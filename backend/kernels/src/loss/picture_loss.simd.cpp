@@ -11,11 +11,22 @@
 namespace talker::TALKER_ISA {
 namespace {
 
+// Every Step-th float: of a step that is known, the loop becomes vectors.
+template <int Step>
+void gather(const float* from, int width, float* to) {
+    for (int x = 0; x < width; x++) to[x] = from[x * Step];
+}
+
 // A row of a plane as contiguous floats: in place, or copied to `own`.
 const float* row_of(const Plane& plane, int row, int width, float* own) {
     const float* from = plane.data + row * plane.row;
-    if (plane.column == 1) return from;
-    for (int x = 0; x < width; x++) own[x] = from[x * plane.column];
+    switch (plane.column) {
+        case 1: return from;
+        case 3: gather<3>(from, width, own); break;
+        case 4: gather<4>(from, width, own); break;
+        default:
+            for (int x = 0; x < width; x++) own[x] = from[x * plane.column];
+    }
     return own;
 }
 

@@ -1,7 +1,6 @@
 #include "loss/similarity.h"
 
 #include <cmath>
-#include <cstring>
 #include <vector>
 
 #include "common/buffer.h"
@@ -29,10 +28,7 @@ double similarity(const talker_plane* x, const talker_plane* y, int channels, in
     int64_t pieces = static_cast<int64_t>(bands) * channels, map_size = ssim_row(width) * height;
     float* scratch = memory->scratch.resize(pieces * ssim_scratch(width));
     float* maps = nullptr;
-    if (gradient) {
-        maps = memory->maps.resize(3 * map_size * channels);
-        std::memset(maps, 0, 3 * map_size * channels * sizeof(float));
-    }
+    if (gradient) maps = memory->maps.resize(3 * map_size * channels);
     std::vector<SsimChannel> work(channels);
     double weight_sum = 0.0;
     for (int k = -kSsimReach; k <= kSsimReach; k++) weight_sum += std::exp(-0.5 * k * k / (kSigmaPx * kSigmaPx));

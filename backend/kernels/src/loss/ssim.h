@@ -12,11 +12,14 @@ constexpr int kSsimReach = 5;  // the window has 11 x 11 px
 constexpr int kSsimTaps = 2 * kSsimReach + 1;
 
 // Rows of scratch pictures have zeros before and behind, so that the window never asks for the border.
-constexpr int kSsimPad = 8;
-inline int64_t ssim_row(int width) { return (width + 7) / 8 * 8 + 2 * kSsimPad; }
+constexpr int kSsimPad = 16;
+inline int64_t ssim_row(int width) { return (width + 15) / 16 * 16 + 2 * kSsimPad; }
+
+// What the window takes means of: x, y, x^2 + y^2, xy.
+constexpr int kSsimBlurs = 4;
 
 // Floats of scratch memory that a band of rows needs.
-inline int64_t ssim_scratch(int width) { return (2 + 5 * kSsimTaps) * ssim_row(width); }
+inline int64_t ssim_scratch(int width) { return kSsimBlurs * (1 + kSsimTaps) * ssim_row(width); }
 
 // One channel of two pictures.
 struct SsimChannel {

@@ -20,22 +20,33 @@ struct TileBounds {
     }
 };
 
-// One float per pixel of a tile. The line added at the end keeps neighbouring buffers from sharing cache sets.
-struct alignas(64) TileBuffer {
-    float at[kTilePixels + 16];
+// Planes of a tile, one float per pixel, beside each other. The line added to each keeps neighbouring planes from
+// sharing cache sets.
+constexpr int kTilePlane = kTilePixels + 16;
+template <int Planes>
+struct alignas(64) TilePlanes {
+    float at[Planes * kTilePlane];
+
+    float* operator[](int plane) { return at + plane * kTilePlane; }
+    void clear(int first, int end) {
+        std::memset(at + first * kTilePlane, 0, (end - first) * kTilePlane * sizeof(float));
+    }
 };
 
-void start_transmittance(TileBuffer& transmittance, const TileBounds& bounds) {
+// The first plane of every tile.
+constexpr int kTransmittance = 0;
+
+void start_transmittance(float* transmittance, const TileBounds& bounds) {
     bool whole = bounds.width == kTile && bounds.height == kTile;
-    for (int i = 0; i < kTilePixels; i++) transmittance.at[i] = whole ? 1.0f : 0.0f;
+    for (int i = 0; i < kTilePixels; i++) transmittance[i] = whole ? 1.0f : 0.0f;
     if (whole) return;
     for (int y = 0; y < bounds.height; y++)
-        for (int x = 0; x < bounds.width; x++) transmittance.at[y * kTile + x] = 1.0f;
+        for (int x = 0; x < bounds.width; x++) transmittance[y * kTile + x] = 1.0f;
 }
 
-bool all_finished(const TileBuffer& transmittance) {
+bool all_finished(const float* transmittance) {
     for (int i = 0; i < kTilePixels; i += 4 * kLanes) {
-        const float* t = transmittance.at + i;
+        const float* t = transmittance + i;
         f8 highest = max(max(load(t), load(t + 8)), max(load(t + 16), load(t + 24)));
         if (mask_bits((i8)(highest > all(0.0f)))) return false;
     }
@@ -44,37 +55,36 @@ bool all_finished(const TileBuffer& transmittance) {
 
 // One vector of pixels meets one splat.
 struct Meeting {
-    f8 alpha_uncapped;  // meaningful where alpha is not zero
-    f8 alpha;           // zero outside of the splat
-    f8 transmittance;   // before the splat; zero where the pixel was finished
-    f8 weight;          // what the splat contributes
-    i8 open;            // pixels that are not finished by it
+    fw alpha_uncapped;  // meaningful where alpha is not zero
+    fw alpha;           // zero outside of the splat
+    fw transmittance;   // before the splat; zero where the pixel was finished
+    fw weight;          // what the splat contributes
+    WideMask open;      // pixels that are not finished by it
 };
 
 // Computes the meeting and writes the transmittance that it leaves. `quadratic` is the splat's xx i^2.
 template <bool KeepsFinished>
-TALKER_INLINE Meeting meet(const Spans& spans, int n, f8 quadratic, TileBuffer& transmittance) {
+TALKER_INLINE Meeting meet(const Spans& spans, int n, fw quadratic, float* transmittance) {
     Meeting m;
-    float* t = transmittance.at + spans.offset[n];
-    f8 exponent = fma(all(spans.linear[n]), iota(), quadratic + all(spans.constant[n]));
+    fw exponent = fma(wide(spans.linear[n]), from_middle(), quadratic + wide(spans.constant[n]));
     m.alpha_uncapped = exp2(exponent);
-    m.alpha = keep(min(m.alpha_uncapped, all(kAlphaCap)), (i8)(exponent >= all(kLog2AlphaCutoff)));
-    f8 stored = load(t);
-    m.transmittance = KeepsFinished ? max(stored, all(0.0f)) : stored;
+    m.alpha = keep(min(m.alpha_uncapped, wide(kAlphaCap)), at_least(exponent, wide(kLog2AlphaCutoff)));
+    fw stored = load_wide(transmittance);
+    m.transmittance = KeepsFinished ? max(stored, wide(0.0f)) : stored;
     m.weight = m.alpha * m.transmittance;
-    f8 left = m.transmittance - m.weight;
-    m.open = (i8)(left > all(kTransmittanceStop));
-    store(t, KeepsFinished ? select(m.open, left, sign_set(stored)) : keep(left, m.open));
+    fw left = m.transmittance - m.weight;
+    m.open = greater(left, wide(kTransmittanceStop));
+    store(transmittance, KeepsFinished ? select(m.open, left, sign_set(stored)) : keep(left, m.open));
     m.weight = keep(m.weight, m.open);
     return m;
 }
 
 // The splat's channels in this pass.
 template <int Channels>
-TALKER_INLINE void load_values(f8* value, const Pass& pass, const Splat* splats, int64_t splat) {
+TALKER_INLINE void load_values(fw* value, const Pass& pass, const Splat* splats, int64_t splat) {
     const float* features = pass.features + splat * pass.stride;
-    for (int c = 0; c + 1 < Channels; c++) value[c] = all(features[c]);
-    if (Channels > 0) value[Channels - 1] = all(pass.ends_with_depth ? splats[splat].depth : features[Channels - 1]);
+    for (int c = 0; c + 1 < Channels; c++) value[c] = wide(features[c]);
+    if (Channels > 0) value[Channels - 1] = wide(pass.ends_with_depth ? splats[splat].depth : features[Channels - 1]);
 }
 
 // A row of a tile, or what the picture's edge leaves of it.
@@ -86,9 +96,9 @@ void copy_row(float* to, const float* from, int width) {
         std::memcpy(to, from, width * sizeof(float));
 }
 
-void write_plane(float* plane, const TileBuffer& from, const Camera& camera, const TileBounds& bounds) {
+void write_plane(float* plane, const float* from, const Camera& camera, const TileBounds& bounds) {
     float* to = plane + static_cast<int64_t>(bounds.y) * camera.width + bounds.x;
-    for (int y = 0; y < bounds.height; y++) copy_row(to + int64_t{y} * camera.width, from.at + y * kTile, bounds.width);
+    for (int y = 0; y < bounds.height; y++) copy_row(to + int64_t{y} * camera.width, from + y * kTile, bounds.width);
 }
 
 // What a splat contributes goes to every channel, times its value there; and to the plane of its label, of all labels'.
@@ -97,43 +107,47 @@ void blend(const Camera& camera, const Splat* splats, const TileLists& lists, in
            float* const* planes, float* alpha) {
     TileBounds bounds(camera, lists, tile);
     const Entry *entry = lists.entries + lists.begin[tile], *end = lists.entries + lists.begin[tile + 1];
-    TileBuffer transmittance, sums[Channels > 0 ? Channels : 1], label_sums[Labelled ? kMostLabels : 1];
+    // After the transmittance come the channels' sums, then those of the labels.
+    constexpr int kSums = 1, kLabelSums = kSums + Channels, kPlanes = kLabelSums + (Labelled ? kMostLabels : 0);
+    TilePlanes<kPlanes> tile_planes;
+    float* transmittance = tile_planes[kTransmittance];
     start_transmittance(transmittance, bounds);
-    std::memset(sums, 0, sizeof sums);
-    if (Labelled) std::memset(label_sums, 0, sizeof label_sums);
+    tile_planes.clear(kSums, kPlanes);
     Spans spans;
     while (entry < end) {
         int batch = cut_batch<false>(spans, splats, entry, end, bounds.x, bounds.y);
         for (int b = 0; b < batch; b++, entry++) {
-            f8 value[Channels > 0 ? Channels : 1];
+            fw value[Channels > 0 ? Channels : 1];
+            fw quadratic = from_middle() * from_middle() * splats[entry->splat].xx;
             load_values<Channels>(value, pass, splats, entry->splat);
-            f8 quadratic = iota() * iota() * splats[entry->splat].xx;
-            float* own = label_sums[Labelled ? splats[entry->splat].label : 0].at;
+            int64_t own = Labelled ? (kLabelSums + splats[entry->splat].label) * kTilePlane : 0;
             for (int n = spans.begin[b]; n < spans.begin[b + 1]; n++) {
-                Meeting m = meet<true>(spans, n, quadratic, transmittance);
-                if (Labelled) store(own + spans.offset[n], load(own + spans.offset[n]) + m.weight);
+                float* at = transmittance + spans.offset[n];
+                Meeting m = meet<true>(spans, n, quadratic, at);
+                if (Labelled) store(at + own, load_wide(at + own) + m.weight);
                 for (int c = 0; c < Channels; c++) {
-                    float* p = sums[c].at + spans.offset[n];
-                    store(p, fma(m.weight, value[c], load(p)));
+                    float* p = at + (kSums + c) * kTilePlane;
+                    store(p, fma(m.weight, value[c], load_wide(p)));
                 }
             }
         }
         if (all_finished(transmittance)) break;
     }
-    for (int c = 0; c < Channels; c++) write_plane(planes[c], sums[c], camera, bounds);
-    for (int k = 0; k < pass.labels; k++) write_plane(planes[Channels + k], label_sums[k], camera, bounds);
+    for (int c = 0; c < Channels; c++) write_plane(planes[c], tile_planes[kSums + c], camera, bounds);
+    for (int k = 0; k < pass.labels; k++)
+        write_plane(planes[Channels + k], tile_planes[kLabelSums + k], camera, bounds);
     if (!alpha) return;
-    for (float& t : transmittance.at) t = 1.0f - std::fabs(t);
+    for (int i = 0; i < kTilePixels; i++) transmittance[i] = 1.0f - std::fabs(transmittance[i]);
     write_plane(alpha, transmittance, camera, bounds);
 }
 
 // A plane's values at the tile's pixels; zero outside of the picture.
-void copy_plane(TileBuffer& to, const Plane& plane, const TileBounds& bounds) {
-    if (!plane.data || bounds.width < kTile || bounds.height < kTile) std::memset(to.at, 0, sizeof to.at);
+void copy_plane(float* to, const Plane& plane, const TileBounds& bounds) {
+    if (!plane.data || bounds.width < kTile || bounds.height < kTile) std::memset(to, 0, kTilePixels * sizeof(float));
     if (!plane.data) return;
     for (int y = 0; y < bounds.height; y++) {
         const float* from = plane.data + (bounds.y + y) * plane.row + bounds.x * plane.column;
-        float* row = to.at + y * kTile;
+        float* row = to + y * kTile;
         if (plane.column == 1)
             copy_row(row, from, bounds.width);
         else
@@ -142,11 +156,11 @@ void copy_plane(TileBuffer& to, const Plane& plane, const TileBounds& bounds) {
 }
 
 // Adds gradient x value of a rendered plane to the worth of the tile's pixels.
-void add_worth(TileBuffer& worth, const TileBuffer& gradient, const float* plane, const Camera& camera,
+void add_worth(float* worth, const float* gradient, const float* plane, const Camera& camera,
                const TileBounds& bounds) {
     for (int y = 0; y < bounds.height; y++) {
         const float* values = plane + static_cast<int64_t>(bounds.y + y) * camera.width + bounds.x;
-        for (int x = 0; x < bounds.width; x++) worth.at[y * kTile + x] += gradient.at[y * kTile + x] * values[x];
+        for (int x = 0; x < bounds.width; x++) worth[y * kTile + x] += gradient[y * kTile + x] * values[x];
     }
 }
 
@@ -162,16 +176,19 @@ void blend_backward(const Camera& camera, const Splat* splats, const TileLists& 
     const Entry *entry = lists.entries + lists.begin[tile], *end = lists.entries + lists.begin[tile + 1];
     if (entry == end) return;
     TileBounds bounds(camera, lists, tile);
-    TileBuffer transmittance, behind, gradient[Channels > 0 ? Channels : 1], opacity_worth[1];
+    // After the transmittance come the worth of what lies behind, and the gradients of alpha and of the channels.
+    constexpr int kBehind = 1, kOfAlpha = 2, kGradients = kOfAlpha + HasAlpha;
+    TilePlanes<kGradients + Channels> tile_planes;
+    float *transmittance = tile_planes[kTransmittance], *behind = tile_planes[kBehind];
     start_transmittance(transmittance, bounds);
-    std::memset(behind.at, 0, sizeof behind.at);
+    tile_planes.clear(kBehind, kBehind + 1);
     for (int c = 0; c < Channels; c++) {
-        copy_plane(gradient[c], plane_gradients[c], bounds);
-        add_worth(behind, gradient[c], planes[c], camera, bounds);
+        copy_plane(tile_planes[kGradients + c], plane_gradients[c], bounds);
+        add_worth(behind, tile_planes[kGradients + c], planes[c], camera, bounds);
     }
     if (HasAlpha) {
-        copy_plane(opacity_worth[0], alpha_gradient, bounds);
-        add_worth(behind, opacity_worth[0], alpha, camera, bounds);
+        copy_plane(tile_planes[kOfAlpha], alpha_gradient, bounds);
+        add_worth(behind, tile_planes[kOfAlpha], alpha, camera, bounds);
     }
 
     Spans spans;
@@ -180,28 +197,28 @@ void blend_backward(const Camera& camera, const Splat* splats, const TileLists& 
         for (int b = 0; b < batch; b++, entry++) {
             float* slot = sums + entry->slot * sum_stride;
             __builtin_prefetch(slot, 1);
-            f8 value[Channels > 0 ? Channels : 1];
+            fw value[Channels > 0 ? Channels : 1];
+            fw quadratic = from_middle() * from_middle() * splats[entry->splat].xx;
             load_values<Channels>(value, pass, splats, entry->splat);
-            f8 quadratic = iota() * iota() * splats[entry->splat].xx;
-            f8 sum[kPaddedSums];
-            for (int k = 0; k < kPaddedSums; k++) sum[k] = all(0.0f);
+            fw sum[kPaddedSums];
+            for (int k = 0; k < kPaddedSums; k++) sum[k] = wide(0.0f);
             for (int n = spans.begin[b]; n < spans.begin[b + 1]; n++) {
-                int offset = spans.offset[n];
-                Meeting m = meet<false>(spans, n, quadratic, transmittance);
-                f8 inverse = all(1.0f) / (all(1.0f) - m.alpha);
-                f8 worth = HasAlpha ? load(opacity_worth[0].at + offset) : all(0.0f);
+                float* at = transmittance + spans.offset[n];
+                Meeting m = meet<false>(spans, n, quadratic, at);
+                fw inverse = wide(1.0f) / (wide(1.0f) - m.alpha);
+                fw worth = HasAlpha ? load_wide(at + kOfAlpha * kTilePlane) : wide(0.0f);
                 for (int c = 0; c < Channels; c++) {
-                    f8 g = load(gradient[c].at + offset);
+                    fw g = load_wide(at + (kGradients + c) * kTilePlane);
                     worth = fma(g, value[c], worth);
                     sum[kMoments + c] = fma(m.weight, g, sum[kMoments + c]);
                 }
-                f8 left = load(behind.at + offset) - m.weight * worth;
-                store(behind.at + offset, left);
+                fw left = load_wide(at + kBehind * kTilePlane) - m.weight * worth;
+                store(at + kBehind * kTilePlane, left);
                 // Times alpha, it is the gradient of the logarithm of alpha: what the exponent's gradient is made of.
                 // The cap has no slope.
-                f8 g = m.alpha * (m.transmittance * worth - left * inverse);
-                g = keep(g, m.open & (i8)(m.alpha_uncapped <= all(kAlphaCap)));
-                f8 dx = all(spans.dx[n]) + iota(), dy = all(spans.dy[n]), g_dx = g * dx, g_dy = g * dy;
+                fw g = m.alpha * (m.transmittance * worth - left * inverse);
+                g = keep(g, m.open & at_least(wide(kAlphaCap), m.alpha_uncapped));
+                fw dx = wide(spans.dx[n]) + from_middle(), dy = wide(spans.dy[n]), g_dx = g * dx, g_dy = g * dy;
                 sum[kSum] += g;
                 sum[kSumX] += g_dx;
                 sum[kSumXX] = fma(g_dx, dx, sum[kSumXX]);
@@ -209,7 +226,8 @@ void blend_backward(const Camera& camera, const Splat* splats, const TileLists& 
                 sum[kSumXY] = fma(g_dx, dy, sum[kSumXY]);
                 sum[kSumYY] = fma(g_dy, dy, sum[kSumYY]);
             }
-            for (int k = 0; k < kPaddedSums; k += 4) store_sums(slot + k, sum[k], sum[k + 1], sum[k + 2], sum[k + 3]);
+            for (int k = 0; k < kPaddedSums; k += 4)
+                store_sums(slot + k, fold(sum[k]), fold(sum[k + 1]), fold(sum[k + 2]), fold(sum[k + 3]));
         }
         if (all_finished(transmittance)) break;
     }

@@ -1,4 +1,4 @@
-// Splats of a tile as a flat list of vectors: eight neighbouring pixels of one row each.
+// Splats of a tile as a flat list of vectors: neighbouring pixels of one row each, as many as wide.h has lanes.
 //
 // Only pixels within the ellipse on which alpha equals the cut-off matter, and each row's run of them is known exactly.
 // Cutting the runs into vectors first, without a branch, leaves the blend one simple loop per splat instead of a loop
@@ -6,25 +6,28 @@
 // waiting for each one's square roots.
 #pragma once
 
-#include "common/simd.h"
+#include "common/wide.h"
 #include "raster/splat.h"
 
 namespace talker::TALKER_ISA {
 
+static_assert(kTile % kWide == 0 && kTile <= 4 * kWide, "cut_spans cuts a row into four vectors at most");
+
 struct Spans {
     static constexpr int kBatch = 16;  // splats cut at a time
-    // Vectors of one splat: four in each of 32 rows at most.
-    static constexpr int kMostPerSplat = kTilePixels / kLanes;
+    // Vectors of one splat: all of every row at most.
+    static constexpr int kMostPerSplat = kTilePixels / kWide;
     static constexpr int kMost = 3 * kMostPerSplat;
 
     int count;
     int begin[kBatch + 1];  // where each splat's vectors begin
-    // (A compressed store may write up to a vector past the end.)
+    // (A compressed store may write up to eight values past the end.)
     alignas(32) int32_t offset[kMost + kLanes];  // of the first pixel in the tile's buffers
-    // Pixel i of the vector has the exponent xx i^2 + linear i + constant,
+    // A pixel that is i from the vector's middle has the exponent xx i^2 + linear i + constant: of the small numbers
+    // there are about the middle, few digits are lost.
     alignas(32) float linear[kMost + kLanes];
     alignas(32) float constant[kMost + kLanes];
-    // and lies at (dx + i, dy) from the splat's centre. (Only the gradient asks.)
+    // The middle, from the splat's centre. (Only the gradient asks.)
     alignas(32) float dx[kMost + kLanes];
     alignas(32) float dy[kMost + kLanes];
 
@@ -43,6 +46,10 @@ struct CompressTable {
 };
 static constexpr CompressTable kCompress{};
 #endif
+
+constexpr float kMiddle = 0.5f * (kWide - 1);
+// Lanes from the middle of their vector.
+TALKER_INLINE fw from_middle() { return wide_iota() - wide(kMiddle); }
 
 // Eight vectors to be, one per lane.
 struct Cut {
@@ -75,16 +82,17 @@ TALKER_INLINE void append(Spans& spans, int bits, const Cut& cut) {
 #endif
 }
 
-// The vectors that follow in the same rows, eight pixels on.
+// The vectors that follow in the same rows.
 TALKER_INLINE Cut step_right(const Cut& cut, f8 xx) {
-    f8 eight = all(8.0f);
-    return {cut.offset + 8, fma(xx, all(16.0f), cut.linear), fma(fma(xx, eight, cut.linear), eight, cut.constant),
-            cut.dx + eight, cut.dy};
+    f8 step = all(static_cast<float>(kWide));
+    return {cut.offset + kWide, fma(xx, 2.0f * step, cut.linear), fma(fma(xx, step, cut.linear), step, cut.constant),
+            cut.dx + step, cut.dy};
 }
 
 // Appends the spans of `s` in the tile whose first pixel is (tile_x, tile_y).
 template <bool WithPositions>
 TALKER_INLINE void cut_spans(Spans& spans, const Splat& s, int tile_x, int tile_y) {
+    constexpr float kStep = kWide;
     int top = s.top > tile_y ? s.top : tile_y;
     int bottom = s.bottom < tile_y + kTile ? s.bottom : tile_y + kTile;
     float x = s.x - 0.5f - static_cast<float>(tile_x);
@@ -98,27 +106,34 @@ TALKER_INLINE void cut_spans(Spans& spans, const Splat& s, int tile_x, int tile_
         f8 first = max(ceil(middle - half), all(0.0f)), last = min(floor(middle + half), edge);
         i8 mask = (i8)(half2 > all(0.0f)) & (i8)(y < all(static_cast<float>(bottom))) & (i8)(last >= first);
 
-        // The last vector ends within the tile: where it would not, the row's vectors all begin further left. That adds
-        // pixels outside of the ellipse, which the cut-off leaves alone.
-        f8 more = floor((last - first) * 0.125f) * 8.0f;
-        f8 start = max(min(first, edge - all(7.0f) - more), all(0.0f));
-        f8 xx = all(s.xx), dx = start - all(x);
+        // A vector of sixteen that crosses no line of the cache is read and written faster: where as many do that begin
+        // at whole multiples of their width, they are taken. Elsewhere they begin with the row's run, or further left,
+        // so that the last ends within the tile. Either adds pixels outside of the ellipse, which the cut-off leaves
+        // alone.
+        f8 more = floor((last - first) * (1.0f / kStep)) * kStep;
+        f8 start = max(min(first, edge - all(kStep - 1.0f) - more), all(0.0f));
+        if (kWide == 16) {
+            f8 whole = floor(first * (1.0f / kStep)) * kStep;
+            start = select((i8)(last < whole + more + kStep), whole, start);
+        }
+        f8 xx = all(s.xx), dx = start + all(kMiddle - x);
         f8 row_linear = dy * s.xy, row_constant = fma(dy * dy, all(s.yy), all(s.log2_opacity));
         Cut cut;
         // (Offsets of rows outside of the mask are not used.)
         cut.offset = to_int((y - all(static_cast<float>(tile_y))) * static_cast<float>(kTile) + start);
-        cut.linear = fma(xx * 2.0f, dx, row_linear);
+        cut.linear = fma(2.0f * xx, dx, row_linear);
         cut.constant = fma(fma(xx, dx, row_linear), dx, row_constant);
         cut.dx = dx, cut.dy = dy;
         append<WithPositions>(spans, mask_bits(mask), cut);
         // A second vector in some row is so common that a branch would not pay, a third is rare.
         cut = step_right(cut, xx);
-        append<WithPositions>(spans, mask_bits(mask & (i8)(more >= all(8.0f))), cut);
-        int wide = mask_bits(mask & (i8)(more >= all(16.0f)));
-        if (!wide) continue;
+        append<WithPositions>(spans, mask_bits(mask & (i8)(more >= all(kStep))), cut);
+        if (kTile <= 2 * kWide) continue;
+        int third = mask_bits(mask & (i8)(more >= all(2.0f * kStep)));
+        if (!third) continue;
         cut = step_right(cut, xx);
-        append<WithPositions>(spans, wide, cut);
-        append<WithPositions>(spans, mask_bits(mask & (i8)(more >= all(24.0f))), step_right(cut, xx));
+        append<WithPositions>(spans, third, cut);
+        append<WithPositions>(spans, mask_bits(mask & (i8)(more >= all(3.0f * kStep))), step_right(cut, xx));
     }
 }
 
