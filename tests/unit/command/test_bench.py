@@ -73,7 +73,12 @@ def test_the_command_line_times_the_native_engine_unless_another_is_named(monkey
 
 def test_the_command_line_names_a_model_by_its_subject(monkeypatch, capsys, subject):
     asked = []
-    monkeypatch.setattr("backend.command.bench.bench", lambda **options: asked.append(options) or [])
+
+    def bench(**options):
+        asked.append(options)
+        return []
+
+    monkeypatch.setattr("backend.command.bench.bench", bench)
     assert cli.main(["bench", "--subject", str(subject.root), "--model", "small", "--size", "64"]) == 0
     assert (asked[0]["subject"].root, asked[0]["model"], asked[0]["size"]) == (subject.root, "small", 64)
     assert cli.main(["bench", "--model", "small"]) == 2

@@ -36,8 +36,8 @@ def test_parameters_and_moments_are_those_of_torch_to_rounding():
     train(theirs, reference, range(30))
     for a, b in zip(ours, theirs, strict=True):
         assert torch.allclose(a, b, rtol=1e-5, atol=1e-6)
-        for key in ("exp_avg", "exp_avg_sq"):
-            assert torch.allclose(optimiser.state[a][key], reference.state[b][key], rtol=1e-5, atol=1e-9)
+        for key in ("exp_avg", "exp_avg_sq"):  # sums of values of about one, some of which cancel
+            assert torch.allclose(optimiser.state[a][key], reference.state[b][key], rtol=1e-5, atol=1e-7)
         assert optimiser.state[a]["step"] == reference.state[b]["step"]
     assert not torch.allclose(ours[4], parameters()[4], atol=1e-2)
 
