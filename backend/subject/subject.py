@@ -20,6 +20,7 @@ from backend.parallel import in_order
 from backend.subject.model_folder import ModelFolder
 from backend.subject.pictures import PictureFile, PictureFolder, Pictures, read_picture, write_picture_file
 from backend.subject.track import Track
+from backend.subject.without_head import WithoutHead
 from shared import layout
 from shared.camera import Crop
 from shared.errors import InputError
@@ -29,6 +30,8 @@ from shared.timing import fps_text, parse_fps
 SCHEMA = 3
 """1: no body curves in track.npz; such a folder is read as one whose body was not tracked. Up to 2: `input_colour` was
 rec709 for footage with that tag, though nobody had asked for it; it is read as srgb."""
+_BEHIND_NEEDS = ("frames", "regions", "background")
+"""Stages of preprocessing that make what `frames_without_head` reads."""
 QUICK_BYTES = 4e9
 """Most that a cache of uncompressed pictures of the stored size may take; half of the free disk at most."""
 
@@ -157,6 +160,17 @@ class Subject:
         """
         return self._pictures(layout.REGIONS_FOLDER, size, 4, quick)
 
+    def frames_without_head(self, size: int) -> Pictures:
+        """T pictures (size, size, 3) uint8 RGB, the frames without their heads (subject.behind), for readers that come
+        back to every picture many times: from a cache where that takes no more than QUICK_BYTES, else made anew."""
+        frames, regions = self.frames(size, quick=True), self.regions(size, quick=True)
+        made = WithoutHead(frames, regions, self.background(size))
+        shape = (self.frame_count, size, size, 3)
+        if self._is_too_large(shape):
+            return made
+        key = "".join(self.info.stages.get(of, "")[:12] for of in _BEHIND_NEEDS)
+        return self._cached(f"without_head_{size}_{key}.npy", made, shape, f"the clip's background at {size} px")
+
     def background(self, size: int) -> np.ndarray:
         """(size, size, 3) uint8 RGB, the background plate, to be shown."""
         return read_picture(self.root / layout.BACKGROUND_FILE, size, 3)
@@ -168,13 +182,20 @@ class Subject:
     def _pictures(self, folder: str, size: int, channels: int, quick: bool) -> Pictures:
         stored = PictureFolder(self.root / folder, self.frame_count, channels, size)
         shape = (self.frame_count, size, size, channels)
-        if size == self.info.size and (not quick or math.prod(shape) > min(QUICK_BYTES, free_bytes(self.root) / 2)):
+        if size == self.info.size and (not quick or self._is_too_large(shape)):
             return stored
         key = self.info.stages.get(folder, "")[:12]
-        cache = self.root / layout.CACHE_FOLDER / f"{folder}_{size}_{key}.npy"
+        return self._cached(f"{folder}_{size}_{key}.npy", stored, shape, f"the clip's {folder} at {size} px")
+
+    def _is_too_large(self, shape: tuple[int, ...]) -> bool:
+        """Whether so many bytes are too many for a cache that is there for speed alone."""
+        return math.prod(shape) > min(QUICK_BYTES, free_bytes(self.root) / 2)
+
+    def _cached(self, name: str, made: Pictures, shape: tuple[int, int, int, int], what: str) -> PictureFile:
+        """Pictures from a file of the cache, which is made of `made` on first use."""
+        cache = self.root / layout.CACHE_FOLDER / name
         if not cache.is_file():
             cache.parent.mkdir(exist_ok=True)
-            do = "Make room, or train at a smaller size."
-            require_space(cache.parent, math.prod(shape), f"the clip's {folder} at {size} px", do)
-            write_picture_file(cache, in_order(stored.__getitem__, range(len(stored))), shape)
+            require_space(cache.parent, math.prod(shape), what, "Make room, or train at a smaller size.")
+            write_picture_file(cache, in_order(made.__getitem__, range(len(made))), shape)
         return PictureFile(cache)

@@ -54,13 +54,13 @@ class TrainingData:
         fine: int | None = None,
         masks: str = "soft",
         poses: str = "refined",
-        torso: bool = True,
+        over_plate: bool = True,
     ) -> None:
         """size: of the frames at their coarsest; fine: at their finest, None: the same. device: of the samples. masks:
-        as TrainSettings, poses: as PortraitSettings; torso: whether the portrait has one of its own."""
+        as TrainSettings, poses: as PortraitSettings; over_plate: as `Scale`."""
         self.subject, self.size, self.fine, self.device = subject, size, fine or size, device
         self.track: Track = subject.track().posed_by(poses)
-        self._scales = {side: Scale(subject, side, device, masks, torso) for side in {self.size, self.fine}}
+        self._scales = {side: Scale(subject, side, device, masks, over_plate) for side in {self.size, self.fine}}
         self.split = holdout.split(self.track.times_s)
         self.frames = self.split.training[self.track.confidence[self.split.training] > 0]
         if len(self.frames) < MIN_FRAMES:

@@ -10,7 +10,6 @@ from backend.subject.pictures import Pictures
 from backend.subject.subject import Subject
 from backend.train.masks import HardMasks
 from backend.train.views import View
-from backend.train.without_head import WithoutHead
 
 GPU_SHARE = 0.25
 """Of a GPU's free memory, what the frames of one size may be kept in."""
@@ -24,9 +23,10 @@ class Scale:
     """
 
     def __init__(
-        self, subject: Subject, size: int, device: torch.device | str, masks: str = "soft", torso: bool = True
+        self, subject: Subject, size: int, device: torch.device | str, masks: str = "soft", over_plate: bool = True
     ) -> None:
-        """device: of what `part` gives; masks: as TrainSettings; torso: whether the portrait has one of its own."""
+        """device: of what `part` gives; masks: as TrainSettings; over_plate: whether the plate is all that lies behind
+        the portrait, or the frame without its head."""
         self.size, self._device = size, device
         self.pictures = subject.frames(size, quick=True)
         regions = subject.regions(size, quick=True)
@@ -34,14 +34,14 @@ class Scale:
         self.plate = torch.from_numpy(subject.plate(size)).to(device)
         """(size, size, 3) in [0, 1]."""
         self._sources: list[Pictures] = [self.pictures, self.regions]
-        if not torso:
-            self._sources.append(WithoutHead(self.pictures, self.regions, subject.background(size)))
+        if not over_plate:
+            self._sources.append(subject.frames_without_head(size))
         self._kept: dict[int, list[Tensor]] = {}
-        self._room = room_for_frames(torch.device(device), (7 if torso else 10) * size * size)
+        self._room = room_for_frames(torch.device(device), (7 if over_plate else 10) * size * size)
 
     def part(self, frame: int, view: View) -> tuple[Tensor, Tensor, Tensor]:
         """What a view shows of a frame (from 0), (H, W, 3), of its region map, (H, W, 4), and of what lies behind the
-        portrait, (H, W, 3), in [0, 1]: that is the plate, or without a torso the frame without its head."""
+        portrait, (H, W, 3), in [0, 1]."""
         if self._room:
             stored = [whole[view.rows, view.columns] for whole in self._whole(frame)]
         else:

@@ -79,8 +79,9 @@ class Run:
     speech_s: float = 0.0
     """Time spent on learning the voice, where the portrait is driven by what it tells; not part of `elapsed_s`."""
     densifier: Densifier | None = None
-    relocation: Relocation | None = None
     """Changes the number of Gaussians; None: it is fixed."""
+    relocation: Relocation | None = None
+    """Moves Gaussians; None: they stay where they learn to be."""
 
     @property
     def round_step(self) -> int:
@@ -102,6 +103,10 @@ class Run:
     def _seconds_for_steps(self, asked_s: float) -> float:
         """What is left of the time asked for: learning the voice counts, up to half of it, in the first round."""
         return asked_s - min(self.speech_s, 0.5 * asked_s) if len(self.rounds) == 1 else asked_s
+
+    def is_coarse(self, progress: float) -> bool:
+        """Whether a step at `progress` sees a whole, small frame. A further round begins where the first one ended."""
+        return len(self.rounds) == 1 and progress < self.settings.views.coarse_share
 
     def state(self, key: str) -> dict:
         """What a checkpoint holds beside the tensors, for a run whose settings have the hash `key`."""
@@ -222,7 +227,7 @@ def prepare(
     coarse = min(settings.views.coarse_size, fine)
     data = TrainingData(
         subject, coarse, Holdout.of(settings), device, fine=fine, masks=settings.masks, poses=settings.portrait.poses,
-        torso=settings.portrait.torso_gaussians > 0,
+        over_plate=settings.portrait.torso_gaussians > 0 or settings.supervision == "branches",
     )  # fmt: skip
     portrait = (portrait or start_portrait(data, settings.portrait, settings.seed, models_dir)).to(device)
     blink = 0.5 * (data.curve("eyeBlinkLeft") + data.curve("eyeBlinkRight"))
@@ -255,7 +260,7 @@ def steps(run: Run) -> Iterator[int]:
         set_rates(run.optimiser, progress, run.settings, stages)
         frame = run.sampler.draw(run.step, progress)
         with run.portrait.threading(run.settings.threads):
-            view = run.views.draw(frame, run.step, progress, block.mouth_alone)
+            view = run.views.draw(frame, run.step, run.is_coarse(progress), block.mouth_alone)
             loss = step_loss(run, frame, view, stage.deformed, stage.branch)
             run.optimiser.zero_grad(set_to_none=True)
             loss.backward()

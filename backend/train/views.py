@@ -78,10 +78,10 @@ class ViewSampler:
         self._mouth, self._eyes = mouth, eyes
         self._edges, self._shape = np.cumsum(interest, dtype=np.float64), interest.shape
 
-    def draw(self, frame: int, step: int, progress: float, mouth_alone: bool = False) -> View:
-        """The view that step `step` has of frame `frame`, at `progress` in [0, 1]; mouth_alone: of the head nothing but
-        the mouth learns in it."""
-        if progress < self.settings.coarse_share or self.fine <= self.coarse:
+    def draw(self, frame: int, step: int, coarse: bool = False, mouth_alone: bool = False) -> View:
+        """The view that step `step` has of frame `frame`. coarse: it is one of those that see whole, small frames;
+        mouth_alone: of the head nothing but the mouth learns in it."""
+        if coarse or self.fine <= self.coarse:
             return View.whole(self.coarse)
         side = min(self.settings.mouth_crop if mouth_alone else self.settings.crop, self.fine)
         if side == self.fine:

@@ -79,3 +79,26 @@ def test_frames_without_a_torso_or_without_a_head_are_no_trouble(coverage):
     regions = np.zeros((SIZE, SIZE, 4), np.uint8)
     regions[..., 2] = coverage
     assert np.array_equal(behind_head(recorded, regions, PLATE), recorded if coverage == 0 else PLATE)
+
+
+def test_frames_without_their_heads_are_made_once_and_kept(subject, monkeypatch):
+    first = subject.frames_without_head(subject.info.size)
+    expected = behind_head(
+        subject.frames(subject.info.size)[2],
+        subject.regions(subject.info.size)[2],
+        subject.background(subject.info.size),
+    )
+    assert np.array_equal(first[2], expected)
+    assert np.array_equal(first.part(2, slice(3, 9), slice(4, 20)), expected[3:9, 4:20])
+    monkeypatch.setattr("backend.subject.without_head.behind_head", None)
+    assert np.array_equal(subject.frames_without_head(subject.info.size)[2], expected)
+
+
+def test_frames_without_their_heads_are_made_anew_where_a_cache_would_be_too_large(subject, monkeypatch):
+    monkeypatch.setattr("backend.subject.subject.QUICK_BYTES", 10)
+    size = subject.info.size
+    made = subject.frames_without_head(size)
+    assert not list(subject.root.glob("cache/without_head_*"))
+    assert np.array_equal(
+        made[1], behind_head(subject.frames(size)[1], subject.regions(size)[1], subject.background(size))
+    )

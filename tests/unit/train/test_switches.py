@@ -64,7 +64,7 @@ def data(run):
     predicted = PredictedSpeech(heard, run.settings.heard_share, run.settings.seed)
     sample = run.data.sample(2)
     told = [sample.regions, sample.background, run.drive.poses]
-    views = [astuple(run.views.draw(2, step, step / STEPS)) for step in range(STEPS)]
+    views = [astuple(run.views.draw(2, step, run.is_coarse(step / STEPS))) for step in range(STEPS)]
     told += [torch.tensor(views), *(run.backdrops.of(sample, step).rgb for step in range(10))]
     if run.portrait.needs_audio:
         return [*told, run.drive.audio]

@@ -284,9 +284,8 @@ def test_matte_loss_is_zero_for_the_right_region_and_ignores_the_torso_where_the
 def test_without_a_torso_the_background_is_the_one_that_is_scored_and_with_one_the_plate(subject, view):
     frame, regions, plate = subject.frames(SIZE)[3], subject.regions(SIZE)[3], subject.background(SIZE)
     shown = view or View.whole(SIZE)
-    parts = (picture[shown.rows, shown.columns] for picture in (frame, regions, plate))
-    alone = TrainingData(subject, SIZE, torso=False).sample(3, view).background
-    assert np.array_equal(np.rint(alone.numpy() * 255), behind_head(*parts))
+    alone = TrainingData(subject, SIZE, over_plate=False).sample(3, view).background
+    assert np.array_equal(np.rint(alone.numpy() * 255), behind_head(frame, regions, plate)[shown.rows, shown.columns])
     with_torso = TrainingData(subject, SIZE).sample(3, view).background
     assert np.array_equal(np.rint(with_torso.numpy() * 255), plate[shown.rows, shown.columns])
 

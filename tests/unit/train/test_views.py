@@ -13,6 +13,7 @@ from backend.settings import ViewSettings
 from backend.train.data import TrainingData
 from backend.train.trainer import prepare, steps
 from backend.train.views import BACKGROUND_INTEREST, View, ViewSampler, interest_in
+from shared.training import Length
 from tests.support.synthetic_subject import SIZE, TINY
 
 FINE, CROP = 64, 24
@@ -31,33 +32,33 @@ def middles(views: list[View]) -> np.ndarray:
 
 
 def test_a_training_begins_with_whole_small_frames_and_goes_on_with_crops_of_large_ones():
-    views = sampler(coarse_share=0.25)
-    assert views.draw(0, 3, 0.24) == View.whole(16)
-    late = [views.draw(0, step, 0.25 + step / 400) for step in range(300)]
+    views = sampler()
+    assert views.draw(0, 3, coarse=True) == View.whole(16)
+    late = [views.draw(0, step) for step in range(300)]
     assert {(v.size, v.height, v.width) for v in late} == {(FINE, CROP, CROP)}
     assert all(0 <= v.top <= FINE - CROP and 0 <= v.left <= FINE - CROP for v in late)
 
 
 def test_views_depend_on_seed_and_step_alone():
     first, second = sampler(), sampler()
-    drawn = [first.draw(0, step, 0.9) for step in range(50)]
-    assert drawn == [second.draw(0, step, 0.9) for step in reversed(range(50))][::-1]
-    assert drawn != [sampler(seed=1).draw(0, step, 0.9) for step in range(50)]
+    drawn = [first.draw(0, step) for step in range(50)]
+    assert drawn == [second.draw(0, step) for step in reversed(range(50))][::-1]
+    assert drawn != [sampler(seed=1).draw(0, step) for step in range(50)]
 
 
 def test_a_frame_that_is_no_larger_than_a_crop_is_seen_whole():
     settings = ViewSettings(coarse_size=16, crop=100)
     views = ViewSampler(settings, 16, FINE, MOUTH[None], EYES[None], np.ones((16, 16)), 0)
-    assert views.draw(0, 1, 0.9) == View.whole(FINE)
+    assert views.draw(0, 1) == View.whole(FINE)
     same = ViewSampler(settings, FINE, FINE, MOUTH[None], EYES[None], np.ones((16, 16)), 0)
-    assert same.draw(0, 1, 0.9) == View.whole(FINE)
+    assert same.draw(0, 1) == View.whole(FINE)
 
 
 @pytest.mark.parametrize(("kind", "centres"), [("mouth", [MOUTH]), ("eyes", list(EYES))])
 def test_crops_on_mouth_and_eyes_lie_about_them(kind, centres):
     shares: dict[str, Any] = {"mouth": 0.0, "eyes": 0.0, kind: 1.0}
     views = sampler(**shares)
-    found = middles([views.draw(0, step, 0.9) for step in range(400)])
+    found = middles([views.draw(0, step) for step in range(400)])
     nearest = np.linalg.norm(found[:, None] - np.array(centres)[None], axis=2)
     assert nearest.min(axis=1).max() < 0.2
     assert set(nearest.argmin(axis=1)) == set(range(len(centres)))
@@ -65,7 +66,7 @@ def test_crops_on_mouth_and_eyes_lie_about_them(kind, centres):
 
 def test_while_the_mouth_learns_alone_every_crop_shows_it():
     views = sampler(mouth=0.0, eyes=1.0, mouth_crop=CROP - 8)
-    drawn = [views.draw(0, step, 0.9, mouth_alone=True) for step in range(100)]
+    drawn = [views.draw(0, step, mouth_alone=True) for step in range(100)]
     assert {(v.height, v.width) for v in drawn} == {(CROP - 8, CROP - 8)}
     assert np.linalg.norm(middles(drawn) - MOUTH, axis=1).max() < 0.2
 
@@ -74,7 +75,7 @@ def test_other_crops_are_where_there_is_something_to_learn():
     interest = np.full((16, 16), 1e-6)
     interest[8, 4] = 1.0
     views = sampler(interest, mouth=0.0, eyes=0.0)
-    found = middles([views.draw(0, step, 0.9) for step in range(200)])
+    found = middles([views.draw(0, step) for step in range(200)])
     assert np.abs(found - [4.5 / 16, 8.5 / 16]).max() < 0.05
 
 
@@ -123,3 +124,11 @@ def test_a_model_is_drawn_at_the_size_that_it_learned_from_last(subject):
     run = prepare(subject, replace(TINY, views=ViewSettings(coarse_size=SIZE // 2, coarse_share=0.5, crop=16)))
     sizes = [run.portrait.trained_size or 0 for _ in steps(run)]
     assert sizes[0] == SIZE // 2 and sizes[-1] == SIZE and sizes == sorted(sizes)
+
+
+def test_a_further_round_goes_on_with_crops(subject):
+    run = prepare(subject, replace(TINY, views=ViewSettings(coarse_size=SIZE // 2, coarse_share=0.5, crop=16)))
+    for _ in steps(run):
+        pass
+    run.begin_round(Length(6))
+    assert {run.portrait.trained_size for _ in steps(run)} == {SIZE}

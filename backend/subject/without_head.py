@@ -1,4 +1,4 @@
-"""What lies behind a head that is trained without a torso of its own."""
+"""Frames without their heads: what lies behind a head that has no torso of its own."""
 
 from __future__ import annotations
 
