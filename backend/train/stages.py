@@ -56,15 +56,16 @@ def plan(settings: TrainSettings) -> list[Stage]:
     """The stages of a training run; their shares sum to one.
 
     m2dao: a still head first; then the facial and the oral field in alternating blocks, each with its own Gaussians,
-    the other frozen; then colour and opacity of all together. The torso learns throughout. talkinggaussian: the still
-    head, the whole face branch, the whole mouth branch, then the fusing pass over colour and opacity. A code of the
-    sound learns with its own branch; one that the branches share learns with both.
+    the other frozen; then colour and opacity of all together. The torso learns with the face: while the mouth learns,
+    steps see nothing else. talkinggaussian: the still head, the whole face branch, the whole mouth branch, then the
+    fusing pass over colour and opacity. A code of the sound learns with its own branch; one that the branches share
+    learns with both.
     """
     if settings.supervision == "branches":
         return _plan_of_branches(settings)
     static = Block("static", (FACE_SHAPE, FACE_LOOK, *ORAL, *TORSO))
     facial = Block("facial", (FACE_SHAPE, FACE_LOOK, FACIAL_FIELD, AUDIO, *TORSO), settings.block)
-    oral = Block("oral", (*ORAL, ORAL_FIELD, ORAL_AUDIO, *TORSO), settings.block)
+    oral = Block("oral", (*ORAL, ORAL_FIELD, ORAL_AUDIO), settings.block)
     joint = Block("joint", (FACE_LOOK, ORAL_LOOK, ORAL_OPACITY, TORSO_LOOK))
     moving = 1.0 - settings.static_share - settings.joint_share
     if settings.alternate:
