@@ -233,11 +233,11 @@ def _notes(contenders: Sequence[Contender], folds: Sequence[Sequence[Frame]]) ->
 
 def distinct(entry: dict, score: Score) -> str:
     """Whether a model's difference to the reference is one: "better", "worse", "other", or "" where it may be none."""
-    low, high = entry.get("difference_low"), entry.get("difference_high")
-    if low is None or high is None or low <= 0 <= high:
+    difference = Interval(float("nan"), entry.get("difference_low"), entry.get("difference_high"))
+    if not difference.excludes_zero:
         return ""
     if score.better in (Better.HIGHER, Better.LOWER):
-        return "better" if (low > 0) == (score.better is Better.HIGHER) else "worse"
+        return "better" if (difference.ends[0] > 0) == (score.better is Better.HIGHER) else "worse"
     return "other"
 
 

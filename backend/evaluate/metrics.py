@@ -23,20 +23,6 @@ def psnr(picture: np.ndarray, recorded: np.ndarray, weight: np.ndarray | None = 
     return decibels(squared_error(picture, recorded), weight)
 
 
-def temporal_psnr(
-    picture: np.ndarray,
-    before: np.ndarray,
-    recorded: np.ndarray,
-    recorded_before: np.ndarray,
-    weight: np.ndarray | None = None,
-) -> float:
-    """PSNR in dB of what changed from the frame `before` to this one, against what changed in the recorded frames.
-
-    Flicker and motion that is missing lower it; an error that stands still does not. The frames must be consecutive.
-    """
-    return decibels(squared_change_error(picture, before, recorded, recorded_before), weight)
-
-
 def squared_error(picture: np.ndarray, recorded: np.ndarray) -> np.ndarray:
     """(H, W) float32: squared difference in code values, mean over channels."""
     return np.square(cv2.absdiff(picture, recorded), dtype=np.float32).mean(axis=2)
@@ -45,7 +31,10 @@ def squared_error(picture: np.ndarray, recorded: np.ndarray) -> np.ndarray:
 def squared_change_error(
     picture: np.ndarray, before: np.ndarray, recorded: np.ndarray, recorded_before: np.ndarray
 ) -> np.ndarray:
-    """(H, W) float32: squared difference of what changed from the frame `before`, mean over channels."""
+    """(H, W) float32: squared difference of what changed from the frame `before`, mean over channels.
+
+    Flicker and motion that is missing raise it; an error that stands still does not. The frames must be consecutive.
+    """
     change, recorded_change = picture.astype(np.int16) - before, recorded.astype(np.int16) - recorded_before
     return np.square(change - recorded_change, dtype=np.float32).mean(axis=2)
 

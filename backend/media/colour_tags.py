@@ -40,7 +40,6 @@ MATRICES = {
     "smpte240m": Matrix((7,), 0.212, 0.087, Colorspace.SMPTE240M),
     "bt2020nc": Matrix((9, 10), 0.2627, 0.0593, Colorspace.BT2020),
 }
-_RGB_MATRIX = 0
 _CONSTANT_LUMINANCE = 10
 _TRANSFERS = {16: PQ, 18: HLG}
 _NOT_PICTURES = {8: "linear light", 9: "a logarithmic curve", 10: "a logarithmic curve", 17: "cinema's gamma of 2.6"}

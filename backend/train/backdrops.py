@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 
 from backend.train.data import Sample
+from backend.train.draws import Draw, generator
 
-_DRAW = 4
-"""Makes these draws independent of the run's others, which use the same seed."""
 COLOURS = 256
+_TABLE = 1
+"""Tells the draw of the colours from those of the steps."""
 
 
 class Backdrops:
@@ -26,13 +27,12 @@ class Backdrops:
     def __init__(self, share: float, seed: int, device: torch.device | str = "cpu") -> None:
         """share: of the steps, in [0, 1]; device: of the samples."""
         self._share, self._seed = share, seed
-        self._colours = torch.from_numpy(np.random.default_rng((seed, _DRAW)).random((COLOURS, 3), np.float32)).to(
-            device
-        )
+        colours = generator(seed, 0, Draw.BACKDROP, _TABLE).random((COLOURS, 3), np.float32)
+        self._colours = torch.from_numpy(colours).to(device)
 
     def of(self, sample: Sample, step: int) -> Sample:
         """The sample as step `step` sees it."""
-        chance, colour = np.random.default_rng((self._seed, step, _DRAW)).random(2)
+        chance, colour = generator(self._seed, step, Draw.BACKDROP).random(2)
         return sample if chance >= self._share else before(sample, self._colours[int(colour * COLOURS)])
 
 

@@ -19,10 +19,9 @@ from backend.portrait.portrait import Portrait
 from backend.rotations import to_matrix
 from backend.settings import DensifySettings
 from backend.train import stages
+from backend.train.draws import Draw, generator
 from shared.camera import Intrinsics
 
-_DRAW = 2
-"""Makes these draws independent of others with the same seed."""
 SPLIT_INTO = 2
 SHRINK = 1.6
 """The parts of a split Gaussian are smaller by this factor."""
@@ -73,7 +72,7 @@ class Densifier:
             seen.add(screen_gradient(gaussians, camera_from_head, intrinsics))
             if seen.steps <= settings.first or seen.steps % settings.every:
                 continue
-            rng = np.random.default_rng((self._seed, step, _DRAW, number))
+            rng = generator(self._seed, step, Draw.NUMBER, number)
             opacity = settings.opacity_first + (settings.opacity_last - settings.opacity_first) * own / settings.until
             threshold = settings.face_gradient if name == "face" else settings.oral_gradient
             split_cm = settings.split_share * self._extent

@@ -12,10 +12,8 @@ from backend.performance.curves import SPEECH, ordered_curves
 from backend.portrait.audio_code import audio_windows
 from backend.portrait.portrait import Drive, Portrait
 from backend.train.data import TrainingData
+from backend.train.draws import Draw, generator
 from shared import layout
-
-_DRAW = 1
-"""Makes these draws independent of those of the frames (train.sampling), which use the same seed."""
 
 
 def subject_audio(data: TrainingData) -> AudioFeatures:
@@ -54,7 +52,7 @@ class PredictedSpeech:
     def drive(self, true: Drive, frame: int, step: int) -> Drive:
         """Frame `frame` of the true drive alone (T is 1), with the speech curves that step `step` trains on."""
         alone = true.only(frame)
-        chance, way = np.random.default_rng((self._seed, step, _DRAW)).random(2)
+        chance, way = generator(self._seed, step, Draw.HEARD).random(2)
         if chance >= self._share or not self._known[frame]:
             return alone
         curves = alone.curves.clone()

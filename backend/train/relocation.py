@@ -20,9 +20,8 @@ from backend.portrait.gaussians import GaussianSet
 from backend.portrait.portrait import Portrait
 from backend.rotations import to_matrix
 from backend.settings import RelocationSettings
+from backend.train.draws import Draw, generator
 
-_DRAW = 3
-"""Makes these draws independent of the run's others, which use the same seed."""
 APART = 0.5
 """Half of the distance between the two of a pair, in standard deviations of the one that was there."""
 SHORTER = 0.7
@@ -46,7 +45,7 @@ class Relocation:
         lips = None if portrait.jaw is None else portrait.jaw.lips
         parts = {"face": (portrait.face, lips), "oral": (portrait.oral, None), "torso": (portrait.torso, None)}
         self._parts = {
-            name: _Part(gaussians, settings, seed + number, keep)
+            name: _Part(gaussians, settings, seed, number, keep)
             for number, (name, (gaussians, keep)) in enumerate(parts.items())
             if len(gaussians)
         }
@@ -75,10 +74,12 @@ class _Part:
     """One set of Gaussians: watched while it learns."""
 
     def __init__(
-        self, gaussians: GaussianSet, settings: RelocationSettings, seed: int, keep: Tensor | None = None
+        self, gaussians: GaussianSet, settings: RelocationSettings, seed: int, number: int, keep: Tensor | None
     ) -> None:
-        """keep: (K,) indices of Gaussians that are never moved, because others count on where they are."""
-        self._gaussians, self._settings, self._seed = gaussians, settings, seed
+        """number: of the part; keep: (K,) indices of Gaussians that are never moved, because others count on where they
+        are."""
+        self._gaussians, self._settings = gaussians, settings
+        self._seed, self._number = seed, number
         self._movable = np.ones(len(gaussians), bool)
         if keep is not None:
             self._movable[keep.cpu().numpy()] = False
@@ -97,7 +98,7 @@ class _Part:
 
         `step` and the seed draw which ones are joined, with a chance that grows with their need.
         """
-        moved, joined = self._choose(np.random.default_rng((self._seed, step, _DRAW)))
+        moved, joined = self._choose(generator(self._seed, step, Draw.MOVE, self._number))
         if len(moved):
             self._pair(
                 torch.from_numpy(moved).to(self.need.device), torch.from_numpy(joined).to(self.need.device), optimiser

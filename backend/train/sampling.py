@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from backend.train.draws import Draw, generator
+
 RARITY_LIMIT = 4.0
 """A rare frame is drawn at most so many times as often as the average one."""
 
@@ -41,6 +43,6 @@ class FrameSampler:
 
     def draw(self, step: int, progress: float) -> int:
         """The frame index of step `step`."""
-        rng = np.random.default_rng((self.seed, step))
+        rng = generator(self.seed, step, Draw.FRAME)
         edges = np.cumsum(self.probabilities(progress))
         return int(self.frames[min(np.searchsorted(edges, rng.random() * edges[-1]), len(edges) - 1)])

@@ -12,9 +12,8 @@ import cv2
 import numpy as np
 
 from backend.settings import ViewSettings
+from backend.train.draws import Draw, generator
 
-_DRAW = 2
-"""Makes these draws independent of those of frames and curves, which use the same seed."""
 WANDER = 0.25
 """Centres of crops on mouth and eyes are moved by up to this share of the crop's side."""
 BACKGROUND_INTEREST = 0.05
@@ -38,10 +37,6 @@ class View:
     def whole(cls, size: int) -> View:
         """The whole frame."""
         return cls(size, 0, 0, size, size)
-
-    @property
-    def is_whole(self) -> bool:
-        return (self.height, self.width) == (self.size, self.size)
 
     @property
     def rows(self) -> slice:
@@ -86,7 +81,7 @@ class ViewSampler:
         side = min(self.settings.mouth_crop if mouth_alone else self.settings.crop, self.fine)
         if side == self.fine:
             return View.whole(self.fine)
-        rng = np.random.default_rng((self._seed, step, _DRAW))
+        rng = generator(self._seed, step, Draw.VIEW)
         kind, eye, *wander = rng.random(4)
         if mouth_alone or kind < self.settings.mouth + self.settings.eyes:
             at_mouth = mouth_alone or kind < self.settings.mouth
