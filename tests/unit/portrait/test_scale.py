@@ -206,3 +206,30 @@ def test_a_model_knows_its_distances_and_refuses_what_is_none(drawn, subject):
     model.update_config({"distances_cm": [3.0, -1.0]})
     with pytest.raises(InputError, match="distances_cm"):
         open_portrait(model)
+
+
+@pytest.mark.kernels
+@pytest.mark.parametrize("times", [0.5, 2, 4])
+def test_thin_structures_keep_their_energy_at_any_size(drawn, times):
+    """Single Gaussians, thinner than a pixel, as hairs are: what they cover, and the contrast that they make."""
+    portrait, drive = drawn
+    with torch.no_grad():
+        for part in (portrait.face, portrait.oral, portrait.torso):
+            alone = torch.arange(len(part)) % 97 == 0
+            part.opacity_logits.copy_(torch.where(alone, 0.5, -20.0))
+
+    def covered(size: int) -> float:
+        return float(portrait.render(drive, 0, size).alpha.mean(dtype=np.float64))
+
+    def contrast(size: int) -> float:
+        alpha = portrait.render(drive, 0, size).alpha.astype(np.float64)
+        return float(np.square(reduced(alpha, max(1, size * 2 // TRAINED_PX))).mean())
+
+    size = round(times * TRAINED_PX)
+    assert covered(size) == pytest.approx(covered(TRAINED_PX), rel=0.03)
+    if times > 1:
+        expected = contrast(TRAINED_PX)
+        assert contrast(size) == pytest.approx(expected, rel=0.1)
+        portrait.trained_size = None
+        assert covered(size) < 0.7 * covered(TRAINED_PX)
+        assert contrast(size) < 0.7 * expected
