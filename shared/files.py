@@ -12,6 +12,7 @@ import hashlib
 import itertools
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,8 @@ PARTIAL = ".partial"
 """Ending of a temporary name. What a killed process left behind under such a name may be deleted."""
 
 _count = itertools.count()
+_TEMPORARY = re.compile(rf"\.\d+\.\d+{re.escape(PARTIAL)}(\.\w+)?$")
+"""What `temporary_beside` adds to a name; messages speak of the file itself."""
 
 
 @contextlib.contextmanager
@@ -154,7 +157,7 @@ def explained(error: OSError, place: str | os.PathLike | None = None) -> TalkerE
     mend (a full disk, permissions, a path, a lost disk, the network) becomes an InputError, exit status 2. An OSError
     without a number does not come from the system and becomes an InternalError.
     """
-    name = str(error.filename or place or "a file")
+    name = _TEMPORARY.sub("", str(error.filename or place or "a file"))
     if error.errno in _FULL:
         return InputError(f"The disk of {place or name} is full.", "Make room and run it again: it goes on from there.")
     if error.errno in _WORDS:

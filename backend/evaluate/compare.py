@@ -15,6 +15,7 @@ from backend.evaluate.kept import SCORES_FILE, Evaluation
 from backend.evaluate.report import LABELS
 from backend.evaluate.scorer import FLOOR
 from backend.evaluate.scores import SCORES, Better, Score
+from backend.evaluate.trained import fingerprint
 from backend.subject.model_folder import ModelFolder
 from backend.subject.subject import Subject
 from shared.errors import InputError
@@ -36,6 +37,8 @@ class Contender:
     name: str
     folders: list[Path]
     evaluations: list[Evaluation]
+    others: tuple[str, ...] = ()
+    """Models that are named as folds of it and were trained otherwise: they do not count."""
 
     @property
     def frames(self) -> set[Frame]:
@@ -71,21 +74,31 @@ def contender(name: str, subject: Subject | None) -> Contender:
     model's. Raises InputError where nothing was scored."""
     path = Path(name)
     if (path / SCORES_FILE).is_file():
-        folders, label = [path], path.parent.name
-    elif path.is_dir():
-        folders, label = _scored(ModelFolder(path)), path.name
+        return Contender(path.parent.name, [path], [Evaluation.load(path)])
+    if path.is_dir():
+        model, label = ModelFolder(path), path.name
     elif subject is not None:
-        folders, label = _scored(ModelFolder.of(subject.root, name)), name
+        model, label = ModelFolder.of(subject.root, name), name
     else:
         raise InputError(f"There is no folder {name}.", "Name the subject with --subject, or give folders.")
-    if not folders:
+    scored = {one: _scored(one) for one in (model, *model.folds()) if (one.evaluation_folder / SCORES_FILE).is_file()}
+    if not scored:
         raise InputError(f"Nothing was scored of {name}.", "Run talker evaluate first.")
-    return Contender(label, folders, [Evaluation.load(folder) for folder in folders])
+    first = next(iter(scored.values())).about.get("kind")
+    alike = {one: evaluation for one, evaluation in scored.items() if evaluation.about.get("kind") == first}
+    others = tuple(one.name for one in scored if one not in alike)
+    return Contender(label, [one.evaluation_folder for one in alike], list(alike.values()), others)
 
 
-def _scored(model: ModelFolder) -> list[Path]:
-    folders = [one.evaluation_folder for one in (model, *model.folds())]
-    return [folder for folder in folders if (folder / SCORES_FILE).is_file()]
+def _scored(model: ModelFolder) -> Evaluation:
+    """What was scored of a model. Raises InputError where it was trained again since."""
+    evaluation = Evaluation.load(model.evaluation_folder)
+    scored = evaluation.about.get("training")
+    if scored is not None and scored != fingerprint(model.training_record()):
+        raise InputError(
+            f"The model {model.name!r} was trained again after it was scored.", "Run talker evaluate again."
+        )
+    return evaluation
 
 
 def compare(contenders: Sequence[Contender], report: Reporter) -> dict[str, Any]:
@@ -213,7 +226,11 @@ def _rounded(value: float | None) -> float | None:
 
 def _notes(contenders: Sequence[Contender], folds: Sequence[Sequence[Frame]]) -> list[str]:
     """What must be known to read the table, in words."""
-    notes = []
+    notes = [
+        f"{', '.join(one.others)}: trained otherwise than {one.evaluations[0].about['model']}, and left out."
+        for one in contenders
+        if one.others
+    ]
     minutes = [(one.name, one.mean("minutes")) for one in contenders]
     known = [value for _, value in minutes if value]
     if len(known) == len(minutes) and max(known) > (1 + _UNEQUAL) * min(known):

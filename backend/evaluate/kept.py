@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,20 +46,51 @@ class Evaluation:
         """Read what `save` wrote. Raises InputError if it is missing, damaged or too new."""
         path = folder / SCORES_FILE
         try:
-            with np.load(path, allow_pickle=False) as data:
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as data:
                 about, frames = json.loads(str(data["about"])), data["frames"]
                 rows: dict[str, dict[str, np.ndarray]] = {}
                 for name in data.files:
                     picture, slash, score = name.partition("/")
                     if slash:
                         rows.setdefault(picture, {})[score] = data[name]
+            if about.get("schema", 0) > _SCHEMA:
+                raise InputError(f"{path} was written by a newer version.", "Update M2DAO-Talker.")
+            check(about, frames, rows)
         except FileNotFoundError as error:
             raise InputError(f"{folder} holds no scores.", "Run talker evaluate first.") from error
-        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        except _DAMAGED as error:
             raise InputError(f"{path} cannot be read ({error}).", "Run talker evaluate again.") from error
-        if about.get("schema", 0) > _SCHEMA:
-            raise InputError(f"{path} was written by a newer version.", "Update M2DAO-Talker.")
         return cls(about, frames, rows)
+
+
+_DAMAGED = (OSError, EOFError, KeyError, ValueError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error)
+_ABOUT: dict[str, tuple[type, ...]] = {
+    "model": (str,),
+    "recipe": (str,),
+    "footage": (str,),
+    "fps": (int, float),
+    "size": (int,),
+    "minutes": (int, float),
+    "steps": (int, type(None)),
+}
+"""What has to be told of an evaluation, and its types."""
+
+
+def check(about: Mapping[str, Any], frames: np.ndarray, rows: Mapping[str, Mapping[str, np.ndarray]]) -> None:
+    """Raises KeyError, ValueError or TypeError where these cannot be an evaluation's."""
+    for name, types in _ABOUT.items():
+        if isinstance(about[name], bool) or not isinstance(about[name], types):
+            raise TypeError(f"{name} is {about[name]!r}")
+    if not about["fps"] > 0:
+        raise ValueError(f"fps is {about['fps']}")
+    if frames.ndim != 1 or frames.dtype.kind not in "iu" or not len(frames) or (np.diff(frames) <= 0).any():
+        raise ValueError("the frames are not ascending numbers")
+    if not rows:
+        raise ValueError("it holds no picture")
+    for picture, scores in rows.items():
+        for score, values in scores.items():
+            if values.dtype.kind not in "fiu" or values.ndim not in (1, 2) or len(values) != len(frames):
+                raise ValueError(f"{picture}/{score} does not go with {len(frames)} frames")
 
 
 def picture_file(folder: Path, frame: int, name: str) -> Path:

@@ -20,6 +20,7 @@ from backend.evaluate.recorded import RecordedFrames, scored_size
 from backend.evaluate.scorer import FLOOR, Scorer
 from backend.evaluate.scores import SCORES, pooled
 from backend.evaluate.sheet import ComparisonSheet
+from backend.evaluate.trained import fingerprint, kind
 from backend.media.png import write_png
 from backend.performance.curves import UPPER
 from backend.portrait.saving import open_portrait
@@ -55,11 +56,11 @@ def evaluate(
     Writes a contact sheet into the model's folder, and the scores frame by frame, with some pictures, into its folder
     `evaluation` (evaluate.kept).
 
-    Returns {model, recipe, preset, minutes, steps, seed, footage, fps, size, size_note, frames, driven_by, smooth_s,
-    leak, phones, lpips, identity, sheet, folder, scores: {recorded: S, synthesised: S or None}, following: S or None,
-    static: S, floor: S}. `leak` is the share of the lips' variance that could be told from what the footage hands over
-    (evaluate.leak); `phones`, `lpips` and `identity` say what measured those scores, or what they lack. Five pictures
-    are scored:
+    Returns {model, recipe, preset, minutes, steps, seed, training, kind, footage, fps, size, size_note, frames,
+    driven_by, smooth_s, leak, phones, lpips, identity, sheet, folder, scores: {recorded: S, synthesised: S or None},
+    following: S or None, static: S, floor: S}. `leak` is the share of the lips' variance that could be told from what
+    the footage hands over (evaluate.leak); `training` and `kind` tell what was scored (evaluate.trained); `phones`,
+    `lpips` and `identity` say what measured those scores, or what they lack. Five pictures are scored:
 
     recorded: the delivered frame where the recorded one shows any of the head; elsewhere the recorded frame, under the
         delivered head. A recipe without a torso is laid over the recorded frame without its head (subject.behind).
@@ -122,6 +123,8 @@ def evaluate(
         "minutes": round(float(training["minutes"]), 3),
         "steps": training.get("steps"),
         "seed": training["settings"].get("seed"),
+        "training": fingerprint(training),
+        "kind": kind(training),
         "footage": subject.info.source_sha256,
         "fps": float(subject.fps),
         "size": scored.size,

@@ -9,6 +9,7 @@ would map the whole clip: 28 GB for ten minutes at 512 px.
 
 from __future__ import annotations
 
+import tokenize
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol, overload
@@ -69,18 +70,18 @@ class PictureFolder(Sequence[np.ndarray]):
 class PictureFile:
     """Pictures one after the other in an .npy file, (T, size, size, channels) uint8."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises InputError when the file is no such array."""
+    def __init__(self, path: Path, shape: tuple[int, int, int, int]) -> None:
+        """Raises InputError when the file is no such array, or not of that shape."""
         self._path = path
         try:
             with open(path, "rb") as file:
                 np.lib.format.read_magic(file)
                 self._shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
                 self._start = file.tell()
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, SyntaxError, tokenize.TokenError) as error:
             raise InputError(f"{path} cannot be read ({error}).", "Delete it: it is made again.") from error
-        if len(self._shape) != 4 or fortran_order or dtype != np.uint8:
-            raise InputError(f"{path} holds no pictures.", "Delete it: it is made again.")
+        if self._shape != shape or fortran_order or dtype != np.uint8:
+            raise InputError(f"{path} does not hold the pictures that it should.", "Delete it: it is made again.")
 
     def __len__(self) -> int:
         return self._shape[0]

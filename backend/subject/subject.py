@@ -198,4 +198,4 @@ class Subject:
             cache.parent.mkdir(exist_ok=True)
             require_space(cache.parent, math.prod(shape), what, "Make room, or train at a smaller size.")
             write_picture_file(cache, in_order(made.__getitem__, range(len(made))), shape)
-        return PictureFile(cache)
+        return PictureFile(cache, shape)

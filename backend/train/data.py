@@ -62,6 +62,11 @@ class TrainingData:
         self.track: Track = subject.track().posed_by(poses)
         self._scales = {side: Scale(subject, side, device, masks, over_plate) for side in {self.size, self.fine}}
         self.split = holdout.split(self.track.times_s)
+        if holdout.parts and not len(self.split.held_out):
+            raise InputError(
+                f"Of {subject.frame_count} frames cut into {holdout.parts} parts, the one to be kept out has none.",
+                "Use a smaller --holdout, or 0 to train on all frames.",
+            )
         self.frames = self.split.training[self.track.confidence[self.split.training] > 0]
         if len(self.frames) < MIN_FRAMES:
             raise InputError(

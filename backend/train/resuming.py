@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from backend.settings import TrainSettings
+from backend.subject.model_folder import ModelFolder
 from shared.errors import InputError
 from shared.training import Did, Length, Start, TrainingState
 
@@ -43,6 +45,12 @@ class Trained:
         return f"The head is trained{' anew' if self.replaced else ''}: model {name}, {total}."
 
 
+MAY_DIFFER = (
+    *("model", "start", "checkpoint_s", "preview_s", "threads", "engine"),
+    *("steps", "more_for_long", "minutes"),
+)
+"""Settings in which a run may differ from the one that it goes on with: those of the machine, and the length of a
+single round."""
 LATER = (
     *("speech", "masks", "annealing", "supervision", "densify", "losses.attention", "rates.attention"),
     *("rates.harmonics", "portrait.own_audio", "portrait.poses", "portrait.upper", "portrait.start"),
@@ -52,10 +60,10 @@ LATER = (
 that has its default, so that those checkpoints are gone on with."""
 
 
-def without_later_defaults(settings: TrainSettings, left_out: tuple[str, ...]) -> dict[str, Any]:
-    """The values of `settings` that its hash is made of: without those in `left_out`, and those of LATER that have
+def without_later_defaults(settings: TrainSettings) -> dict[str, Any]:
+    """The values of `settings` that its hash is made of: without those in MAY_DIFFER, and those of LATER that have
     their defaults."""
-    values = {name: value for name, value in asdict(settings).items() if name not in left_out}
+    values = {name: value for name, value in asdict(settings).items() if name not in MAY_DIFFER}
     usual = asdict(TrainSettings())
     for dotted in LATER:
         own, default, *groups, last = values, usual, *dotted.split(".")
@@ -66,6 +74,42 @@ def without_later_defaults(settings: TrainSettings, left_out: tuple[str, ...]) -
     return values
 
 
+def other_settings(model: ModelFolder, asked: TrainSettings) -> InputError:
+    """That a model's checkpoint is of a training with other settings than those asked for, and which, as far as its
+    config.json tells."""
+    try:
+        found = differences(model.training_record()["settings"], asdict(asked))
+    except (InputError, KeyError, TypeError):
+        found = []
+    if not found:
+        what = "The checkpoint belongs to a training with other settings or other footage."
+        return InputError(what, "Ask for its settings, or train anew.")
+    more = f" and {len(found) - _TOLD} more" if len(found) > _TOLD else ""
+    return InputError(
+        f"The model {model.name} was trained with other settings ({'; '.join(found[:_TOLD])}{more}).",
+        "Ask for the same ones (its --preset and --recipe say most of them), or train anew.",
+    )
+
+
+def differences(recorded: Mapping[str, Any], asked: Mapping[str, Any], within: str = "") -> list[str]:
+    """The settings in which two trees of them differ, as "name: recorded, not asked"; but for those that may."""
+    found = []
+    for name, value in asked.items():
+        if within or name not in MAY_DIFFER:
+            known = recorded.get(name)
+            if isinstance(value, Mapping) and isinstance(known, Mapping):
+                found += differences(known, value, f"{within}{name}.")
+            elif _plain(value) != _plain(known):
+                found.append(f"{within}{name}: {known}, not {value}")
+    return found
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+_TOLD = 4
+"""So many differences of settings are named."""
 USUAL_S = 20.0
 """The steps of the settings are for footage of this length, seconds."""
 

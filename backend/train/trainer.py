@@ -32,7 +32,7 @@ from backend.train.loss import composite, deformation_loss, portrait_loss
 from backend.train.new_portrait import start_portrait
 from backend.train.optimiser import freeze_all_but, make_optimiser, parameter_names, set_rates
 from backend.train.relocation import Relocation
-from backend.train.resuming import Trained, choose, for_length, length_of, without_later_defaults
+from backend.train.resuming import Trained, choose, for_length, length_of, other_settings, without_later_defaults
 from backend.train.sampling import FrameSampler
 from backend.train.stages import Position, plan
 from backend.train.views import View, ViewSampler
@@ -44,10 +44,6 @@ log = logging.getLogger(__name__)
 
 MATTE_EVERY = 4
 """Mattes are drawn and compared every so many steps: they cost four raster channels and change slowly."""
-RUN_ONLY = ("start", "checkpoint_s", "preview_s", "threads", "engine")
-"""Settings that a resumed run may change."""
-LENGTH = ("steps", "more_for_long", "minutes")
-"""Settings of a single round."""
 
 
 @dataclass
@@ -161,6 +157,8 @@ def train(subject: Subject, settings: TrainSettings, report: Reporter, models_di
     checkpoint, key = model.checkpoint_file, settings_key(subject, settings)
     before = read_training(checkpoint)
     did = choose(before, settings, key)
+    if did is not Did.ANEW and before is not None and before.settings != key:
+        raise other_settings(model, settings)
     if before is not None and did is Did.NOTHING:
         return Trained(model.path, did, before.step, before.elapsed_s / 60.0)
     model.make()
@@ -329,7 +327,7 @@ def write_preview(run: Run, path: Path) -> Path:
 
 def settings_key(subject: Subject, settings: TrainSettings) -> str:
     """Hash of everything that a resumed run, or a further round, must have in common with the run it continues."""
-    values = without_later_defaults(settings, RUN_ONLY + LENGTH)
+    values = without_later_defaults(settings)
     if settings.holdout_fold is None and not (settings.holdout and settings.holdout_gap_s):
         del values["holdout_fold"], values["holdout_gap_s"]  # from before they were there: it has the same frames
     values["footage"] = subject.info.source_sha256

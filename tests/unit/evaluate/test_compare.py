@@ -17,6 +17,7 @@ from backend.evaluate.compare import Contender, compare, contender, distinct, ma
 from backend.evaluate.kept import Evaluation
 from backend.evaluate.page import write_page
 from backend.evaluate.scores import SCORES
+from backend.evaluate.trained import fingerprint, kind
 from backend.subject.model_folder import ModelFolder
 from shared.errors import InputError
 from shared.jobs import Reporter
@@ -173,10 +174,89 @@ def test_scores_that_are_missing_damaged_or_newer_are_refused(tmp_path):
         Evaluation.load(tmp_path)
 
 
-def stored(root, name: str, **values: np.ndarray):
+DAMAGE = {
+    "about is no object": {"about": np.array("[]")},
+    "no recipe": {"about": np.array(json.dumps({"schema": 1, "model": "m"}))},
+    "frames of words": {"frames": np.array(["a", "b"])},
+    "frames out of order": {"frames": FRAMES[::-1]},
+    "no picture": None,
+    "a score that is too short": {"recorded/psnr": np.zeros(3)},
+    "a score of words": {"recorded/psnr": np.array(["x"] * len(FRAMES))},
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_scores_that_cannot_be_an_evaluation_s_are_refused_in_words(tmp_path, damage):
+    path = keep(evaluation(FRAMES, {}), tmp_path / "evaluation") / "scores.npz"
+    with np.load(path) as data:
+        arrays = {name: data[name] for name in data.files}
+    changes = DAMAGE[damage]
+    if changes is None:
+        arrays = {name: value for name, value in arrays.items() if "/" not in name}
+    np.savez(path, **arrays | (changes or {}))
+    with pytest.raises(InputError, match="cannot be read.*evaluate again"):
+        Evaluation.load(path.parent)
+
+
+@pytest.mark.parametrize("name, value", [("fps", "x"), ("fps", 0), ("minutes", "q"), ("footage", None), ("size", True)])
+def test_an_evaluation_that_tells_of_itself_what_cannot_be_is_refused(tmp_path, name, value):
+    with pytest.raises(InputError, match=name):
+        Evaluation.load(keep(evaluation(FRAMES, {}, **{name: value}), tmp_path / "evaluation"))
+
+
+def test_scores_with_bytes_changed_or_lost_are_refused_or_read(tmp_path):
+    path = keep(evaluation(FRAMES, {}), tmp_path / "evaluation") / "scores.npz"
+    whole, random = path.read_bytes(), np.random.default_rng(0)
+    refused = 0
+    for length in (0, 10, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:length])
+        with pytest.raises(InputError):
+            Evaluation.load(path.parent)
+    for _ in range(40):
+        damaged = bytearray(whole)
+        at = int(random.integers(0, len(whole) - 300))
+        damaged[at : at + 300] = random.bytes(300)
+        path.write_bytes(bytes(damaged))
+        try:
+            Evaluation.load(path.parent)
+        except InputError:
+            refused += 1
+    assert refused > 20
+
+
+SETTINGS: dict[str, object] = {"seed": 0, "model": "ours", "size": 32}
+RECORD: dict[str, object] = {"recipe": "m2dao", "settings": SETTINGS, "rounds": [{"steps": 10}], "steps": 10}
+
+
+def stored(root, name: str, record: dict | None = None, **values: np.ndarray):
     model = ModelFolder.of(root, name)
-    keep(evaluation(FRAMES[:60], values, model=name), model.evaluation_folder, {300: 120, 330: 60})
+    about = {} if record is None else {"training": fingerprint(record), "kind": kind(record)}
+    keep(evaluation(FRAMES[:60], values, model=name, **about), model.evaluation_folder, {300: 120, 330: 60})
+    if record is not None:
+        model.update_config({"training": record})
     return model
+
+
+def with_settings(**changes: object) -> dict:
+    return RECORD | {"settings": SETTINGS | changes}
+
+
+def test_scores_of_a_model_that_was_trained_again_since_are_refused(subject):
+    model = stored(subject.root, "ours", RECORD)
+    assert len(contender("ours", subject).evaluations) == 1
+    model.update_config({"training": RECORD | {"steps": 20}})
+    with pytest.raises(InputError, match="'ours' was trained again.*evaluate again"):
+        contender("ours", subject)
+
+
+def test_folds_that_were_trained_otherwise_are_left_out_and_named(subject):
+    stored(subject.root, "ours", RECORD)
+    stored(subject.root, "ours_fold2", with_settings(seed=3, holdout_fold=2, model="ours_fold2"))
+    stored(subject.root, "ours_fold3", with_settings(size=64, model="ours_fold3"))
+    found = contender("ours", subject)
+    assert [one.about["model"] for one in found.evaluations] == ["ours", "ours_fold2"]
+    assert found.others == ("ours_fold3",)
+    assert any("ours_fold3" in note and "left out" in note for note in compared(found, found)["notes"])
 
 
 def test_a_contender_is_a_model_with_its_folds_or_a_folder(subject):

@@ -143,3 +143,11 @@ def test_a_json_file_that_is_none_is_told_as_every_other_file(tmp_path):
         files.read_json_object(tmp_path / "folder", "")
     with pytest.raises(InputError, match="There is no"):
         files.read_json_object(tmp_path / "nothing", "")
+
+
+@pytest.mark.parametrize("ending", ["", ".wav"])
+def test_messages_speak_of_the_file_and_not_of_its_temporary_name(tmp_path, ending):
+    path = tmp_path / "page.html"
+    temporary = files.temporary_beside(path, ending)
+    error = files.explained(IsADirectoryError(21, "is a directory", str(temporary)))
+    assert str(path) in error.what and "partial" not in error.what

@@ -19,7 +19,7 @@ def pictures():
 def test_a_picture_file_gives_back_what_was_written_and_is_an_ordinary_array_file(tmp_path, pictures):
     path = tmp_path / "pictures.npy"
     write_picture_file(path, iter(pictures), pictures.shape)
-    stored = PictureFile(path)
+    stored = PictureFile(path, pictures.shape)
     assert len(stored) == 5
     for index in (4, 0, 2):
         np.testing.assert_array_equal(stored[index], pictures[index])
@@ -42,13 +42,30 @@ def test_a_picture_file_that_is_cut_short_says_so(tmp_path, pictures):
     path = tmp_path / "pictures.npy"
     write_picture_file(path, pictures, pictures.shape)
     path.write_bytes(path.read_bytes()[:-1])
-    stored = PictureFile(path)
+    stored = PictureFile(path, pictures.shape)
     np.testing.assert_array_equal(stored[3], pictures[3])
     with pytest.raises(InputError, match="cut short"):
         stored[4]
     path.write_bytes(b"no array")
     with pytest.raises(InputError, match="cannot be read"):
-        PictureFile(path)
+        PictureFile(path, pictures.shape)
+
+
+@pytest.mark.parametrize("wrong", [(4, 8, 8, 3), (5, 4, 16, 3), (5, 8, 8, 4), (6, 8, 8, 3)])
+def test_a_picture_file_of_other_pictures_is_refused(tmp_path, wrong):
+    path = tmp_path / "pictures.npy"
+    np.save(path, np.zeros(wrong, np.uint8))
+    with pytest.raises(InputError, match="not hold the pictures"):
+        PictureFile(path, (5, 8, 8, 3))
+    assert len(PictureFile(path, wrong)) == wrong[0]
+
+
+@pytest.mark.parametrize("header", [b"(", b"{'descr': '|u1', 'fortran_order': False, 'shape': (-3, 8, 8, 3)}", b"\xff"])
+def test_a_picture_file_with_a_damaged_header_is_refused(tmp_path, header):
+    path = tmp_path / "pictures.npy"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+    with pytest.raises(InputError, match="Delete it"):
+        PictureFile(path, (5, 8, 8, 3))
 
 
 def test_frames_at_their_stored_size_need_no_cache(subject):

@@ -12,12 +12,13 @@ from backend.performance.learning import learn_speech, load_heard
 from backend.settings import SpeechSettings
 from backend.subject.model_folder import ModelFolder
 from backend.subject.split import Split, frames_of, ranges_of
+from backend.train.data import TrainingData
 from backend.train.holdout import EVERYTHING, Holdout
 from backend.train.trainer import prepare, train
 from shared import layout
 from shared.errors import InputError
 from shared.jobs import Reporter
-from tests.support.synthetic_subject import TINY, make_subject
+from tests.support.synthetic_subject import SIZE, TINY, make_subject
 
 TIMES = np.arange(500) / 25
 
@@ -140,3 +141,8 @@ def test_a_model_tells_what_it_learned_from(long_subject, monkeypatch):
     record = long_subject.model(None).training_record()
     assert (record["learned_from"], record["held_out"]) == ([[1, 8], [23, 40]], [[11, 20]])
     assert long_subject.model(None).split(40).held_out.tolist() == list(range(40)[HELD])
+
+
+def test_a_part_without_a_frame_is_refused_before_anything_is_trained(subject):
+    with pytest.raises(InputError, match="cut into 5000 parts.*smaller --holdout"):
+        TrainingData(subject, SIZE, Holdout(5000))

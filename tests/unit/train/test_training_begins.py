@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -167,7 +168,7 @@ def test_there_must_be_a_checkpoint_of_the_same_settings_to_go_on_from(subject, 
     with pytest.raises(InputError, match="There is no checkpoint .* Train anew"):
         _train(subject, start)
     _train(subject, Start.ANEW)
-    with pytest.raises(InputError, match="other settings or other footage. Train anew"):
+    with pytest.raises(InputError, match=r"other settings \(seed: 0, not 1\).*train anew"):
         _train(subject, start, seed=1)
 
 
@@ -202,6 +203,7 @@ def test_checkpoints_from_before_a_setting_was_there_are_gone_on_with_where_it_c
         "steps",
         "more_for_long",
         "minutes",
+        "model",
     ):
         del values[name]
     later = {
@@ -287,3 +289,17 @@ def test_the_verb_begins_as_it_is_told_and_returns_what_was_done(subject, monkey
     assert asked == [start]
     assert (result["model"], result["did"], result["steps"], result["minutes"]) == ("m2dao", "more", 900, 2.5)
     assert result["message"] == "The model m2dao was trained on, by 300 steps: now 900 steps, 2.5 min."
+
+
+def test_a_model_that_was_copied_under_another_name_is_trained_on(subject):
+    first = _train(subject, Start.ANEW)
+    shutil.copytree(first.folder, first.folder.with_name("copied"))
+    done = _train(subject, Start.MORE, model="copied")
+    assert (done.did, done.folder.name, done.new_steps) == (Did.MORE, "copied", 10)
+
+
+def test_other_settings_are_named_before_anything_is_prepared(subject, monkeypatch):
+    _train(subject, Start.ANEW)
+    monkeypatch.setattr("backend.train.trainer.prepare", None)
+    with pytest.raises(InputError, match=r"block: 2, not 3; losses.mouth: 2.0, not 1.0"):
+        _train(subject, Start.MORE, block=3, losses=replace(SHORT.losses, mouth=1.0))
