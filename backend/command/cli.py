@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 from backend.command.arguments import TREES, set_from_texts
 from backend.command.terminal import ProgressBar, print_result
 from backend.command.verbs import VERBS
-from backend.settings import DRIVEN_BY, ENGINES, INPUT_COLOURS, LAYERS, ServeSettings
+from backend.settings import DRIVEN_BY, ENGINES, INPUT_COLOURS, LAYERS, PreprocessSettings, ServeSettings
 from backend.settings.tree import entries, with_changes
 from backend.subject.subject import Subject
 from shared import choices
@@ -61,7 +61,10 @@ def _add_set(parser: argparse.ArgumentParser, verb: str) -> None:
 
 
 def _add_preprocess(parser: argparse.ArgumentParser, audio: bool = True) -> None:
-    parser.add_argument("--size", type=int, metavar="N", help="size of the stored frames, px (default 512)")
+    parser.add_argument(
+        "--size", type=int, metavar="N",
+        help=f"largest size of the stored frames, px (default {PreprocessSettings().size})",
+    )  # fmt: skip
     if audio:
         parser.add_argument("--audio", metavar="WAV", help="sound that replaces the footage's own")
     parser.add_argument(
