@@ -33,10 +33,9 @@ class Clip:
     """Of the sound about the frames; none without a recogniser."""
 
     @classmethod
-    def of(cls, subject: Subject, track: Track, scored: np.ndarray) -> Clip:
-        """All frames of a subject; phones about the frames `scored` (N,), from 0."""
+    def of(cls, subject: Subject, track: Track, phones: Sequence[Phone]) -> Clip:
+        """All frames of a subject, with the phones of `phones_about` some of them."""
         features = AudioFeatures.load(subject.root / layout.AUDIO_FEATURES_FILE)
-        phones = _phones(subject, track.times_s[scored])
         return cls(track.times_s, head_turns(track.camera_from_head), features, phones)
 
     def part(self, frames: slice) -> Clip:
@@ -44,8 +43,8 @@ class Clip:
         return replace(self, times_s=self.times_s[frames], turns=self.turns[frames])
 
 
-def _phones(subject: Subject, times_s: np.ndarray) -> list[Phone]:
-    """Phones of the sound about times_s (N,), on the same clock."""
+def phones_about(subject: Subject, times_s: np.ndarray) -> list[Phone]:
+    """Phones of the sound from the first to the last of times_s (N,), on the same clock; none without a recogniser."""
     if not is_available():
         return []
     start = max(0.0, float(times_s[0]) - PHONE_CONTEXT_S)

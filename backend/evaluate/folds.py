@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.evaluate.kept import Evaluation, joined
-from backend.evaluate.report import evaluate, figures
+from backend.evaluate.report import Measured, evaluate, figures
 from backend.settings import EvaluateSettings, TrainSettings, train_settings
 from backend.subject.model_folder import fold_name
 from backend.subject.subject import Subject
@@ -83,6 +83,7 @@ def evaluate_folds(
         raise InputError(f"The model {model.name!r} was trained on every frame.", "Train one with --holdout 11.")
     own = base.holdout_fold or base.holdout
     wanted = [own] if folds is None else chosen_folds(folds, base.holdout)
+    measured = Measured() if len(wanted) > 1 else None
     results = []
     for seed in range(seeds):
         for fold in wanted:
@@ -92,7 +93,7 @@ def evaluate_folds(
                 asked = replace(base, model=name, holdout_fold=fold, seed=base.seed + seed, start=Start.AUTO)
                 report.message(f"Part {fold} of {base.holdout}, seed {asked.seed}: {name}")
                 train(subject, asked, report, settings.models_dir)
-            results.append(evaluate(subject, name, report, settings))
+            results.append(evaluate(subject, name, report, settings, measured))
     evaluations = [Evaluation.load(Path(result["folder"])) for result in results]
     rows = {picture: joined([one.rows[picture] for one in evaluations]) for picture in evaluations[0].rows}
     about = {

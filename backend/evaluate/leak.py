@@ -8,6 +8,7 @@ measured: the best prediction of the lips from those inputs alone, on parts of t
 from __future__ import annotations
 
 import numpy as np
+from scipy.linalg import solve
 
 from backend.evaluate.faces import LIPS
 from backend.subject.track import Track
@@ -20,8 +21,9 @@ MOST_FRAMES = 800
 _LIP_CM = np.array([0.0, -4.0, 5.0])
 """About where the lips are in the head's frame; for their distance from the camera."""
 _RIDGES = (0.03, 0.3, 1.0, 3.0)
-_KERNELS = ((0.3, 0.1), (3.0, 0.1), (0.3, 0.5), (3.0, 0.5))
-"""Ridge and inverse width of the kernel, per input."""
+_RIDGES_OF_KERNELS = (0.3, 3.0)
+_SHARPNESSES = (0.1, 0.5)
+"""Inverse widths of the kernel, per input."""
 
 
 def leak(inputs: np.ndarray, track: Track) -> float:
@@ -35,7 +37,7 @@ def leak(inputs: np.ndarray, track: Track) -> float:
     lips, inputs, times_s = lip_positions(track)[known], np.asarray(inputs, np.float64)[known], track.times_s[known]
     if len(known) < 2 * PARTS:
         return float("nan")
-    unexplained = np.zeros(len(_RIDGES) + len(_KERNELS))
+    unexplained = np.zeros(len(_RIDGES) + len(_SHARPNESSES) * len(_RIDGES_OF_KERNELS))
     total = 0.0
     for fold in range(1, PARTS + 1):
         split = Holdout(PARTS, fold, GAP_S).split(times_s)
@@ -45,7 +47,9 @@ def leak(inputs: np.ndarray, track: Track) -> float:
         x, at = ((inputs[of] - mean) / np.maximum(deviation, 1e-3) for of in (split.training, split.held_out))
         about = lips[split.training].mean(axis=0)
         y, truth = lips[split.training] - about, lips[split.held_out] - about
-        predicted = [_linear(x, y, at, ridge) for ridge in _RIDGES] + [_kernel(x, y, at, *k) for k in _KERNELS]
+        predicted = [_linear(x, y, at, ridge) for ridge in _RIDGES]
+        for sharpness in _SHARPNESSES:
+            predicted += _kernels(x, y, at, sharpness)
         unexplained += [np.square(truth - p).sum() for p in predicted]
         total += np.square(truth).sum()
     return float(1.0 - unexplained.min() / total) if total > 1e-9 else float("nan")
@@ -64,9 +68,12 @@ def _linear(x: np.ndarray, y: np.ndarray, at: np.ndarray, ridge: float) -> np.nd
     return at @ np.linalg.solve(x.T @ x + ridge * len(x) * np.eye(x.shape[1]), x.T @ y)
 
 
-def _kernel(x: np.ndarray, y: np.ndarray, at: np.ndarray, ridge: float, sharpness: float) -> np.ndarray:
+def _kernels(x: np.ndarray, y: np.ndarray, at: np.ndarray, sharpness: float) -> list[np.ndarray]:
+    """Predictions at `at`, one for each of _RIDGES_OF_KERNELS."""
+
     def alike(a: np.ndarray) -> np.ndarray:
         squares = np.square(a).sum(axis=1)[:, None] + np.square(x).sum(axis=1) - 2.0 * a @ x.T
         return np.exp(-sharpness * np.maximum(squares, 0.0) / x.shape[1])
 
-    return alike(at) @ np.linalg.solve(alike(x) + ridge * np.eye(len(x)), y)
+    known, asked, same = alike(x), alike(at), np.eye(len(x))
+    return [asked @ solve(known + ridge * same, y, assume_a="pos") for ridge in _RIDGES_OF_KERNELS]

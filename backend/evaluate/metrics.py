@@ -5,6 +5,8 @@ A score over a region is NaN where the region is empty: no pixel is neither righ
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
@@ -51,14 +53,31 @@ def decibels(squares: np.ndarray, weight: np.ndarray | None = None) -> float:
     return PERFECT_DB if mean <= 255.0**2 * 10 ** (-PERFECT_DB / 10) else float(10 * np.log10(255.0**2 / mean))
 
 
-def ssim(picture: np.ndarray, recorded: np.ndarray) -> float:
-    """Structural similarity (Wang et al. 2004: Gaussian window of 11 px, σ 1.5), mean over pixels and channels."""
-    a, b = picture.astype(np.float32), recorded.astype(np.float32)
+@dataclass(frozen=True)
+class Statistics:
+    """What SSIM compares of a picture: (H, W, 3) float32 each, in windows about every pixel."""
+
+    values: np.ndarray
+    """The picture itself, code values."""
+    mean: np.ndarray
+    variance: np.ndarray
+
+
+def statistics(picture: np.ndarray) -> Statistics:
+    """Of a picture, in Gaussian windows of 11 px with a deviation of 1.5 px."""
+    values = picture.astype(np.float32)
+    mean = _blur(values)
+    return Statistics(values, mean, _blur(values * values) - mean * mean)
+
+
+def ssim(picture: Statistics, recorded: Statistics) -> float:
+    """Structural similarity (Wang et al. 2004), mean over pixels and channels."""
     c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-    mean_a, mean_b = _blur(a), _blur(b)
-    product, squares = mean_a * mean_b, mean_a * mean_a + mean_b * mean_b
-    covariance, variances = _blur(a * b) - product, _blur(a * a + b * b) - squares
-    similarity = (2 * product + c1) * (2 * covariance + c2) / ((squares + c1) * (variances + c2))
+    product = picture.mean * recorded.mean
+    covariance = _blur(picture.values * recorded.values) - product
+    similarity = (2 * product + c1) * (2 * covariance + c2)
+    similarity /= picture.mean * picture.mean + recorded.mean * recorded.mean + c1
+    similarity /= picture.variance + recorded.variance + c2
     return float(similarity.mean(dtype=np.float64))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from backend.evaluate import weights
 from backend.evaluate.faces import LIPS
+from backend.evaluate.metrics import Statistics, statistics
 from backend.evaluate.perceptual import Structure, structure
 from backend.media.colour import to_bytes
 from backend.media.colour_tags import colour_as_stored
@@ -74,6 +75,11 @@ class RecordedFrame:
     def neck(self) -> np.ndarray:
         """(S, S) weight of the pixels where head and torso meet."""
         return weights.neck_band(self.regions)
+
+    @cached_property
+    def statistics(self) -> Statistics:
+        """What SSIM compares."""
+        return statistics(self.picture)
 
     @cached_property
     def structure(self) -> Structure:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from backend.evaluate import phones
-from backend.evaluate.clip import Clip
+from backend.evaluate.clip import Clip, phones_about
 from backend.evaluate.delivered import Delivery
 from backend.evaluate.faces import FaceMeter
 from backend.evaluate.inputs import drives, handed_over
@@ -44,14 +45,36 @@ LABELS = {
 """What a picture is called in tables."""
 
 
+@dataclass
+class Measured:
+    """What is the same for several models of one clip, scored under the same settings, and takes a while to measure."""
+
+    phones: Sequence[phones.Phone] | None = None
+    """Of the sound of the whole clip, once they were listened for."""
+    leaks: dict[str, float] = field(default_factory=dict)
+    """By the model's head poses (PortraitSettings.poses)."""
+
+    def heard(self, subject: Subject, times_s: np.ndarray) -> Sequence[phones.Phone]:
+        """Phones of the whole clip, whose frames are shown at times_s (T,)."""
+        if self.phones is None:
+            self.phones = phones_about(subject, times_s)
+        return self.phones
+
+
 def evaluate(
-    subject: Subject, model_name: str | None, report: Reporter, settings: EvaluateSettings | None = None
+    subject: Subject,
+    model_name: str | None,
+    report: Reporter,
+    settings: EvaluateSettings | None = None,
+    measured: Measured | None = None,
 ) -> dict:
     """Score a model on the frames kept out of its training, driven by their own sound, as it is delivered.
 
     What sound does not determine (blinks, the slow motion of brows, gaze and cheeks, the motion of head and body) comes
     from the footage, for every recipe (evaluate.inputs). Pictures are drawn and written as `talker render` does it, at
     the size at which it does, and read back from the file (evaluate.delivered).
+
+    measured: shared with other models of this clip under these settings, so that nothing is measured twice.
 
     Writes a contact sheet into the model's folder, and the scores frame by frame, with some pictures, into its folder
     `evaluation` (evaluate.kept).
@@ -75,7 +98,7 @@ def evaluate(
 
     Raises InputError when there is no such model, or it was trained on every frame, and as `scored_size` does.
     """
-    settings = settings or EvaluateSettings()
+    settings, leaks = settings or EvaluateSettings(), {} if measured is None else measured.leaks
     footage = None if settings.footage is None else Path(settings.footage)
     model = subject.model(model_name)
     portrait = open_portrait(model).to(engine_device(settings.engine))
@@ -113,9 +136,15 @@ def evaluate(
                     write_png(picture_file(folder, frame.index, name), picture)
             report.step()
     report.phase("closure")
-    rows = scorer.rows(Clip.of(subject, track, split.held_out))
+    if measured is None:
+        heard = phones_about(subject, track.times_s[split.held_out])
+    else:
+        heard = measured.heard(subject, track.times_s)
+    rows = scorer.rows(Clip.of(subject, track, heard))
     sheet.save(model.evaluation_file)
-    upper = handed_over(track, float(subject.fps), settings.smooth_s)[:, UPPER]
+    poses = portrait.settings.poses
+    if poses not in leaks:
+        leaks[poses] = leak(handed_over(track, float(subject.fps), settings.smooth_s)[:, UPPER], track)
     about = {
         "model": model.name,
         "recipe": training["recipe"],
@@ -132,7 +161,7 @@ def evaluate(
         "frames": len(with_face),
         "driven_by": settings.driven_by,
         "smooth_s": settings.smooth_s,
-        "leak": _rounded(leak(upper, track)),
+        "leak": _rounded(leaks[poses]),
         "phones": "pocketsphinx" if phones.is_available() else "pocketsphinx is not installed: no closure score",
         **about_nets(settings.models_dir),
         "sheet": str(model.evaluation_file),

@@ -21,7 +21,7 @@ from backend.evaluate.clip import Clip
 from backend.evaluate.faces import FaceTrack
 from backend.evaluate.lip_sync import lip_correlation, lip_lag, lip_rows
 from backend.evaluate.nets import Nets
-from backend.evaluate.perceptual import Structure, perceptual, structure
+from backend.evaluate.perceptual import Difference, Structure, difference, perceptual, structure
 from backend.evaluate.recorded import RecordedFrame
 from backend.evaluate.voice_sync import voice_rows, voice_sync
 
@@ -63,6 +63,11 @@ class Shot:
     def structure(self) -> Structure:
         """What the perceptual distance compares."""
         return structure(self.picture)
+
+    @cached_property
+    def difference(self) -> Difference:
+        """What the perceptual distance sums up."""
+        return difference(self.structure, self.recorded.structure)
 
 
 @dataclass(frozen=True)
@@ -134,7 +139,7 @@ def _temporal_psnr(region: Region) -> Callable[[Shot], float]:
 
 
 def _perceptual(region: Region) -> Callable[[Shot], float]:
-    return lambda s: perceptual(s.structure, s.recorded.structure, region(s.recorded))
+    return lambda s: perceptual(s.difference, region(s.recorded))
 
 
 def _faces(measure: Callable[[FaceTrack, FaceTrack], np.ndarray]) -> Callable[[Seen], np.ndarray]:
@@ -174,7 +179,7 @@ SCORES: tuple[Score, ...] = (
     Score("psnr_edge", _H, 2, _psnr(lambda r: r.edge)),
     Score("temporal_psnr_head", _H, 2, _temporal_psnr(lambda r: r.head)),
     Score("temporal_psnr_mouth", _H, 2, _temporal_psnr(lambda r: r.mouth)),
-    Score("ssim", _H, 4, lambda s: metrics.ssim(s.picture, s.recorded.picture)),
+    Score("ssim", _H, 4, lambda s: metrics.ssim(metrics.statistics(s.picture), s.recorded.statistics)),
     Score("gmsd", _L, 4, lambda s: metrics.gmsd(s.picture, s.recorded.picture, s.recorded.head)),
     Score("perceptual", _L, 4, _perceptual(lambda r: r.head)),
     Score("perceptual_mouth", _L, 4, _perceptual(lambda r: r.mouth)),

@@ -7,7 +7,7 @@ import pytest
 
 from backend.evaluate import metrics
 from backend.evaluate.identity import SAME_PERSON, FaceIdentity, identity_distance, why_missing
-from backend.evaluate.perceptual import perceptual, structure
+from backend.evaluate.perceptual import difference, perceptual, structure
 from backend.face.landmarker import Landmarker
 from backend.media.decode import read_frames
 from tests.support.places import FOOTAGE
@@ -37,7 +37,7 @@ def test_the_perceptual_distance_rises_with_what_spoils_a_picture_and_cracks_cos
     own, everywhere = structure(recorded), np.ones(recorded.shape[:2], np.float32)
 
     def distance(drawn: np.ndarray) -> float:
-        return perceptual(structure(drawn), own, everywhere)
+        return perceptual(difference(structure(drawn), own), everywhere)
 
     ways = {
         "blur": [blurred(recorded, sigma) for sigma in (0.5, 1, 2, 4)],

@@ -33,7 +33,8 @@ def trained(subject, monkeypatch):
     }  # fmt: skip
     model.update_config({"training": record})
 
-    def score(subject, name, report, settings) -> dict:
+    def score(subject, name, report, settings, measured) -> dict:
+        score.measured.append(measured)
         fold = 4 if name == "base" else int(name.split("fold")[1][0])
         frames = np.arange(3 * fold - 3, 3 * fold)
         one = evaluation(frames, {"psnr": 10.0 * fold + np.arange(3)}, model=name)
@@ -42,6 +43,7 @@ def trained(subject, monkeypatch):
         return one.about | about | figures(one.rows)
 
     monkeypatch.setattr(pooling, "train", lambda subject, settings, *rest: asked.append(settings))
+    score.measured = []
     monkeypatch.setattr(pooling, "evaluate", score)
     return asked
 
@@ -55,6 +57,14 @@ def test_a_model_is_trained_for_every_other_part_and_seed_as_the_first_one_was(s
         alike = replace(BASE, model=settings.model, holdout_fold=settings.holdout_fold, seed=settings.seed)
         assert settings == replace(alike, start=Start.AUTO)
     assert [one["model"] for one in result["models"]] == [*names[:3], "base", *names[3:]]
+
+
+def test_what_the_models_of_a_clip_have_in_common_is_measured_once(subject, trained):
+    evaluate_folds(subject, "base", "1,2,3", 1, Reporter(), EvaluateSettings())
+    measured = pooling.evaluate.measured
+    assert len(measured) == 3 and measured[0] is not None and all(one is measured[0] for one in measured)
+    evaluate_folds(subject, "base", None, 1, Reporter(), EvaluateSettings())
+    assert measured[3] is None, "of a long clip, only what is about the scored frames is listened to"
 
 
 def test_what_they_scored_is_pooled_over_all_frames(subject, trained):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from backend.evaluate import metrics
-from backend.evaluate.perceptual import perceptual, structure
+from backend.evaluate.perceptual import difference, perceptual, structure
 from tests.support.scored_pictures import blurred, compressed, cracked, needled, noisy, photograph, shifted
 
 RECORDED = photograph(192)
@@ -12,14 +12,14 @@ EVERYWHERE = np.ones(RECORDED.shape[:2], np.float32)
 
 
 def distance(drawn: np.ndarray, weight: np.ndarray = EVERYWHERE) -> float:
-    return perceptual(structure(drawn), structure(RECORDED), weight)
+    return perceptual(difference(structure(drawn), structure(RECORDED)), weight)
 
 
 def test_equal_pictures_have_no_distance_and_it_is_the_same_both_ways():
     assert distance(RECORDED) == pytest.approx(0.0, abs=1e-6)
-    spoilt = structure(blurred(RECORDED, 2))
+    spoilt, recorded = structure(blurred(RECORDED, 2)), structure(RECORDED)
     there, back = (
-        perceptual(*pair, EVERYWHERE) for pair in [(spoilt, structure(RECORDED)), (structure(RECORDED), spoilt)]
+        perceptual(difference(*pair), EVERYWHERE) for pair in [(spoilt, recorded), (recorded, spoilt)]
     )
     assert there == pytest.approx(back, rel=1e-6)
 
@@ -75,6 +75,6 @@ def test_only_the_region_counts_and_an_empty_one_has_no_distance():
 def test_pictures_of_any_shape_are_compared_and_of_two_shapes_refused():
     odd = RECORDED[:61, :97]
     spoilt = structure(blurred(odd, 2))
-    assert 0 < perceptual(spoilt, structure(odd), np.ones((61, 97))) < 1
+    assert 0 < perceptual(difference(spoilt, structure(odd)), np.ones((61, 97))) < 1
     with pytest.raises(ValueError, match="differ in size"):
-        perceptual(spoilt, structure(RECORDED), EVERYWHERE)
+        difference(spoilt, structure(RECORDED))
