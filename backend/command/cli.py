@@ -133,6 +133,9 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--frames", metavar="A:B", help="frames to render, inclusive, from 1")
     sub.add_argument("--pose", metavar="|".join((*choices.POSES, "FILE")))
     sub.add_argument("--performance", metavar="FILE", help="performance.json that replaces what audio predicts")
+    sub.add_argument(
+        "--strength", type=float, metavar="F", help="how far the mouth moves (default 1: as far as in the footage)"
+    )
     sub.add_argument("--layers", choices=LAYERS)
     sub.add_argument("--take", metavar="NAME", help="what the line is called (default: its sound file's name)")
     _add_engine(sub)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,7 +14,8 @@ from backend.media.audio_features import AudioFeatures, log_mel
 from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES, UPPER_CURVES, Performance, ordered_curves
 from backend.performance.idle import idle_upper, lids, replayed_upper
 from backend.performance.poses import plan_replay, resample_poses, resample_values, still_pose
-from backend.performance.speech import SpeechModel, Voice, voice_of_edited
+from backend.performance.speech import SpeechModel
+from backend.performance.voice import Voice, voice_of_edited
 from backend.settings import RenderSettings
 from backend.subject.subject import Subject
 from backend.subject.track import Track
@@ -83,7 +84,9 @@ def plan_line(
     track = subject.track().posed_by(poses_by)
     poses, body, upper = _motion_and_upper(subject, track, settings, fps, count)
     voice = voice_of_edited(features, first_heard)
-    speech_curves = speech.predict_array(features, np.array(frame_times(count, fps)), voice)
+    if voice is not None and voice.reach is None:
+        voice = replace(voice, reach=speech.reach_of(features, voice))
+    speech_curves = speech.predict_array(features, np.array(frame_times(count, fps)), voice, settings.strength)
     predicted = Performance.from_array(fps, np.concatenate([speech_curves, upper], axis=1))
     performance = _edited(predicted, settings.performance, report).as_saved()
     return Line(samples, rate, features, fps, count, first, last, performance, poses, body, voice)

@@ -117,7 +117,7 @@ def _render(subject: Subject, audio: Path, out: Path, settings: RenderSettings, 
 
     write_manifest(complete=False, preview=job.preview)
     target.write_voice(line.voice)
-    if first_heard is not None and line.voice is not first_heard:
+    if first_heard is not None and (line.voice is None or line.voice.mean is not first_heard.mean):
         report.message("The line sounds like another voice than before: all of its lip movements are made anew.")
     footage_size = (subject.info.footage_width, subject.info.footage_height)
     write_camera(out / layout.CAMERA_FILE, line.fps, portrait.intrinsics(size), subject.crop, footage_size, line.poses)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.deliver.store import FrameStore
-from backend.performance.speech import Voice
+from backend.performance.voice import Voice
 from shared import layout
 from shared.errors import InputError
 from shared.files import PARTIAL, explaining, make_writable, read_json_object, write_json

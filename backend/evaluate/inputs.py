@@ -7,7 +7,8 @@ from scipy.ndimage import gaussian_filter1d
 
 from backend.media.audio_features import AudioFeatures
 from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES, UPPER, ordered_curves
-from backend.performance.speech import SpeechModel, Voice
+from backend.performance.speech import SpeechModel
+from backend.performance.voice import Voice
 from backend.portrait.audio_code import audio_windows
 from backend.portrait.portrait import Drive, Portrait
 from backend.settings import EvaluateSettings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,10 +11,13 @@ import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from backend.exact import log, small_product
+from backend.exact import small_product
 from backend.media.audio_features import FLOOR, MELS, AudioFeatures
 from backend.performance.curves import SPEECH_CURVES, Performance
+from backend.performance.mouth_prior import MouthPrior
+from backend.performance.read_out import read_out
 from backend.performance.speech_net import SpeechNet, train_net
+from backend.performance.voice import Reach, Voice, VoiceNormaliser, loudness_of_voice
 from backend.settings import SpeechSettings
 from shared.errors import InputError
 from shared.files import replacing
@@ -23,98 +26,18 @@ from shared.jobs import Reporter
 _NAMED = ("jawOpen", "mouthClose", "mouthLowerDownLeft", "mouthUpperUpLeft")
 _SPREAD_FLOOR = 0.02
 """Curves that move less than this are not scaled up to unit deviation."""
-_ACTIVE_NATS = 5.0
-"""Sound within this many nats of the loud parts counts as voice."""
 _MIN_FRAMES = 10
-_MEMORY_S = 0.3
-"""Mouths this far apart in time count as independent of each other."""
-_TRUST_WITHIN = 0.2
-"""A curve is fully trusted once its correlation exceeds chance by this much."""
+_REACH_S = 3.0
+"""A line's own reach counts half after this many seconds of voice."""
+_REACH_STEP_S = 0.04
+"""Steps in which it is measured."""
 _MOST_SCALE = 2.0
-"""Predictions are never made larger than this to make up for the ridge's shrinkage."""
+"""A line's mouth is not scaled by more than this, nor by less than its inverse."""
+_PRIOR = "prior."
+"""Names in a speech model's file that begin so are the mouth prior's that it learned with: another version of the
+program may come with another one."""
 _BLOCK_FRAMES = 64
 """Frames that are predicted at a time; bounds memory."""
-_SAME_VOICE = 0.3
-"""How far a voice may move from the one that a line was first normalised by, in its bands' deviations (root mean
-square).
-A word edited in a line of 20 s moves it by some hundredths, another speaker or microphone by a half or more."""
-
-
-@dataclass(frozen=True)
-class Voice:
-    """How a line's voice sounds: statistics of the mel bands while it does."""
-
-    mean: np.ndarray
-    """(80,) mean log-mel."""
-    deviation: np.ndarray
-    """(80,) standard deviation, kept off zero."""
-    seconds: float
-    """For how long it sounds."""
-
-    @classmethod
-    def of(cls, features: AudioFeatures) -> Voice | None:
-        """The voice of a line; None in silence."""
-        loudness = features.log_mel.mean(axis=1)
-        loud = np.percentile(loudness, 95)
-        if loud < np.log(FLOOR) + 0.5:
-            return None
-        active = features.log_mel[loudness > loud - _ACTIVE_NATS]
-        return cls(active.mean(axis=0), active.std(axis=0) + 0.3, len(active) / features.rate_hz)
-
-    def is_like(self, other: Voice) -> bool:
-        """Whether a line that was normalised by this voice can keep it, now that its own is `other`."""
-        moved = (other.mean - self.mean) / self.deviation
-        spread = log(other.deviation / self.deviation)
-        return float(np.sqrt((moved**2).mean())) < _SAME_VOICE and float(np.sqrt((spread**2).mean())) < _SAME_VOICE
-
-    def to_dict(self) -> dict:
-        return {"mean": self.mean.tolist(), "deviation": self.deviation.tolist(), "seconds": self.seconds}
-
-    @classmethod
-    def from_dict(cls, values: dict) -> Voice:
-        """Read what `to_dict` wrote. Raises ValueError, KeyError or TypeError for anything else."""
-        mean, deviation = (np.array(values[name], np.float32) for name in ("mean", "deviation"))
-        if mean.shape != (MELS,) or deviation.shape != (MELS,) or not (deviation > 0).all():
-            raise ValueError(f"statistics of shape {mean.shape} and {deviation.shape}, expected ({MELS},)")
-        return cls(mean, deviation, float(values["seconds"]))
-
-
-def voice_of_edited(features: AudioFeatures, first_heard: Voice | None) -> Voice | None:
-    """The voice to normalise a line by; None in silence.
-
-    An edited line keeps its first voice while its own is much the same. Otherwise every edit would slightly change the
-    scale of the whole line, and with it every frame.
-    """
-    voice = Voice.of(features)
-    return first_heard if voice and first_heard and first_heard.is_like(voice) else voice
-
-
-class VoiceNormaliser:
-    """Log-mel to a voice-independent scale: zero mean, unit deviation of every band while the line's voice sounds.
-
-    A short line says little about its voice, so its statistics are mixed with the training voice's.
-    """
-
-    def __init__(self, mean: np.ndarray, deviation: np.ndarray, prior_s: float) -> None:
-        self.mean, self.deviation, self.prior_s = mean, deviation, prior_s
-
-    @classmethod
-    def fit(cls, features: AudioFeatures, prior_s: float) -> VoiceNormaliser:
-        """From the training line. Raises InputError if it is silent."""
-        voice = Voice.of(features)
-        if voice is None:
-            raise InputError("The footage's sound is silent.", "Give its sound as a file with --audio WAV.")
-        return cls(voice.mean, voice.deviation, prior_s)
-
-    def apply(self, features: AudioFeatures, voice: Voice | None) -> AudioFeatures:
-        """The line on that scale, normalised by `voice` (None: silence)."""
-        mean, deviation = self.mean, self.deviation
-        if voice is not None:
-            weight = voice.seconds / (voice.seconds + self.prior_s)
-            mean = mean + weight * (voice.mean - mean)
-            deviation = deviation + weight * (voice.deviation - deviation)
-        scaled = np.clip((features.log_mel - mean) / deviation, -4.0, 4.0).astype(np.float32)
-        return AudioFeatures(scaled, features.rate_hz, features.start_s)
 
 
 class SpeechModel:
@@ -126,6 +49,9 @@ class SpeechModel:
 
     def __init__(self, settings: SpeechSettings, net: SpeechNet, state: dict[str, np.ndarray]) -> None:
         self.settings, self.net, self._state = settings, net, state
+        prior = {name.removeprefix(_PRIOR): value for name, value in state.items() if name.startswith(_PRIOR)}
+        # Older models have none.
+        self._prior = MouthPrior(prior) if prior else None
 
     @classmethod
     def fit(
@@ -142,8 +68,8 @@ class SpeechModel:
         features: of the footage's sound in sync with its picture; curves: (T, K) with the speech curves first
         (performance.curves) at `times_s` (T,) seconds. Hand in training frames only: what is held out must not be seen.
         voice_of: vectors of the sound from which the voice's statistics are taken, None: all of it.
-        Components of the curves are trusted as far as sound predicts them on blocks that were not learned from; the
-        rest stays at its mean. Same seed, same model. Raises InputError for fewer than ten frames or silence.
+        Sound counts as far as it predicts the curves of blocks that were not learned from (performance.read_out); the
+        rest stays at the mean. Same seed, same model. Raises InputError for fewer than ten frames or silence.
         """
         settings = settings or SpeechSettings()
         if len(curves) < _MIN_FRAMES:
@@ -156,19 +82,29 @@ class SpeechModel:
 
         known = features if voice_of is None else voice_of
         voice = VoiceNormaliser.fit(known, settings.voice_prior_s)
-        normal = voice.apply(features, Voice.of(known))
+        own_voice = Voice.of(known)
+        normal = voice.apply(features, own_voice)
         silence = np.clip((np.log(FLOOR) - voice.mean) / voice.deviation, -4.0, 4.0).astype(np.float32)
         trained = train_net(
             lambda at: normal.windows(at + settings.lead_s, settings.half_width_s, settings.taps).astype(np.float32),
             np.asarray(times_s, np.float64), targets, rest, silence, settings, report or Reporter(),
         )  # fmt: skip
         seconds = len(speech) * float(np.median(np.diff(times_s)))
-        read_out = _read_out(trained.out_of_fold, speech, trained.fold, seconds, settings)
+        prior = MouthPrior.shipped()
+        shapes = prior.shapes(features, times_s, own_voice)
+        found = read_out(trained.out_of_fold, shapes, speech, trained.fold, seconds, settings)
+        voiced = features.at(times_s).mean(axis=1) > loudness_of_voice(known)
+        told = found.out_of_fold[voiced] if voiced.any() else found.out_of_fold
         state = {
             "style": style,
-            "readout": read_out.matrix,
-            "offset": read_out.offset,
-            "correlation": read_out.correlation,
+            "readout": found.matrix,
+            "offset": found.offset,
+            "prior_readout": found.prior_matrix,
+            "prior_offset": found.prior_offset,
+            "correlation": found.correlation,
+            "gain": found.gain,
+            "told_mean": told.mean(axis=0),
+            "told_deviation": told.std(axis=0),
             "low": np.minimum(speech.min(axis=0), style),
             "high": np.maximum(speech.max(axis=0), style),
             "voice_mean": voice.mean,
@@ -176,8 +112,9 @@ class SpeechModel:
             "voice_prior_s": np.array([voice.prior_s]),
             "window": np.array([settings.half_width_s, settings.taps, settings.lead_s]),
         }
+        state |= {f"{_PRIOR}{name}": value for name, value in prior.state.items()}
         model = cls(settings, trained.net, {name: value.astype(np.float32) for name, value in state.items()})
-        model.heard = model._within_range(style + read_out.out_of_fold)
+        model.heard = model._within_range(style + found.out_of_fold)
         return model
 
     @property
@@ -185,23 +122,67 @@ class SpeechModel:
         """(27,) correlation of each curve with its prediction, on blocks that were not learned from."""
         return self._state["correlation"]
 
-    def predict_array(self, features: AudioFeatures, times_s: np.ndarray, voice: Voice | None = None) -> np.ndarray:
+    def predict_array(
+        self, features: AudioFeatures, times_s: np.ndarray, voice: Voice | None = None, strength: float = 0.0
+    ) -> np.ndarray:
         """(T, 27) float32 speech curves in [0, 1] at the exact times (T,) of a line, any voice.
 
-        voice: to normalise the line by; None: its own. A frame's curves have the same bits whatever else is in the
-        line, for any number of threads and on every machine.
+        voice: to normalise the line by, with its reach where that is known; None: its own. strength: 0 gives the
+        likeliest curves, which move less than a mouth does, the less the sound tells; 1 curves that move as far as the
+        footage's. A frame's curves have the same bits whatever else is in the line, for any number of threads and on
+        every machine.
         """
+        s = self._state
+        voice = voice or Voice.of(features)
+        moves = self._moves(features, times_s, voice)
+        if voice is not None and voice.reach is not None:
+            moves = (moves - voice.reach.mean) * voice.reach.scale
+        if strength and "gain" in s:
+            moves = moves * (1.0 + strength * (s["gain"] - 1.0))
+        return self._within_range(s["style"] + moves)
+
+    def reach_of(self, features: AudioFeatures, voice: Voice) -> Reach | None:
+        """How the mouth of a line in this voice is brought to where the speaker's own moves, and as far.
+
+        Another voice, room or microphone moves the predicted mouth less, or about another middle, than the speaker's
+        own voice did. The fewer seconds are heard, the less is put right. None for models of older versions, which do
+        not know how far their own predictions went.
+        """
+        if "told_deviation" not in self._state:
+            return None
+        moments = features.start_s + np.arange(0.0, len(features.log_mel) / features.rate_hz, _REACH_STEP_S)
+        voiced = features.at(moments).mean(axis=1) > loudness_of_voice(features)
+        if voiced.sum() < _MIN_FRAMES:
+            return None
+        moves = self._moves(features, moments[voiced], voice)
+        weight = voice.seconds / (voice.seconds + _REACH_S)
+        spread = float(np.sqrt(moves.var(axis=0).sum()))
+        own = float(np.sqrt(np.square(self._state["told_deviation"], dtype=np.float64).sum()))
+        scale = float(np.clip(own / max(spread, 1e-6), 1.0 / _MOST_SCALE, _MOST_SCALE))
+        return Reach(weight * (moves.mean(axis=0) - self._state["told_mean"]), 1.0 + weight * (scale - 1.0))
+
+    def _moves(self, features: AudioFeatures, times_s: np.ndarray, voice: Voice | None) -> np.ndarray:
+        """(T, 27) float64 what sound adds to the style."""
+        s = self._state
+        moves = self._heard_by_nets(features, times_s, voice)
+        if self._prior is not None:
+            shapes = self._prior.shapes(features, times_s, voice)
+            moves = moves + small_product(shapes - s["prior_offset"], s["prior_readout"])
+        return moves
+
+    def _heard_by_nets(self, features: AudioFeatures, times_s: np.ndarray, voice: Voice | None) -> np.ndarray:
+        """(T, 27) float64 what the speaker's own nets add to the style."""
         s = self._state
         half_width_s, taps = float(s["window"][0]), int(s["window"][1])
         # Older models, whose windows have no lead, hold two numbers.
         heard_s = np.asarray(times_s) + (float(s["window"][2]) if len(s["window"]) > 2 else 0.0)
         normaliser = VoiceNormaliser(s["voice_mean"], s["voice_deviation"], float(s["voice_prior_s"][0]))
-        normal = normaliser.apply(features, voice or Voice.of(features))
+        normal = normaliser.apply(features, voice)
         outputs = [
             self.net.mean_output(normal.windows(heard_s[first : first + _BLOCK_FRAMES], half_width_s, taps))
             for first in range(0, len(heard_s), _BLOCK_FRAMES)
         ]
-        return self._within_range(s["style"] + small_product(np.concatenate(outputs) - s["offset"], s["readout"]))
+        return small_product(np.concatenate(outputs) - s["offset"], s["readout"])
 
     def _within_range(self, curves: np.ndarray) -> np.ndarray:
         """Curves (T, 27) as float32, at most a tenth of their range beyond the footage's."""
@@ -234,9 +215,9 @@ class SpeechModel:
             )
             net = SpeechNet(members, taps, MELS, hidden, weights["last.weight"].shape[2], 0.0, 0)
             net.load_state_dict(weights)
+            return cls(settings, net.eval(), values)
         except (KeyError, ValueError, RuntimeError) as error:
             raise InputError(f"The speech model is damaged ({error}).", "Train the model again.") from error
-        return cls(settings, net.eval(), values)
 
     def save(self, path: Path) -> None:
         """Write a safetensors file. Raises OSError."""
@@ -279,60 +260,3 @@ def _rest_target(speech: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """(D,) the mouth at rest: the mean of the tenth of frames in which it is most closed."""
     opening = _opening(speech)
     return targets[opening <= np.percentile(opening, 10)].mean(axis=0).astype(np.float32)
-
-
-@dataclass(frozen=True)
-class _ReadOut:
-    """What turns the net's outputs (T, D) into curves' deviations from their mean: (outputs - offset) @ matrix."""
-
-    matrix: np.ndarray
-    """(D, 27)"""
-    offset: np.ndarray
-    """(D,)"""
-    correlation: np.ndarray
-    """(27,) of each curve with its prediction, on blocks that were not learned from."""
-    out_of_fold: np.ndarray
-    """(T, 27) the deviations of every frame, predicted by a net and a regression that never learned from it."""
-
-
-def _read_out(
-    predicted: np.ndarray, speech: np.ndarray, fold: np.ndarray, seconds: float, settings: SpeechSettings
-) -> _ReadOut:
-    """The read-out of a net whose predictions of `speech` (T, 27) on blocks not learned from are `predicted` (T, D).
-
-    Fitted by ridge regression on predictions (T, D) that never saw what they predict, with that ridge of the settings
-    which predicts the folds best: short clips need a stronger one than long clips. How far each curve can be trusted,
-    and by how much the ridge has made it too small, is measured on each fold, `fold` (T,), under the regression of the
-    others; a correlation counts as far as it exceeds the standard error that chance alone would give in that
-    many `seconds`. So what sound does not predict stays at the speaker's mean; on a clip that is too short, that is
-    everything.
-    Where prediction is uncertain, least squares alone gives half-open lips: where sound does predict a curve, a share
-    of its lost deviation is given back (`expressiveness`), so that the lips close.
-    """
-    offset = predicted.mean(axis=0)
-    p, t = predicted - offset, speech - speech.mean(axis=0)
-    tried = {ridge: _out_of_fold(p, t, fold, ridge) for ridge in settings.ridges}
-    ridge = min(tried, key=lambda ridge: ((t - tried[ridge]) ** 2).sum())
-    fitted = tried[ridge]
-    product, power = (fitted * t).mean(axis=0), (fitted**2).mean(axis=0)
-    correlation = product / (np.sqrt(power * (t**2).mean(axis=0)) + 1e-8)
-    scale = np.clip(product / (power + 1e-12), 0.0, _MOST_SCALE)
-    chance = min(1.0, (_MEMORY_S / seconds) ** 0.5)
-    trust = np.clip((correlation - chance) / _TRUST_WITHIN, 0.0, 1.0)
-    gain = scale * trust * np.maximum(correlation, 0.3) ** (-settings.expressiveness * trust)
-    return _ReadOut(_ridge(p, t, ridge) * gain, offset, correlation, fitted * gain)
-
-
-def _out_of_fold(inputs: np.ndarray, outputs: np.ndarray, fold: np.ndarray, share: float) -> np.ndarray:
-    """(T, K) outputs of each fold, predicted by the ridge regression of the others."""
-    fitted = np.zeros_like(outputs)
-    for held in np.unique(fold):
-        tested = fold == held
-        fitted[tested] = inputs[tested] @ _ridge(inputs[~tested], outputs[~tested], share)
-    return fitted
-
-
-def _ridge(inputs: np.ndarray, outputs: np.ndarray, share: float) -> np.ndarray:
-    """(D, K) ridge regression of outputs (T, K) on inputs (T, D); `share` of the inputs' mean variance is added."""
-    gram = inputs.T @ inputs
-    return np.linalg.solve(gram + share * np.trace(gram) / len(gram) * np.eye(len(gram)), inputs.T @ outputs)

@@ -327,8 +327,7 @@ def _sync_stage(run: _Run, capture: Capture) -> tuple[float, bool]:
         run.report.phase("sync")
         run.folder.begin("sync", [layout.AUDIO_FILE, layout.AUDIO_FEATURES_FILE])
         samples = load_audio(run.intermediate(SOUND_FILE), SPEECH_RATE)
-        opening = quality.lip_opening(capture.landmarks)
-        estimate = sync.estimate_offset(samples, SPEECH_RATE, opening, capture.times_s)
+        estimate = sync.estimate_offset(samples, SPEECH_RATE, quality.mouth(capture.landmarks), capture.times_s)
         corrected = run.settings.correct_audio_offset and estimate.calls_for_correction
         if corrected:
             shift = round(estimate.offset_s * SPEECH_RATE)

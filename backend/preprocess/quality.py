@@ -9,7 +9,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from backend.face.mesh import CanonicalFace
-from backend.face.points import CHIN, FOREHEAD_TOP, LOWER_LIP_INNER, UPPER_LIP_INNER
+from backend.face.points import CHIN, FOREHEAD_TOP, LOWER_LIP_INNER, MOUTH_CORNERS, UPPER_LIP_INNER
 from backend.preprocess.pnp import FRONTAL, project
 from backend.subject.track import Track
 
@@ -27,8 +27,17 @@ REGION_COLOURS = np.array([[230, 60, 60], [70, 200, 90], [80, 120, 240], [230, 1
 def lip_opening(landmarks: np.ndarray) -> np.ndarray:
     """(T,) gap between the inner lips in face heights, from landmarks (T, 478, 3) px; depth counts, so nodding does not
     look like speaking."""
-    gap = np.linalg.norm(landmarks[:, UPPER_LIP_INNER] - landmarks[:, LOWER_LIP_INNER], axis=1)
-    return gap / np.linalg.norm(landmarks[:, FOREHEAD_TOP] - landmarks[:, CHIN], axis=1)
+    return _distance(landmarks, UPPER_LIP_INNER, LOWER_LIP_INNER) / _distance(landmarks, FOREHEAD_TOP, CHIN)
+
+
+def mouth(landmarks: np.ndarray) -> np.ndarray:
+    """(T, 2) how far the lips are apart and how much they are rounded (less wide), in face heights."""
+    narrow = -_distance(landmarks, *MOUTH_CORNERS) / _distance(landmarks, FOREHEAD_TOP, CHIN)
+    return np.stack([lip_opening(landmarks), narrow], axis=1)
+
+
+def _distance(landmarks: np.ndarray, one: int, other: int) -> np.ndarray:
+    return np.linalg.norm(landmarks[:, one] - landmarks[:, other], axis=1)
 
 
 def head_angles(poses: np.ndarray) -> np.ndarray:

@@ -55,12 +55,19 @@ def mouth_curves(line: SpokenLine, times_s: np.ndarray) -> np.ndarray:
     for (start, name), end in zip(line.phonemes, ends, strict=True):
         key = name.strip("',:;*")
         targets[(grid >= start) & (grid < end)] = _TARGETS.get(key, _TARGETS.get(key[:1], _CONSONANT))
-    ahead = np.roll(targets, -round(_ANTICIPATION_S * _GRID_HZ), axis=0)
-    smooth = gaussian_filter1d(ahead, 0.038 * _GRID_HZ, axis=0, mode="nearest")
-    closed = gaussian_filter1d(targets[:, 1], 0.018 * _GRID_HZ, mode="nearest")
+    smooth = blended(targets, _GRID_HZ)
+    return np.stack([np.interp(times_s, grid, column) for column in smooth.T], axis=1)
+
+
+def blended(targets: np.ndarray, rate_hz: float) -> np.ndarray:
+    """(G, 5) what a mouth does that is to reach `targets` (G, 5), columns MOUTH_CURVES, at `rate_hz`: it begins before
+    the sound, and passes from one shape into the next; closures are on time and complete."""
+    ahead = np.roll(targets, -round(_ANTICIPATION_S * rate_hz), axis=0)
+    smooth = gaussian_filter1d(ahead, 0.038 * rate_hz, axis=0, mode="nearest")
+    closed = gaussian_filter1d(targets[:, 1], 0.018 * rate_hz, mode="nearest")
     smooth[:, 1] = closed
     smooth[:, 0] *= 1.0 - 0.95 * np.clip(closed * 1.3, 0.0, 1.0)
-    return np.stack([np.interp(times_s, grid, column) for column in smooth.T], axis=1)
+    return smooth
 
 
 def presenter_motion(line: SpokenLine, times_s: np.ndarray, seed: int = 0) -> Motion:

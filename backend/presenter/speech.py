@@ -15,6 +15,7 @@ from shared.errors import InternalError
 
 _OUTPUT_SYNCHRONOUS = 2
 _INITIALIZE_PHONEME_EVENTS = 1
+_INITIALIZE_PHONEME_IPA = 2
 _EVENT_LIST_TERMINATED = 0
 _EVENT_PHONEME = 7
 _CHARS_UTF8 = 1
@@ -45,7 +46,7 @@ _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 @dataclass(frozen=True)
 class SpokenLine:
     """A line of speech: `samples` (n,) float32 in [-1, 1] at `sample_rate`, and `phonemes` as (start in s, name) with
-    eSpeak's phoneme mnemonics; an empty name is silence."""
+    eSpeak's phoneme mnemonics, or in IPA; an empty name is silence."""
 
     samples: np.ndarray
     sample_rate: int
@@ -56,14 +57,20 @@ class SpokenLine:
         return len(self.samples) / self.sample_rate
 
 
-def speak(text: str, voice: str = "en-us", words_per_minute: int = 150, pitch: int = 45) -> SpokenLine:
-    """Speak `text` in eSpeak's `voice` (pitch 0 to 100).
+def speak(
+    text: str, voice: str = "en-us", words_per_minute: int = 150, pitch: int = 45, ipa: bool = False
+) -> SpokenLine:
+    """Speak `text` in eSpeak's `voice`, a language with a variant after a plus where wanted (pitch 0 to 100).
 
-    Raises InternalError when the library cannot be started or does not know the voice.
+    ipa: name phonemes in IPA, which is the same for all languages, instead of by eSpeak's mnemonics. Raises
+    InternalError when the library cannot be started or does not know the voice.
     """
     library = ctypes.CDLL(espeakng_loader.get_library_path())
     rate = library.espeak_Initialize(
-        _OUTPUT_SYNCHRONOUS, 0, str(espeakng_loader.get_data_path()).encode(), _INITIALIZE_PHONEME_EVENTS
+        _OUTPUT_SYNCHRONOUS,
+        0,
+        str(espeakng_loader.get_data_path()).encode(),
+        _INITIALIZE_PHONEME_EVENTS | (_INITIALIZE_PHONEME_IPA if ipa else 0),
     )
     if rate <= 0:
         raise InternalError("The speech library of espeakng-loader did not start.", "Install the backend again.")

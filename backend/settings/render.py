@@ -26,6 +26,9 @@ class RenderSettings:
     """Head poses: recorded (the footage's, extended past its end), still, or the path of a camera.json."""
     performance: str | None = None
     """Path of a performance.json that replaces what audio predicts."""
+    strength: Annotated[float, Limits(0, 2)] = 1.0
+    """How far the mouth moves: 1 as far as in the footage; 0 only as far as the sound tells for sure, which looks
+    mumbled; more than 1 beyond."""
     layers: Annotated[str, OneOf(LAYERS)] = "exr"
     """One of LAYERS: multilayer OpenEXR, PNG with straight alpha, or the preview movie only."""
     size: Annotated[int, Limits(16, 8192)] | None = None

@@ -54,7 +54,5 @@ class SpeechSettings:
     ridges: tuple[Positive, ...] = (0.1, 0.3, 1.0, 3.0, 10.0)
     """Strengths of the ridge regression from the nets' outputs to curves, as shares of the outputs' variance; the one
     that predicts held-out blocks best is taken."""
-    expressiveness: Share = 0.6
-    """0: the likeliest curves, which move too little; 1: curves that move as much as the footage's."""
     seed: int = 0
     """Seed of everything random; within a training it is added to the training's own."""

@@ -90,13 +90,13 @@ def test_the_plate_agrees_with_every_frame_where_nobody_is_and_holds_no_ghost(se
 
 def test_late_sound_is_reported_as_late_and_synced_sound_as_in_sync():
     _, landmarks, times = _clip(OFFICE.name, None)
-    opening = quality.lip_opening(landmarks)
+    mouth = quality.mouth(landmarks)
     sound = extract_audio(OFFICE)
     assert sound is not None
-    own = sync.estimate_offset(sound[0], sound[1], opening, times)
+    own = sync.estimate_offset(sound[0], sound[1], mouth, times)
     assert own.offset_s == pytest.approx(0.14, abs=0.04)
     assert own.calls_for_correction
-    synced = sync.estimate_offset(load_audio(SYNCED_SOUND, 16000), 16000, opening, times)
+    synced = sync.estimate_offset(load_audio(SYNCED_SOUND, 16000), 16000, mouth, times)
     assert synced.offset_s == pytest.approx(0.0, abs=0.04)
     assert not synced.calls_for_correction
     # Whatever counts as in sync: this does not depend on where the measure has its zero.
@@ -108,6 +108,6 @@ def test_sound_of_other_clips_is_within_what_a_short_clip_can_tell(name):
     _, landmarks, times = _clip(name, None)
     sound = extract_audio(FOOTAGE / name)
     assert sound is not None
-    estimate = sync.estimate_offset(sound[0], sound[1], quality.lip_opening(landmarks), times)
+    estimate = sync.estimate_offset(sound[0], sound[1], quality.mouth(landmarks), times)
     assert abs(estimate.offset_s) < 0.13
     assert not estimate.calls_for_correction

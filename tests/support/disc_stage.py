@@ -64,7 +64,10 @@ class SteadySpeech(SpeechModel):
     def __init__(self) -> None:
         """It has learned nothing."""
 
-    def predict_array(self, features, times_s, voice=None):
+    def reach_of(self, features, voice):
+        return None
+
+    def predict_array(self, features, times_s, voice=None, strength=0.0):
         curves = np.zeros((len(times_s), len(SPEECH_CURVES)), np.float32)
         curves[:, 0] = 0.25
         return curves

@@ -24,7 +24,8 @@ from backend.deliver.camera_file import write_camera
 from backend.media.audio import save_wav
 from backend.media.audio_features import _filter_bank, log_mel
 from backend.performance.curves import CURVE_NAMES
-from backend.performance.speech import SpeechModel, Voice
+from backend.performance.speech import SpeechModel
+from backend.performance.voice import Voice
 from backend.portrait.frame import PortraitSizes
 from backend.portrait.head_motion import motion_features
 from backend.portrait.portrait import Portrait

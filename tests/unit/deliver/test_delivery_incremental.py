@@ -19,8 +19,10 @@ from backend.media import exr
 from backend.media.audio import load_audio, save_wav
 from backend.media.audio_features import log_mel
 from backend.media.encode import GROUP_FRAMES, MovieWriter
+from backend.performance import mouth_prior
 from backend.performance.curves import CURVE_NAMES, Performance
-from backend.performance.speech import SpeechModel, Voice
+from backend.performance.speech import SpeechModel
+from backend.performance.voice import Reach, Voice
 from backend.portrait.portrait import PortraitFrame
 from backend.settings import RenderSettings, SpeechSettings
 from shared import layout
@@ -178,8 +180,9 @@ def test_moving_a_word_of_a_long_line_draws_only_what_hears_it(stage, monkeypatc
     result, drawn = render(stage)
     heard = SpeechSettings()
     around_s = 0.06  # a spectrum's width, the resampling's and a frame
-    earliest = (8.0 - heard.lead_s - heard.half_width_s - around_s) * FPS + 1
-    latest = (9.0 - heard.lead_s + heard.half_width_s + around_s) * FPS + 1
+    prior_s = mouth_prior.HALF_WIDTH_S + 1 / mouth_prior.RATE_HZ
+    earliest = (8.0 - max(heard.half_width_s + heard.lead_s, prior_s) - around_s) * FPS + 1
+    latest = (9.0 + max(heard.half_width_s - heard.lead_s, prior_s) + around_s) * FPS + 1
     assert earliest <= drawn[0] and drawn[-1] <= latest
     assert set(range(206, 221)) <= set(drawn) and result.kept >= 460
     incremental = pictures(out)
@@ -236,8 +239,14 @@ def test_a_voice_comes_back_from_its_file_to_the_bit(tmp_path):
     assert np.array_equal(again.mean, voice.mean) and np.array_equal(again.deviation, voice.deviation)
     assert again.seconds == voice.seconds and again.is_like(voice)
     assert not again.is_like(replace(voice, mean=voice.mean + voice.deviation))
+    assert again.reach is None
+    reach = Reach(np.random.default_rng(0).standard_normal(27), 1.1)
+    brought = Voice.from_dict(json.loads(json.dumps(replace(voice, reach=reach).to_dict()))).reach
+    assert brought is not None and np.array_equal(brought.mean, reach.mean) and brought.scale == reach.scale
     with pytest.raises(ValueError, match="shape"):
         Voice.from_dict(voice.to_dict() | {"mean": [0.0]})
+    with pytest.raises(ValueError, match="curves"):
+        Voice.from_dict(voice.to_dict() | {"reach": {"mean": [0.0], "scale": 1.0}})
 
 
 def test_frames_without_the_right_key_in_them_are_drawn_again_whatever_the_manifest_says(stage):

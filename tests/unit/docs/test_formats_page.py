@@ -18,7 +18,7 @@ from backend.media import exr
 from backend.media.audio_features import AudioFeatures
 from backend.media.colour import TRANSFERS
 from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES, Performance
-from backend.performance.speech import Voice
+from backend.performance.voice import Reach, Voice
 from backend.portrait.frame import PortraitSizes
 from backend.portrait.portrait import Portrait
 from backend.settings import PortraitSettings
@@ -86,7 +86,7 @@ TABLES = {
     "checkpoint.safetensors": checkpoint_keys,
     "camera.json": written_camera,
     "performance.json": written_performance,
-    "voice.json": lambda folder: set(Voice(np.zeros(80), np.ones(80), 1.0).to_dict()),
+    "voice.json": lambda folder: set(Voice(np.zeros(80), np.ones(80), 1.0, Reach(np.zeros(27), 1.0)).to_dict()),
     "manifest.json": written_manifest,
     "frames in manifest.json": lambda folder: pages.literal_keys("backend/deliver", "layers", "drawn"),
     "report.json": report_keys,
@@ -149,7 +149,7 @@ def test_every_tensor_of_a_portrait_is_in_a_group_of_the_page(recipe):
 
 def test_the_page_has_the_tensors_of_a_speech_model():
     told = pages.first_column(pages.section(PAGE, "speech.safetensors"), "tensors")
-    assert set(told) - {"net.*"} == pages.literal_keys("backend/performance/speech.py", "readout", "style")
+    assert set(told) - {"net.*", "prior.*"} == pages.literal_keys("backend/performance/speech.py", "readout", "style")
 
 
 def test_the_page_has_the_channels_and_the_texts_of_a_frame():

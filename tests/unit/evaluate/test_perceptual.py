@@ -18,9 +18,7 @@ def distance(drawn: np.ndarray, weight: np.ndarray = EVERYWHERE) -> float:
 def test_equal_pictures_have_no_distance_and_it_is_the_same_both_ways():
     assert distance(RECORDED) == pytest.approx(0.0, abs=1e-6)
     spoilt, recorded = structure(blurred(RECORDED, 2)), structure(RECORDED)
-    there, back = (
-        perceptual(difference(*pair), EVERYWHERE) for pair in [(spoilt, recorded), (recorded, spoilt)]
-    )
+    there, back = (perceptual(difference(*pair), EVERYWHERE) for pair in [(spoilt, recorded), (recorded, spoilt)])
     assert there == pytest.approx(back, rel=1e-6)
 
 

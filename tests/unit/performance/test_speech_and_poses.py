@@ -1,5 +1,6 @@
 """Audio to curves, blinks, and pose tracks for a new line."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -12,9 +13,10 @@ from backend.media.audio_features import log_mel
 from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES
 from backend.performance.idle import blink_curve, blink_times, idle_upper
 from backend.performance.poses import from_vectors, plan_replay, resample_poses, still_pose, to_vectors
-from backend.performance.speech import SpeechModel, Voice, _read_out
+from backend.performance.speech import SpeechModel
 from backend.performance.speech_net import blocks_of
 from backend.performance.spline import spline
+from backend.performance.voice import Voice
 from backend.settings import SpeechSettings
 from shared.errors import InputError
 
@@ -119,6 +121,48 @@ def test_curves_are_the_same_bits_for_any_number_of_threads_and_whatever_else_is
 def test_the_mouth_rests_in_silence(taught):
     silent = taught.predict_array(log_mel(np.zeros(RATE, np.float32), RATE), np.arange(FPS) / FPS)
     assert silent[:, SPEECH_CURVES.index("jawOpen")].max() < 0.15
+
+
+def test_a_mouth_that_a_noisy_line_makes_smaller_is_brought_to_the_speakers_own_reach(taught):
+    own, opening = voice(6, seed=2)
+    noisy = own + 1.5 * own.std() * np.random.default_rng(0).standard_normal(len(own)).astype(np.float32)
+    times_s, jaw = np.arange(len(opening)) / FPS, SPEECH_CURVES.index("jawOpen")
+    spread = []
+    for sound in (own, noisy):
+        features = log_mel(sound, RATE)
+        heard = Voice.of(features)
+        for reach in (None, taught.reach_of(features, heard)):
+            curve = taught.predict_array(features, times_s, replace(heard, reach=reach))[:, jaw]
+            spread.append(curve.std())
+    assert spread[2] < 0.8 * spread[0], "noise hides some of what is said"
+    assert spread[3] > 1.3 * spread[2]
+    assert abs(spread[1] / spread[0] - 1) < 0.25, "the speaker's own voice is left much as it is"
+
+
+def test_a_word_says_less_about_the_reach_than_a_speech(taught):
+    sound, _ = voice(8, seed=2)
+    features = log_mel(0.3 * sound, RATE)
+    heard = Voice.of(features)
+    long, short = (taught.reach_of(features, replace(heard, seconds=seconds)) for seconds in (8.0, 0.5))
+    assert abs(short.scale - 1) < 0.5 * abs(long.scale - 1) + 0.01
+    assert np.abs(short.mean).max() < 0.5 * np.abs(long.mean).max()
+
+
+def test_strength_says_how_far_the_mouth_moves(taught):
+    sound, opening = voice(6, seed=2)
+    features, times_s, jaw = log_mel(sound, RATE), np.arange(len(opening)) / FPS, SPEECH_CURVES.index("jawOpen")
+    spread = [taught.predict_array(features, times_s, strength=s)[:, jaw].std() for s in (0.0, 1.0)]
+    assert spread[0] <= spread[1] < 1.5 * (0.5 * opening).std()
+
+
+def test_a_model_of_an_older_version_predicts_by_its_nets_alone(taught):
+    new = ("prior", "gain", "told")
+    old = SpeechModel.from_state({name: v for name, v in taught.state().items() if not name.startswith(new)})
+    sound, opening = voice(6, seed=2)
+    features, times_s = log_mel(sound, RATE), np.arange(len(opening)) / FPS
+    curves = old.predict_array(features, times_s, strength=1.0)
+    assert np.corrcoef(curves[:, SPEECH_CURVES.index("jawOpen")], opening)[0, 1] > 0.8
+    assert old.reach_of(features, Voice.of(features)) is None
 
 
 def test_a_speech_model_predicts_the_same_after_saving(taught, tmp_path):
@@ -256,21 +300,6 @@ def test_a_blink_closes_fast_opens_slower_and_an_idle_face_uses_this_persons_lid
     curves[40:45, lid] = 0.7
     idle = idle_upper(curves, Fraction(FPS), 500)[:, lid - len(SPEECH_CURVES)]
     assert abs(np.median(idle) - 0.1) < 1e-6 and 0.5 < idle.max() <= 0.7
-
-
-def test_the_read_out_is_as_cautious_as_blocks_not_learned_from_ask_for():
-    rng = np.random.default_rng(0)
-    fold = np.repeat(np.arange(5), 60)
-    predicted = rng.standard_normal((300, 13))
-    told = np.repeat(predicted[:, :1], 27, axis=1) + 0.1 * rng.standard_normal((300, 27))
-    untold = rng.standard_normal((300, 27))
-    settings = SpeechSettings(expressiveness=0.0)
-    read_out = _read_out(predicted, told, fold, 300.0, settings)
-    assert read_out.correlation.min() > 0.95
-    assert np.abs(read_out.matrix[0] - 1).max() < 0.1 and np.abs(read_out.matrix[1:]).max() < 0.1
-    assert np.abs(read_out.out_of_fold - (told - told.mean(axis=0))).max() < 0.6
-    read_out = _read_out(predicted, untold, fold, 12.0, settings)
-    assert np.abs(read_out.matrix).max() < 0.2
 
 
 def test_no_block_is_empty_where_frames_are_missing_and_without_missing_ones_blocks_go_by_time():

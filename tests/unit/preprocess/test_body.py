@@ -163,7 +163,10 @@ class SteadySpeech(SpeechModel):
     def __init__(self):
         """It has learned nothing."""
 
-    def predict_array(self, features, times_s, voice=None):
+    def reach_of(self, features, voice):
+        return None
+
+    def predict_array(self, features, times_s, voice=None, strength=0.0):
         return np.full((len(times_s), 27), 0.5, np.float32)
 
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from backend.media.audio_features import AudioFeatures
+from backend.performance import mouth_prior
 from backend.performance.learning import learn_speech, load_heard
-from backend.settings import SpeechSettings
+from backend.settings import SpeechSettings, TrainSettings
 from backend.subject.model_folder import ModelFolder
 from backend.subject.split import Split, frames_of, ranges_of
 from backend.train.data import TrainingData
@@ -116,7 +117,14 @@ def test_nothing_of_a_new_portrait_depends_on_what_was_held_out(long_subject, dr
     assert np.array_equal(before.sampler.probabilities(1.0), after.sampler.probabilities(1.0))
 
 
-def test_a_voice_is_not_learned_from_what_was_held_out(long_subject):
+def test_what_is_heard_of_a_frame_stays_within_the_gap():
+    speech, gap_s = SpeechSettings(), TrainSettings().holdout_gap_s
+    assert speech.half_width_s + speech.lead_s <= gap_s + 1e-9
+    assert mouth_prior.HALF_WIDTH_S + 1 / mouth_prior.RATE_HZ <= gap_s
+
+
+def test_a_voice_is_not_learned_from_what_was_held_out(long_subject, monkeypatch):
+    monkeypatch.setattr(mouth_prior, "HALF_WIDTH_S", 0.02)  # this clip is short, and so are its gaps
     split = Holdout.of(KEPT_OUT).split(long_subject.track().times_s)
     settings = SpeechSettings(steps=20, half_width_s=0.04, lead_s=0.0, time_jitter_s=0.0, members=2, block_s=0.3)
     found = []

@@ -1,0 +1,75 @@
+"""What any mouth does for a sound, before a speaker is known: a small net whose weights come with the program.
+
+It has learned from a synthesiser's speech in many languages, voices and rooms, whose phones are known (backend.phones,
+which makes the file of weights). It knows nobody's mouth: how far a speaker's lips go for a shape is learned from the
+footage (performance.speech).
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+from backend.media.audio_features import MELS, AudioFeatures
+from backend.performance.speech_net import SpeechNet
+from backend.performance.voice import Voice, VoiceNormaliser
+from shared.errors import InternalError
+
+WEIGHTS = Path(__file__).with_name("mouth_prior.safetensors")
+SHAPES = ("jaw", "press", "pucker", "wide", "tuck")
+"""What a mouth does, each about 0 to 1: the jaw opens, the lips are pressed together, are rounded, are spread, and the
+lower lip lies under the upper teeth."""
+HALF_WIDTH_S, TAPS = 0.24, 25
+"""The sound that it hears about a moment."""
+RATE_HZ = 50.0
+"""Moments at which it is asked; between them its answers are interpolated."""
+VOICE_PRIOR_S = 1.0
+"""A line's own loudness and tone count as much as those of all voices after this many seconds of voice."""
+_BLOCK = 64
+"""Moments at a time; bounds memory."""
+
+
+class MouthPrior:
+    """The net with its weights."""
+
+    def __init__(self, state: dict[str, np.ndarray]) -> None:
+        """state: of `mouth_prior.safetensors`: the net's weights, and voice_mean and voice_deviation (80,) of all
+        voices. Raises KeyError, ValueError or RuntimeError if parts are missing or do not fit."""
+        weights = {name[4:]: torch.from_numpy(value) for name, value in state.items() if name.startswith("net.")}
+        members, _, hidden = weights["first.weight"].shape
+        self._net = SpeechNet(members, TAPS, MELS, hidden, weights["last.weight"].shape[2], 0.0, 0)
+        self._net.load_state_dict(weights)
+        self._net.eval()
+        self._voice = VoiceNormaliser(state["voice_mean"], state["voice_deviation"], VOICE_PRIOR_S)
+        self.state = state
+
+    @classmethod
+    @functools.cache
+    def shipped(cls) -> MouthPrior:
+        """The one that comes with the program. Raises InternalError if its file is damaged."""
+        try:
+            return cls(load_file(WEIGHTS))
+        except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
+            raise InternalError(f"{WEIGHTS} is damaged ({error}).", "Install the backend again.") from error
+
+    def shapes(self, features: AudioFeatures, times_s: np.ndarray, voice: Voice | None) -> np.ndarray:
+        """(T, 5) float64, columns SHAPES, at any times (T,) of a line whose `voice` is known (None: silence).
+
+        A moment's shapes have the same bits whatever else is in the line, for any number of threads and on every
+        machine.
+        """
+        at = np.maximum(np.asarray(times_s, np.float64), 0.0) * RATE_HZ
+        below = at.astype(np.int64)
+        asked, place = np.unique(np.concatenate([below, below + 1]), return_inverse=True)
+        normal = self._voice.apply(features, voice)
+        answers = np.concatenate([
+            self._net.mean_output(normal.windows(asked[first : first + _BLOCK] / RATE_HZ, HALF_WIDTH_S, TAPS))
+            for first in range(0, len(asked), _BLOCK)
+        ])[:, -len(SHAPES) :]  # fmt: skip
+        before, after = answers[place[: len(at)]], answers[place[len(at) :]]
+        return before + (at - below)[:, None] * (after - before)

@@ -1,0 +1,110 @@
+"""What the shipped prior hears in voices that it has not learned from."""
+
+import numpy as np
+import pytest
+
+from backend.media.audio import SPEECH_RATE, resample
+from backend.media.audio_features import AudioFeatures, log_mel
+from backend.performance import mouth_prior
+from backend.performance.mouth_prior import SHAPES, MouthPrior
+from backend.performance.voice import Voice
+from backend.phones.corpus import RATE_HZ, mouth_of
+from backend.presenter.speech import SpokenLine, speak
+from shared.errors import InternalError
+
+JAW, PRESS, PUCKER = (SHAPES.index(name) for name in ("jaw", "press", "pucker"))
+LINES = {
+    "en-us+m7": "People who buy a farm above the river move there for the peace, and for the view of the mountains.",
+    "de+f3": "Über den Bergen wohnen viele Menschen, und am Abend fahren wir mit dem Boot bis zum alten Haus am Ufer.",
+    "fr+m4": "Mon père habite au bord de la mer, où les bateaux passent chaque matin avant le lever du jour.",
+    "es+f2": "Mi hermano vive en un pueblo muy bonito, y por la mañana bebe agua de la fuente con sus amigos.",
+    "pl+m2": "Moja babcia mieszka w małym domu nad morzem i często opowiada o swojej młodości.",
+    "it+f4": "La mamma prepara un buon piatto di pasta, e poi tutta la famiglia va a fare una passeggiata.",
+}
+"""Sentences of which none is in the lessons."""
+
+
+def heard(samples: np.ndarray) -> tuple[AudioFeatures, Voice | None]:
+    features = log_mel(samples.astype(np.float32), SPEECH_RATE)
+    return features, Voice.of(features)
+
+
+def shapes_of(samples: np.ndarray) -> np.ndarray:
+    """(T, 5), RATE_HZ a second."""
+    features, voice = heard(samples)
+    return MouthPrior.shipped().shapes(features, np.arange(0, len(samples) / SPEECH_RATE, 1 / RATE_HZ), voice)
+
+
+def spoken(voice: str) -> tuple[SpokenLine, np.ndarray]:
+    line = speak(LINES[voice], voice, ipa=True)
+    return line, resample(line.samples, line.sample_rate, SPEECH_RATE)
+
+
+@pytest.mark.parametrize("voice", LINES)
+def test_jaw_and_rounding_are_heard_in_any_language(voice):
+    line, samples = spoken(voice)
+    _, truth = mouth_of(line)
+    told = shapes_of(samples)
+    length = min(len(truth), len(told))
+    for shape in (JAW, PUCKER):
+        assert np.corrcoef(told[:length, shape], truth[:length, shape])[0, 1] > 0.6
+
+
+def test_lips_are_heard_to_close_and_vowels_to_be_open():
+    closed, opened = [], []
+    for voice in LINES:
+        line, samples = spoken(voice)
+        sounds, truth = mouth_of(line)
+        told = shapes_of(samples)[: len(truth)]
+        closed.append(told[truth[: len(told), PRESS] > 0.8])
+        opened.append(told[truth[: len(told), JAW] > 0.7])
+    closed, opened = np.concatenate(closed), np.concatenate(opened)
+    assert closed[:, PRESS].mean() > 0.4 > 0.1 > opened[:, PRESS].mean()
+    assert opened[:, JAW].mean() > 2.5 * closed[:, JAW].mean()
+
+
+def test_loudness_and_microphone_hardly_matter():
+    _, samples = spoken("en-us+m7")
+    plain = shapes_of(samples)
+    tilted = np.append(samples[0], samples[1:] - 0.6 * samples[:-1])
+    for other in (0.05 * samples, tilted):
+        assert np.corrcoef(shapes_of(other)[:, JAW], plain[:, JAW])[0, 1] > 0.9
+
+
+@pytest.mark.parametrize("sound", ["silence", "noise", "hum"])
+def test_where_nobody_speaks_the_mouth_is_at_rest(sound):
+    seconds = np.arange(3 * SPEECH_RATE) / SPEECH_RATE
+    samples = {
+        "silence": np.zeros(len(seconds)),
+        "noise": 1e-3 * np.random.default_rng(0).standard_normal(len(seconds)),
+        "hum": 0.01 * np.sin(2 * np.pi * 50 * seconds) + 1e-4 * np.random.default_rng(1).standard_normal(len(seconds)),
+    }[sound]
+    told = shapes_of(samples)
+    assert told[:, JAW].max() < 0.25 and told[:, JAW].mean() < 0.12
+
+
+def test_a_pause_in_a_line_closes_the_mouth_within_a_fifth_of_a_second():
+    _, samples = spoken("en-us+m7")
+    pause = 1e-3 * np.random.default_rng(0).standard_normal(3 * SPEECH_RATE)
+    told = shapes_of(np.concatenate([samples, pause, samples]))
+    first = len(samples) / SPEECH_RATE
+    resting = told[int((first + 0.2) * RATE_HZ) : int((first + 2.6) * RATE_HZ)]
+    assert resting[:, JAW].max() < 0.2
+
+
+def test_a_moment_has_the_same_bits_whatever_else_is_asked():
+    _, samples = spoken("en-us+m7")
+    features, voice = heard(samples)
+    times = np.arange(100) / 25 + 0.013
+    prior = MouthPrior.shipped()
+    whole = prior.shapes(features, times, voice)
+    assert np.array_equal(prior.shapes(features, times[40:43], voice), whole[40:43])
+    assert np.array_equal(prior.shapes(features, times[::-1], voice), whole[::-1])
+
+
+def test_a_damaged_file_is_named(tmp_path, monkeypatch):
+    broken = tmp_path / "mouth_prior.safetensors"
+    broken.write_bytes(b"nothing")
+    monkeypatch.setattr(mouth_prior, "WEIGHTS", broken)
+    with pytest.raises(InternalError, match="Install the backend again"):
+        MouthPrior.shipped.__wrapped__(MouthPrior)
