@@ -92,6 +92,11 @@ class TalkerSettings(bpy.types.PropertyGroup):
         type=bpy.types.Object,
     )
     pose_file: StringProperty(name="Poses", description="A camera.json", subtype="FILE_PATH", options=_PATH)
+    strength: FloatProperty(
+        name="Mouth",
+        description="How far the mouth moves: 1 as far as in the footage, 0 only as far as the sound tells for sure",
+        default=choices.STRENGTH, min=0.0, max=choices.MOST_STRENGTH, step=10, precision=2,
+    )  # fmt: skip
     use_performance: BoolProperty(
         name="Use Edited Curves",
         description="Render the curves of the performance object instead of what the sound predicts",

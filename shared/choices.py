@@ -15,3 +15,8 @@ PANEL_PRESET = "standard"
 
 POSES = ("recorded", "still")
 """Head poses that need no file: the footage's, extended past its end, and the calmest one of them held."""
+
+STRENGTH = 1.0
+"""How far a mouth moves where nothing else is asked: as far as in the footage."""
+MOST_STRENGTH = 2.0
+"""The most that can be asked."""

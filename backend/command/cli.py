@@ -134,7 +134,10 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--pose", metavar="|".join((*choices.POSES, "FILE")))
     sub.add_argument("--performance", metavar="FILE", help="performance.json that replaces what audio predicts")
     sub.add_argument(
-        "--strength", type=float, metavar="F", help="how far the mouth moves (default 1: as far as in the footage)"
+        "--strength",
+        type=float,
+        metavar="F",
+        help=f"how far the mouth moves (default {choices.STRENGTH:g}: as far as in the footage)",
     )
     sub.add_argument("--layers", choices=LAYERS)
     sub.add_argument("--take", metavar="NAME", help="what the line is called (default: its sound file's name)")

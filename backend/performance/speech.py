@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 from backend.exact import small_product
 from backend.media.audio_features import FLOOR, MELS, AudioFeatures
 from backend.performance.curves import SPEECH_CURVES, Performance
-from backend.performance.mouth_prior import MouthPrior
+from backend.performance.mouth_prior import SHAPES, MouthPrior
 from backend.performance.read_out import read_out
 from backend.performance.speech_net import SpeechNet, train_net
 from backend.performance.voice import Reach, Voice, VoiceNormaliser, loudness_of_voice
@@ -27,6 +27,8 @@ _NAMED = ("jawOpen", "mouthClose", "mouthLowerDownLeft", "mouthUpperUpLeft")
 _SPREAD_FLOOR = 0.02
 """Curves that move less than this are not scaled up to unit deviation."""
 _MIN_FRAMES = 10
+_OPEN, _SHUT = 0.3, 0.5
+"""Pressure of the lips, as the prior hears it, up to which they need not close, and from which they are shut."""
 _REACH_S = 3.0
 """A line's own reach counts half after this many seconds of voice."""
 _REACH_STEP_S = 0.04
@@ -103,6 +105,7 @@ class SpeechModel:
             "prior_offset": found.prior_offset,
             "correlation": found.correlation,
             "gain": found.gain,
+            "closed": _closed(speech),
             "told_mean": told.mean(axis=0),
             "told_deviation": told.std(axis=0),
             "low": np.minimum(speech.min(axis=0), style),
@@ -129,17 +132,22 @@ class SpeechModel:
 
         voice: to normalise the line by, with its reach where that is known; None: its own. strength: 0 gives the
         likeliest curves, which move less than a mouth does, the less the sound tells; 1 curves that move as far as the
-        footage's. A frame's curves have the same bits whatever else is in the line, for any number of threads and on
-        every machine.
+        footage's, and lips that close where p, b and m are heard. A frame's curves have the same bits whatever else is
+        in the line, for any number of threads and on every machine.
         """
         s = self._state
         voice = voice or Voice.of(features)
-        moves = self._moves(features, times_s, voice)
+        shapes = None if self._prior is None else self._prior.shapes(features, times_s, voice)
+        moves = self._moves(features, times_s, voice, shapes)
         if voice is not None and voice.reach is not None:
             moves = (moves - voice.reach.mean) * voice.reach.scale
         if strength and "gain" in s:
             moves = moves * (1.0 + strength * (s["gain"] - 1.0))
-        return self._within_range(s["style"] + moves)
+        curves = s["style"] + moves
+        if strength and shapes is not None and "closed" in s:
+            pressed = np.clip((shapes[:, SHAPES.index("press")] - _OPEN) / (_SHUT - _OPEN), 0.0, 1.0)
+            curves = curves + (min(strength, 1.0) * pressed)[:, None] * (s["closed"] - curves)
+        return self._within_range(curves)
 
     def reach_of(self, features: AudioFeatures, voice: Voice) -> Reach | None:
         """How the mouth of a line in this voice is brought to where the speaker's own moves, and as far.
@@ -154,21 +162,22 @@ class SpeechModel:
         voiced = features.at(moments).mean(axis=1) > loudness_of_voice(features)
         if voiced.sum() < _MIN_FRAMES:
             return None
-        moves = self._moves(features, moments[voiced], voice)
+        shapes = None if self._prior is None else self._prior.shapes(features, moments[voiced], voice)
+        moves = self._moves(features, moments[voiced], voice, shapes)
         weight = voice.seconds / (voice.seconds + _REACH_S)
         spread = float(np.sqrt(moves.var(axis=0).sum()))
         own = float(np.sqrt(np.square(self._state["told_deviation"], dtype=np.float64).sum()))
         scale = float(np.clip(own / max(spread, 1e-6), 1.0 / _MOST_SCALE, _MOST_SCALE))
         return Reach(weight * (moves.mean(axis=0) - self._state["told_mean"]), 1.0 + weight * (scale - 1.0))
 
-    def _moves(self, features: AudioFeatures, times_s: np.ndarray, voice: Voice | None) -> np.ndarray:
-        """(T, 27) float64 what sound adds to the style."""
-        s = self._state
+    def _moves(
+        self, features: AudioFeatures, times_s: np.ndarray, voice: Voice | None, shapes: np.ndarray | None
+    ) -> np.ndarray:
+        """(T, 27) float64 what sound adds to the style; shapes: (T, 5) of the mouth prior, None without one."""
         moves = self._heard_by_nets(features, times_s, voice)
-        if self._prior is not None:
-            shapes = self._prior.shapes(features, times_s, voice)
-            moves = moves + small_product(shapes - s["prior_offset"], s["prior_readout"])
-        return moves
+        if shapes is None:
+            return moves
+        return moves + small_product(shapes - self._state["prior_offset"], self._state["prior_readout"])
 
     def _heard_by_nets(self, features: AudioFeatures, times_s: np.ndarray, voice: Voice | None) -> np.ndarray:
         """(T, 27) float64 what the speaker's own nets add to the style."""
@@ -258,5 +267,15 @@ def _targets(speech: np.ndarray, components: int) -> np.ndarray:
 
 def _rest_target(speech: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """(D,) the mouth at rest: the mean of the tenth of frames in which it is most closed."""
+    return targets[_most_closed(speech)].mean(axis=0).astype(np.float32)
+
+
+def _closed(speech: np.ndarray) -> np.ndarray:
+    """(27,) the curves of a closed mouth: their mean over that tenth of frames."""
+    return speech[_most_closed(speech)].mean(axis=0)
+
+
+def _most_closed(speech: np.ndarray) -> np.ndarray:
+    """(T,) bool"""
     opening = _opening(speech)
-    return targets[opening <= np.percentile(opening, 10)].mean(axis=0).astype(np.float32)
+    return opening <= np.percentile(opening, 10)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from backend.settings.kinds import Engine, Whole
+from shared import choices
 from shared.checked import Limits, OneOf
 
 LAYERS = ("exr", "png", "mp4")
@@ -26,7 +27,7 @@ class RenderSettings:
     """Head poses: recorded (the footage's, extended past its end), still, or the path of a camera.json."""
     performance: str | None = None
     """Path of a performance.json that replaces what audio predicts."""
-    strength: Annotated[float, Limits(0, 2)] = 1.0
+    strength: Annotated[float, Limits(0, choices.MOST_STRENGTH)] = choices.STRENGTH
     """How far the mouth moves: 1 as far as in the footage; 0 only as far as the sound tells for sure, which looks
     mumbled; more than 1 beyond."""
     layers: Annotated[str, OneOf(LAYERS)] = "exr"

@@ -146,6 +146,7 @@ def read_render(scene: bpy.types.Scene) -> Request:
         "model": model_name(settings),
         "fps": fps_text(keys.scene_fps(scene)),
         "pose": pose,
+        "strength": round(settings.strength, 3),  # Blender keeps single precision
     }
     if settings.use_performance:
         controller = curves.find_controller(out)

@@ -136,6 +136,8 @@ def _draw_line(layout: bpy.types.UILayout, scene: bpy.types.Scene, busy: bool) -
     elif settings.pose_mode == "FILE":
         layout.prop(settings, "pose_file")
     layout.prop(settings, "use_performance")
+    if not settings.use_performance:
+        layout.prop(settings, "strength", slider=True)
     layout.prop(settings, "output")
     subject = folders.subject(settings.subject)
     trained = subject is not None and bool(subject.models)

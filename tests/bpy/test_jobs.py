@@ -104,7 +104,7 @@ def test_a_line_is_rendered_from_a_sound_file_at_the_scenes_rate(bpy, connection
         sound.setparams((1, 2, 16000, 0, "NONE", ""))
         sound.writeframes(bytes(2 * 16000))
     talker.line_source, talker.line_file, talker.line_frame = "FILE", str(tmp_path / "hello there.wav"), 101
-    talker.pose_mode = "STILL"
+    talker.pose_mode, talker.strength = "STILL", 0.7
     bpy.context.scene.render.fps, bpy.context.scene.render.fps_base = 24, 1.001
     assert bpy.ops.talker.render_line() == {"FINISHED"}
     out = str(tmp_path / "lines" / "hello_there")
@@ -115,6 +115,7 @@ def test_a_line_is_rendered_from_a_sound_file_at_the_scenes_rate(bpy, connection
         "model": "m2dao",
         "fps": "24000/1001",
         "pose": "still",
+        "strength": 0.7,
     }
     assert (talker.take, talker.take_frame) == (out, 101)
 
