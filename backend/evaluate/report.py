@@ -17,6 +17,7 @@ from backend.evaluate.inputs import drives, handed_over
 from backend.evaluate.kept import FOOTAGE, Evaluation, chosen_frames, picture_file
 from backend.evaluate.leak import leak
 from backend.evaluate.nets import Nets, about_nets
+from backend.evaluate.phones import Phone
 from backend.evaluate.recorded import RecordedFrames, scored_size
 from backend.evaluate.scorer import FLOOR, Scorer
 from backend.evaluate.scores import SCORES, pooled
@@ -49,12 +50,12 @@ LABELS = {
 class Measured:
     """What is the same for several models of one clip, scored under the same settings, and takes a while to measure."""
 
-    phones: Sequence[phones.Phone] | None = None
+    phones: Sequence[Phone] | None = None
     """Of the sound of the whole clip, once they were listened for."""
     leaks: dict[str, float] = field(default_factory=dict)
     """By the model's head poses (PortraitSettings.poses)."""
 
-    def heard(self, subject: Subject, times_s: np.ndarray) -> Sequence[phones.Phone]:
+    def heard(self, subject: Subject, times_s: np.ndarray) -> Sequence[Phone]:
         """Phones of the whole clip, whose frames are shown at times_s (T,)."""
         if self.phones is None:
             self.phones = phones_about(subject, times_s)
@@ -136,6 +137,7 @@ def evaluate(
                     write_png(picture_file(folder, frame.index, name), picture)
             report.step()
     report.phase("closure")
+    heard: Sequence[Phone]
     if measured is None:
         heard = phones_about(subject, track.times_s[split.held_out])
     else:

@@ -15,6 +15,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
+from backend import exact
 from backend.media.audio_features import MELS, AudioFeatures
 from backend.performance.speech_net import SpeechNet
 from backend.performance.voice import Voice, VoiceNormaliser
@@ -58,9 +59,15 @@ class MouthPrior:
             raise InternalError(f"{WEIGHTS} is damaged ({error}).", "Install the backend again.") from error
 
     def shapes(self, features: AudioFeatures, times_s: np.ndarray, voice: Voice | None) -> np.ndarray:
-        """(T, 5) float64, columns SHAPES, at any times (T,) of a line whose `voice` is known (None: silence).
+        """(T, 5) float64, columns SHAPES: see `hear`."""
+        return self.hear(features, times_s, voice)[0]
 
-        A moment's shapes have the same bits whatever else is in the line, for any number of threads and on every
+    def hear(self, features: AudioFeatures, times_s: np.ndarray, voice: Voice | None) -> tuple[np.ndarray, np.ndarray]:
+        """Shapes (T, 5), columns SHAPES, and how likely nothing is said, (T,) in [0, 1]; float64.
+
+        times_s: any times (T,) of a line whose `voice` is known (None: silence).
+
+        A moment's answers have the same bits whatever else is in the line, for any number of threads and on every
         machine.
         """
         at = np.maximum(np.asarray(times_s, np.float64), 0.0) * RATE_HZ
@@ -70,6 +77,17 @@ class MouthPrior:
         answers = np.concatenate([
             self._net.mean_output(normal.windows(asked[first : first + _BLOCK] / RATE_HZ, HALF_WIDTH_S, TAPS))
             for first in range(0, len(asked), _BLOCK)
-        ])[:, -len(SHAPES) :]  # fmt: skip
+        ])  # fmt: skip
+        answers = np.concatenate([answers[:, -len(SHAPES) :], _first_of_softmax(answers[:, : -len(SHAPES)])], axis=1)
         before, after = answers[place[: len(at)]], answers[place[len(at) :]]
-        return before + (at - below)[:, None] * (after - before)
+        told = before + (at - below)[:, None] * (after - before)
+        return told[:, : len(SHAPES)], told[:, len(SHAPES)]
+
+
+def _first_of_softmax(logits: np.ndarray) -> np.ndarray:
+    """(B, 1) the first of the softmax of logits (B, N), whose sum is taken one after the other."""
+    powers = exact.exp(logits - logits.max(axis=1, keepdims=True))
+    total = powers[:, 0]
+    for column in powers.T[1:]:
+        total = total + column
+    return (powers[:, 0] / total)[:, None]

@@ -29,12 +29,16 @@ _SPREAD_FLOOR = 0.02
 _MIN_FRAMES = 10
 _OPEN, _SHUT = 0.3, 0.5
 """Pressure of the lips, as the prior hears it, up to which they need not close, and from which they are shut."""
+_SPEECH, _QUIET = 0.4, 0.8
+"""How likely nothing is said, up to which lips move as they are told, and from which they are at rest."""
 _REACH_S = 3.0
 """A line's own reach counts half after this many seconds of voice."""
 _REACH_STEP_S = 0.04
 """Steps in which it is measured."""
 _MOST_SCALE = 2.0
 """A line's mouth is not scaled by more than this, nor by less than its inverse."""
+_SPEAKS = 0.25
+"""A line that moves the mouth less than so much of the speaker's own spread is noise, not a voice to be put right."""
 _PRIOR = "prior."
 """Names in a speech model's file that begin so are the mouth prior's that it learned with: another version of the
 program may come with another one."""
@@ -132,29 +136,32 @@ class SpeechModel:
 
         voice: to normalise the line by, with its reach where that is known; None: its own. strength: 0 gives the
         likeliest curves, which move less than a mouth does, the less the sound tells; 1 curves that move as far as the
-        footage's, and lips that close where p, b and m are heard. A frame's curves have the same bits whatever else is
-        in the line, for any number of threads and on every machine.
+        footage's, and lips that close where p, b and m are heard, and in pauses. A frame's curves have the same bits
+        whatever else is in the line, for any number of threads and on every machine.
         """
         s = self._state
         voice = voice or Voice.of(features)
-        shapes = None if self._prior is None else self._prior.shapes(features, times_s, voice)
+        shapes = quiet = None
+        if self._prior is not None:
+            shapes, quiet = self._prior.hear(features, times_s, voice)
         moves = self._moves(features, times_s, voice, shapes)
         if voice is not None and voice.reach is not None:
             moves = (moves - voice.reach.mean) * voice.reach.scale
         if strength and "gain" in s:
             moves = moves * (1.0 + strength * (s["gain"] - 1.0))
         curves = s["style"] + moves
-        if strength and shapes is not None and "closed" in s:
-            pressed = np.clip((shapes[:, SHAPES.index("press")] - _OPEN) / (_SHUT - _OPEN), 0.0, 1.0)
-            curves = curves + (min(strength, 1.0) * pressed)[:, None] * (s["closed"] - curves)
+        if strength and shapes is not None and quiet is not None:
+            pressed = _ramp(shapes[:, SHAPES.index("press")], _OPEN, _SHUT)
+            shut = min(strength, 1.0) * np.maximum(pressed, _ramp(quiet, _SPEECH, _QUIET))
+            curves = curves + shut[:, None] * (s["closed"] - curves)
         return self._within_range(curves)
 
     def reach_of(self, features: AudioFeatures, voice: Voice) -> Reach | None:
         """How the mouth of a line in this voice is brought to where the speaker's own moves, and as far.
 
         Another voice, room or microphone moves the predicted mouth less, or about another middle, than the speaker's
-        own voice did. The fewer seconds are heard, the less is put right. None for models of older versions, which do
-        not know how far their own predictions went.
+        own voice did. The fewer seconds are heard, the less is put right. None where hardly anything is said, and for
+        models of older versions, which do not know how far their own predictions went.
         """
         if "told_deviation" not in self._state:
             return None
@@ -167,7 +174,9 @@ class SpeechModel:
         weight = voice.seconds / (voice.seconds + _REACH_S)
         spread = float(np.sqrt(moves.var(axis=0).sum()))
         own = float(np.sqrt(np.square(self._state["told_deviation"], dtype=np.float64).sum()))
-        scale = float(np.clip(own / max(spread, 1e-6), 1.0 / _MOST_SCALE, _MOST_SCALE))
+        if spread < _SPEAKS * own:
+            return None
+        scale = float(np.clip(own / spread, 1.0 / _MOST_SCALE, _MOST_SCALE))
         return Reach(weight * (moves.mean(axis=0) - self._state["told_mean"]), 1.0 + weight * (scale - 1.0))
 
     def _moves(
@@ -242,6 +251,11 @@ class SpeechModel:
         except (OSError, SafetensorError) as error:
             raise InputError(f"{path} cannot be read ({error}).", "Train the model again.") from error
         return cls.from_state({name: torch.from_numpy(value) for name, value in state.items()})
+
+
+def _ramp(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """0 up to `low`, 1 from `high`."""
+    return np.clip((values - low) / (high - low), 0.0, 1.0)
 
 
 def _steps_for(frames: int, settings: SpeechSettings) -> int:

@@ -50,7 +50,8 @@ class Speaker:
 
     @classmethod
     def filmed(cls, path: Path) -> Speaker:
-        landmarks, expressions, times, names = [], [], [], ()
+        landmarks, expressions, times = [], [], []
+        names: tuple[str, ...] = ()
         with Landmarker(None, max_faces=1) as landmarker:
             for time, rgb in read_frames(path):
                 found = landmarker.find(np.ascontiguousarray(rgb))

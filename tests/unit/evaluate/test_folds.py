@@ -22,7 +22,13 @@ BASE = train_settings("standard", "talkinggaussian", steps=70, holdout=4, seed=5
 
 
 @pytest.fixture
-def trained(subject, monkeypatch):
+def measured() -> list:
+    """What each model was scored with that others may have measured."""
+    return []
+
+
+@pytest.fixture
+def trained(subject, monkeypatch, measured):
     """A model that was trained by BASE; returns what is trained from then on."""
     asked = []
     model = ModelFolder.of(subject.root, "base")
@@ -33,8 +39,8 @@ def trained(subject, monkeypatch):
     }  # fmt: skip
     model.update_config({"training": record})
 
-    def score(subject, name, report, settings, measured) -> dict:
-        score.measured.append(measured)
+    def score(subject, name, report, settings, shared) -> dict:
+        measured.append(shared)
         fold = 4 if name == "base" else int(name.split("fold")[1][0])
         frames = np.arange(3 * fold - 3, 3 * fold)
         one = evaluation(frames, {"psnr": 10.0 * fold + np.arange(3)}, model=name)
@@ -43,7 +49,6 @@ def trained(subject, monkeypatch):
         return one.about | about | figures(one.rows)
 
     monkeypatch.setattr(pooling, "train", lambda subject, settings, *rest: asked.append(settings))
-    score.measured = []
     monkeypatch.setattr(pooling, "evaluate", score)
     return asked
 
@@ -59,9 +64,8 @@ def test_a_model_is_trained_for_every_other_part_and_seed_as_the_first_one_was(s
     assert [one["model"] for one in result["models"]] == [*names[:3], "base", *names[3:]]
 
 
-def test_what_the_models_of_a_clip_have_in_common_is_measured_once(subject, trained):
+def test_what_the_models_of_a_clip_have_in_common_is_measured_once(subject, trained, measured):
     evaluate_folds(subject, "base", "1,2,3", 1, Reporter(), EvaluateSettings())
-    measured = pooling.evaluate.measured
     assert len(measured) == 3 and measured[0] is not None and all(one is measured[0] for one in measured)
     evaluate_folds(subject, "base", None, 1, Reporter(), EvaluateSettings())
     assert measured[3] is None, "of a long clip, only what is about the scored frames is listened to"

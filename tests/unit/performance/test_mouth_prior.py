@@ -1,5 +1,7 @@
 """What the shipped prior hears in voices that it has not learned from."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -55,14 +57,14 @@ def test_jaw_and_rounding_are_heard_in_any_language(voice):
 
 
 def test_lips_are_heard_to_close_and_vowels_to_be_open():
-    closed, opened = [], []
+    shut, wide = [], []
     for voice in LINES:
         line, samples = spoken(voice)
-        sounds, truth = mouth_of(line)
+        _, truth = mouth_of(line)
         told = shapes_of(samples)[: len(truth)]
-        closed.append(told[truth[: len(told), PRESS] > 0.8])
-        opened.append(told[truth[: len(told), JAW] > 0.7])
-    closed, opened = np.concatenate(closed), np.concatenate(opened)
+        shut.append(told[truth[: len(told), PRESS] > 0.8])
+        wide.append(told[truth[: len(told), JAW] > 0.7])
+    closed, opened = np.concatenate(shut), np.concatenate(wide)
     assert closed[:, PRESS].mean() > 0.4 > 0.1 > opened[:, PRESS].mean()
     assert opened[:, JAW].mean() > 2.5 * closed[:, JAW].mean()
 
@@ -96,6 +98,19 @@ def test_a_pause_in_a_line_closes_the_mouth_within_a_fifth_of_a_second():
     assert resting[:, JAW].max() < 0.2
 
 
+def test_whether_anything_is_said_is_heard():
+    _, samples = spoken("it+f4")
+    pause = 1e-4 * np.random.default_rng(0).standard_normal(2 * SPEECH_RATE)
+    line = np.concatenate([pause, samples, pause])
+    features, voice = heard(line)
+    times_s = np.arange(0, len(line) / SPEECH_RATE, 1 / RATE_HZ)
+    quiet = MouthPrior.shipped().hear(features, times_s, voice)[1]
+    first, last = 2.0, len(line) / SPEECH_RATE - 2.0
+    assert quiet.min() >= 0.0 and quiet.max() <= 1.0
+    assert np.percentile(quiet[(times_s < first - 0.2) | (times_s > last + 0.2)], 10) > 0.8
+    assert np.mean(quiet[(times_s > first + 0.2) & (times_s < last - 0.4)] < 0.4) > 0.9
+
+
 def test_a_moment_has_the_same_bits_whatever_else_is_asked():
     _, samples = spoken("en-us+m7")
     features, voice = heard(samples)
@@ -114,28 +129,56 @@ def test_a_damaged_file_is_named(tmp_path, monkeypatch):
         MouthPrior.shipped.__wrapped__(MouthPrior)
 
 
-def test_lips_close_where_they_must_and_nowhere_in_open_vowels():
-    """By a speech model: of a mouth whose footage is known, on lines in six languages."""
+JAW_OPEN = CURVE_NAMES.index("jawOpen")
+
+
+@pytest.fixture(scope="module")
+def head() -> tuple[SpeechModel, float, float]:
+    """A speech model whose footage is a spoken line, and the range of its jaw."""
     line, samples = spoken("en-us+m7")
-    sounds, truth = mouth_of(line)
+    _, truth = mouth_of(line)
     curves = np.full((len(truth), len(CURVE_NAMES)), 0.05)
-    jaw = CURVE_NAMES.index("jawOpen")
-    curves[:, jaw] = 0.02 + 0.4 * truth[:, JAW]
+    curves[:, JAW_OPEN] = 0.02 + 0.4 * truth[:, JAW]
     features, _ = heard(samples)
-    head = SpeechModel.fit(features, curves, np.arange(len(truth)) / RATE_HZ, SpeechSettings(steps=60, members=2))
-    own = curves[:, jaw]
-    shut, wide = own.min() + 0.25 * (own.max() - own.min()), own.min() + 0.2 * (own.max() - own.min())
+    model = SpeechModel.fit(features, curves, np.arange(len(truth)) / RATE_HZ, SpeechSettings(steps=60, members=2))
+    return model, float(curves[:, JAW_OPEN].min()), float(np.ptp(curves[:, JAW_OPEN]))
+
+
+def jaw_of(model: SpeechModel, samples: np.ndarray) -> np.ndarray:
+    """(T,) RATE_HZ a second, of a line as it is rendered."""
+    features, voice = heard(samples)
+    if voice is not None:
+        voice = replace(voice, reach=model.reach_of(features, voice))
+    times_s = np.arange(0, len(samples) / SPEECH_RATE, 1 / RATE_HZ)
+    return model.predict_array(features, times_s, voice, strength=1.0)[:, JAW_OPEN]
+
+
+def test_lips_close_where_they_must_and_stay_open_in_open_vowels(head):
+    model, closed, reach = head
     closures, open_vowels = [], []
     for voice in LINES:
         line, samples = spoken(voice)
-        features, of_line = heard(samples)
-        sounds, truth = mouth_of(line)
-        told = head.predict_array(features, np.arange(len(truth)) / RATE_HZ, of_line, strength=1.0)[:, jaw]
+        sounds, _ = mouth_of(line)
+        jaw = jaw_of(model, samples)
         for part in np.split(np.arange(len(sounds)), np.flatnonzero(np.diff(sounds)) + 1):
+            if part[-1] >= len(jaw):
+                continue
             if SOUNDS[sounds[part[0]]] == "pbm":
-                closures.append(told[part].min() < shut)
+                closures.append(jaw[part].min() < closed + 0.25 * reach)
             elif SOUNDS[sounds[part[0]]] == "a" and len(part) > 6:
-                open_vowels.append(told[part].max() > wide)
+                open_vowels.append(jaw[part].max() > closed + 0.25 * reach)
+    print(f"closed {np.mean(closures):.2f} of {len(closures)}, open {np.mean(open_vowels):.2f} of {len(open_vowels)}")
     assert len(closures) > 40 and len(open_vowels) > 30
-    assert np.mean(closures) > 0.85
-    assert np.mean(open_vowels) > 0.95
+    assert np.mean(closures) > 0.92 and np.mean(open_vowels) > 0.9
+
+
+@pytest.mark.parametrize(("sound", "most"), [("noise", 0.05), ("hum", 0.15)])
+def test_nobody_moves_no_mouth(head, sound, most):
+    model, closed, reach = head
+    seconds = np.arange(3 * SPEECH_RATE) / SPEECH_RATE
+    samples = 1e-3 * np.random.default_rng(0).standard_normal(len(seconds))
+    if sound == "hum":
+        samples += 0.01 * np.sin(2 * np.pi * 50 * seconds)
+    jaw = jaw_of(model, samples)
+    print(f"{sound}: open by {(jaw.max() - closed) / reach:.2f}, moves {np.ptp(jaw) / reach:.2f}")
+    assert np.ptp(jaw) < most * reach and jaw.mean() < closed + 0.15 * reach

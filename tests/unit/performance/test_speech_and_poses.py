@@ -131,6 +131,7 @@ def test_a_mouth_that_a_noisy_line_makes_smaller_is_brought_to_the_speakers_own_
     for sound in (own, noisy):
         features = log_mel(sound, RATE)
         heard = Voice.of(features)
+        assert heard is not None
         for reach in (None, taught.reach_of(features, heard)):
             curve = taught.predict_array(features, times_s, replace(heard, reach=reach))[:, jaw]
             spread.append(curve.std())
@@ -143,6 +144,7 @@ def test_a_word_says_less_about_the_reach_than_a_speech(taught):
     sound, _ = voice(8, seed=2)
     features = log_mel(0.3 * sound, RATE)
     heard = Voice.of(features)
+    assert heard is not None
     long, short = (taught.reach_of(features, replace(heard, seconds=seconds)) for seconds in (8.0, 0.5))
     assert abs(short.scale - 1) < 0.5 * abs(long.scale - 1) + 0.01
     assert np.abs(short.mean).max() < 0.5 * np.abs(long.mean).max()
@@ -162,7 +164,8 @@ def test_a_model_of_an_older_version_predicts_by_its_nets_alone(taught):
     features, times_s = log_mel(sound, RATE), np.arange(len(opening)) / FPS
     curves = old.predict_array(features, times_s, strength=1.0)
     assert np.corrcoef(curves[:, SPEECH_CURVES.index("jawOpen")], opening)[0, 1] > 0.8
-    assert old.reach_of(features, Voice.of(features)) is None
+    own_voice = Voice.of(features)
+    assert own_voice is not None and old.reach_of(features, own_voice) is None
 
 
 def test_a_speech_model_predicts_the_same_after_saving(taught, tmp_path):

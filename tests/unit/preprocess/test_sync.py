@@ -62,7 +62,7 @@ def test_the_frame_rate_does_not_matter(fps):
 
 def test_the_units_of_the_mouth_and_the_level_of_the_sound_do_not_matter():
     times = frames(line())
-    mouth = [7.0, -2.0] + [100.0, 0.01] * mouth_at(times, line())
+    mouth = np.array([7.0, -2.0]) + np.array([100.0, 0.01]) * mouth_at(times, line())
     assert estimate_offset(0.1 * sound(0.1, line()), SPEECH_RATE, mouth, times).offset_s == pytest.approx(0.1, abs=0.03)
 
 
