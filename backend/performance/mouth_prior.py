@@ -31,6 +31,8 @@ RATE_HZ = 50.0
 """Moments at which it is asked; between them its answers are interpolated."""
 VOICE_PRIOR_S = 1.0
 """A line's own loudness and tone count as much as those of all voices after this many seconds of voice."""
+_PAUSE = 3
+"""Moments to either side in which nothing must be said either, for a pause: a weak sound is not one."""
 _BLOCK = 64
 """Moments at a time; bounds memory."""
 
@@ -63,7 +65,7 @@ class MouthPrior:
         return self.hear(features, times_s, voice)[0]
 
     def hear(self, features: AudioFeatures, times_s: np.ndarray, voice: Voice | None) -> tuple[np.ndarray, np.ndarray]:
-        """Shapes (T, 5), columns SHAPES, and how likely nothing is said, (T,) in [0, 1]; float64.
+        """Shapes (T, 5), columns SHAPES, and how likely it is a pause, (T,) in [0, 1]; float64.
 
         times_s: any times (T,) of a line whose `voice` is known (None: silence).
 
@@ -72,22 +74,27 @@ class MouthPrior:
         """
         at = np.maximum(np.asarray(times_s, np.float64), 0.0) * RATE_HZ
         below = at.astype(np.int64)
-        asked, place = np.unique(np.concatenate([below, below + 1]), return_inverse=True)
+        asked = np.unique(below[:, None] + np.arange(-_PAUSE, _PAUSE + 2))
         normal = self._voice.apply(features, voice)
         answers = np.concatenate([
             self._net.mean_output(normal.windows(asked[first : first + _BLOCK] / RATE_HZ, HALF_WIDTH_S, TAPS))
             for first in range(0, len(asked), _BLOCK)
         ])  # fmt: skip
-        answers = np.concatenate([answers[:, -len(SHAPES) :], _first_of_softmax(answers[:, : -len(SHAPES)])], axis=1)
-        before, after = answers[place[: len(at)]], answers[place[len(at) :]]
-        told = before + (at - below)[:, None] * (after - before)
-        return told[:, : len(SHAPES)], told[:, len(SHAPES)]
+        shapes, quiet = answers[:, -len(SHAPES) :], _first_of_softmax(answers[:, : -len(SHAPES)])
+        place = np.searchsorted(asked, below)
+        # All moments about one that is asked for are there, one after the other.
+        pause = [
+            np.min([quiet[place + after + step] for step in range(-_PAUSE, _PAUSE + 1)], axis=0) for after in (0, 1)
+        ]
+        share = at - below
+        told = shapes[place] + share[:, None] * (shapes[place + 1] - shapes[place])
+        return told, pause[0] + share * (pause[1] - pause[0])
 
 
 def _first_of_softmax(logits: np.ndarray) -> np.ndarray:
-    """(B, 1) the first of the softmax of logits (B, N), whose sum is taken one after the other."""
+    """(B,) the first of the softmax of logits (B, N), whose sum is taken one after the other."""
     powers = exact.exp(logits - logits.max(axis=1, keepdims=True))
     total = powers[:, 0]
     for column in powers.T[1:]:
         total = total + column
-    return (powers[:, 0] / total)[:, None]
+    return powers[:, 0] / total
