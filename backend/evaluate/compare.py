@@ -21,8 +21,10 @@ from backend.subject.subject import Subject
 from shared.errors import InputError
 from shared.jobs import Reporter
 
-_ALIKE = {"size": "sizes of picture", "driven_by": "drives", "smooth_s": "inputs"}
+_ALIKE = {"size": "sizes of picture", "driven_by": "drives", "smooth_s": "inputs", "strength": "strengths of the mouth"}
 """What must be the same of all that is compared, and what it is called."""
+_BEFORE = {"strength": 0.0}
+"""What scores of older versions do not say, since it could not be chosen."""
 _UNEQUAL = 0.1
 """Training times that differ by more than this share are told."""
 
@@ -112,7 +114,7 @@ def compare(contenders: Sequence[Contender], report: Reporter) -> dict[str, Any]
     if len(contenders) < 2:
         raise InputError("There is nothing to compare.", "Name two models or more.")
     for key, what in _ALIKE.items():
-        values = {str(one.about.get(key)) for each in contenders for one in each.evaluations}
+        values = {str(one.about.get(key, _BEFORE.get(key))) for each in contenders for one in each.evaluations}
         if len(values) > 1:
             raise InputError(
                 f"The models were scored with different {what}: {', '.join(sorted(values))}.", "Score anew."

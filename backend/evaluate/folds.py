@@ -97,7 +97,8 @@ def evaluate_folds(
     evaluations = [Evaluation.load(Path(result["folder"])) for result in results]
     rows = {picture: joined([one.rows[picture] for one in evaluations]) for picture in evaluations[0].rows}
     about = {
-        name: results[0][name] for name in ("recipe", "preset", "size", "size_note", "driven_by", "leak", "phones")
+        name: results[0].get(name)
+        for name in ("recipe", "preset", "size", "size_note", "driven_by", "strength", "leak", "phones")
     }
     return {
         "model": model.name,

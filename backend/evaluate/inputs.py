@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
@@ -55,7 +57,9 @@ def drives(
     elif settings.driven_by == "audio":
         voice = Voice.of(features.of_frames(track.times_s, learned))
         speech = SpeechModel.load(model.speech_file)
-        curves[:, : len(SPEECH_CURVES)] = speech.predict_array(features, track.times_s, voice)
+        if settings.strength and voice is not None:
+            voice = replace(voice, reach=speech.reach_of(features, voice))
+        curves[:, : len(SPEECH_CURVES)] = speech.predict_array(features, track.times_s, voice, settings.strength)
     made = {
         "driven": portrait.drive(curves, track.camera_from_head, fps, windows, track.body),
         "static": portrait.drive(still, track.camera_from_head, fps, still_windows, track.body),

@@ -81,8 +81,8 @@ def evaluate(
     `evaluation` (evaluate.kept).
 
     Returns {model, recipe, preset, minutes, steps, seed, training, kind, footage, fps, size, size_note, frames,
-    driven_by, smooth_s, leak, phones, lpips, identity, sheet, folder, scores: {recorded: S, synthesised: S or None},
-    following: S or None, static: S, floor: S}. `leak` is the share of the lips' variance that could be told from what
+    driven_by, strength, smooth_s, leak, phones, lpips, identity, sheet, folder, scores: {recorded: S, synthesised: S or
+    None}, following: S or None, static: S, floor: S}. `leak` is the share of the lips' variance that could be told from what
     the footage hands over (evaluate.leak); `training` and `kind` tell what was scored (evaluate.trained); `phones`,
     `lpips` and `identity` say what measured those scores, or what they lack. Five pictures are scored:
 
@@ -162,6 +162,7 @@ def evaluate(
         "size_note": scored.note,
         "frames": len(with_face),
         "driven_by": settings.driven_by,
+        "strength": settings.strength,
         "smooth_s": settings.smooth_s,
         "leak": _rounded(leaks[poses]),
         "phones": "pocketsphinx" if phones.is_available() else "pocketsphinx is not installed: no closure score",

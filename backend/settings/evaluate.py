@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from backend.settings.kinds import Engine, NotNegative, Whole
+from shared import choices
 from shared.checked import Limits, OneOf
 
 DRIVEN_BY = ("audio", "track")
@@ -18,6 +19,9 @@ class EvaluateSettings:
 
     driven_by: Annotated[str, OneOf(DRIVEN_BY)] = "audio"
     """audio: speech curves as the sound predicts them; track: the footage's own, the ceiling for audio."""
+    strength: Annotated[float, Limits(0, choices.MOST_STRENGTH)] = 0.0
+    """How far the mouth moves, as for `render`: 0, the likeliest curves, or 1, what is delivered where nothing else is
+    asked."""
     size: Annotated[int, Limits(16, 8192)] | None = None
     """Width and height of the pictures compared, px; None: as delivered, which is the side of the subject's crop."""
     engine: Engine = "native"

@@ -112,7 +112,13 @@ def test_too_few_frames_have_figures_and_no_intervals():
 
 
 @pytest.mark.parametrize(
-    ("about", "word"), [({"size": 64}, "sizes"), ({"driven_by": "track"}, "drives"), ({"smooth_s": 0.0}, "inputs")]
+    ("about", "word"),
+    [
+        ({"size": 64}, "sizes"),
+        ({"driven_by": "track"}, "drives"),
+        ({"smooth_s": 0.0}, "inputs"),
+        ({"strength": 1.0}, "strengths"),
+    ],
 )
 def test_models_that_were_scored_unlike_are_not_compared(about, word):
     with pytest.raises(InputError, match=word):
