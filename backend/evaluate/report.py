@@ -83,8 +83,8 @@ def evaluate(
     Returns {model, recipe, preset, minutes, steps, seed, training, kind, footage, fps, size, size_note, frames,
     driven_by, strength, smooth_s, leak, phones, lpips, identity, sheet, folder, scores: {recorded: S, synthesised: S or
     None}, following: S or None, static: S, floor: S}. `leak` is the share of the lips' variance that could be told from
-    what the footage hands over (evaluate.leak); `training` and `kind` tell what was scored (evaluate.trained); `phones`,
-    `lpips` and `identity` say what measured those scores, or what they lack. Five pictures are scored:
+    what the footage hands over (evaluate.leak); `training` and `kind` tell what was scored (evaluate.trained);
+    `phones`, `lpips` and `identity` say what measured those scores, or what they lack. Five pictures are scored:
 
     recorded: the delivered frame where the recorded one shows any of the head; elsewhere the recorded frame, under the
         delivered head. A recipe without a torso is laid over the recorded frame without its head (subject.behind).
