@@ -153,6 +153,7 @@ def jaw_of(model: SpeechModel, samples: np.ndarray) -> np.ndarray:
     return model.predict_array(features, times_s, voice, strength=1.0)[:, JAW_OPEN]
 
 
+@pytest.mark.slow
 def test_lips_close_where_they_must_and_stay_open_in_open_vowels(head):
     model, closed, reach = head
     closures, open_vowels = [], []
@@ -172,6 +173,7 @@ def test_lips_close_where_they_must_and_stay_open_in_open_vowels(head):
     assert np.mean(closures) > 0.92 and np.mean(open_vowels) > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sound", "most"), [("noise", 0.12), ("hum", 0.2)])
 def test_nobody_moves_no_mouth(head, sound, most):
     model, closed, reach = head

@@ -32,6 +32,7 @@ def test_a_sound_is_known_by_its_ipa_name(name, sound):
     assert len(shape) == len(SHAPES) and all(0 <= value <= 1 for value in shape)
 
 
+@pytest.mark.slow
 def test_every_language_and_hardly_any_of_its_sounds_is_unknown():
     guessed = class_and_shape("☃")
     for language in (*LETTERS, *NUMBERS):
@@ -69,6 +70,7 @@ def test_another_room_moves_nothing_in_time():
     assert np.abs(nobody(2.0, SPEECH_RATE, draw)).max() < 1.0
 
 
+@pytest.mark.slow
 def test_lessons_hold_voices_and_rooms_without_any():
     made = list(lessons(40, seed=7))
     silent = [lesson for lesson in made if not lesson.sounds.any()]
@@ -82,6 +84,7 @@ def test_lessons_hold_voices_and_rooms_without_any():
     assert np.array_equal(again.sounds, made[0].sounds) and np.abs(again.log_mel - made[0].log_mel).mean() < 0.2
 
 
+@pytest.mark.slow
 def test_the_same_lessons_give_the_same_net_and_it_learns():
     made = list(lessons(14, seed=5))
     states = [teach(made, 60, 0, Reporter()) for _ in range(2)]
