@@ -125,7 +125,7 @@ def test_the_mouth_rests_in_silence(taught):
 
 def test_a_mouth_that_a_noisy_line_makes_smaller_is_brought_to_the_speakers_own_reach(taught):
     own, opening = voice(6, seed=2)
-    noisy = own + 1.5 * own.std() * np.random.default_rng(0).standard_normal(len(own)).astype(np.float32)
+    noisy = own + 0.4 * own.std() * np.random.default_rng(0).standard_normal(len(own)).astype(np.float32)
     times_s, jaw = np.arange(len(opening)) / FPS, SPEECH_CURVES.index("jawOpen")
     spread = []
     for sound in (own, noisy):
