@@ -27,9 +27,9 @@ _NAMED = ("jawOpen", "mouthClose", "mouthLowerDownLeft", "mouthUpperUpLeft")
 _SPREAD_FLOOR = 0.02
 """Curves that move less than this are not scaled up to unit deviation."""
 _MIN_FRAMES = 10
-_OPEN, _SHUT = 0.3, 0.5
+_OPEN, _SHUT = 0.4, 0.65
 """Pressure of the lips, as the prior hears it, up to which they need not close, and from which they are shut."""
-_SPEECH, _QUIET = 0.5, 0.8
+_SPEECH, _QUIET = 0.6, 0.9
 """How likely nothing is said, up to which lips move as they are told, and from which they are at rest."""
 _REACH_S = 3.0
 """A line's own reach counts half after this many seconds of voice."""
