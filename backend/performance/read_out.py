@@ -23,6 +23,8 @@ _USUAL_CORRELATION = 0.45
 """Of a curve with what the prior tells of it, on voices of which nothing is known."""
 _USUAL_WEIGHTS = np.array([0.4, 0.7])
 """Of the two experts (the speaker's own nets, the prior), before anything is known."""
+_AGREEMENT = 0.65
+"""Share of the power of one of the speaker's nets, on sound that none has heard, on which the others agree."""
 _FIRM = 4.0
 """Independent mouths for which that counts as much as what was seen."""
 _TOLD = 0.2
@@ -90,7 +92,7 @@ def read_out(
     truth = speech - speech.mean(axis=0)
     independent = max(seconds / _MEMORY_S, 1.0)
     told = np.stack([own.out_of_fold, prior.out_of_fold])
-    weights = _weights(told, truth, independent)
+    weights = _weights(told, truth, independent, np.array([_of_mean(settings.members), 1.0]))
     predicted = (weights[:, None] * told).sum(axis=0)
     deviation, spread = truth.std(axis=0), predicted.std(axis=0)
     correlation = (predicted * truth).mean(axis=0) / (deviation * spread + 1e-8)
@@ -153,9 +155,20 @@ class _Expert:
         return cls(offset, fitted(np.ones(len(x), bool), ridge), tried[ridge])
 
 
-def _weights(told: np.ndarray, truth: np.ndarray, independent: float) -> np.ndarray:
-    """(E, 27) weights of experts who told (E, T, 27) of truth (T, 27)."""
+def _of_mean(members: int) -> float:
+    """Power of the mean of so many nets on unheard sound, as a share of one net's: what they disagree on cancels out."""
+    return _AGREEMENT + (1.0 - _AGREEMENT) / members
+
+
+def _weights(told: np.ndarray, truth: np.ndarray, independent: float, powers: np.ndarray) -> np.ndarray:
+    """(E, 27) weights of experts who told (E, T, 27) of truth (T, 27).
+
+    powers: (E,) of what an expert will tell, as a share of the power of what it told here: a frame's block is unheard
+    by one net alone, but a line is heard by the mean of all.
+    """
     grams = np.einsum("itk,jtk->kij", told, told)
+    for expert, power in enumerate(powers):
+        grams[:, expert, expert] *= power
     products = np.einsum("itk,tk->ki", told, truth)
     shared = _not_negative(grams.sum(axis=0), products.sum(axis=0), _USUAL_WEIGHTS, _FIRM / independent)
     each = [_not_negative(g, p, shared, _FIRM / independent) for g, p in zip(grams, products, strict=True)]

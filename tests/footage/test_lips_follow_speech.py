@@ -35,10 +35,9 @@ def test_lip_opening_correlates_with_the_recorded_lips_and_most_at_no_lag(scores
     recorded = scores["scores"]["recorded"]
     assert scores["frames"] == 500 // 3
     assert recorded["frames_with_face"] > 0.95 * scores["frames"]
-    # 166 frames hold some 25 independent mouths: a correlation is uncertain by 0.2, that of a still head too.
-    assert recorded["lip_correlation"] > 0.2
+    assert recorded["lip_correlation"] > 0.3
     assert abs(recorded["lip_lag"]) <= 1
-    assert scores["floor"]["lip_correlation"] > 0.95 and scores["static"]["lip_correlation"] < 0.25
+    assert scores["floor"]["lip_correlation"] > 0.95 and abs(scores["static"]["lip_correlation"]) < 0.25
 
 
 def test_the_driven_mouth_is_nearer_to_the_recorded_one_than_a_static_head_is(scores):
