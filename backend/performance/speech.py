@@ -111,7 +111,7 @@ class SpeechModel:
             "gain": found.gain,
             "closed": _closed(speech),
             "told_mean": told.mean(axis=0),
-            "told_deviation": told.std(axis=0),
+            "told_deviation": found.spread,
             "low": np.minimum(speech.min(axis=0), style),
             "high": np.maximum(speech.max(axis=0), style),
             "voice_mean": voice.mean,
