@@ -28,7 +28,7 @@ SLOWEST_HZ = 1.0
 """Changes slower than this (expression, loudness of a sentence) are filtered out: they correlate at any lag."""
 INDEPENDENT_PER_S = 4.0
 """Independent samples in a second of speech, about its syllables."""
-SHARED = 0.7
+SHARED = 0.55
 """Opening and rounding are not independent of each other: their evidence counts as this part of the sum."""
 SURE = 0.8
 """Confidence from which an estimate may shift the sound; clips of a few seconds rarely reach it."""

@@ -110,3 +110,4 @@ def test_sound_of_other_clips_is_within_what_a_short_clip_can_tell(name):
     assert sound is not None
     estimate = sync.estimate_offset(sound[0], sound[1], quality.mouth(landmarks), times)
     assert abs(estimate.offset_s) < 0.13
+    assert not estimate.calls_for_correction
