@@ -37,7 +37,7 @@ def test_lip_opening_correlates_with_the_recorded_lips_and_most_at_no_lag(scores
     assert recorded["frames_with_face"] > 0.95 * scores["frames"]
     assert recorded["lip_correlation"] > 0.3
     assert abs(recorded["lip_lag"]) <= 1
-    # A still mouth looks less open where the recorded one is more so (-0.25 to -0.41 in four trainings): it must not score.
+    # A still mouth looks less open where the recorded one is more so (-0.25 to -0.41 in four trainings).
     assert scores["floor"]["lip_correlation"] > 0.95 and -0.5 < scores["static"]["lip_correlation"] < 0.25
 
 
