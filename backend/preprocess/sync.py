@@ -5,6 +5,9 @@ are looked for in the filmed lips: where lips do what is heard, at one lag, the 
 that of the speech which the prior has learned from, in which jaw and lips lead their sounds by a tenth of a second and
 closures are on time. Clips that are said to be in sync lie up to a tenth of a second to either side of it, for whatever
 reason; sounds of the same clip, and clips of the same maker, differ by no more than some hundredths.
+
+The estimate is the mean of the offsets that are likely, not the likeliest: what a short clip leaves open draws it to
+zero, so that a sound that is moved by it is hardly ever further out than it was.
 """
 
 from __future__ import annotations
@@ -22,16 +25,16 @@ SEARCH_S = 0.6
 """Largest offset that is looked for, seconds either way."""
 STEP_S = 0.01
 """Spacing of the lags tried, seconds."""
-USUAL_OFFSET_S = 0.25
+USUAL_OFFSET_S = 0.12
 """Standard deviation of offsets met in practice, seconds: breaks ties on short clips, where chance peaks are high."""
 SLOWEST_HZ = 1.0
 """Changes slower than this (expression, loudness of a sentence) are filtered out: they correlate at any lag."""
 INDEPENDENT_PER_S = 4.0
 """Independent samples in a second of speech, about its syllables."""
-SHARED = 0.55
+SHARED = 0.7
 """Opening and rounding are not independent of each other: their evidence counts as this part of the sum."""
-SURE = 0.8
-"""Confidence from which an estimate may shift the sound; clips of a few seconds rarely reach it."""
+LIKELY = 0.4
+"""Confidence from which an estimate may shift the sound; a voice that is someone else's stays below."""
 TOLERANCE_S = 0.04
 """Offsets up to this are left alone, seconds: one frame at 25 fps, and what the estimate is good to."""
 MIN_FRAMES = 25
@@ -43,16 +46,16 @@ class SyncEstimate:
     """What `estimate_offset` found."""
 
     offset_s: float
-    """Seconds by which the sound is late (negative: early)."""
+    """Seconds by which the sound is late (negative: early): the mean of what is likely."""
     confidence: float
-    """Share, in [0, 1], of the evidence that lies within 60 ms of `offset_s`."""
+    """Share, in [0, 1], of what is likely that lies within 60 ms of `offset_s`."""
     correlation: float
-    """Correlation of the lips' opening with what is heard of it, at that offset."""
+    """Correlation of the lips' opening with what is heard of it, at the likeliest offset."""
 
     @property
     def calls_for_correction(self) -> bool:
-        """Whether the sound should be shifted: the offset is sure, and larger than what the estimate is good to."""
-        return self.confidence >= SURE and abs(self.offset_s) > TOLERANCE_S
+        """Whether the sound should be shifted: the offset is likely, and larger than what the estimate is good to."""
+        return self.confidence >= LIKELY and abs(self.offset_s) > TOLERANCE_S
 
 
 def estimate_offset(samples: np.ndarray, rate: int, mouth: np.ndarray, times_s: np.ndarray) -> SyncEstimate:
@@ -86,7 +89,7 @@ def estimate_offset(samples: np.ndarray, rate: int, mouth: np.ndarray, times_s: 
     if seen[0].std() < 1e-9 or (scale[0] < 1e-9).any():
         return unknown
     correlations = np.einsum("clt,ct->cl", heard, seen) / np.maximum(scale, 1e-9)
-    return _peak(lags, correlations, independent=INDEPENDENT_PER_S * (times_s[-1] - times_s[0]))
+    return _likely(lags, correlations, independent=INDEPENDENT_PER_S * (times_s[-1] - times_s[0]))
 
 
 def _fast(values: np.ndarray, times_s: np.ndarray) -> np.ndarray:
@@ -95,8 +98,8 @@ def _fast(values: np.ndarray, times_s: np.ndarray) -> np.ndarray:
     return sosfiltfilt(butter(2, SLOWEST_HZ / (0.5 * frame_rate), "highpass", output="sos"), values, axis=-1)
 
 
-def _peak(offsets: np.ndarray, correlations: np.ndarray, independent: float) -> SyncEstimate:
-    """Most probable offset: likelihood of each correlation, (C, L), as that of a regression, times the usual spread."""
+def _likely(offsets: np.ndarray, correlations: np.ndarray, independent: float) -> SyncEstimate:
+    """Mean offset: likelihood of each correlation, (C, L), as that of a regression, times the usual spread."""
     positive = np.clip(correlations, 0.0, 0.999)
     evidence = -0.5 * independent * SHARED * np.log1p(-np.square(positive)).sum(axis=0)
     log_posterior = evidence - 0.5 * np.square(offsets / USUAL_OFFSET_S)
@@ -104,12 +107,7 @@ def _peak(offsets: np.ndarray, correlations: np.ndarray, independent: float) -> 
     opening = float(correlations[0, best])
     if evidence[best] <= 0.0:
         return SyncEstimate(0.0, 0.0, opening)
-    offset = offsets[best]
-    if 0 < best < len(offsets) - 1:
-        before, peak, after = log_posterior[best - 1 : best + 2]
-        curvature = before - 2.0 * peak + after
-        if curvature < 0.0:
-            offset += 0.5 * (before - after) / curvature * STEP_S
     posterior = np.exp(log_posterior - log_posterior[best])
-    near = np.abs(offsets - offset) <= 0.06
-    return SyncEstimate(float(offset), float(posterior[near].sum() / posterior.sum()), opening)
+    posterior /= posterior.sum()
+    offset = float(posterior @ offsets)
+    return SyncEstimate(offset, float(posterior[np.abs(offsets - offset) <= 0.06].sum()), opening)
