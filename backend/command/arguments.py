@@ -18,6 +18,7 @@ from backend.settings import (
     PreprocessSettings,
     RenderSettings,
     RunSettings,
+    SelfTrackingSettings,
     ServeSettings,
     TrainSettings,
     train_settings,
@@ -32,6 +33,7 @@ Arguments = TypeVar("Arguments")
 
 TREES: dict[str, type] = {
     "preprocess": PreprocessSettings,
+    "track": SelfTrackingSettings,
     "train": TrainSettings,
     "render": RenderSettings,
     "evaluate": EvaluateSettings,
@@ -55,6 +57,14 @@ class PreprocessArguments:
     footage: Path
     subject: Path
     settings: PreprocessSettings
+
+
+@dataclass(frozen=True)
+class TrackArguments:
+    """Refine a subject's head poses by a head that is trained for it."""
+
+    subject: Path
+    settings: SelfTrackingSettings
 
 
 @dataclass(frozen=True)
@@ -123,6 +133,11 @@ class DoctorArguments:
 def preprocess_arguments(plain: Mapping[str, Any]) -> PreprocessArguments:
     """footage, subject, and PreprocessSettings. `photometric` as true or false is an older name of `refine_poses`."""
     return _parsed("preprocess", PreprocessArguments, _with_refine_poses(plain), _simple(PreprocessSettings))
+
+
+def track_arguments(plain: Mapping[str, Any]) -> TrackArguments:
+    """subject, and SelfTrackingSettings."""
+    return _parsed("track", TrackArguments, plain, _simple(SelfTrackingSettings))
 
 
 def train_arguments(plain: Mapping[str, Any]) -> TrainArguments:

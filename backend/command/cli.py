@@ -109,6 +109,11 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--subject", required=True, metavar="DIR")
     _add_preprocess(sub)
 
+    sub = verb("track", "Refine a subject's head poses by a head that is trained for it.")
+    sub.add_argument("--subject", required=True, metavar="DIR")
+    sub.add_argument("--seed", type=int, metavar="N")
+    _add_engine(sub)
+
     sub = verb("train", "Train a talking head on a subject.")
     sub.add_argument("--subject", required=True, metavar="DIR")
     sub.add_argument("--model", metavar="NAME", help="name of the model (default: the recipe's)")

@@ -9,13 +9,14 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from backend.command.arguments import (
     EvaluateArguments,
     PreprocessArguments,
     RenderArguments,
+    TrackArguments,
     TrainArguments,
     compare_arguments,
     doctor_arguments,
@@ -23,8 +24,10 @@ from backend.command.arguments import (
     preprocess_arguments,
     render_arguments,
     run_arguments,
+    track_arguments,
     train_arguments,
 )
+from backend.settings import SelfTrackingSettings
 from backend.subject.subject import Subject
 from shared import layout
 from shared.errors import InputError
@@ -52,17 +55,32 @@ def _preprocess(asked: PreprocessArguments, report: Reporter) -> dict:
     }
 
 
+def track(arguments: Mapping[str, Any], report: Reporter) -> dict:
+    """Refine a subject's head poses by a head that is trained for it. Returns subject, and what it did to them."""
+    return _track(track_arguments(arguments), report)
+
+
+def _track(asked: TrackArguments, report: Reporter) -> dict:
+    subject = Subject.open(asked.subject)
+    from backend.tracking.self_tracking import self_track
+
+    return {"subject": str(subject.root), **asdict(self_track(subject, asked.settings, report))}
+
+
 def train(arguments: Mapping[str, Any], report: Reporter) -> dict:
     """A subject folder to a model; `start` says how it begins (shared.training.Start; anew where it is not given).
 
     Returns model, its folder, its steps and minutes, what was done (`did`, a shared.training.Did) and the same as a
-    sentence.
+    sentence. Where the settings ask for poses by rendering and the subject has none yet, they are found first.
     """
     return _train(train_arguments(arguments), report)
 
 
 def _train(asked: TrainArguments, report: Reporter) -> dict:
     subject = Subject.open(asked.subject)
+    if asked.settings.portrait.poses == "rendered" and not subject.track().is_self_tracked:
+        own = SelfTrackingSettings(engine=asked.settings.engine, threads=asked.settings.threads)
+        _track(TrackArguments(asked.subject, own), report)
     from backend.train.trainer import train as run_train
 
     done = run_train(subject, asked.settings, report)
@@ -173,6 +191,7 @@ def doctor(arguments: Mapping[str, Any], report: Reporter) -> dict:
 
 VERBS: dict[str, Verb] = {
     "preprocess": preprocess,
+    "track": track,
     "train": train,
     "render": render,
     "evaluate": evaluate,

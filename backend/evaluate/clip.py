@@ -1,4 +1,4 @@
-"""What is known of frames beside their pictures: when they are shown, how the head is turned, what is said."""
+"""What is known of frames beside their pictures: when they are shown, how the head moves, what is said."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from backend.evaluate.lip_sync import head_turns
+from backend.evaluate.lip_sync import head_motion
 from backend.evaluate.phones import Phone, find_phones, is_available
 from backend.media.audio import SPEECH_RATE, load_audio
 from backend.media.audio_features import AudioFeatures
@@ -25,8 +25,8 @@ class Clip:
 
     times_s: np.ndarray
     """(T,) on the sound's clock, seconds."""
-    turns: np.ndarray
-    """(T, 3) of the head (lip_sync.head_turns)."""
+    motion: np.ndarray
+    """(T, 6) of the head (lip_sync.head_motion)."""
     features: AudioFeatures
     """Of the whole sound."""
     phones: Sequence[Phone]
@@ -36,11 +36,11 @@ class Clip:
     def of(cls, subject: Subject, track: Track, phones: Sequence[Phone]) -> Clip:
         """All frames of a subject, with the phones of `phones_about` some of them."""
         features = AudioFeatures.load(subject.root / layout.AUDIO_FEATURES_FILE)
-        return cls(track.times_s, head_turns(track.camera_from_head), features, phones)
+        return cls(track.times_s, head_motion(track.camera_from_head), features, phones)
 
     def part(self, frames: slice) -> Clip:
         """Some frames of it."""
-        return replace(self, times_s=self.times_s[frames], turns=self.turns[frames])
+        return replace(self, times_s=self.times_s[frames], motion=self.motion[frames])
 
 
 def phones_about(subject: Subject, times_s: np.ndarray) -> list[Phone]:

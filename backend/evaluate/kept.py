@@ -18,7 +18,10 @@ from shared.files import explaining, replacing
 SCORES_FILE = "scores.npz"
 FOOTAGE = "footage"
 """Names the recorded picture among those that are kept."""
-_SCHEMA = 1
+_SCHEMA = 2
+"""1: lips were freed of the head's turns alone. Such scores of lips are left out: the others are what they are now."""
+_OF_LIPS = ("lip_correlation", "voice_sync")
+"""Rows of scores that schema 2 changed."""
 
 
 @dataclass
@@ -55,6 +58,11 @@ class Evaluation:
                         rows.setdefault(picture, {})[score] = data[name]
             if about.get("schema", 0) > _SCHEMA:
                 raise InputError(f"{path} was written by a newer version.", "Update M2DAO-Talker.")
+            if about.get("schema", 0) < 2:
+                rows = {
+                    picture: {score: values for score, values in scores.items() if score not in _OF_LIPS}
+                    for picture, scores in rows.items()
+                }
             check(about, frames, rows)
         except FileNotFoundError as error:
             raise InputError(f"{folder} holds no scores.", "Run talker evaluate first.") from error

@@ -151,12 +151,12 @@ def _action_units(units: dict[str, tuple[str, ...]]) -> Callable[[Seen], np.ndar
 
 
 def _lips(seen: Seen) -> np.ndarray:
-    return lip_rows(seen.drawn.opening, seen.recorded.opening, seen.clip.turns)
+    return lip_rows(seen.drawn.opening, seen.recorded.opening, seen.clip.motion)
 
 
 def _voice(seen: Seen) -> np.ndarray:
     clip = seen.clip
-    return voice_rows(seen.drawn.opening, seen.recorded.opening, clip.turns, clip.features, clip.times_s)
+    return voice_rows(seen.drawn.opening, seen.recorded.opening, clip.motion, clip.features, clip.times_s)
 
 
 def _closing(seen: Seen) -> np.ndarray:

@@ -24,6 +24,7 @@ from backend.settings.presets import PRESETS, train_settings, train_settings_of_
 from backend.settings.render import LAYERS, RenderSettings
 from backend.settings.serve import ServeSettings
 from backend.settings.speech import SpeechSettings
+from backend.settings.tracking import SelfTrackingSettings
 from backend.settings.train import (
     DensifySettings,
     LearningRates,
@@ -54,6 +55,7 @@ __all__ = [
     "RelocationSettings",
     "RenderSettings",
     "RunSettings",
+    "SelfTrackingSettings",
     "ServeSettings",
     "SpeechSettings",
     "TrainSettings",

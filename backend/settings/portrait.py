@@ -29,8 +29,9 @@ class PortraitSettings:
     """What drives the fields: curves (named performance curves) or audio (a learned code, end to end)."""
     own_audio: bool = False
     """Face and mouth each learn a code of the sound of their own; otherwise they share one."""
-    poses: Annotated[str, OneOf(("refined", "landmarks"))] = "refined"
-    """Head poses that it learns from and is shown under: refined on pixels, or by landmarks alone."""
+    poses: Annotated[str, OneOf(("rendered", "refined", "landmarks"))] = "refined"
+    """Head poses that it learns from and is shown under: rendered (those under which a head that was trained for it
+    lies on the footage), refined on pixels of the upper face, or by landmarks alone."""
     jaw_link: bool = True
     """The oral field sees how the facial field moves the lips."""
     field: Annotated[str, OneOf(("modes", "net", "channels"))] = "modes"

@@ -46,6 +46,10 @@ class Track:
     """(T, 4, 4) float64, camera_from_head as the landmarks alone tell it; T is 0 where it is not known."""
     landmark_shape_offsets: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), np.float32))
     """(468, 3) float32 cm, shape_offsets as the landmarks alone tell them; (0, 3) where they are not known."""
+    rendered_poses: np.ndarray = field(default_factory=lambda: np.zeros((0, 4, 4)))
+    """(T, 4, 4) float64, camera_from_head as a head tells it that was trained on the footage; T is 0 before that."""
+    rendered_shape_offsets: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), np.float32))
+    """(468, 3) float32 cm, shape_offsets that belong to those poses; (0, 3) before that."""
 
     def __post_init__(self) -> None:
         if not self.body.size:
@@ -55,6 +59,11 @@ class Track:
     def frame_count(self) -> int:
         return len(self.camera_from_head)
 
+    @property
+    def is_self_tracked(self) -> bool:
+        """Whether poses by rendering are known (tracking.self_tracking)."""
+        return len(self.rendered_poses) == self.frame_count
+
     def intrinsics(self, stored_size: int, size: int) -> Intrinsics:
         """The crop's camera for frames resampled from `stored_size` to `size` px."""
         x, y = float(self.principal_px[0]), float(self.principal_px[1])
@@ -63,10 +72,14 @@ class Track:
     def posed_by(self, poses: str) -> Track:
         """This track with the head poses, and the shape that belongs to them, of PortraitSettings.poses.
 
-        Raises InputError where the poses by landmarks alone were not kept.
+        Raises InputError where the poses by landmarks alone were not kept, or the head has not tracked itself.
         """
         if poses == "refined":
             return self
+        if poses == "rendered":
+            if not self.is_self_tracked:
+                raise InputError("This subject's head has not tracked itself.", "Run talker track --subject DIR first.")
+            return replace(self, camera_from_head=self.rendered_poses, shape_offsets=self.rendered_shape_offsets)
         if not len(self.landmark_poses):
             raise InputError(
                 "This subject was preprocessed before poses by landmarks alone were kept.",

@@ -163,10 +163,21 @@ def test_the_tables_have_a_row_for_every_score_and_mark_what_is_distinct():
 def test_what_is_kept_is_read_again(tmp_path):
     one = evaluation(FRAMES, {"psnr": np.where(FRAMES < 310, np.nan, 30.0)})
     read = Evaluation.load(keep(one, tmp_path / "evaluation"))
-    assert np.array_equal(read.frames, FRAMES) and read.about == one.about | {"schema": 1}
+    assert np.array_equal(read.frames, FRAMES) and read.about == one.about | {"schema": 2}
     for picture, rows in one.rows.items():
         assert {n: v.shape for n, v in rows.items()} == {n: v.shape for n, v in read.rows[picture].items()}
         assert all(np.array_equal(v, read.rows[picture][n], equal_nan=True) for n, v in rows.items())
+
+
+def test_scores_of_lips_from_before_they_were_freed_of_all_motion_are_left_out(tmp_path):
+    one = evaluation(FRAMES, {})
+    folder = keep(one, tmp_path / "evaluation")
+    with np.load(folder / "scores.npz") as data:
+        values = dict(data)
+    values["about"] = np.array(json.dumps(one.about | {"schema": 1}))
+    np.savez(folder / "scores.npz", **values)
+    for rows in Evaluation.load(folder).rows.values():
+        assert "lip_correlation" not in rows and "voice_sync" not in rows and "psnr_head" in rows
 
 
 def test_scores_that_are_missing_damaged_or_newer_are_refused(tmp_path):

@@ -56,7 +56,7 @@ class Shows:
 
 def silent_clip(frames: int) -> Clip:
     features = AudioFeatures(np.zeros((8 * frames, MELS), np.float32), 200.0)
-    return Clip(np.arange(frames) / 25, np.zeros((frames, 3)), features, [])
+    return Clip(np.arange(frames) / 25, np.zeros((frames, 6)), features, [])
 
 
 def scored(subject, pictures: np.ndarray, alpha: np.ndarray) -> tuple[dict, np.ndarray]:

@@ -1,0 +1,109 @@
+"""A subject whose poses are refined by a head that was trained on it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from backend.command.verbs import track as track_verb
+from backend.command.verbs import train as train_verb
+from backend.settings import SelfTrackingSettings
+from backend.subject.subject import Subject
+from backend.tracking.self_tracking import self_track
+from backend.train.data import TrainingData
+from shared import layout
+from shared.errors import Cancelled, InputError
+from shared.jobs import Reporter
+from tests.support.synthetic_subject import SIZE, blob_face
+
+QUICK = SelfTrackingSettings(size=64, steps=40, more_steps=10, rounds=2, threads=1)
+LONGER = SelfTrackingSettings(size=64, steps=150, more_steps=50, rounds=3, threads=1)
+
+
+@pytest.fixture(autouse=True)
+def mesh(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backend.tracking.self_tracking.load_canonical_face", lambda models_dir=None: blob_face())
+
+
+def put_wrong(subject: Subject) -> np.ndarray:
+    """The true poses of a subject, whose track now has every other frame 0.5 cm to the right."""
+    track = subject.track()
+    true = track.camera_from_head.copy()
+    track.camera_from_head[::2, 0, 3] += 0.5
+    track.save(subject.root / layout.TRACK_FILE)
+    return true
+
+
+def unsteadiness(poses: np.ndarray, true: np.ndarray) -> float:
+    """Deviation of a track's error to the right, cm: what all frames have alike is no error."""
+    return float((poses[:, 0, 3] - true[:, 0, 3]).std())
+
+
+def test_poses_that_differ_from_each_other_come_together(subject):
+    true = put_wrong(subject)
+    before = subject.track()
+    found = self_track(subject, LONGER, Reporter())
+    after = subject.track()
+    assert unsteadiness(before.camera_from_head, true) > 0.2
+    assert unsteadiness(after.posed_by("rendered").camera_from_head, true) < 0.16
+    assert found.frames == subject.frame_count and found.difference_after < found.difference_before
+    assert np.array_equal(after.camera_from_head, before.camera_from_head)  # older models have learned under these
+
+
+def test_the_shape_goes_with_the_poses(subject):
+    put_wrong(subject)
+    self_track(subject, QUICK, Reporter())
+    track = subject.track()
+    rendered = track.posed_by("rendered")
+    assert rendered.shape_offsets.shape == track.shape_offsets.shape
+    assert not np.array_equal(rendered.shape_offsets, track.shape_offsets)
+
+
+def test_the_same_seed_finds_the_same_poses(subject):
+    self_track(subject, QUICK, Reporter())
+    first = subject.track().rendered_poses
+    self_track(subject, QUICK, Reporter())
+    assert np.array_equal(subject.track().rendered_poses, first)
+
+
+def test_a_cancelled_one_leaves_the_subject_as_it_was(subject):
+    class Impatient(Reporter):
+        def step(self, count: int = 1, preview: str | None = None) -> None:
+            raise Cancelled
+
+    before = (subject.root / layout.TRACK_FILE).read_bytes()
+    with pytest.raises(Cancelled):
+        self_track(subject, QUICK, Impatient())
+    assert (subject.root / layout.TRACK_FILE).read_bytes() == before
+
+
+def test_a_frame_without_a_face_follows_its_neighbours(subject):
+    track = subject.track()
+    track.confidence[5] = 0.0
+    track.save(subject.root / layout.TRACK_FILE)
+    self_track(subject, QUICK, Reporter())
+    poses = subject.track().rendered_poses[:, 0, 3]
+    assert min(poses[4], poses[6]) - 0.3 < poses[5] < max(poses[4], poses[6]) + 0.3
+
+
+def test_a_training_that_asks_for_them_finds_them_first(subject):
+    asked = {
+        "subject": str(subject.root), "steps": 4, "size": SIZE,
+        "portrait": {"poses": "rendered", "head_gaussians": 120, "torso_gaussians": 60}, "holdout": 0, "threads": 1,
+    }  # fmt: skip
+    with pytest.raises(InputError, match="talker track"):
+        TrainingData(subject, SIZE, poses="rendered")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("backend.command.verbs.SelfTrackingSettings", lambda **own: replace(QUICK, **own))
+        train_verb(asked, Reporter())
+    assert subject.track().is_self_tracked
+    TrainingData(subject, SIZE, poses="rendered")
+
+
+def test_the_verb_says_what_it_did(subject):
+    result = track_verb(
+        {"subject": str(subject.root), "steps": 20, "more_steps": 5, "size": 64, "threads": 1}, Reporter()
+    )
+    assert result["frames"] == subject.frame_count and result["turned_deg"] >= 0.0
