@@ -78,12 +78,16 @@ def train(arguments: Mapping[str, Any], report: Reporter) -> dict:
 
 def _train(asked: TrainArguments, report: Reporter) -> dict:
     subject = Subject.open(asked.subject)
-    if asked.settings.portrait.poses == "rendered" and not subject.track().is_self_tracked:
-        own = SelfTrackingSettings(engine=asked.settings.engine, threads=asked.settings.threads)
-        _track(TrackArguments(asked.subject, own), report)
+    from backend.train.resuming import under_own_poses
     from backend.train.trainer import train as run_train
 
-    done = run_train(subject, asked.settings, report)
+    settings = asked.settings
+    settings = under_own_poses(settings, subject.model(settings.model or settings.portrait.recipe))
+    if settings.portrait.poses == "rendered" and not subject.track().is_self_tracked:
+        report.message("The head's poses are refined first, by a quick head of its own; the subject keeps them.")
+        own = SelfTrackingSettings(engine=settings.engine, threads=settings.threads)
+        _track(TrackArguments(asked.subject, own), report)
+    done = run_train(subject, settings, report)
     return {
         "subject": str(subject.root),
         "model": done.folder.name,

@@ -1,8 +1,9 @@
 """Whether the lips move as the recorded ones do: correlation of opening over frame lags, freed of the head's motion.
 
-How open a mouth looks to the landmarker depends on how the head is turned, and on where it is in the picture. That part
-is the same in both pictures and would correlate whatever the lips do, so what the head's motion explains is taken out of
-each opening first, by regression. Nothing that was measured is subtracted from both, since its noise would correlate with itself.
+How open a mouth looks to the landmarker depends on how the head is turned, and on where it is in the picture. That
+part is the same in both pictures and would correlate whatever the lips do, so what the head's motion explains is taken
+out of each opening first, by regression. Nothing that was measured is subtracted from both, since its noise would
+correlate with itself.
 
 Rows of frames are made first and pooled later, so that frames of several models can be pooled, or drawn at random.
 """

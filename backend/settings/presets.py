@@ -21,7 +21,9 @@ PRESETS: dict[str, TrainSettings] = {
         size=1024,
         steps=12000,
         views=ViewSettings(coarse_size=192),
-        portrait=PortraitSettings(head_gaussians=10000, torso_gaussians=4000, facial_planes=(16, 32, 64)),
+        portrait=PortraitSettings(
+            head_gaussians=10000, torso_gaussians=4000, facial_planes=(16, 32, 64), poses="rendered"
+        ),
     ),
     "film": TrainSettings(
         preset="film",
@@ -29,11 +31,13 @@ PRESETS: dict[str, TrainSettings] = {
         steps=30000,
         views=ViewSettings(coarse_size=256, crop=320),
         holdout=0,
-        portrait=PortraitSettings(head_gaussians=20000, torso_gaussians=8000, facial_planes=(16, 32, 64, 128)),
+        portrait=PortraitSettings(
+            head_gaussians=20000, torso_gaussians=8000, facial_planes=(16, 32, 64, 128), poses="rendered"
+        ),
     ),
 }
 """Presets by name: draft to see whether it works, standard for work, film for the final (it trains on all frames).
-All learn from frames as large as they are stored, up to their size."""
+All learn from frames as large as they are stored, up to their size; all but draft from poses by rendering."""
 
 
 def train_settings(

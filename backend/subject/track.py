@@ -78,7 +78,10 @@ class Track:
             return self
         if poses == "rendered":
             if not self.is_self_tracked:
-                raise InputError("This subject's head has not tracked itself.", "Run talker track --subject DIR first.")
+                raise InputError(
+                    "The head poses of this subject have not been refined by rendering.",
+                    "Train with the preset standard or film, which does that first, or run talker track --subject DIR.",
+                )
             return replace(self, camera_from_head=self.rendered_poses, shape_offsets=self.rendered_shape_offsets)
         if not len(self.landmark_poses):
             raise InputError(

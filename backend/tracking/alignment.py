@@ -57,7 +57,7 @@ class Aligner:
         )
 
     def at(self, frame: int, pose: np.ndarray) -> Alignment:
-        """The equations of frame `frame` (from 0) under `pose` (4, 4); all zero where hardly any of the head is seen."""
+        """The equations of frame `frame` (from 0) under `pose` (4, 4); all zero where hardly any head is seen."""
         drawn = self._drawn(frame, pose)
         sample = self._data.sample(frame, self._view)
         picture, recorded, regions, alpha, depth, mattes = to_numpy(
@@ -68,9 +68,7 @@ class Aligner:
         used = weight > _LEAST_WEIGHT
         if used.sum() < _LEAST_PIXELS:
             return Alignment(np.zeros((6, 6)), np.zeros(6), 0.0)
-        picture, recorded = (
-            cv2.GaussianBlur(values, (0, 0), self._settings.blur_px) for values in (picture, recorded)
-        )
+        picture, recorded = (cv2.GaussianBlur(values, (0, 0), self._settings.blur_px) for values in (picture, recorded))
         flow = self._flow(used, depth[used] / alpha[used], pose)
         slopes = _slopes(0.5 * (picture + recorded), used)
         # The picture at a place is what was at `place - flow`.

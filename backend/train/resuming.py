@@ -120,6 +120,18 @@ def for_length(settings: TrainSettings, footage_s: float) -> TrainSettings:
     return replace(settings, steps=round(settings.steps * longer**0.5), more_for_long=False)
 
 
+def under_own_poses(settings: TrainSettings, model: ModelFolder) -> TrainSettings:
+    """The settings with the head poses that a model learned under, where it is gone on with and poses by rendering are
+    asked for: models of older versions learned under others."""
+    if settings.start is Start.ANEW or settings.portrait.poses != "rendered":
+        return settings
+    try:
+        own = model.training_record()["settings"]["portrait"].get("poses", "refined")
+    except (InputError, KeyError, TypeError):
+        return settings
+    return replace(settings, portrait=replace(settings.portrait, poses=own))
+
+
 def length_of(settings: TrainSettings) -> Length:
     """How long these settings train."""
     return Length(settings.steps) if settings.minutes is None else Length(None, settings.minutes)

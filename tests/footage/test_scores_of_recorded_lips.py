@@ -18,7 +18,7 @@ from backend.evaluate.face_scores import (
     shaking,
 )
 from backend.evaluate.faces import FaceMeter, FaceTrack, barely_changed
-from backend.evaluate.lip_sync import head_turns, lip_correlation, lip_lag, lip_rows
+from backend.evaluate.lip_sync import head_motion, lip_correlation, lip_lag, lip_rows
 from backend.evaluate.voice_sync import voice_rows, voice_sync
 from backend.face.landmarker import Landmarker
 from backend.face.points import RIGID_POINTS
@@ -62,27 +62,29 @@ def clip(request):
         times=np.array(times) - times[0],
         recorded=tracks[0],
         again=tracks[1],
-        turns=head_turns(poses(tracks[0].landmarks)),
+        motion=head_motion(poses(tracks[0].landmarks)),
         phones=phones.find_phones(samples),
         features=log_mel(samples, SPEECH_RATE),
     )
 
 
 def poses(landmarks: np.ndarray) -> np.ndarray:
-    """(T, 4, 4) rotations of the rigid landmarks (T, 478, 3) from those of the first frame."""
+    """(T, 4, 4) rotations of the rigid landmarks (T, 478, 3) from those of the first frame, and their centres, px."""
     points = landmarks[:, RIGID_POINTS]
-    points = points - points.mean(axis=1, keepdims=True)
+    centres = points.mean(axis=1)
+    points = points - centres[:, None]
     matrices = np.tile(np.eye(4), (len(points), 1, 1))
     for matrix, own in zip(matrices, points, strict=True):
         u, _, vt = np.linalg.svd(own.T @ points[0])
         matrix[:3, :3] = u @ np.diag([1, 1, np.linalg.det(u @ vt)]) @ vt
+    matrices[:, :3, 3] = centres
     return matrices
 
 
 def scores(clip, opening: np.ndarray) -> dict[str, float]:
     closures = closure_rows(clip.phones, clip.times, opening, clip.recorded.opening)
-    rows = voice_rows(opening, clip.recorded.opening, clip.turns, clip.features, clip.times)
-    lips = lip_rows(opening, clip.recorded.opening, clip.turns)
+    rows = voice_rows(opening, clip.recorded.opening, clip.motion, clip.features, clip.times)
+    lips = lip_rows(opening, clip.recorded.opening, clip.motion)
     return {
         "closure": closure(closures),
         "closures": closure_count(closures),

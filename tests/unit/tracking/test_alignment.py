@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
+from backend.portrait.frame import Drive
 from backend.portrait.gaussians import FACE, HAIR
+from backend.portrait.portrait import Portrait
 from backend.preprocess.bundle import update_poses
 from backend.settings import SelfTrackingSettings
 from backend.tracking.alignment import Aligner
-from backend.train.data import Sample
+from backend.train.data import Sample, TrainingData
 from backend.train.trainer import prepare
 from backend.train.views import View
+from shared.camera import Intrinsics
 from tests.support.synthetic_subject import TINY
 
 SIZE = 96
@@ -28,9 +32,9 @@ STEP = np.array([0.012, -0.018, 0.01, 0.08, -0.06, 0.3])
 class Filmed:
     """Frames drawn by a portrait under known poses; stands in for TrainingData."""
 
-    portrait: object
-    drive: object
-    whole: object
+    portrait: Portrait
+    drive: Drive
+    whole: Intrinsics
     poses: np.ndarray
     fine: int = SIZE
     gain: float = 1.0
@@ -38,15 +42,15 @@ class Filmed:
     mouth: tuple[slice, slice] = (slice(0, 0), slice(0, 0))
     painted: tuple[slice, slice] | None = None
 
-    def camera(self, view):
+    def camera(self, view: View) -> Intrinsics:
         return self.whole.scaled(view.size, view.size)
 
-    def sample(self, frame, view=None):
+    def sample(self, frame: int, view: View | None = None) -> Sample:
         camera = self.camera(View.whole(SIZE))
         with torch.no_grad():
             drawn, _ = self.portrait(self.drive, frame, camera)
         background = torch.full((SIZE, SIZE, 3), 0.5)
-        rgb = drawn.over(background) * self.gain + self.bias
+        rgb = self.gain * drawn.over(background) + self.bias
         if self.painted is not None:
             rgb[self.painted] = 1.0
         return Sample(rgb, drawn.mattes, background, self.mouth, camera)
@@ -57,13 +61,13 @@ def filmed(subject) -> Filmed:
     run = prepare(subject, replace(TINY, portrait=replace(TINY.portrait, head_gaussians=400)))
     rng = torch.Generator().manual_seed(0)
     with torch.no_grad():  # as colourful as a face
-        run.portrait.face.colour_logits += torch.randn(run.portrait.face.colour_logits.shape, generator=rng)
+        run.portrait.face.colour_logits.add_(torch.randn(run.portrait.face.colour_logits.shape, generator=rng))
     run.portrait.eval()
     return Filmed(run.portrait, run.drive, run.data.camera(View.whole(SIZE)), subject.track().camera_from_head)
 
 
 def aligner(filmed: Filmed) -> Aligner:
-    return Aligner(filmed.portrait, filmed, filmed.drive, SETTINGS)
+    return Aligner(filmed.portrait, cast(TrainingData, filmed), filmed.drive, SETTINGS)
 
 
 def put_right(filmed: Filmed, frame: int = 3, steps: int = 3) -> tuple[float, float]:
