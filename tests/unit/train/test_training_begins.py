@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from backend.command.verbs import train as train_verb
 from backend.performance.curves import SPEECH_CURVES
 from backend.settings import SpeechSettings
-from backend.train.resuming import Trained
+from backend.train.resuming import Trained, under_own_poses
 from backend.train.trainer import prepare, settings_key, steps, train
 from shared import layout
 from shared.errors import Cancelled, InputError
@@ -303,3 +303,19 @@ def test_other_settings_are_named_before_anything_is_prepared(subject, monkeypat
     monkeypatch.setattr("backend.train.trainer.prepare", None)
     with pytest.raises(InputError, match=r"block: 2, not 3; losses.mouth: 2.0, not 1.0"):
         _train(subject, Start.MORE, block=3, losses=replace(SHORT.losses, mouth=1.0))
+
+
+@pytest.mark.parametrize(
+    ("start", "poses"), [(Start.MORE, "refined"), (Start.RESUME, "refined"), (Start.ANEW, "rendered")]
+)
+def test_a_model_from_before_poses_by_rendering_is_gone_on_with_under_its_own(subject, start, poses):
+    _train(subject, Start.ANEW)
+    asked = replace(SHORT, start=start, portrait=replace(SHORT.portrait, poses="rendered"))
+    assert under_own_poses(asked, subject.model(None)).portrait.poses == poses
+    by_landmarks = replace(asked, portrait=replace(asked.portrait, poses="landmarks"))
+    assert under_own_poses(by_landmarks, subject.model(None)) == by_landmarks  # is refused, with its name
+
+
+def test_a_model_that_is_not_there_has_no_poses_of_its_own(subject):
+    asked = replace(SHORT, start=Start.AUTO, portrait=replace(SHORT.portrait, poses="rendered"))
+    assert under_own_poses(asked, subject.model("m2dao")) == asked
