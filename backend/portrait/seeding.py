@@ -19,6 +19,12 @@ TORSO_OVERHANG = 0.08
 """The torso is continued beyond the picture by this share of its side: shoulders move."""
 MOUTH_CAVITY_CM = np.array([2.6, 1.8, 3.0])
 """Half width, height under the upper lip, and depth of the box behind the lips."""
+NECK_UNDER_CHIN = 0.09
+"""How far the neck goes on behind the head, as a share of the picture's side: other poses uncover it."""
+NECK_BELOW_EDGE_PX = 2
+"""Its colour is that of so many pixels below the head's edge, which is a mixture."""
+HIDDEN_SHARE = 0.9
+"""Of a pixel that counts as covered by the head."""
 DETAIL_DENSITY = 2.0
 """How much denser than elsewhere the face's points lie at lips and lids, less one."""
 DETAIL_REACH_CM = 0.8
@@ -65,7 +71,7 @@ def seed_face(evidence: Evidence, count: int, rng: np.random.Generator) -> Seeds
     distance = np.linalg.norm(evidence.vertices[:, None] - detailed[None], axis=2).min(axis=1)
     density = 1.0 + DETAIL_DENSITY * np.exp(-((distance / DETAIL_REACH_CM) ** 2))
     points, spacing = sample_mesh(evidence.vertices, evidence.triangles, count, rng, density)
-    colours = _average_colours(evidence, points, (FACE, HAIR))
+    colours = average_colours(evidence, points, (FACE, HAIR))
     return Seeds(points, colours, spacing, np.full(count, FACE))
 
 
@@ -106,11 +112,13 @@ def seed_rest_of_head(evidence: Evidence, count: int, rng: np.random.Generator) 
 
 
 def seed_torso(evidence: Evidence, count: int, rng: np.random.Generator) -> Seeds:
-    """Points on a plane behind the chin, at the mean pose, where the torso is on average, and a little beyond the
-    picture's sides."""
+    """Points on a plane behind the chin, at the mean pose, where the torso is on average, a little beyond the picture's
+    sides, and a little further up behind the head."""
     weight = evidence.regions[..., TORSO].astype(np.float64) / 255.0
     share = weight.mean(axis=0)
     colour = (evidence.frames / 255.0 * weight[..., None]).sum(0) / np.maximum(weight.sum(0), 1e-6)[..., None]
+    head = evidence.regions[..., [ORAL, FACE, HAIR]].sum(axis=-1).mean(axis=0) / 255.0
+    share, colour = _neck_under_chin(share, colour, head)
     side = len(share)
     margin = max(1, round(TORSO_OVERHANG * side))
     wide_share = cv2.copyMakeBorder(share, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
@@ -122,7 +130,20 @@ def seed_torso(evidence: Evidence, count: int, rng: np.random.Generator) -> Seed
     return Seeds(points, read_pixels(colour, pixels), spacing, np.full(count, TORSO))
 
 
-def _average_colours(evidence: Evidence, points: np.ndarray, regions: tuple[int, ...]) -> np.ndarray:
+def _neck_under_chin(share: np.ndarray, colour: np.ndarray, head: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The torso's share (H, W) and colour (H, W, 3), continued upwards in every column where the head's share (H, W)
+    covers it."""
+    share, colour = share.copy(), colour.copy()
+    for column in np.flatnonzero((share > 0.5).any(axis=0)):
+        top = int(np.argmax(share[:, column] > 0.5))
+        above = np.arange(max(0, top - max(1, round(NECK_UNDER_CHIN * len(share)))), top)
+        covered = above[head[above, column] > HIDDEN_SHARE]
+        share[covered, column] = 1.0
+        colour[covered, column] = colour[min(top + NECK_BELOW_EDGE_PX, len(share) - 1), column]
+    return share, colour
+
+
+def average_colours(evidence: Evidence, points: np.ndarray, regions: tuple[int, ...]) -> np.ndarray:
     """(N, 3) average over the frames of what is seen where the points lie, as far as it belongs to the regions."""
     total, weight = np.zeros((len(points), 3)), np.full((len(points), 1), 1e-6)
     for frame, region, pose in zip(evidence.frames, evidence.regions, evidence.poses, strict=True):

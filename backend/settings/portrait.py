@@ -24,7 +24,10 @@ class PortraitSettings:
     mesh_share: Share = 0.60
     """Share of the head's Gaussians that start on the face mesh."""
     oral_share: Share = 0.08
-    """Share of the head's Gaussians that start behind the lips; the others start over the rest of the head."""
+    """Share of the head's Gaussians that start behind the lips; the others, but for those inside the head, start over
+    the rest of it."""
+    inside_share: Share = 0.08
+    """Share of the head's Gaussians that start inside the head, where no frame sees them: other poses uncover them."""
     drive: Annotated[str, OneOf(("curves", "audio"))] = "curves"
     """What drives the fields: curves (named performance curves) or audio (a learned code, end to end)."""
     own_audio: bool = False

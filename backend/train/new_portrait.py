@@ -10,6 +10,7 @@ from backend.portrait import box
 from backend.portrait.condition import CurveProjection
 from backend.portrait.gaussians import FACE, OPACITY_START, ORAL, GaussianSet
 from backend.portrait.head_motion import mean_pose, motion_features, quaternion_from_matrix
+from backend.portrait.inside import seed_inside
 from backend.portrait.portrait import Portrait, PortraitSizes
 from backend.portrait.seeding import Evidence, seed_face, seed_oral, seed_rest_of_head, seed_torso
 from backend.settings import PortraitSettings
@@ -47,9 +48,12 @@ def start_portrait(
         face = box.seed_box(evidence, settings.head_gaussians - in_mouth, FACE, rng)
         oral = box.seed_box(evidence, in_mouth, ORAL, rng)
     else:
+        inside = round(settings.head_gaussians * settings.inside_share)
         face = seed_face(evidence, on_mesh, rng).joined(
-            seed_rest_of_head(evidence, settings.head_gaussians - on_mesh - in_mouth, rng)
+            seed_rest_of_head(evidence, settings.head_gaussians - on_mesh - in_mouth - inside, rng)
         )
+        if inside:
+            face = face.joined(seed_inside(evidence, inside, face, rng))
         oral = seed_oral(evidence, in_mouth, rng)
     torso = seed_torso(evidence, settings.torso_gaussians, rng)
     sizes = PortraitSizes(

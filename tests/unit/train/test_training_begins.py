@@ -207,7 +207,7 @@ def test_checkpoints_from_before_a_setting_was_there_are_gone_on_with_where_it_c
     ):
         del values[name]
     later = {
-        "portrait": ("own_audio", "poses", "upper", "start", "harmonics", "layered"),
+        "portrait": ("own_audio", "poses", "upper", "start", "harmonics", "layered", "inside_share"),
         "rates": ("attention", "harmonics"),
         "losses": ("attention",),
     }
