@@ -57,14 +57,8 @@ def demo(footage: Path | None, audio: Path | None, out: Path) -> int:
     with clock.part("footage to talking head"):
         command: list[str | os.PathLike] = [backend.python, "-P", "-m", "backend", "run"]
         command += [footage.resolve(), "--audio", audio.resolve()]
-        command += [
-            "--out",
-            out,
-            "--minutes",
-            str(TRAIN_MINUTES),
-            "--evaluate",
-            *(["--consent", CONSENT_OF_THE_DRAWN] if drawn else []),
-        ]
+        command += ["--out", out, "--minutes", str(TRAIN_MINUTES), "--evaluate"]
+        command += ["--set", "train.portrait.poses=rendered", *(["--consent", CONSENT_OF_THE_DRAWN] if drawn else [])]
         status = run(command, env=project_environment())
         if status != 0:
             return status if status in (InputError.exit_status, EXIT_CANCELLED) else InternalError.exit_status

@@ -1,6 +1,6 @@
 """`python -m backend.command.teach`: make the mouth prior that is shipped with the program anew.
 
-Writes performance/mouth_prior.safetensors: about ten minutes on one core. The same packages on the same kind
+Writes performance/mouth_prior.safetensors: about half an hour on one core. The same packages on the same kind
 of processor give the same file, bit for bit.
 """
 
@@ -20,7 +20,7 @@ from shared.errors import EXIT_DONE
 from shared.files import file_sha256, replacing
 from shared.jobs import Reporter
 
-LINES, STEPS = 1500, 5000
+LINES, STEPS = 4000, 12000
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -31,7 +31,7 @@ RATE_HZ = 50.0
 """Moments at which it is asked; between them its answers are interpolated."""
 VOICE_PRIOR_S = 1.0
 """A line's own loudness and tone count as much as those of all voices after this many seconds of voice."""
-_PAUSE = 3
+_PAUSE = 6
 """Moments to either side in which nothing must be said either, for a pause: a weak sound is not one."""
 _BLOCK = 64
 """Moments at a time; bounds memory."""

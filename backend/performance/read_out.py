@@ -34,7 +34,9 @@ _TOLD = 0.2
 _LEAST_SPREAD = 0.1
 """A shape that hardly moves is not scaled up to unit deviation, in its own unit."""
 _MOST_GAIN = 3.0
-"""Curves are never enlarged by more than this, to move as far as the footage's."""
+"""Curves are never enlarged by more than this, to move as the footage's do."""
+_QUANTILES = np.array([0.01, 0.05, 0.15, 0.3, 0.5, 0.7, 0.85, 0.95, 0.99])
+"""Knots of that enlargement, as shares of the frames; the middle one stays nearest to what is told."""
 
 _USUAL: dict[str, dict[str, float]] = {
     "jawOpen": {"jaw": 1.0, "press": -0.3},
@@ -70,8 +72,11 @@ class ReadOut:
     """(27,) of each curve with its prediction, on blocks that were not learned from."""
     spread: np.ndarray
     """(27,) how far predictions of the mean of the nets are likely to deviate on sound that was not learned from."""
-    gain: np.ndarray
-    """(27,) by which a curve's prediction is to be enlarged to move as far as the footage's."""
+    told: np.ndarray
+    """(Q, 27) quantiles of the predicted deviations, rising, on sound that was not learned from."""
+    meant: np.ndarray
+    """(Q, 27) the footage's own deviations at those quantiles: what a prediction is to be enlarged to, so that a mouth
+    opens and closes as often as the footage's. The same as `told` where the sound tells next to nothing."""
     out_of_fold: np.ndarray
     """(T, 27) the deviations of every frame, predicted by nets and regressions that never learned from it."""
 
@@ -105,8 +110,7 @@ def read_out(
     correlation = np.einsum("ik,ki->k", weights, products) / (deviation * spread + 1e-8)
     usual = np.array([_USUAL_CORRELATION if name in _USUAL else 0.0 for name in SPEECH_CURVES])
     likely = (independent * correlation + _FIRM * usual) / (independent + _FIRM)
-    enlarged = np.clip(deviation / np.maximum(spread, 1e-6), 1.0, _MOST_GAIN)
-    gain = np.where(likely > _TOLD, enlarged, 1.0)
+    out_of_fold = (of_one[:, None] * told).sum(axis=0)
     return ReadOut(
         own.offset,
         own.matrix * weights[0],
@@ -114,9 +118,27 @@ def read_out(
         prior.matrix * weights[1],
         correlation,
         spread,
-        gain,
-        (of_one[:, None] * told).sum(axis=0),
+        *_quantiles(out_of_fold * spread / np.maximum(out_of_fold.std(axis=0), 1e-8), truth, likely > _TOLD),
+        out_of_fold,
     )
+
+
+def _quantiles(told: np.ndarray, truth: np.ndarray, enlarged: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`told` and `meant` of a ReadOut, of deviations (T, 27) and those that they are predictions of; enlarged: (27,)
+    bool, the curves that are."""
+    given, wanted = np.quantile(told, _QUANTILES, axis=0), np.quantile(truth, _QUANTILES, axis=0)
+    steps = np.maximum(np.diff(given, axis=0), 1e-6)
+    # Never less than what is told: short footage has not seen all that a mouth does.
+    rise = np.clip(np.diff(wanted, axis=0), steps, _MOST_GAIN * steps)
+    middle = len(_QUANTILES) // 2
+    given = _from_steps(steps, middle, given[middle])
+    return given, np.where(enlarged, _from_steps(rise, middle, wanted[middle]), given)
+
+
+def _from_steps(steps: np.ndarray, number: int, value: np.ndarray) -> np.ndarray:
+    """(Q, K) knots from the steps (Q - 1, K) between them, of which the one of that number has a value (K,)."""
+    knots = np.concatenate([np.zeros((1, steps.shape[1])), np.cumsum(steps, axis=0)])
+    return knots - knots[number] + value
 
 
 def _usual(inputs: np.ndarray, speech: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from scipy.signal import resample_poly
 from backend.media.audio import SPEECH_RATE
 from backend.media.audio_features import log_mel
 from backend.phones.lines import invented_line
-from backend.phones.rooms import elsewhere, nobody
+from backend.phones.rooms import elsewhere, nobody, wordless
 from backend.phones.sounds import SILENT, class_and_shape
 from backend.presenter.motion import blended
 from backend.presenter.speech import SpokenLine, speak
@@ -32,8 +32,12 @@ VARIANTS = (
 _FINE_HZ = 200
 """Steps in which a mouth passes from shape to shape, a second."""
 _SHORTEST_S = 1.0
-_NOBODY = 0.05
+_NOBODY = 0.1
 """Share of the lessons in which nobody speaks: noise is not to be taken for a voice."""
+_WORDLESS = 0.5
+"""Share of the pauses before and after a line that hold breath, music or knocks."""
+_BESIDE_S = 0.08
+"""Such a sound does not come nearer to a word."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +99,16 @@ def mouth_of(line: SpokenLine) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _between_silences(line: SpokenLine, draw: np.random.Generator) -> SpokenLine:
-    before_s, after_s = draw.uniform(0.1, 0.8), draw.uniform(0.1, 0.6)
-    before, after = (np.zeros(round(seconds * line.sample_rate), np.float32) for seconds in (before_s, after_s))
+    level = float(np.sqrt(np.square(line.samples).mean()))
+    pauses: list[np.ndarray] = []
+    for longest_s in (1.5, 1.2):
+        pause = np.zeros(round(draw.uniform(0.1, longest_s) * line.sample_rate), np.float32)
+        free = len(pause) - round(_BESIDE_S * line.sample_rate)
+        if draw.random() < _WORDLESS and free > 0:
+            sound = wordless(free, line.sample_rate, draw) * level * 10 ** (-draw.uniform(5, 35) / 20)
+            pause[:free] = sound if not pauses else sound[::-1]
+        pauses.append(pause if not pauses else pause[::-1])
+    before, after = pauses
     moved = [(0.0, "")] + [(start + len(before) / line.sample_rate, name) for start, name in line.phonemes]
     end = (len(before) + len(line.samples)) / line.sample_rate
     return SpokenLine(np.concatenate([before, line.samples, after]), line.sample_rate, [*moved, (end, "")])

@@ -22,11 +22,10 @@ class PortraitSettings:
     torso_gaussians: Whole = 2500
     """Gaussians of neck and shoulders; 0: the torso is not synthesised."""
     mesh_share: Share = 0.60
-    """Share of the head's Gaussians that start on the face mesh."""
+    """Share of the head's Gaussians that start on the face mesh, or inside the head."""
     oral_share: Share = 0.08
-    """Share of the head's Gaussians that start behind the lips; the others, but for those inside the head, start over
-    the rest of it."""
-    inside_share: Share = 0.08
+    """Share of the head's Gaussians that start behind the lips; the others start over the rest of the head."""
+    inside_share: Share = 0.06
     """Share of the head's Gaussians that start inside the head, where no frame sees them: other poses uncover them."""
     drive: Annotated[str, OneOf(("curves", "audio"))] = "curves"
     """What drives the fields: curves (named performance curves) or audio (a learned code, end to end)."""

@@ -48,9 +48,9 @@ def start_portrait(
         face = box.seed_box(evidence, settings.head_gaussians - in_mouth, FACE, rng)
         oral = box.seed_box(evidence, in_mouth, ORAL, rng)
     else:
-        inside = round(settings.head_gaussians * settings.inside_share)
-        face = seed_face(evidence, on_mesh, rng).joined(
-            seed_rest_of_head(evidence, settings.head_gaussians - on_mesh - in_mouth - inside, rng)
+        inside = min(on_mesh, round(settings.head_gaussians * settings.inside_share))
+        face = seed_face(evidence, on_mesh - inside, rng).joined(
+            seed_rest_of_head(evidence, settings.head_gaussians - on_mesh - in_mouth, rng)
         )
         if inside:
             face = face.joined(seed_inside(evidence, inside, face, rng))

@@ -107,13 +107,13 @@ def test_late_sound_is_reported_as_late_and_synced_sound_as_in_sync():
     "name, corrected", [("podium_5s_512.mp4", False), ("flag_8s_512.mp4", False), ("grid_bbaf2n.mpg", True)]
 )
 def test_sound_of_short_clips_is_moved_where_it_is_likely_to_be_out(name, corrected):
-    assert abs(_offset_of(name).offset_s) < 0.1
+    assert abs(_offset_of(name).offset_s) < 0.13
     assert _offset_of(name).calls_for_correction == corrected
 
 
 def test_clips_of_the_same_maker_are_found_out_alike():
     offsets = [_offset_of(f"grid_{name}.mpg").offset_s for name in ("bbaf2n", "lbax4n", "swiz3n")]
-    assert max(offsets) < -0.03 and max(offsets) - min(offsets) < 0.06
+    assert max(offsets) < -0.04 and max(offsets) - min(offsets) < 0.06
 
 
 @pytest.mark.parametrize("first_s, last_s", [(0, 3), (3, 6), (6, 9), (9, 12), (12, 15), (15, 18)])

@@ -88,12 +88,22 @@ def test_experts_who_tell_nothing_do_little_harm(seconds, worst):
     assert np.mean(errors) < worst
 
 
-def test_the_gain_gives_back_the_deviation_where_something_is_told_and_nothing_elsewhere():
+def test_what_is_meant_has_the_footages_quantiles_where_something_is_told_and_nothing_elsewhere():
     footage = Footage(40)
     found = footage.read(footage.jaw + footage.unrelated(), footage.jaw + footage.unrelated())
     assert found.out_of_fold[:, JAW].std() < 0.09
-    assert found.gain[JAW] * found.spread[JAW] == pytest.approx(0.1, rel=0.05) and found.gain[JAW] > 1.05
-    assert found.gain[SMILE] == 1.0 and np.abs(found.out_of_fold[:, SMILE]).max() < 1e-6
+    assert (np.diff(found.told, axis=0) > 0).all() and (np.diff(found.meant, axis=0) > 0).all()
+    truth = footage.speech[:, JAW] - footage.speech[:, JAW].mean()
+    for share, knot in zip((0.05, 0.5, 0.95), (1, 4, 7), strict=True):
+        assert found.meant[knot, JAW] == pytest.approx(np.quantile(truth, share), abs=0.02)
+    assert np.array_equal(found.meant[:, SMILE], found.told[:, SMILE])
+    assert np.abs(found.out_of_fold[:, SMILE]).max() < 1e-6
+
+
+def test_nothing_is_enlarged_without_end():
+    footage = Footage(40)
+    found = footage.read(footage.jaw + 3 * footage.unrelated(), footage.jaw + 3 * footage.unrelated())
+    assert (np.diff(found.meant, axis=0) <= 3.01 * np.diff(found.told, axis=0) + 1e-9).all()
 
 
 def test_weights_are_never_negative():

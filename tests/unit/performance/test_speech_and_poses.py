@@ -9,14 +9,16 @@ import torch
 from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation
 
-from backend.media.audio_features import log_mel
+from backend.media.audio import resample
+from backend.media.audio_features import AudioFeatures, log_mel
 from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES
 from backend.performance.idle import blink_curve, blink_times, idle_upper
 from backend.performance.poses import from_vectors, plan_replay, resample_poses, still_pose, to_vectors
-from backend.performance.speech import SpeechModel
+from backend.performance.speech import SpeechModel, _usual_when
 from backend.performance.speech_net import blocks_of
 from backend.performance.spline import spline
 from backend.performance.voice import Voice
+from backend.presenter.speech import speak
 from backend.settings import SpeechSettings
 from shared.errors import InputError
 
@@ -150,15 +152,48 @@ def test_a_word_says_less_about_the_reach_than_a_speech(taught):
     assert np.abs(short.mean).max() < 0.5 * np.abs(long.mean).max()
 
 
+def spoken_line() -> tuple[AudioFeatures, np.ndarray]:
+    """What is heard of a spoken line, and its frames' times."""
+    line = speak("Papa bought a map, and we sail before five in the morning.")
+    samples = resample(line.samples, line.sample_rate, RATE)
+    return log_mel(samples, RATE), np.arange(int(len(samples) / RATE * FPS)) / FPS
+
+
 def test_strength_says_how_far_the_mouth_moves(taught):
+    jaw = SPEECH_CURVES.index("jawOpen")
+    still, moved = (taught.predict_array(*spoken_line(), strength=s)[:, jaw].std() for s in (0.0, 1.0))
+    assert 0.0 < still < moved
+
+
+def test_a_humming_opens_no_mouth_that_is_delivered(taught):
     sound, opening = voice(6, seed=2)
     features, times_s, jaw = log_mel(sound, RATE), np.arange(len(opening)) / FPS, SPEECH_CURVES.index("jawOpen")
     spread = [taught.predict_array(features, times_s, strength=s)[:, jaw].std() for s in (0.0, 1.0)]
-    assert spread[0] <= spread[1] < 1.5 * (0.5 * opening).std()
+    assert spread[1] < 0.5 * spread[0]
+
+
+def test_a_mouth_rests_as_the_footage_shows_it_and_closed_where_it_shows_nothing():
+    jaw = SPEECH_CURVES.index("jawOpen")
+    speech, quiet = np.zeros((100, len(SPEECH_CURVES))), np.zeros(100)
+    speech[:, jaw] = np.linspace(0.0, 1.0, 100)
+    assert _usual_when(quiet, speech, 4.0)[jaw] < 0.1
+    quiet[40:60] = 1.0  # in which it is half open
+    short, long = (_usual_when(np.repeat(quiet, n), np.repeat(speech, n, axis=0), 4.0 * n)[jaw] for n in (1, 50))
+    assert 0.05 < short < 0.2 and long == pytest.approx(0.5, abs=0.1)
+
+
+def test_a_model_that_knows_one_closed_mouth_closes_it_in_pauses(taught):
+    state = {name: value for name, value in taught.state().items() if name not in ("pressed", "resting")}
+    state = {name: value for name, value in state.items() if name not in ("told", "meant")}
+    each = {"closed": torch.zeros(len(SPEECH_CURVES)), "gain": torch.full((len(SPEECH_CURVES),), 1.5)}
+    before = SpeechModel.from_state(state | each)
+    silence = log_mel(np.zeros(2 * RATE, np.float32), RATE)
+    curves = before.predict_array(silence, np.arange(10, 40) / FPS, strength=1.0)
+    assert curves[:, SPEECH_CURVES.index("jawOpen")].max() < 0.02
 
 
 def test_a_model_of_an_older_version_predicts_by_its_nets_alone(taught):
-    new = ("prior", "gain", "closed", "told")
+    new = ("prior", "pressed", "resting", "told", "meant")
     old = SpeechModel.from_state({name: v for name, v in taught.state().items() if not name.startswith(new)})
     sound, opening = voice(6, seed=2)
     features, times_s = log_mel(sound, RATE), np.arange(len(opening)) / FPS
