@@ -20,7 +20,8 @@ from .workspace import ROOT, prepare_backend, prepare_blender, project_environme
 
 MATERIAL_FOLDER = "material"
 TRAIN_MINUTES = 3
-"""A fixed training time, so that the demo does not take long on a slow machine either."""
+"""A fixed training time, so that the demo does not take long on a slow machine either; refining the poses comes on
+top."""
 CONSENT_OF_THE_DRAWN = "The presenter is drawn by a program; nobody is shown."
 
 

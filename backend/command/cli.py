@@ -111,6 +111,12 @@ def build_parser() -> argparse.ArgumentParser:
 
     sub = verb("track", "Refine a subject's head poses by a head that is trained for it.")
     sub.add_argument("--subject", required=True, metavar="DIR")
+    sub.add_argument(
+        "--again",
+        action="store_const",
+        const=True,
+        help="also where they are refined: models that use them will not fit",
+    )
     sub.add_argument("--seed", type=int, metavar="N")
     _add_engine(sub)
 

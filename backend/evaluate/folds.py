@@ -48,8 +48,15 @@ def trained_as(record: Mapping[str, Any]) -> TrainSettings:
     known = _known(record["settings"], TrainSettings())
     for chosen in ("preset", "steps", "minutes", "start"):
         known.pop(chosen, None)
-    known.get("portrait", {}).pop("recipe", None)
+    portrait = known.setdefault("portrait", {})
+    portrait.pop("recipe", None)
+    for name, of_older in _BEFORE.items():
+        portrait.setdefault(name, of_older)
     return train_settings(record["preset"], record["recipe"], **record["rounds"][0], **known)
+
+
+_BEFORE = {"poses": "refined", "inside_share": 0.0}
+"""What a portrait had before there was a setting for it, where presets have something else now."""
 
 
 def _known(values: Mapping[str, Any], settings: Any) -> dict[str, Any]:

@@ -36,7 +36,7 @@ _LEAST_SPREAD = 0.1
 _MOST_GAIN = 3.0
 """Curves are never enlarged by more than this, to move as the footage's do."""
 _QUANTILES = np.array([0.01, 0.05, 0.15, 0.3, 0.5, 0.7, 0.85, 0.95, 0.99])
-"""Knots of that enlargement, as shares of the frames; the middle one stays nearest to what is told."""
+"""Knots of that enlargement, as shares of the frames; the footage's median stays what it is."""
 
 _USUAL: dict[str, dict[str, float]] = {
     "jawOpen": {"jaw": 1.0, "press": -0.3},

@@ -194,8 +194,9 @@ class SpeechModel:
         if "meant" not in s:
             return moves * s.get("gain", 1.0)  # models of older versions know one factor, or none
         told, meant = s["told"].astype(np.float64), s["meant"].astype(np.float64)
-        each = [np.interp(column, told[:, k], meant[:, k]) for k, column in enumerate(moves.T)]
-        return np.stack(each, axis=1) if len(moves) else moves
+        inside = np.clip(moves, told[0], told[-1])
+        each = [np.interp(column, told[:, k], meant[:, k]) for k, column in enumerate(inside.T)]
+        return np.stack(each, axis=1) + (moves - inside) if len(moves) else moves
 
     def _moves(
         self, features: AudioFeatures, times_s: np.ndarray, voice: Voice | None, shapes: np.ndarray | None

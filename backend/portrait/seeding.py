@@ -24,7 +24,7 @@ NECK_UNDER_CHIN = 0.09
 NECK_BELOW_EDGE_PX = 2
 """Its colour is that of so many pixels below the head's edge, which is a mixture."""
 HIDDEN_SHARE = 0.9
-"""Of a pixel that counts as covered by the head."""
+"""A pixel that the head covers by more than this hides what lies behind it."""
 DETAIL_DENSITY = 2.0
 """How much denser than elsewhere the face's points lie at lips and lids, less one."""
 DETAIL_REACH_CM = 0.8
@@ -71,7 +71,7 @@ def seed_face(evidence: Evidence, count: int, rng: np.random.Generator) -> Seeds
     distance = np.linalg.norm(evidence.vertices[:, None] - detailed[None], axis=2).min(axis=1)
     density = 1.0 + DETAIL_DENSITY * np.exp(-((distance / DETAIL_REACH_CM) ** 2))
     points, spacing = sample_mesh(evidence.vertices, evidence.triangles, count, rng, density)
-    colours = average_colours(evidence, points, (FACE, HAIR))
+    colours = _average_colours(evidence, points, (FACE, HAIR))
     return Seeds(points, colours, spacing, np.full(count, FACE))
 
 
@@ -143,7 +143,7 @@ def _neck_under_chin(share: np.ndarray, colour: np.ndarray, head: np.ndarray) ->
     return share, colour
 
 
-def average_colours(evidence: Evidence, points: np.ndarray, regions: tuple[int, ...]) -> np.ndarray:
+def _average_colours(evidence: Evidence, points: np.ndarray, regions: tuple[int, ...]) -> np.ndarray:
     """(N, 3) average over the frames of what is seen where the points lie, as far as it belongs to the regions."""
     total, weight = np.zeros((len(points), 3)), np.full((len(points), 1), 1e-6)
     for frame, region, pose in zip(evidence.frames, evidence.regions, evidence.poses, strict=True):

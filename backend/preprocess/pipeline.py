@@ -317,7 +317,7 @@ def _body_stage(run: _Run, capture: Capture) -> Track:
 
 
 def _sync_stage(run: _Run, capture: Capture) -> tuple[float, bool]:
-    """Measure how late the sound is, correct it where the estimate is sure, store sound and features.
+    """Measure how late the sound is, correct it where an offset is likely, store sound and features.
 
     Returns the offset in seconds and whether it was corrected.
     """

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from backend.settings.evaluate import DRIVEN_BY, EvaluateSettings
 from backend.settings.kinds import ENGINES
-from backend.settings.portrait import PortraitSettings
+from backend.settings.portrait import POSES, PortraitSettings
 from backend.settings.preprocess import (
     INPUT_COLOURS,
     BodySettings,
@@ -40,6 +40,7 @@ __all__ = [
     "ENGINES",
     "INPUT_COLOURS",
     "LAYERS",
+    "POSES",
     "PRESETS",
     "BodySettings",
     "BundleSettings",

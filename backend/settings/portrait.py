@@ -9,6 +9,9 @@ from backend.settings.kinds import Count, NotNegative, Recipe, Share, Whole
 from shared import choices
 from shared.checked import Limits, OneOf
 
+POSES = ("rendered", "refined", "landmarks")
+"""Where head poses come from, the best first."""
+
 
 @dataclass(frozen=True)
 class PortraitSettings:
@@ -31,7 +34,7 @@ class PortraitSettings:
     """What drives the fields: curves (named performance curves) or audio (a learned code, end to end)."""
     own_audio: bool = False
     """Face and mouth each learn a code of the sound of their own; otherwise they share one."""
-    poses: Annotated[str, OneOf(("rendered", "refined", "landmarks"))] = "refined"
+    poses: Annotated[str, OneOf(POSES)] = "refined"
     """Head poses that it learns from and is shown under: rendered (those under which a head that was trained for it
     lies on the footage), refined on pixels of the upper face, or by landmarks alone."""
     jaw_link: bool = True

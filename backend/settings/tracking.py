@@ -21,9 +21,11 @@ class SelfTrackingSettings:
     more_steps: Count = 400
     """Training steps between the rounds that follow."""
     rounds: Count = 3
-    """How often all poses are refined and the head is trained on."""
-    iterations: Count = 2
+    """How often poses are refined; between two rounds the head is trained on."""
+    iterations: Count = 1
     """Gauss-Newton steps of a round."""
+    frames: Count = 600
+    """Frames, evenly spread, that are refined in every round; the last one refines all."""
     blur_px: Positive = 1.0
     """Standard deviation of the blur that makes slopes reliable, px."""
     noise_floor: Positive = 0.01
@@ -32,6 +34,8 @@ class SelfTrackingSettings:
     """Differences beyond this many times the noise count linearly."""
     independent_pixels: Positive = 100.0
     """Neighbouring pixels err alike: a frame counts as at most this many independent ones."""
+    again: bool = False
+    """Whether poses that are refined already are refined anew: models that learned under them will not fit."""
     seed: int = 0
     """Seed of everything random."""
     engine: Engine = "native"

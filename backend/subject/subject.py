@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields
 from fractions import Fraction
 from pathlib import Path
@@ -178,6 +180,18 @@ class Subject:
     def plate(self, size: int) -> np.ndarray:
         """(size, size, 3) float32 RGB in [0, 1], the background plate with all of its bits, to be computed with."""
         return to_unit(read_picture(self.root / layout.BACKGROUND_FILE, size, 3, deep=True))
+
+    @contextmanager
+    def passing_caches(self) -> Iterator[None]:
+        """Caches that are made inside are deleted at its end: of sizes that nothing else asks for."""
+        folder = self.root / layout.CACHE_FOLDER
+        before = set(folder.glob("*.npy"))
+        try:
+            yield
+        finally:
+            for path in set(folder.glob("*.npy")) - before:
+                with suppress(OSError):  # Windows keeps a file that is still mapped
+                    path.unlink(missing_ok=True)
 
     def _pictures(self, folder: str, size: int, channels: int, quick: bool) -> Pictures:
         stored = PictureFolder(self.root / folder, self.frame_count, channels, size)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from backend.settings import TrainSettings
+from backend.settings import POSES, TrainSettings
 from backend.subject.model_folder import ModelFolder
 from shared.errors import InputError
 from shared.training import Did, Length, Start, TrainingState
@@ -120,16 +120,18 @@ def for_length(settings: TrainSettings, footage_s: float) -> TrainSettings:
     return replace(settings, steps=round(settings.steps * longer**0.5), more_for_long=False)
 
 
-def under_own_poses(settings: TrainSettings, model: ModelFolder) -> TrainSettings:
-    """The settings with the head poses that a model learned under, where it is gone on with and poses by rendering are
-    asked for: models of older versions learned under others."""
-    if settings.start is Start.ANEW or settings.portrait.poses != "rendered":
+def under_own_poses(
+    settings: TrainSettings, state: TrainingState | None, key_of: Callable[[TrainSettings], str]
+) -> TrainSettings:
+    """The settings with the head poses that a model learned under, where it is to be gone on with and nothing else
+    differs: presets ask for other poses than those of older versions did. key_of: the hash of settings."""
+    if state is None or settings.start not in (Start.RESUME, Start.MORE):
         return settings
-    try:
-        own = model.training_record()["settings"]["portrait"].get("poses", "refined")
-    except (InputError, KeyError, TypeError):
-        return settings
-    return replace(settings, portrait=replace(settings.portrait, poses=own))
+    for poses in (settings.portrait.poses, *POSES):
+        tried = replace(settings, portrait=replace(settings.portrait, poses=poses))
+        if state.settings == key_of(tried):
+            return tried
+    return settings
 
 
 def length_of(settings: TrainSettings) -> Length:

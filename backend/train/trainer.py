@@ -6,8 +6,9 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,15 @@ from backend.train.loss import composite, deformation_loss, portrait_loss
 from backend.train.new_portrait import start_portrait
 from backend.train.optimiser import freeze_all_but, make_optimiser, parameter_names, set_rates
 from backend.train.relocation import Relocation
-from backend.train.resuming import Trained, choose, for_length, length_of, other_settings, without_later_defaults
+from backend.train.resuming import (
+    Trained,
+    choose,
+    for_length,
+    length_of,
+    other_settings,
+    under_own_poses,
+    without_later_defaults,
+)
 from backend.train.sampling import FrameSampler
 from backend.train.stages import Position, plan
 from backend.train.views import View, ViewSampler
@@ -143,8 +152,17 @@ class Run:
         self.settings = replace(self.settings, steps=steps, minutes=length.minutes, static_share=still)
 
 
-def train(subject: Subject, settings: TrainSettings, report: Reporter, models_dir: str | None = None) -> Trained:
+def train(
+    subject: Subject,
+    settings: TrainSettings,
+    report: Reporter,
+    models_dir: str | None = None,
+    refine_poses: Callable[[TrainSettings], None] | None = None,
+) -> Trained:
     """Train a portrait, as `settings.start` says: anew, on from its checkpoint, or a finished one for another round.
+
+    refine_poses: finds the subject's poses by rendering, and keeps them; called where the settings ask for them and
+    there are none, once it is sure that there will be a training.
 
     Writes checkpoints while it runs, and one when it is cancelled. A run that is resumed from one ends with the same
     bits, for the same number of steps and threads. An earlier model of this name stays in use until the new weights
@@ -154,14 +172,19 @@ def train(subject: Subject, settings: TrainSettings, report: Reporter, models_di
     torch.set_num_threads(settings.threads or torch.get_num_threads())
     settings = for_length(settings, subject.frame_count / float(subject.fps))
     model = subject.model(settings.model or settings.portrait.recipe)
-    checkpoint, key = model.checkpoint_file, settings_key(subject, settings)
+    checkpoint = model.checkpoint_file
     before = read_training(checkpoint)
+    settings = under_own_poses(settings, before, partial(settings_key, subject))
+    key = settings_key(subject, settings)
     did = choose(before, settings, key)
     if did is not Did.ANEW and before is not None and before.settings != key:
         raise other_settings(model, settings)
     if before is not None and did is Did.NOTHING:
         return Trained(model.path, did, before.step, before.elapsed_s / 60.0)
     model.make()
+    if refine_poses is not None and settings.portrait.poses == "rendered" and not subject.track().is_self_tracked:
+        refine_poses(settings)
+        key = settings_key(subject, settings)
     report.phase("prepare")
     run = prepare(subject, settings, models_dir)
     if did is not Did.ANEW:
@@ -331,6 +354,8 @@ def settings_key(subject: Subject, settings: TrainSettings) -> str:
     if settings.holdout_fold is None and not (settings.holdout and settings.holdout_gap_s):
         del values["holdout_fold"], values["holdout_gap_s"]  # from before they were there: it has the same frames
     values["footage"] = subject.info.source_sha256
+    if settings.portrait.poses == "rendered":
+        values["rendered_poses"] = hashlib.sha256(subject.track().rendered_poses.tobytes()).hexdigest()
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 

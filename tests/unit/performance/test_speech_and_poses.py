@@ -165,6 +165,13 @@ def test_strength_says_how_far_the_mouth_moves(taught):
     assert 0.0 < still < moved
 
 
+@pytest.mark.parametrize("strength", [0.5, 1.0, 2.0])
+def test_more_is_never_less_at_any_strength(taught, strength):
+    moves = np.tile(np.linspace(-3, 3, 400)[:, None], (1, len(SPEECH_CURVES)))
+    stretched = moves + strength * (taught._enlarged(moves) - moves)
+    assert (np.diff(stretched, axis=0) > 0).all()
+
+
 def test_a_humming_opens_no_mouth_that_is_delivered(taught):
     sound, opening = voice(6, seed=2)
     features, times_s, jaw = log_mel(sound, RATE), np.arange(len(opening)) / FPS, SPEECH_CURVES.index("jawOpen")

@@ -20,7 +20,7 @@ def line(text: str = TEXT, voice: str = "en-us") -> SpokenLine:
 
 
 def mouth_at(times_s: np.ndarray, spoken: SpokenLine) -> np.ndarray:
-    """(T, 2) opening and rounding of who says it as people do: the drawn mouth is a little early."""
+    """(T, 2) opening and rounding of who says it as people do: the drawn mouth is a little late."""
     jaw, press, pucker = (
         mouth_curves(spoken, times_s + ZERO_S)[:, MOUTH_CURVES.index(n)] for n in ("jaw", "press", "pucker")
     )

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from backend.command.verbs import train as train_verb
 from backend.performance.curves import SPEECH_CURVES
 from backend.settings import SpeechSettings
-from backend.train.resuming import Trained, under_own_poses
+from backend.train.resuming import Trained
 from backend.train.trainer import prepare, settings_key, steps, train
 from shared import layout
 from shared.errors import Cancelled, InputError
@@ -305,17 +305,61 @@ def test_other_settings_are_named_before_anything_is_prepared(subject, monkeypat
         _train(subject, Start.MORE, block=3, losses=replace(SHORT.losses, mouth=1.0))
 
 
-@pytest.mark.parametrize(
-    ("start", "poses"), [(Start.MORE, "refined"), (Start.RESUME, "refined"), (Start.ANEW, "rendered")]
-)
-def test_a_model_from_before_poses_by_rendering_is_gone_on_with_under_its_own(subject, start, poses):
+def _rendered(subject, tmp: float = 0.0) -> None:
+    """Give the subject poses by rendering."""
+    track = subject.track()
+    offsets = track.shape_offsets
+    replace(track, rendered_poses=track.camera_from_head + tmp, rendered_shape_offsets=offsets).save(
+        subject.root / layout.TRACK_FILE
+    )
+
+
+def _under(poses: str):
+    return replace(SHORT.portrait, poses=poses)
+
+
+@pytest.mark.parametrize("learned", ["refined", "rendered", "landmarks"])
+@pytest.mark.parametrize("asked", ["refined", "rendered"])
+def test_a_model_is_gone_on_with_under_the_poses_that_it_learned_under(subject, learned, asked):
+    _rendered(subject)
+    _train(subject, Start.ANEW, portrait=_under(learned))
+    assert _train(subject, Start.MORE, portrait=_under(asked)).did is Did.MORE
+    assert subject.model(None).training_record()["settings"]["portrait"]["poses"] == learned
+
+
+def test_anew_and_automatic_are_under_the_poses_asked_for(subject):
+    _rendered(subject)
     _train(subject, Start.ANEW)
-    asked = replace(SHORT, start=start, portrait=replace(SHORT.portrait, poses="rendered"))
-    assert under_own_poses(asked, subject.model(None)).portrait.poses == poses
-    by_landmarks = replace(asked, portrait=replace(asked.portrait, poses="landmarks"))
-    assert under_own_poses(by_landmarks, subject.model(None)) == by_landmarks  # is refused, with its name
+    assert _train(subject, Start.AUTO, portrait=_under("rendered")).did is Did.ANEW
+    assert subject.model(None).training_record()["settings"]["portrait"]["poses"] == "rendered"
 
 
-def test_a_model_that_is_not_there_has_no_poses_of_its_own(subject):
-    asked = replace(SHORT, start=Start.AUTO, portrait=replace(SHORT.portrait, poses="rendered"))
-    assert under_own_poses(asked, subject.model("m2dao")) == asked
+def test_another_training_that_was_stopped_is_resumed_though_the_model_was_finished_under_other_poses(subject):
+    _rendered(subject)
+    _train(subject, Start.ANEW)
+    _stop_after(subject, 4, portrait=_under("rendered"), size=24)
+    assert _train(subject, Start.RESUME, portrait=_under("rendered"), size=24).did is Did.RESUMED
+
+
+def test_poses_are_refined_when_a_training_begins_and_not_before_it_is_refused(subject):
+    asked = []
+
+    def refine(settings) -> None:
+        asked.append(settings.portrait.poses)
+        _rendered(subject)
+
+    wanted = replace(SHORT, portrait=_under("rendered"))
+    with pytest.raises(InputError):
+        train(subject, replace(wanted, start=Start.RESUME), Reporter(), refine_poses=refine)
+    assert not asked
+    assert train(subject, wanted, Reporter(), refine_poses=refine).did is Did.ANEW
+    assert train(subject, replace(wanted, start=Start.RESUME), Reporter(), refine_poses=refine).did is Did.NOTHING
+    assert asked == ["rendered"]
+
+
+def test_a_training_does_not_go_on_under_poses_that_were_refined_again(subject):
+    _rendered(subject)
+    _train(subject, Start.ANEW, portrait=_under("rendered"))
+    _rendered(subject, 0.1)
+    with pytest.raises(InputError, match="other settings or other footage"):
+        _train(subject, Start.MORE, portrait=_under("rendered"))
