@@ -41,14 +41,15 @@ class MouthPrior:
     """The net with its weights."""
 
     def __init__(self, state: dict[str, np.ndarray]) -> None:
-        """state: of `mouth_prior.safetensors`: the net's weights, and voice_mean and voice_deviation (80,) of all
-        voices. Raises KeyError, ValueError or RuntimeError if parts are missing or do not fit."""
+        """state: of `mouth_prior.safetensors`: the net's weights, voice_mean and voice_deviation (80,) of all voices, and
+        lead_s (1,), by which people's mouths lead those of the lessons but where lips are pressed, seconds. Raises KeyError, ValueError or RuntimeError if parts are missing or do not fit."""
         weights = {name[4:]: torch.from_numpy(value) for name, value in state.items() if name.startswith("net.")}
         members, _, hidden = weights["first.weight"].shape
         self._net = SpeechNet(members, TAPS, MELS, hidden, weights["last.weight"].shape[2], 0.0, 0)
         self._net.load_state_dict(weights)
         self._net.eval()
         self._voice = VoiceNormaliser(state["voice_mean"], state["voice_deviation"], VOICE_PRIOR_S)
+        self._lead_s = float(state["lead_s"][0]) if "lead_s" in state else 0.0  # older ones are as their lessons were
         self.state = state
 
     @classmethod
@@ -72,23 +73,33 @@ class MouthPrior:
         A moment's answers have the same bits whatever else is in the line, for any number of threads and on every
         machine.
         """
-        at = np.maximum(np.asarray(times_s, np.float64), 0.0) * RATE_HZ
-        below = at.astype(np.int64)
-        asked = np.unique(below[:, None] + np.arange(-_PAUSE, _PAUSE + 2))
+        at, ahead = (_moments(times_s + lead_s) for lead_s in (0.0, self._lead_s))
+        about = at[0][:, None] + np.arange(-_PAUSE, _PAUSE + 2)
+        asked = np.unique(np.concatenate([about.ravel(), ahead[0], ahead[0] + 1]))
         normal = self._voice.apply(features, voice)
         answers = np.concatenate([
             self._net.mean_output(normal.windows(asked[first : first + _BLOCK] / RATE_HZ, HALF_WIDTH_S, TAPS))
             for first in range(0, len(asked), _BLOCK)
         ])  # fmt: skip
         shapes, quiet = answers[:, -len(SHAPES) :], _first_of_softmax(answers[:, : -len(SHAPES)])
-        place = np.searchsorted(asked, below)
-        # All moments about one that is asked for are there, one after the other.
-        pause = [
-            np.min([quiet[place + after + step] for step in range(-_PAUSE, _PAUSE + 1)], axis=0) for after in (0, 1)
-        ]
-        share = at - below
-        told = shapes[place] + share[:, None] * (shapes[place + 1] - shapes[place])
-        return told, pause[0] + share * (pause[1] - pause[0])
+        place = np.searchsorted(asked, about)
+        still = np.stack([quiet[place[:, 0 : 2 * _PAUSE + 1]], quiet[place[:, 1:]]]).min(axis=2)
+        told = _between(shapes, np.searchsorted(asked, ahead[0]), ahead[1])
+        press = SHAPES.index("press")  # lips open with the burst, not before it
+        told[:, press] = _between(shapes, place[:, _PAUSE], at[1])[:, press]
+        return told, still[0] + at[1] * (still[1] - still[0])
+
+
+def _moments(times_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The moments before times (T,), int64, and how far (T,) in [0, 1) it is from there to the next ones."""
+    at = np.maximum(np.asarray(times_s, np.float64), 0.0) * RATE_HZ
+    before = at.astype(np.int64)
+    return before, at - before
+
+
+def _between(answers: np.ndarray, place: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """(T, C) answers (N, C) interpolated from places (T,) to the next ones."""
+    return answers[place] + share[:, None] * (answers[place + 1] - answers[place])
 
 
 def _first_of_softmax(logits: np.ndarray) -> np.ndarray:

@@ -48,6 +48,9 @@ _SPEAKS = 0.25
 _PRIOR = "prior."
 """Names in a speech model's file that begin so are the mouth prior's that it learned with: another version of the
 program may come with another one."""
+_MISSING_S = 0.2
+"""Frames further apart than this have others missing between them, seconds."""
+_EDGE_S = 0.15
 _BLOCK_FRAMES = 64
 """Frames that are predicted at a time; bounds memory."""
 
@@ -117,7 +120,7 @@ class SpeechModel:
             "told": found.told,
             "meant": found.meant,
             "pressed": _usual_when(_pressed(shapes), speech, seconds),
-            "resting": _usual_when(_at_rest(quiet), speech, seconds),
+            "resting": _usual_when(_at_rest(quiet) * _amid(times_s), speech, seconds),
             "told_mean": told.mean(axis=0),
             "told_deviation": found.spread,
             "low": np.minimum(speech.min(axis=0), style),
@@ -285,6 +288,15 @@ def _pressed(shapes: np.ndarray) -> np.ndarray:
 def _at_rest(quiet: np.ndarray) -> np.ndarray:
     """(T,) in [0, 1]: how far lips are at rest, by how likely it is a pause (T,)."""
     return _ramp(quiet, _SPEECH, _QUIET)
+
+
+def _amid(times_s: np.ndarray) -> np.ndarray:
+    """(T,) whether frames at these times are not next to others that are missing: whether it is a pause is heard over a
+    longer time than anything else, which reaches into the sound of what is held out."""
+    starts = np.flatnonzero(np.diff(times_s, prepend=-np.inf) > _MISSING_S)
+    ends = np.append(starts[1:] - 1, len(times_s) - 1)
+    edges = times_s[np.concatenate([starts, ends])]
+    return np.abs(times_s[:, None] - edges).min(axis=1) > _EDGE_S
 
 
 def _usual_when(share: np.ndarray, speech: np.ndarray, seconds: float) -> np.ndarray:

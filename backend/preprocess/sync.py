@@ -2,8 +2,7 @@
 
 The mouth prior (performance.mouth_prior) tells from the sound alone when any mouth opens and when it is rounded. Both
 are looked for in the filmed lips: where lips do what is heard, at one lag, the evidence of both adds up. The zero is
-where clips of several makers that are in sync agree; the speech which the prior has learned from is a little beside it
-(`ZERO_S`). Sounds of the same clip, and clips of the same maker, differ by no more than some hundredths.
+where clips of several makers that are in sync agree (`LEAD_S` in phones/teach.py). Sounds of the same clip, and clips of the same maker, differ by no more than some hundredths.
 
 The estimate is the mean of the offsets that are likely, not the likeliest: what a short clip leaves open draws it to
 zero, so that a sound that is moved by it is hardly ever further out than it was.
@@ -26,8 +25,6 @@ STEP_S = 0.01
 """Spacing of the lags tried, seconds."""
 USUAL_OFFSET_S = 0.12
 """Standard deviation of offsets met in practice, seconds: breaks ties on short clips, where chance peaks are high."""
-ZERO_S = 0.025
-"""So late, by the prior, is the sound of clips in sync: 28, 21 and 24 ms were measured on three of as many makers."""
 SLOWEST_HZ = 1.0
 """Changes slower than this (expression, loudness of a sentence) are filtered out: they correlate at any lag."""
 INDEPENDENT_PER_S = 4.0
@@ -84,7 +81,7 @@ def estimate_offset(samples: np.ndarray, rate: int, mouth: np.ndarray, times_s: 
     lags = np.arange(-SEARCH_S, SEARCH_S + 0.5 * STEP_S, STEP_S)
     moments = np.arange(0.0, len(samples) / rate, 1.0 / RATE_HZ)
     told = MouthPrior.shipped().shapes(features, moments, voice)[:, [SHAPES.index("jaw"), SHAPES.index("pucker")]]
-    heard = np.stack([[np.interp(times_s + ZERO_S + lag, moments, column) for lag in lags] for column in told.T])
+    heard = np.stack([[np.interp(times_s + lag, moments, column) for lag in lags] for column in told.T])
     heard = _fast(heard, times_s)
     scale = np.linalg.norm(heard, axis=2) * np.linalg.norm(seen, axis=1)[:, None]
     if seen[0].std() < 1e-9 or (scale[0] < 1e-9).any():

@@ -182,7 +182,8 @@ def train(
     if before is not None and did is Did.NOTHING:
         return Trained(model.path, did, before.step, before.elapsed_s / 60.0)
     model.make()
-    if refine_poses is not None and settings.portrait.poses == "rendered" and not subject.track().is_self_tracked:
+    wanting = settings.portrait.poses == "rendered" and not subject.track().is_self_tracked
+    if refine_poses is not None and wanting and did is Did.ANEW:
         refine_poses(settings)
         key = settings_key(subject, settings)
     report.phase("prepare")

@@ -18,6 +18,7 @@ from backend.command.arguments import (
     run_arguments,
     set_from_texts,
     stages_meant,
+    track_arguments,
     train_arguments,
 )
 from backend.settings import (
@@ -36,6 +37,7 @@ from shared.training import Start
 
 OWN = {
     "preprocess": {"footage": "a.mp4", "subject": "s"},
+    "track": {"subject": "s"},
     "train": {"subject": "s"},
     "render": {"subject": "s", "audio": "a.wav", "out": "o"},
     "evaluate": {"subject": "s"},
@@ -43,6 +45,7 @@ OWN = {
 }
 PARSERS: dict[str, Callable[[dict], Any]] = {
     "preprocess": preprocess_arguments,
+    "track": track_arguments,
     "train": train_arguments,
     "render": render_arguments,
     "evaluate": evaluate_arguments,

@@ -27,7 +27,13 @@ TRAINED_PX = 64
 THIN_PX = 0.5
 """Standard deviation of the Gaussians, px at that size: the filter more than doubles their variance."""
 SHELL = PortraitSettings(
-    head_gaussians=4000, torso_gaussians=500, facial_planes=(8,), oral_planes=(8,), torso_planes=(4,), hidden=16
+    inside_share=0.0,
+    head_gaussians=4000,
+    torso_gaussians=500,
+    facial_planes=(8,),
+    oral_planes=(8,),
+    torso_planes=(4,),
+    hidden=16,
 )
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from backend.media.audio import SPEECH_RATE, resample
-from backend.preprocess.sync import ZERO_S, estimate_offset
+from backend.phones.teach import LEAD_S
+from backend.preprocess.sync import estimate_offset
 from backend.presenter.motion import MOUTH_CURVES, mouth_curves
 from backend.presenter.speech import SpokenLine, speak
 
@@ -22,7 +23,7 @@ def line(text: str = TEXT, voice: str = "en-us") -> SpokenLine:
 def mouth_at(times_s: np.ndarray, spoken: SpokenLine) -> np.ndarray:
     """(T, 2) opening and rounding of who says it as people do: the drawn mouth is a little late."""
     jaw, press, pucker = (
-        mouth_curves(spoken, times_s + ZERO_S)[:, MOUTH_CURVES.index(n)] for n in ("jaw", "press", "pucker")
+        mouth_curves(spoken, times_s + LEAD_S)[:, MOUTH_CURVES.index(n)] for n in ("jaw", "press", "pucker")
     )
     return np.stack([jaw - 0.3 * press, pucker], axis=1)
 

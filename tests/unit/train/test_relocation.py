@@ -17,7 +17,11 @@ from backend.train.trainer import Run, prepare, steps
 from shared.camera import Intrinsics
 from tests.support.synthetic_subject import TINY
 
-MOVING = replace(TINY, relocation=RelocationSettings(every=1, share=0.2, begin=0.0, end=1.0))
+MOVING = replace(
+    TINY,
+    portrait=replace(TINY.portrait, inside_share=0.0),
+    relocation=RelocationSettings(every=1, share=0.2, begin=0.0, end=1.0),
+)
 
 
 def faint(gaussians: GaussianSet, indices: list[int]) -> None:

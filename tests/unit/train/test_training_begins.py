@@ -280,7 +280,7 @@ def test_the_time_for_the_voice_is_kept_and_told_and_counts_for_a_portrait_that_
 def test_the_verb_begins_as_it_is_told_and_returns_what_was_done(subject, monkeypatch, arguments, start):
     asked = []
 
-    def pretend(subject, settings, report):
+    def pretend(subject, settings, report, refine_poses):
         asked.append(settings.start)
         return Trained(layout.model_folder(subject.root, "m2dao"), Did.MORE, 900, 2.5, new_steps=300)
 
