@@ -41,8 +41,9 @@ class MouthPrior:
     """The net with its weights."""
 
     def __init__(self, state: dict[str, np.ndarray]) -> None:
-        """state: of `mouth_prior.safetensors`: the net's weights, voice_mean and voice_deviation (80,) of all voices, and
-        lead_s (1,), by which people's mouths lead those of the lessons but where lips are pressed, seconds. Raises KeyError, ValueError or RuntimeError if parts are missing or do not fit."""
+        """state: of `mouth_prior.safetensors`: the net's weights, voice_mean and voice_deviation (80,) of all voices,
+        and lead_s (1,), by which people's mouths lead those of the lessons but where lips are pressed, seconds. Raises
+        KeyError, ValueError or RuntimeError if parts are missing or do not fit."""
         weights = {name[4:]: torch.from_numpy(value) for name, value in state.items() if name.startswith("net.")}
         members, _, hidden = weights["first.weight"].shape
         self._net = SpeechNet(members, TAPS, MELS, hidden, weights["last.weight"].shape[2], 0.0, 0)
