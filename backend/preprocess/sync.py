@@ -2,8 +2,8 @@
 
 The mouth prior (performance.mouth_prior) tells from the sound alone when any mouth opens and when it is rounded. Both
 are looked for in the filmed lips: where lips do what is heard, at one lag, the evidence of both adds up. The zero is
-where clips of several makers that are in sync agree (`LEAD_S` in phones/teach.py). Sounds of the same clip, and clips of
-the same maker, differ by no more than some hundredths.
+where clips of several makers that are in sync agree (`LEAD_S` in phones/teach.py). Sounds of the same clip, and clips
+of the same maker, differ by no more than some hundredths.
 
 The estimate is the mean of the offsets that are likely, not the likeliest: what a short clip leaves open draws it to
 zero, so that a sound that is moved by it is hardly ever further out than it was.
