@@ -16,7 +16,7 @@ from backend.media.audio_features import FLOOR, MELS, AudioFeatures
 from backend.performance.curves import SPEECH_CURVES, Performance
 from backend.performance.mouth_prior import SHAPES, MouthPrior
 from backend.performance.read_out import read_out
-from backend.performance.speech_net import SpeechNet, train_net
+from backend.performance.speech_net import MISSING_S, SpeechNet, train_net
 from backend.performance.voice import Reach, Voice, VoiceNormaliser, loudness_of_voice
 from backend.settings import SpeechSettings
 from shared.errors import InputError
@@ -48,9 +48,8 @@ _SPEAKS = 0.25
 _PRIOR = "prior."
 """Names in a speech model's file that begin so are the mouth prior's that it learned with: another version of the
 program may come with another one."""
-_MISSING_S = 0.2
-"""Frames further apart than this have others missing between them, seconds."""
 _EDGE_S = 0.15
+"""Frames this near to missing ones tell nothing of pauses."""
 _BLOCK_FRAMES = 64
 """Frames that are predicted at a time; bounds memory."""
 
@@ -197,9 +196,12 @@ class SpeechModel:
         if "meant" not in s:
             return moves * s.get("gain", 1.0)  # models of older versions know one factor, or none
         told, meant = s["told"].astype(np.float64), s["meant"].astype(np.float64)
+        slopes = np.diff(meant, axis=0) / np.diff(told, axis=0)
         inside = np.clip(moves, told[0], told[-1])
-        each = [np.interp(column, told[:, k], meant[:, k]) for k, column in enumerate(inside.T)]
-        return np.stack(each, axis=1) + (moves - inside) if len(moves) else moves
+        curve = np.arange(moves.shape[1])
+        # Step by step, so that it rounds alike on every machine.
+        knot = np.minimum((inside[:, None] >= told[1:]).sum(axis=1), len(slopes) - 1)
+        return meant[knot, curve] + (inside - told[knot, curve]) * slopes[knot, curve] + (moves - inside)
 
     def _moves(
         self, features: AudioFeatures, times_s: np.ndarray, voice: Voice | None, shapes: np.ndarray | None
@@ -293,7 +295,7 @@ def _at_rest(quiet: np.ndarray) -> np.ndarray:
 def _amid(times_s: np.ndarray) -> np.ndarray:
     """(T,) whether frames at these times are not next to others that are missing: whether it is a pause is heard over a
     longer time than anything else, which reaches into the sound of what is held out."""
-    starts = np.flatnonzero(np.diff(times_s, prepend=-np.inf) > _MISSING_S)
+    starts = np.flatnonzero(np.diff(times_s, prepend=-np.inf) > MISSING_S)
     ends = np.append(starts[1:] - 1, len(times_s) - 1)
     edges = times_s[np.concatenate([starts, ends])]
     return np.abs(times_s[:, None] - edges).min(axis=1) > _EDGE_S

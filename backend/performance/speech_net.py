@@ -14,7 +14,7 @@ from backend.settings import SpeechSettings
 from shared.jobs import Reporter
 
 _KERNEL, _STRIDE = 3, 2
-_MISSING_S = 0.2
+MISSING_S = 0.2
 """Frames further apart than this have others missing between them, seconds."""
 
 
@@ -113,7 +113,7 @@ def blocks_of(times_s: np.ndarray, folds: int, block_s: float) -> np.ndarray:
     which frames are missing, as those that a training keeps out, is passed over: a block would be empty there.
     """
     steps = np.diff(times_s)
-    missing = np.where(steps > _MISSING_S, steps - np.median(steps), 0.0)
+    missing = np.where(steps > MISSING_S, steps - np.median(steps), 0.0)
     known_s = times_s - times_s[0] - np.concatenate([[0.0], np.cumsum(missing)])
     length = min(block_s, (known_s[-1] + 1e-6) / folds)
     return (known_s / max(length, 1e-6)).astype(np.int64) % folds
