@@ -91,6 +91,12 @@ def places(run) -> int:
     return run.relocation.after_step(run.optimiser, 0.5, run.settings.relocation.every - 1)
 
 
+def start(run) -> list[torch.Tensor]:
+    """Where Gaussians start, and in which colours."""
+    sets = (run.portrait.face, run.portrait.oral)
+    return [values.detach().clone() for part in sets for values in (part.means, part.colour_logits)]
+
+
 def same(first, second) -> bool:
     if isinstance(first, list) and first and isinstance(first[0], torch.Tensor):
         return len(first) == len(second) and all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
@@ -99,7 +105,8 @@ def same(first, second) -> bool:
 
 def aspects(run):
     shapes = {name: tuple(parameter.shape) for name, parameter in run.portrait.named_parameters()}
-    return {"parameters": shapes, "schedule": schedule(run), "data": data(run), "places": places(run)}
+    told = {"parameters": shapes, "start": start(run), "schedule": schedule(run), "data": data(run)}
+    return told | {"places": places(run)}
 
 
 @pytest.mark.parametrize(("flags", "differs"), switches().items())
