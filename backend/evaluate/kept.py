@@ -19,8 +19,8 @@ SCORES_FILE = "scores.npz"
 FOOTAGE = "footage"
 """Names the recorded picture among those that are kept."""
 _SCHEMA = 2
-"""1: lips were freed of the head's turns alone. Such scores of lips are left out: the others are what they are now."""
-_OF_LIPS = ("lip_correlation", "voice_sync")
+"""1: correlated lips were freed of the head's turns alone. That score is left out: the others are what they are now."""
+_CHANGED = ("lip_correlation",)
 """Rows of scores that schema 2 changed."""
 
 
@@ -60,7 +60,7 @@ class Evaluation:
                 raise InputError(f"{path} was written by a newer version.", "Update M2DAO-Talker.")
             if about.get("schema", 0) < 2:
                 rows = {
-                    picture: {score: values for score, values in scores.items() if score not in _OF_LIPS}
+                    picture: {score: values for score, values in scores.items() if score not in _CHANGED}
                     for picture, scores in rows.items()
                 }
             check(about, frames, rows)

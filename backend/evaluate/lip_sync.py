@@ -20,9 +20,8 @@ LAGS = np.arange(-MAX_LAG, MAX_LAG + 1)
 """(L,) frames by which the drawn lips may be late."""
 MIN_FRAMES = 30
 """Fewer frames in common give no figure: thirteen numbers are fitted to them."""
-MOTIONS = 6
-"""What is known of the head's motion in a frame: three of its turn, three of its place."""
-_TURNS = 3
+MOTIONS, TURNS = 6, 3
+"""What is known of the head's motion in a frame: three of its turn, and three of its place."""
 
 
 def lip_rows(drawn: np.ndarray, recorded: np.ndarray, motion: np.ndarray) -> np.ndarray:
@@ -68,8 +67,8 @@ def head_motion(camera_from_head: np.ndarray) -> np.ndarray:
 
 
 def unexplained(opening: np.ndarray, motion: np.ndarray) -> np.ndarray:
-    """(N,) opening less its mean and what the head's motion (N, 6) explains: its turns, their products, and its place;
-    NaN where it was, all NaN with fewer than MIN_FRAMES.
+    """(N,) opening less its mean and what the head's motion (N, 6) explains: its turns, their products, and its place,
+    or (N, 3) its turns alone; NaN where it was, all NaN with fewer than MIN_FRAMES.
 
     The products are needed: how open a still mouth looks on a turning head is no straight line, and what a line left of
     it correlated with real lips by -0.3 over 100 frames. So is the place: without it a still head's mouth, in a clip
@@ -78,7 +77,7 @@ def unexplained(opening: np.ndarray, motion: np.ndarray) -> np.ndarray:
     known = np.isfinite(opening) & np.isfinite(motion).all(axis=1)
     if known.sum() < MIN_FRAMES:
         return np.full(len(opening), np.nan)
-    x, y, z = motion[:, :_TURNS].T
+    x, y, z = motion[:, :TURNS].T
     causes = np.column_stack([np.ones(len(motion)), motion, x * x, y * y, z * z, x * y, y * z, z * x])
     return opening - causes @ np.linalg.lstsq(causes[known], opening[known], rcond=None)[0]
 

@@ -19,7 +19,7 @@ from backend.evaluate import closure, face_scores, metrics
 from backend.evaluate.action_units import LOWER_UNITS, UPPER_UNITS
 from backend.evaluate.clip import Clip
 from backend.evaluate.faces import FaceTrack
-from backend.evaluate.lip_sync import lip_correlation, lip_lag, lip_rows
+from backend.evaluate.lip_sync import TURNS, lip_correlation, lip_lag, lip_rows
 from backend.evaluate.nets import Nets
 from backend.evaluate.perceptual import Difference, Structure, difference, perceptual, structure
 from backend.evaluate.recorded import RecordedFrame
@@ -156,7 +156,7 @@ def _lips(seen: Seen) -> np.ndarray:
 
 def _voice(seen: Seen) -> np.ndarray:
     clip = seen.clip
-    return voice_rows(seen.drawn.opening, seen.recorded.opening, clip.motion, clip.features, clip.times_s)
+    return voice_rows(seen.drawn.opening, seen.recorded.opening, clip.motion[:, :TURNS], clip.features, clip.times_s)
 
 
 def _closing(seen: Seen) -> np.ndarray:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from backend.evaluate.lip_sync import MOTIONS, correlations, unexplained, unexplained_drawn
+from backend.evaluate.lip_sync import TURNS, correlations, unexplained, unexplained_drawn
 from backend.media.audio_features import AudioFeatures
 from backend.media.loudness import speech_loudness
 
@@ -30,16 +30,17 @@ FAR_S = 0.3
 
 
 def voice_rows(
-    drawn: np.ndarray, recorded: np.ndarray, motion: np.ndarray, features: AudioFeatures, times_s: np.ndarray
+    drawn: np.ndarray, recorded: np.ndarray, turns: np.ndarray, features: AudioFeatures, times_s: np.ndarray
 ) -> np.ndarray:
     """(T, K) what `voice_sync` needs of each frame.
 
-    drawn, recorded: (T,) openings, NaN where no face was found and where a frame is not scored; motion: (T, 6), see
-    `lip_sync.head_motion`; times_s: (T,) of the frames on the sound's clock.
+    drawn, recorded: (T,) openings, NaN where no face was found and where a frame is not scored; turns: (T, 3), the
+    first of `lip_sync.head_motion`: a head's place goes with what it says, and without it little of the lips' relation
+    to the sound would be left; times_s: (T,) of the frames on the sound's clock.
     """
     loudness, loudness_times = speech_loudness(features)
     heard = np.interp(times_s[:, None] + LAGS_S, loudness_times, loudness)
-    return np.column_stack([drawn, recorded, motion, heard])
+    return np.column_stack([drawn, recorded, turns, heard])
 
 
 def voice_sync(rows: np.ndarray) -> tuple[float, float]:
@@ -48,9 +49,9 @@ def voice_sync(rows: np.ndarray) -> tuple[float, float]:
     rows: (N, K) those of `voice_rows`, of any frames. NaN with fewer than lip_sync.MIN_FRAMES. A drawn face that is
     missing where there is a recorded one counts as lips at rest.
     """
-    motion, heard = rows[:, 2 : 2 + MOTIONS], rows[:, 2 + MOTIONS :]
-    recorded = unexplained(rows[:, 1], motion)
-    drawn = unexplained_drawn(rows[:, 0], motion, np.isfinite(rows[:, 1]))
+    turns, heard = rows[:, 2 : 2 + TURNS], rows[:, 2 + TURNS :]
+    recorded = unexplained(rows[:, 1], turns)
+    drawn = unexplained_drawn(rows[:, 0], turns, np.isfinite(rows[:, 1]))
     own, truth = (correlations(lips, heard) for lips in (drawn, recorded))
     if not np.isfinite(truth).all():
         return float("nan"), float("nan")

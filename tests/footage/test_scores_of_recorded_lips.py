@@ -18,7 +18,7 @@ from backend.evaluate.face_scores import (
     shaking,
 )
 from backend.evaluate.faces import FaceMeter, FaceTrack, barely_changed
-from backend.evaluate.lip_sync import head_motion, lip_correlation, lip_lag, lip_rows
+from backend.evaluate.lip_sync import TURNS, head_motion, lip_correlation, lip_lag, lip_rows
 from backend.evaluate.voice_sync import voice_rows, voice_sync
 from backend.face.landmarker import Landmarker
 from backend.face.points import RIGID_POINTS
@@ -83,7 +83,7 @@ def poses(landmarks: np.ndarray) -> np.ndarray:
 
 def scores(clip, opening: np.ndarray) -> dict[str, float]:
     closures = closure_rows(clip.phones, clip.times, opening, clip.recorded.opening)
-    rows = voice_rows(opening, clip.recorded.opening, clip.motion, clip.features, clip.times)
+    rows = voice_rows(opening, clip.recorded.opening, clip.motion[:, :TURNS], clip.features, clip.times)
     lips = lip_rows(opening, clip.recorded.opening, clip.motion)
     return {
         "closure": closure(closures),

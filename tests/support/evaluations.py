@@ -16,7 +16,7 @@ from backend.media.png import write_png
 WIDTH = {
     "closure": 4,
     "lip_correlation": (1 + lip_sync.MOTIONS) * (1 + len(lip_sync.LAGS)),
-    "voice_sync": 2 + lip_sync.MOTIONS + len(voice_sync.LAGS_S),
+    "voice_sync": 2 + lip_sync.TURNS + len(voice_sync.LAGS_S),
 }
 """Values in a row of a score, where there are several."""
 

@@ -128,14 +128,14 @@ def heard(motion: np.ndarray) -> AudioFeatures:
 
 
 def confidence(drawn, recorded, features):
-    rows = voice_rows(drawn, recorded, MOTION, features, np.arange(FRAMES) / 25)
+    rows = voice_rows(drawn, recorded, TURNS, features, np.arange(FRAMES) / 25)
     return voice_sync(rows)
 
 
 def test_lips_of_the_sound_have_a_peak_as_high_as_the_recorded_ones():
     recorded = speech_like(np.random.default_rng(7), FRAMES)[0]
     features = heard(recorded)
-    drawn, own = confidence(2 * recorded + OPENED_BY_TURNING, recorded + OPENED_BY_TURNING, features)
+    drawn, own = confidence(2 * recorded + BY_TURNING, recorded + BY_TURNING, features)
     assert drawn == pytest.approx(own) and own > 0.5
 
 
