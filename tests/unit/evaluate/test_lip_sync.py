@@ -16,9 +16,8 @@ TURNS = np.stack([np.sin(np.arange(FRAMES) / k) for k in (9, 14, 23)], axis=1) *
 PLACES = np.stack([np.cos(np.arange(FRAMES) / k) for k in (11, 17, 29)], axis=1) * 2.0
 """Centimetres."""
 MOTION = np.column_stack([TURNS, PLACES])
-OPENED_BY_TURNING = (
-    TURNS @ [4.0, 1.0, -2.0] + 30 * TURNS[:, 0] ** 2 - 20 * TURNS[:, 1] * TURNS[:, 2] + 0.3 * PLACES[:, 1]
-)
+BY_TURNING = TURNS @ [4.0, 1.0, -2.0] + 30 * TURNS[:, 0] ** 2 - 20 * TURNS[:, 1] * TURNS[:, 2]
+OPENED_BY_TURNING = BY_TURNING + 0.3 * PLACES[:, 1]
 """How much more open the mouth looks as the head moves, against a spread of 1 of its own motion."""
 
 
