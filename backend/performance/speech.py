@@ -30,7 +30,7 @@ _MIN_FRAMES = 10
 _OPEN, _SHUT = 0.4, 0.65
 """Pressure of the lips, as the prior hears it, up to which they need not close, and from which they do what this
 speaker's lips do for it."""
-_SPEECH, _QUIET = 0.6, 0.9
+_SPEECH, _QUIET = 0.5, 0.8
 """How likely nothing is said, up to which lips move as they are told, and from which they are at rest."""
 _KNOWN_S = 5.0
 """What lips do for pressure, and in pauses, is half the footage's own after so many seconds of either: with none, they

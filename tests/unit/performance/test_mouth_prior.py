@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.signal import butter, sosfilt
 
 from backend.media.audio import SPEECH_RATE, resample
 from backend.media.audio_features import AudioFeatures, log_mel
@@ -184,3 +185,28 @@ def test_nobody_moves_no_mouth(head, sound, most):
     jaw = jaw_of(model, samples)
     print(f"{sound}: open by {(jaw.max() - closed) / reach:.2f}, moves {np.ptp(jaw) / reach:.2f}")
     assert np.ptp(jaw) < most * reach and jaw.mean() < closed + 0.15 * reach
+
+
+def between(kind: str, seconds: float) -> np.ndarray:
+    """What is no voice, at SPEECH_RATE."""
+    draw, times_s = np.random.default_rng(2), np.arange(int(seconds * SPEECH_RATE)) / SPEECH_RATE
+    noise = draw.standard_normal(len(times_s))
+    if kind == "breath":
+        air = sosfilt(butter(2, [500, 4000], "bandpass", fs=SPEECH_RATE, output="sos"), noise)
+        swell = np.interp(times_s, [0.6, 1.0, 1.4, 1.8], [0.0, 1.0, 1.0, 0.0])
+        return 0.012 * air / air.std() * swell + 3e-4 * noise
+    hum = 0.006 * np.sin(2 * np.pi * 50 * times_s) + 0.002 * np.sin(2 * np.pi * 150 * times_s)
+    return {"silence": 0.0 * noise, "noise": 1e-3 * noise, "hum": hum + 3e-4 * noise}[kind]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["silence", "noise", "hum", "breath"])
+def test_lips_are_at_rest_a_fifth_of_a_second_after_a_line_whatever_is_heard(head, kind):
+    model, _, reach = head
+    _, samples = spoken("en-us+m7")
+    line = 0.1 * samples / samples.std()
+    jaw = jaw_of(model, np.concatenate([line, between(kind, 3.0), line]))
+    first = len(samples) / SPEECH_RATE
+    resting = jaw[int((first + 0.2) * RATE_HZ) : int((first + 2.8) * RATE_HZ)]
+    print(f"{kind}: {np.ptp(resting) / reach:.3f}")
+    assert np.ptp(resting) < 0.05 * reach
