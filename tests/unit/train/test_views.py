@@ -109,15 +109,16 @@ def test_a_crop_is_the_whole_frame_s_pixels_and_rays(subject):
 
 
 def test_a_crop_is_drawn_as_that_part_of_the_whole_picture(subject):
-    run = prepare(subject, replace(TINY, size=SIZE, views=ViewSettings(coarse_size=SIZE // 2, crop=12)))
+    shown = replace(TINY.portrait, inside_share=0.0)
+    run = prepare(subject, replace(TINY, portrait=shown, size=SIZE, views=ViewSettings(coarse_size=SIZE // 2, crop=12)))
     run.portrait.trained_size = SIZE
     view = View(SIZE, 6, 9, 12, 16)
     with torch.no_grad():
         whole, _ = run.portrait(run.drive, 3, run.data.camera(View.whole(SIZE)))
         part, _ = run.portrait(run.drive, 3, run.data.camera(view))
     assert float(part.alpha.max()) > 0.5
-    torch.testing.assert_close(part.rgb, whole.rgb[view.rows, view.columns], atol=1e-3, rtol=0)
-    torch.testing.assert_close(part.alpha, whole.alpha[view.rows, view.columns], atol=1e-3, rtol=0)
+    torch.testing.assert_close(part.rgb, whole.rgb[view.rows, view.columns], atol=5e-4, rtol=0)
+    torch.testing.assert_close(part.alpha, whole.alpha[view.rows, view.columns], atol=5e-4, rtol=0)
 
 
 def test_a_model_is_drawn_at_the_size_that_it_learned_from_last(subject):
