@@ -207,7 +207,7 @@ def test_poses_beyond_the_recording_do_not_depend_on_where_the_line_ends(stage):
     lines = {}
     for seconds in (3, 4):
         save_wav(sound, np.ones(seconds * RATE, np.float32) * 0.1, RATE)
-        lines[seconds] = plan_line(subject, SteadySpeech(), sound, RenderSettings(), Reporter())
+        lines[seconds] = plan_line(subject, SteadySpeech(), sound, RenderSettings(pose="recorded"), Reporter())
     assert len(lines[3].poses) == 75 > subject.frame_count
     assert np.array_equal(lines[3].poses, lines[4].poses[:75])
     first, second = (line.performance.array()[:75] for line in lines.values())
