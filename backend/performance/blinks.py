@@ -12,6 +12,8 @@ from backend.performance.idle import BLINK_CURVES
 
 LIDS = [UPPER_CURVES.index(name) for name in BLINK_CURVES]
 """Where the lids are among the upper curves."""
+WITH_LIDS = [k for k, name in enumerate(UPPER_CURVES) if name.startswith(("eyeLookUp", "eyeLookDown", "eyeSquint"))]
+"""Curves that a blink takes along. What it does to others is the landmarker's doing."""
 BLINK_S = 0.3
 """Length of a blink (idle.blink_curve)."""
 SHORTEST_INTERVAL_S = 0.8
@@ -41,7 +43,7 @@ class Blinking:
     """How a face blinks."""
 
     shape: np.ndarray
-    """(24,) what a whole blink adds to the upper curves."""
+    """(24,) what a whole blink adds to the upper curves: to the lids, and to WITH_LIDS."""
     rate_hz: float
     """Blinks a second."""
     during: np.ndarray
@@ -53,7 +55,7 @@ class Blinking:
 def blinking_of(upper: np.ndarray, fps: float) -> tuple[Blinking, np.ndarray]:
     """How the face of a clip blinks, and its upper curves (T, 24) without blinks: float64, bridged by straight lines.
 
-    A blink's shape is the mean of those seen, brought to how far these lids close; with none, lids close alone.
+    In a blink the lids close as far as they do in the clip, and the rest does what it did in the mean of those seen.
     """
     upper = np.asarray(upper, np.float64)
     closure = 0.5 * (upper[:, LIDS[0]] + upper[:, LIDS[1]])
@@ -69,8 +71,8 @@ def blinking_of(upper: np.ndarray, fps: float) -> tuple[Blinking, np.ndarray]:
     shape = np.zeros(upper.shape[1])
     if runs:
         lowest = [start + int(closure[start:end].argmax()) for start, end in runs]
-        shape = np.cumsum(upper[lowest] - open_eyed[lowest], axis=0)[-1] / len(lowest)
-        shape = shape * max(1.0, float((depth / np.maximum(shape[LIDS], 0.05)).max()))
+        seen = np.cumsum(upper[lowest] - open_eyed[lowest], axis=0)[-1] / len(lowest)
+        shape[WITH_LIDS] = seen[WITH_LIDS]
     shape[LIDS] = depth
     seconds = len(upper) / fps
     rate = (len(runs) + _USUAL_HZ * _USUAL_S) / (seconds + _USUAL_S)
@@ -78,9 +80,14 @@ def blinking_of(upper: np.ndarray, fps: float) -> tuple[Blinking, np.ndarray]:
 
 
 def drawn_blinks(draw: np.random.Generator, start_s: float, end_s: float, rate_hz: float) -> list[float]:
-    """Beginnings of blinks within a part of a line, seconds: intervals are log-normal."""
+    """Beginnings of blinks within a part of a line, seconds: intervals are log-normal.
+
+    The part begins somewhere in an interval, more likely in a long one, so that short parts have blinks as often.
+    """
     median_s = 1.0 / (rate_hz * _MEAN_OF_MEDIAN)
-    times, time = [], start_s + median_s * draw.uniform(0.1, 1.0)
+    times: list[float] = []
+    within_s = median_s * float(exp(_SPREAD * (draw.standard_normal() + _SPREAD)))
+    time = start_s + within_s * draw.uniform()
     while time < end_s:
         times.append(time)
         time += max(SHORTEST_INTERVAL_S, median_s * float(exp(_SPREAD * draw.standard_normal())))

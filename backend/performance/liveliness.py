@@ -8,6 +8,7 @@ and ends at rest, so that lines can follow each other and be looped, and stays i
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,7 @@ from backend.performance.manner import FACE, Manner
 from backend.performance.spline import spline
 from backend.performance.stress import RATE_HZ, SYLLABLE_S, Stress, sampled, smooth
 
-_BLEND_BEFORE_S, _BLEND_AFTER_S = 1.1, 0.4
+_BLEND_BEFORE_S, _BLEND_AFTER_S = 0.9, 0.6
 """Around a phrase's beginning one piece passes into the next: mostly in the pause before."""
 _SHORTEST_S, _BEST_S, _LONGEST_S = 1.6, 3.2, 4.5
 """Lengths of a part: at least, best within a long phrase, and at most."""
@@ -34,8 +35,16 @@ _ALIKE_S = (-0.4, 2.4)
 _STEP_S = 0.1
 _AGAIN_S = 1.5
 """Two parts in a row do not begin so near to each other in the clip, where the clip is long enough."""
+_STEEPEST = 1.875
+"""Steepest slope of the quintic by which one piece passes into the next."""
+_PASSING = 0.5
+"""Share of the clip's highest speed that passing over may have: the pieces move as well."""
+_OFFENCE = 10.0
+"""What an offence costs, in squared loudness."""
 _SEED_WEIGHT = 0.5
 """How much chance adds to what a moment of the clip costs."""
+_LOUDNESS_STEP = 0.25
+"""Sounds that differ by less are the same."""
 _QUIET_SHARE, _QUIET_S = 0.45, 0.5
 """Share of the motion that stays in silence, and the deviation of the window over which it passes."""
 _EASE_S = 0.8
@@ -50,7 +59,7 @@ class Part:
     source_s: float
     """Time in the clip that is shown at its start."""
     chance: tuple[int, ...]
-    """Its own seed."""
+    """Its own seed, made of the line's and of how it sounds."""
 
 
 @dataclass(frozen=True)
@@ -67,19 +76,20 @@ class Life:
 
 def parts_of(manner: Manner, stress: Stress, seed: int = 0) -> list[Part]:
     """The parts of a line, from its start on."""
-    longest = min(_LONGEST_S, _MOST_OF_CLIP * manner.seconds)
-    starts = _starts(stress, max(longest, _SHORTEST_S))
-    if not manner.seconds:
-        return [Part(start, 0.0, (seed, number)) for number, start in enumerate(starts)]
-    ends = [*starts[1:], max(stress.duration_s, starts[-1])]
+    longest = min(_LONGEST_S, _MOST_OF_CLIP * manner.seconds) if manner.seconds else _LONGEST_S
+    starts = _starts(stress, longest)
     loudness = smooth(stress.loudness, SYLLABLE_S * RATE_HZ)
-    ranked = [_ranked(manner, loudness, start, end, seed) for start, end in zip(starts, ends, strict=True)]
+    chances = [(seed, _heard_number(loudness, start)) for start in starts]
+    if not manner.seconds:
+        return [Part(start, 0.0, chance) for start, chance in zip(starts, chances, strict=True)]
+    ends = [*starts[1:], max(stress.duration_s, starts[-1])]
+    ranked = [_unlike(manner, loudness, start, end, seed) for start, end in zip(starts, ends, strict=True)]
     parts = []
-    for number, (start, moments) in enumerate(zip(starts, ranked, strict=True)):
-        before = ranked[number - 1][0] if number else None
-        apart = [m for m in moments if before is None or abs(m - before) > _AGAIN_S * RATE_HZ]
-        chosen = (apart or list(moments))[0]
-        parts.append(Part(start, chosen / RATE_HZ, (seed, *(int(m) for m in moments[:3]))))
+    for start, (moments, cost), chance in zip(starts, ranked, chances, strict=True):
+        if parts:
+            shown_s = parts[-1].source_s + start - parts[-1].start_s
+            cost = cost + _OFFENCE * _offences(manner, parts[-1].source_s, shown_s, moments / RATE_HZ)
+        parts.append(Part(start, float(moments[int(cost.argmin())]) / RATE_HZ, chance))
     return parts
 
 
@@ -154,8 +164,9 @@ def _starts(stress: Stress, longest_s: float) -> list[float]:
     for start, end in zip(found, [*found[1:], stress.duration_s], strict=True):
         result.append(start)
         while end - result[-1] > longest_s:
-            # As much as must be left for the part after.
-            latest = min(longest_s, end - result[-1] - _SHORTEST_S)
+            # What is left for the part after is no shorter than a part may be, or than half.
+            left = end - result[-1]
+            latest = min(longest_s, max(left - _SHORTEST_S, 0.5 * left))
             earliest = min(_SHORTEST_S, latest)
             lengths = np.arange(round(earliest * RATE_HZ), round(latest * RATE_HZ) + 1) / RATE_HZ
             at = np.minimum(np.rint((result[-1] + lengths) * RATE_HZ).astype(int), len(loudness) - 1)
@@ -164,8 +175,11 @@ def _starts(stress: Stress, longest_s: float) -> list[float]:
     return result
 
 
-def _ranked(manner: Manner, loudness: np.ndarray, start_s: float, end_s: float, seed: int) -> np.ndarray:
-    """Moments of the clip (on the grid of RATE_HZ) that can be shown from `start_s` to `end_s`, the likest first."""
+def _unlike(
+    manner: Manner, loudness: np.ndarray, start_s: float, end_s: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Moments of the clip (on the grid of RATE_HZ) that can be shown from `start_s` to `end_s`, and how unlike the line
+    they sound."""
     first = _BLEND_BEFORE_S
     last = max(first, manner.seconds - (end_s - start_s) - _BLEND_AFTER_S)
     step = round(_STEP_S * RATE_HZ)
@@ -177,7 +191,35 @@ def _ranked(manner: Manner, loudness: np.ndarray, start_s: float, end_s: float, 
         difference = _at(manner.loudness, moments + offset) - here
         cost = cost + difference * difference
     chance = np.random.default_rng(seed).random(round(manner.seconds * RATE_HZ) + 1)
-    return moments[np.argsort(cost * (1 + _SEED_WEIGHT * chance[moments]), kind="stable")]
+    return moments, cost / len(around) * (1 + _SEED_WEIGHT * chance[moments])
+
+
+def _offences(manner: Manner, before_s: float, shown_s: float, moments_s: np.ndarray) -> np.ndarray:
+    """How much speaks against a part that begins at each of `moments_s` of the clip, after one that began at `before_s`
+    and shows `shown_s` by then: 1 for the same piece again, and by how much the head would have to go over faster than
+    it moves in the clip, at its fastest."""
+    offence = (np.abs(moments_s - before_s) <= _AGAIN_S).astype(np.float64)
+    last = len(manner.motion) - 1
+    here = manner.motion[min(round(shown_s * manner.fps), last)]
+    there = manner.motion[np.minimum(np.rint(moments_s * manner.fps).astype(int), last)]
+    for part in (slice(0, 3), slice(3, 6)):
+        apart = _sizes(there[:, part] - here[part]) * _STEEPEST / (_BLEND_BEFORE_S + _BLEND_AFTER_S)
+        fastest = float(_sizes(np.diff(manner.motion[:, part], axis=0)).max()) * manner.fps
+        offence = offence + np.maximum(apart / max(fastest, 1e-9) - _PASSING, 0.0)
+    return offence
+
+
+def _sizes(vectors: np.ndarray) -> np.ndarray:
+    """(N,) lengths of vectors (N, 3)."""
+    x, y, z = vectors.T
+    return np.sqrt(x * x + y * y + z * z)
+
+
+def _heard_number(loudness: np.ndarray, start_s: float) -> int:
+    """A number of how a part of a line begins to sound."""
+    around = round(start_s * RATE_HZ) + np.arange(round(_ALIKE_S[0] * RATE_HZ), round(_ALIKE_S[1] * RATE_HZ))
+    steps = np.rint(_at(loudness, around) / _LOUDNESS_STEP).astype("<i2")
+    return int.from_bytes(hashlib.sha256(steps.tobytes()).digest()[:8], "little")
 
 
 def _at(values: np.ndarray, places: np.ndarray) -> np.ndarray:
@@ -191,9 +233,10 @@ def _pieces(manner: Manner, parts: list[Part], times_s: np.ndarray) -> np.ndarra
     if not manner.seconds:
         return np.repeat(manner.rest[None], len(times_s), axis=0)
     out = np.zeros((len(times_s), len(manner.rest)))
-    rises = [_rise(times_s, part.start_s) if number else np.ones(len(times_s)) for number, part in enumerate(parts)]
+    rise = np.ones(len(times_s))
     for number, part in enumerate(parts):
-        weight = rises[number] - rises[number + 1] if number + 1 < len(parts) else rises[number]
+        fall = _rise(times_s, parts[number + 1].start_s) if number + 1 < len(parts) else np.zeros(len(times_s))
+        weight, rise = rise - fall, fall
         shown = np.flatnonzero(weight > 0)
         places = np.clip((part.source_s + times_s[shown] - part.start_s) * manner.fps, 0, len(manner.motion) - 1)
         out[shown] += weight[shown, None] * spline(manner.motion, places)
@@ -206,10 +249,11 @@ def _rise(times_s: np.ndarray, start_s: float) -> np.ndarray:
 
 
 def _ease(times_s: np.ndarray) -> np.ndarray:
-    """0 at a line's first and last frame, 1 inside."""
+    """0 at a line's first and last frame, 1 inside; the less the shorter the line, where it is too short for both."""
     end = float(times_s[-1])
-    length = max(min(_EASE_S, end / 2), 1e-6)
-    return _quintic(times_s / length) * _quintic((end - times_s) / length)
+    share = min(1.0, end / (2 * _EASE_S))
+    length = max(share * _EASE_S, 1e-6)
+    return share * share * _quintic(times_s / length) * _quintic((end - times_s) / length)
 
 
 def _quintic(s: np.ndarray) -> np.ndarray:
