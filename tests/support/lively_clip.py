@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -13,6 +13,8 @@ from backend.performance.curves import CURVE_NAMES
 from backend.performance.manner import Manner
 from backend.performance.stress import smooth, stress_of
 from backend.performance.voice import Voice
+from backend.subject.subject import Subject
+from shared import layout
 
 RATE = 16000
 FPS = Fraction(25)
@@ -88,3 +90,17 @@ def lively_clip(seconds: float = 20.0, linked: bool = True, seed: int = 1) -> Li
     for name in ("eyeBlinkLeft", "eyeBlinkRight"):
         curves[:, CURVE_NAMES.index(name)] = 0.1 + (CLOSED - 0.1) * closure
     return LivelyClip(poses, drift[:, 3:5], np.clip(curves, 0.0, 1.0).astype(np.float32), features)
+
+
+def make_lively(subject: Subject, seconds: float = 12.0) -> LivelyClip:
+    """Give a subject the motion and the sound of a lively clip; its pictures stay what they are."""
+    clip = lively_clip(seconds)
+    count = len(clip.poses)
+    track = replace(
+        subject.track(), camera_from_head=clip.poses, body=clip.body.astype(np.float32), curves=clip.curves,
+        curve_names=np.array(CURVE_NAMES), times_s=np.arange(count) / float(FPS),
+        confidence=np.ones(count, np.float32),
+    )  # fmt: skip
+    track.save(subject.root / layout.TRACK_FILE)
+    clip.features.save(subject.root / layout.AUDIO_FEATURES_FILE)
+    return clip

@@ -29,6 +29,7 @@ from shared import layout
 from shared.errors import InputError
 from shared.jobs import Reporter
 from tests.support.disc_stage import SteadySpeech, make_stage
+from tests.support.lively_clip import make_lively, spoken
 
 pytestmark = pytest.mark.slow  # together: processes, or whole renders, in every test
 
@@ -173,11 +174,11 @@ def test_moving_a_word_of_a_long_line_draws_only_what_hears_it(stage, monkeypatc
     listen(monkeypatch, trained_speech())
     line = speech(20.0)
     save_wav(sound, line, RATE)
-    assert len(render(stage)[1]) == 500
+    assert len(render(stage, pose="recorded")[1]) == 500
     first, last = round(8.0 * RATE), round(9.0 * RATE)
     line[first:last] = np.roll(line[first:last], RATE // 12)
     save_wav(sound, line, RATE)
-    result, drawn = render(stage)
+    result, drawn = render(stage, pose="recorded")
     heard = SpeechSettings()
     around_s = 0.06  # a spectrum's width, the resampling's and a frame
     prior_s = mouth_prior.HALF_WIDTH_S + 1 / mouth_prior.RATE_HZ
@@ -186,7 +187,7 @@ def test_moving_a_word_of_a_long_line_draws_only_what_hears_it(stage, monkeypatc
     assert earliest <= drawn[0] and drawn[-1] <= latest
     assert set(range(206, 221)) <= set(drawn) and result.kept >= 460
     incremental = pictures(out)
-    assert incremental == full_render(stage)
+    assert incremental == full_render(stage, pose="recorded")
 
 
 def test_a_longer_line_keeps_what_it_had_and_a_shorter_one_leaves_no_frames_behind(stage, monkeypatch):
@@ -194,12 +195,27 @@ def test_a_longer_line_keeps_what_it_had_and_a_shorter_one_leaves_no_frames_behi
     listen(monkeypatch, trained_speech())
     line = speech(4.0)
     save_wav(sound, line[: 3 * RATE], RATE)
-    render(stage)
+    render(stage, pose="recorded")
     save_wav(sound, line, RATE)
-    assert render(stage)[1][0] >= 66  # frame 75 is the old line's last, and hears 0.3 s ahead
+    assert render(stage, pose="recorded")[1][0] >= 66  # frame 75 is the old line's last, and hears 0.3 s ahead
     save_wav(sound, line[: 2 * RATE], RATE)
-    assert render(stage)[1][0] >= 41
+    assert render(stage, pose="recorded")[1][0] >= 41
     assert sorted(path.name for path in out.glob("head.*"))[-1] == "head.000050.exr"
+
+
+@pytest.mark.slow
+def test_after_a_word_was_moved_head_and_eyes_move_anew_around_it_only(stage, monkeypatch):
+    subject, _, sound, out = stage
+    make_lively(subject)
+    line = spoken(20.0, 3)
+    save_wav(sound, line, RATE)
+    render(stage)
+    first, last = round(8.0 * RATE), round(9.0 * RATE)
+    line[first:last] = np.roll(line[first:last], RATE // 12)
+    save_wav(sound, line, RATE)
+    result, drawn = render(stage)
+    assert 2 * 25 <= drawn[0] and drawn[-1] <= 15 * 25 and result.kept > 200
+    assert pictures(out) == full_render(stage)
 
 
 def test_poses_beyond_the_recording_do_not_depend_on_where_the_line_ends(stage):
