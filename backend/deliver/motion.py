@@ -12,8 +12,9 @@ from backend.deliver.camera_file import read_poses
 from backend.media.audio_features import AudioFeatures
 from backend.performance.curves import UPPER_CURVES, Performance, ordered_curves
 from backend.performance.idle import idle_upper, lids, replayed_upper
-from backend.performance.liveliness import life_of, parts_of, with_eyes
+from backend.performance.liveliness import life_of, with_eyes
 from backend.performance.manner import Manner
+from backend.performance.parts import parts_of
 from backend.performance.poses import from_vectors, plan_replay, resample_poses, resample_values, still_pose
 from backend.performance.stress import stress_of
 from backend.performance.voice import Voice

@@ -16,7 +16,8 @@ from backend.deliver.keys import digest, frame_keys
 from backend.deliver.line import plan_line
 from backend.deliver.render import _drive
 from backend.media.audio_features import log_mel
-from backend.performance.liveliness import life_of, parts_of, with_eyes
+from backend.performance.liveliness import life_of, with_eyes
+from backend.performance.parts import parts_of
 from backend.performance.speech import SpeechModel
 from backend.performance.stress import stress_of
 from backend.performance.voice import Voice

@@ -9,8 +9,9 @@ import pytest
 
 from backend.media.audio_features import log_mel
 from backend.performance.curves import CURVE_NAMES, UPPER_CURVES
-from backend.performance.liveliness import Life, life_of, parts_of
+from backend.performance.liveliness import Life, life_of
 from backend.performance.manner import Manner, _solved
+from backend.performance.parts import parts_of
 from backend.performance.poses import to_vectors
 from backend.performance.stress import Stress, smooth, stress_of
 from backend.performance.voice import Voice

@@ -11,8 +11,9 @@ from backend.media.audio_features import log_mel
 from backend.performance.blinks import BLINK_S, LIDS, SHORTEST_INTERVAL_S, blinking_of, drawn_to_ends
 from backend.performance.curves import UPPER, UPPER_CURVES
 from backend.performance.gaze import _gaze
-from backend.performance.liveliness import eye_events, life_of, parts_of, with_eyes
+from backend.performance.liveliness import eye_events, life_of, with_eyes
 from backend.performance.manner import Manner
+from backend.performance.parts import parts_of
 from backend.performance.stress import Stress, stress_of
 from backend.performance.voice import Voice
 from tests.support.lively_clip import CLOSED, FPS, RATE, LivelyClip, lively_clip, spoken
