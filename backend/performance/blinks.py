@@ -12,8 +12,10 @@ from backend.performance.idle import BLINK_CURVES
 
 LIDS = [UPPER_CURVES.index(name) for name in BLINK_CURVES]
 """Where the lids are among the upper curves."""
-WITH_LIDS = [k for k, name in enumerate(UPPER_CURVES) if name.startswith(("eyeLookUp", "eyeLookDown", "eyeSquint"))]
-"""Curves that a blink takes along. What it does to others is the landmarker's doing."""
+_ASIDE = [k for k, name in enumerate(UPPER_CURVES) if name.startswith(("eyeLookIn", "eyeLookOut"))]
+"""Curves that do not tell of a blink: the landmarker loses the eyes, and where they look then is chance."""
+_FEW = 1.0
+"""So many blinks tell half of what else moves in them."""
 BLINK_S = 0.3
 """Length of a blink (idle.blink_curve)."""
 SHORTEST_INTERVAL_S = 0.8
@@ -43,7 +45,11 @@ class Blinking:
     """How a face blinks."""
 
     shape: np.ndarray
-    """(24,) what a whole blink adds to the upper curves: to the lids, and to WITH_LIDS."""
+    """(24,) what a whole blink adds to the upper curves: to the lids, and to whatever the landmarker has move with
+    them, since from its curves a portrait has learned to blink."""
+    low: np.ndarray
+    high: np.ndarray
+    """(24,) range of the clip's upper curves, with blinks."""
     rate_hz: float
     """Blinks a second."""
     during: np.ndarray
@@ -55,7 +61,8 @@ class Blinking:
 def blinking_of(upper: np.ndarray, fps: float) -> tuple[Blinking, np.ndarray]:
     """How the face of a clip blinks, and its upper curves (T, 24) without blinks: float64, bridged by straight lines.
 
-    In a blink the lids close as far as they do in the clip, and the rest does what it did in the mean of those seen.
+    In a blink the lids close as far as they do in the clip, and the rest does what it did in the mean of those seen;
+    the fewer these are, the less.
     """
     upper = np.asarray(upper, np.float64)
     closure = 0.5 * (upper[:, LIDS[0]] + upper[:, LIDS[1]])
@@ -72,11 +79,13 @@ def blinking_of(upper: np.ndarray, fps: float) -> tuple[Blinking, np.ndarray]:
     if runs:
         lowest = [start + int(closure[start:end].argmax()) for start, end in runs]
         seen = np.cumsum(upper[lowest] - open_eyed[lowest], axis=0)[-1] / len(lowest)
-        shape[WITH_LIDS] = seen[WITH_LIDS]
+        shape = seen * (len(lowest) / (len(lowest) + _FEW))
+    shape[_ASIDE] = 0.0
     shape[LIDS] = depth
     seconds = len(upper) / fps
     rate = (len(runs) + _USUAL_HZ * _USUAL_S) / (seconds + _USUAL_S)
-    return Blinking(shape, min(max(rate, _FEWEST_HZ), _MOST_HZ), during, len(runs)), open_eyed
+    rate = min(max(rate, _FEWEST_HZ), _MOST_HZ)
+    return Blinking(shape, upper.min(axis=0), upper.max(axis=0), rate, during, len(runs)), open_eyed
 
 
 def drawn_blinks(draw: np.random.Generator, start_s: float, end_s: float, rate_hz: float) -> list[float]:

@@ -70,8 +70,8 @@ def with_eyes(
     jumps, moments = eye_events(manner, stress, parts, end_s)
     looking = manner.gaze.shown(gaze.offsets_at(jumps, times_s), turns, strength)
     closure = blink_curve(times_s, np.array(moments)).astype(np.float64)[:, None]
-    upper = np.clip(face + looking + closure * manner.blinking.shape, 0.0, 1.0)
-    return upper.astype(np.float32)
+    upper = face + looking + closure * manner.blinking.shape
+    return np.clip(upper, manner.blinking.low, manner.blinking.high).astype(np.float32)
 
 
 def eye_events(

@@ -20,6 +20,8 @@ RATE = 16000
 FPS = Fraction(25)
 NOD = 0.03
 """Radians that the head nods for a unit of stress."""
+BROW_IN_BLINK = 0.3
+"""How far a brow goes down with the lids."""
 CLOSED = 0.7
 """How far the lids close in a blink."""
 
@@ -89,6 +91,7 @@ def lively_clip(seconds: float = 20.0, linked: bool = True, seed: int = 1) -> Li
             curves[:, CURVE_NAMES.index(name)] = 0.3 + values
     for name in ("eyeBlinkLeft", "eyeBlinkRight"):
         curves[:, CURVE_NAMES.index(name)] = 0.1 + (CLOSED - 0.1) * closure
+    curves[:, CURVE_NAMES.index("browDownLeft")] = 0.2 + BROW_IN_BLINK * closure
     return LivelyClip(poses, drift[:, 3:5], np.clip(curves, 0.0, 1.0).astype(np.float32), features)
 
 

@@ -10,13 +10,13 @@ import pytest
 from backend.media.audio_features import log_mel
 from backend.performance.blinks import BLINK_S, LIDS, SHORTEST_INTERVAL_S, blinking_of, drawn_to_ends
 from backend.performance.curves import UPPER, UPPER_CURVES
-from backend.performance.gaze import _gaze
+from backend.performance.gaze import SIDEWAYS, _gaze
 from backend.performance.liveliness import eye_events, life_of, with_eyes
 from backend.performance.manner import Manner
 from backend.performance.parts import parts_of
 from backend.performance.stress import Stress, stress_of
 from backend.performance.voice import Voice
-from tests.support.lively_clip import CLOSED, FPS, RATE, LivelyClip, lively_clip, spoken
+from tests.support.lively_clip import BROW_IN_BLINK, CLOSED, FPS, RATE, LivelyClip, lively_clip, spoken
 
 LEFT, RIGHT = UPPER_CURVES.index("eyeLookOutLeft"), UPPER_CURVES.index("eyeLookInLeft")
 UP, DOWN = UPPER_CURVES.index("eyeLookUpLeft"), UPPER_CURVES.index("eyeLookDownLeft")
@@ -56,6 +56,9 @@ def test_blinks_of_the_clip_are_found_and_the_face_without_them():
     assert blinking.count == len(np.arange(1.0, 19.5, 2.5)) == manner.blinking.count
     assert open_eyed[:, LIDS].max() < 0.2 and np.abs(open_eyed - made.curves[:, UPPER])[~blinking.during].max() == 0.0
     assert blinking.shape[LIDS] == pytest.approx(CLOSED - 0.1, abs=0.02)
+    brow = UPPER_CURVES.index("browDownLeft")
+    assert blinking.shape[brow] == pytest.approx(BROW_IN_BLINK * blinking.count / (blinking.count + 1), abs=0.02)
+    assert not blinking.shape[SIDEWAYS].any() and open_eyed[:, brow].max() == pytest.approx(0.2, abs=0.01)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
