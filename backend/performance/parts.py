@@ -23,8 +23,9 @@ _MOST_OF_CLIP = 0.5
 """A part shows no more of the clip than this: else it would always be the same piece."""
 _LONG_PAUSE_S = 0.4
 """After such a pause a part begins."""
-_FRESH_S = 5.0
-"""The longest pause within so many seconds is a fresh start: what is shown after it depends on nothing before it."""
+_FRESH_S = 4.6
+"""The longest pause within so many seconds is a fresh start: what is shown after it depends on nothing before it. More
+than a part is long, so that there is one between two of them, which goes by both."""
 _OFF_BEST = 0.15
 """What a part's end that is a second off the best length costs, in loudness."""
 _ALIKE_S = (-0.4, 2.4)

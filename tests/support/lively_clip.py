@@ -27,8 +27,8 @@ CLOSED = 0.7
 
 
 def spoken(seconds: float, seed: int, pause_every: int = 9) -> np.ndarray:
-    """(n,) float32: syllables of noise of a fifth of a second, every third one louder, with pauses of 0.6 s between
-    phrases."""
+    """(n,) float32: syllables of noise of a fifth of a second, every third one louder, with pauses of half a second
+    and more between phrases."""
     draw = np.random.default_rng(seed)
     pieces: list[np.ndarray] = []
     count = 0
@@ -38,7 +38,7 @@ def spoken(seconds: float, seed: int, pause_every: int = 9) -> np.ndarray:
         pieces.append(1e-4 * draw.standard_normal(RATE // 25))
         count += 1
         if count % pause_every == 0:
-            pieces.append(1e-4 * draw.standard_normal(round(0.6 * RATE)))
+            pieces.append(1e-4 * draw.standard_normal(round(draw.uniform(0.45, 0.9) * RATE)))
     return np.concatenate(pieces)[: round(seconds * RATE)].astype(np.float32)
 
 
@@ -68,9 +68,8 @@ def lively_clip(seconds: float = 20.0, linked: bool = True, seed: int = 1) -> Li
     features = log_mel(spoken(seconds, seed + 100), RATE)
     drift = smooth(draw.standard_normal((count + 200, 8)), 12.0)[100:-100]
     drift = drift / drift.std(axis=0)
-    stressed = stress_of(features, Voice.of(features)).contrast_at(times_s + 0.1, (-2.0, 2.0))
-    if not linked:
-        stressed = stressed[::-1]
+    said = features if linked else log_mel(spoken(seconds, seed + 200), RATE)
+    stressed = stress_of(said, Voice.of(said)).contrast_at(times_s + 0.1, (-2.0, 2.0))
     turns = drift[:, :3] * [0.03, 0.06, 0.03]
     turns[:, 0] += NOD * stressed
     poses = np.tile(np.eye(4), (count, 1, 1))

@@ -21,7 +21,9 @@ from backend.media.audio_features import log_mel
 from backend.media.encode import GROUP_FRAMES, MovieWriter
 from backend.performance import mouth_prior
 from backend.performance.curves import CURVE_NAMES, Performance
+from backend.performance.parts import _starts
 from backend.performance.speech import SpeechModel
+from backend.performance.stress import stress_of
 from backend.performance.voice import Reach, Voice
 from backend.portrait.portrait import PortraitFrame
 from backend.settings import RenderSettings, SpeechSettings
@@ -213,9 +215,28 @@ def test_after_a_word_was_moved_head_and_eyes_move_anew_around_it_only(stage, mo
     first, last = round(8.0 * RATE), round(9.0 * RATE)
     line[first:last] = np.roll(line[first:last], RATE // 12)
     save_wav(sound, line, RATE)
+    features = log_mel(line, RATE)
+    fresh = [start for start, is_fresh in _starts(stress_of(features, Voice.of(features)), 4.5) if is_fresh]
+    earliest = max([start for start in fresh if start < 8.0 - 5.0], default=0.0) - 1.0
+    latest = min([start for start in fresh if start > 9.0 + 5.0], default=20.0) + 1.0
     result, drawn = render(stage)
-    assert 2 * 25 <= drawn[0] and drawn[-1] <= 15 * 25 and result.kept > 200
+    assert earliest * 25 <= drawn[0] and drawn[-1] <= latest * 25 and result.kept > 150
     assert pictures(out) == full_render(stage)
+
+
+def test_a_take_from_before_there_was_life_opens_and_keeps_its_frames_under_recorded_poses(stage, tmp_path):
+    _, _, _, out = stage
+    render(stage, pose="recorded")
+    manifest = json.loads((out / layout.MANIFEST_FILE).read_text())
+    for name in ("head_life", "face_life"):
+        del manifest["settings"][name]
+    (out / layout.MANIFEST_FILE).write_text(json.dumps(manifest))
+    before = tmp_path / "before.json"
+    before.write_bytes((out / layout.PERFORMANCE_FILE).read_bytes())
+    assert render(stage, pose="recorded")[1] == []
+    render(stage, performance=str(before))
+    assert Performance.load(out / layout.PERFORMANCE_FILE).curves.keys() == Performance.load(before).curves.keys()
+    assert np.array_equal(Performance.load(out / layout.PERFORMANCE_FILE).array(), Performance.load(before).array())
 
 
 def test_poses_beyond_the_recording_do_not_depend_on_where_the_line_ends(stage):
