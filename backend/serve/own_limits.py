@@ -25,7 +25,7 @@ def most_connections(most_clients: int) -> tuple[int, int]:
         return MOST_STRANGERS, most_clients
     room = allowed - KEPT_DESCRIPTORS
     strangers = max(FEWEST, min(MOST_STRANGERS, room // 4))
-    return strangers, max(FEWEST, min(most_clients, room - strangers))
+    return strangers, min(most_clients, max(FEWEST, room - strangers))
 
 
 def resident_bytes() -> int | None:

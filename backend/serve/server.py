@@ -45,7 +45,7 @@ LOCK_TIMEOUT_S = 0.15
 MOST_GROWTH_BYTES = 64 << 20
 """If this process has grown by so much while it served, whoever is connected is hung up on: a client with a key may be
 sending one message without an end, which ZeroMQ keeps for us and does not show. Honest clients connect again."""
-GROWTH_CHECK_S = 0.5
+GROWTH_CHECK_S = 0.1
 
 
 class Server:
