@@ -64,7 +64,7 @@ class Clients:
         if heard.route not in self._there and len(self._there) >= self._most:
             what = f"{self._most} windows and scripts are connected, the most that this backend serves."
             raise ProtocolError(ErrorCode.REFUSED, what, "Close one of them.")
-        self._door.visitors.heard(heard.descriptor).greeted = True
+        self._door.visitors.greet(heard.descriptor)
         self._there[heard.route] = Client(name[: protocol.SHOWN], heard.connection, heard.descriptor, time.monotonic())
         log.info("client %r of %s said HELLO", name[: protocol.SHOWN], heard.key_name)
 
@@ -89,7 +89,7 @@ class Clients:
 
     def forget_gone(self) -> None:
         """Forget those whose connections have ended: what is told to all must not reach the next of their names."""
-        gone = set(self._door.visitors.gone())
+        gone = self._door.visitors.gone()
         for route in [route for route, client in self._there.items() if client.descriptor in gone]:
             log.info("client %r has left", self._there.pop(route).name)
 

@@ -76,8 +76,12 @@ class Door:
             self._socket.setsockopt(option, value)
         self.visitors = Visitors(context, self._socket, most_strangers)
         self._poller = zmq.Poller()
-        for polled in (self._socket, self._guard, self.visitors.monitor):
+        for polled in (self._socket, self._guard):
             self._poller.register(polled, zmq.POLLIN)
+
+    def close(self) -> None:
+        """End what watches the socket; the socket is left to its context."""
+        self.visitors.close()
 
     def open(self, host: str, port: int = 0) -> int:
         """Listen; the port (0: a free one is taken). Raises InputError where that cannot be."""
@@ -93,9 +97,8 @@ class Door:
         return port
 
     def wait(self, timeout_ms: int) -> None:
-        """Block until there is something, `timeout_ms` at most; let in who has a key, send away who is too many."""
+        """Block until there is something, `timeout_ms` at most; let in who has a key."""
         self._poller.poll(timeout_ms)
-        self.visitors.look()
         for _ in range(ZAP_REQUESTS_A_TURN):
             if not self._answer_guard():
                 break

@@ -100,21 +100,29 @@ class Server:
             raise InputError(
                 f"A backend already runs on {self._state_dir}.", "Use it, or stop it before starting another."
             )
-        context = zmq.Context()
         try:
             with explaining(self._ready_file):
                 self._ready_file.unlink(missing_ok=True)  # left by a backend that was killed
-            self._door = Door(context, self._keyring, self._most_strangers)
-            self._clients = Clients(self._door, self._most_clients)
-            self._serve()
+            self._open_and_serve()
         finally:
-            context.destroy(linger=200)
             ReadyFile.remove(self._ready_file, os.getpid())
             lock.release()
 
     def stop(self, reason: str) -> None:
         """End `run` at its next turn."""
         self._stop_reason = reason
+
+    def _open_and_serve(self) -> None:
+        context = zmq.Context()
+        try:
+            self._door = Door(context, self._keyring, self._most_strangers)
+            try:
+                self._clients = Clients(self._door, self._most_clients)
+                self._serve()
+            finally:
+                self._door.close()
+        finally:
+            context.destroy(linger=200)
 
     def _serve(self) -> None:
         verb_names = frozenset(importlib.import_module(self._verbs).VERBS)

@@ -218,4 +218,5 @@ def test_a_client_that_does_not_read_is_dropped(monkeypatch):
                     there.send(heard[0].route, bytes(1 << 20))
         with pytest.raises(Gone):
             there.send(b"nobody", b"news")
+        there.close()
         context.destroy(linger=0)

@@ -1,10 +1,16 @@
 """The backend process against strangers, broken messages and time, spoken to in raw messages."""
 
+import errno
+import os
+import stat
+import sys
 import threading
 
 import msgpack
 import pytest
 
+from backend.serve import jobstore
+from backend.serve.jobstore import JobStore
 from backend.serve.keys import KeyFolder
 from backend.serve.server import Server
 from backend.settings import ServeSettings
@@ -91,6 +97,53 @@ def test_submitting_twice_makes_one_job(running):
         client.send(protocol.ListJobs(), 77)
         reply, _ = client.hear(protocol.Jobs)
         assert [job["id"] for job in reply.jobs] == ["same"]
+
+
+def test_clients_take_turns_so_many_jobs_of_one_do_not_keep_another_from_its(running):
+    server, ready = running
+    with Keyed(ready) as many, Keyed(ready) as one:
+        for client, name in ((many, "many"), (one, "one")):
+            assert isinstance(client.ask(protocol.Hello(name))[0], protocol.Welcome)
+        for number in range(4):
+            many.ask(protocol.Submit(f"m{number}", "pretend_count", {"steps": 2, "pause_s": 0.1}))
+        one.send(protocol.Submit("mine", "pretend_count", {"steps": 1}))
+        while one.hear(protocol.Result)[0].job["id"] != "mine":
+            pass
+        jobs = server._runner.store.jobs
+        wait_until(lambda: all(job.state.is_final for job in jobs.values()))
+    order = [job.id for job in sorted(jobs.values(), key=lambda job: job.started_at)]
+    assert order == ["m0", "mine", "m1", "m2", "m3"]
+
+
+def test_a_job_that_cannot_be_kept_is_refused_with_what_the_system_says(running, monkeypatch):
+    server, ready = running
+    with Keyed(ready) as client:
+        client.ask(protocol.Hello("test"))
+        for number, words in ((errno.EMFILE, "Raise the limit of open files"), (errno.ENOSPC, "Make room")):
+            failing = OSError(number, os.strerror(number))
+            monkeypatch.setattr(jobstore, "write_json", lambda *a, failing=failing, **o: (_ for _ in ()).throw(failing))
+            reply = client.ask(protocol.Submit("a", "doctor"))[0]
+            assert (reply.code, words in reply.do) == ("REFUSED", True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has access lists in the place of modes")
+def test_state_jobs_results_and_logs_are_their_users_alone(running, tmp_path):
+    """Also where an older version has left the folder open to others."""
+    state = tmp_path / "state"
+    with Keyed(running[1]) as client:
+        client.ask(protocol.Hello("test"))
+        client.send(protocol.Submit("big", "large"))
+        while client.hear(protocol.Result)[0].job["id"] != "big":
+            pass
+    running[0].stop("the test looks at its folder")
+    wait_until(lambda: not (tmp_path / "ready.json").exists())
+    assert {path.name for path in state.rglob("*.json")} == {"big.json", "big.result.json"}
+    for path in (state, *state.rglob("*")):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+    for path in (state, state / "jobs", state / "logs"):
+        path.chmod(0o755)
+    JobStore(state, 10)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (state, state / "jobs", state / "logs")} == {0o700}
 
 
 def test_the_server_sends_heartbeats_and_answers_them(running):
