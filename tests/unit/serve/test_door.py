@@ -9,7 +9,7 @@ import pytest
 import zmq
 
 from backend.serve import clients, door, visitors
-from backend.serve.door import Door, Gone
+from backend.serve.door import Door, Gone, Heard
 from backend.serve.keys import Keyring
 from backend.serve.server import Server
 from backend.settings import ServeSettings
@@ -25,13 +25,17 @@ class Running:
 
     def __init__(self, folder, settings):
         self.server = Server(folder / "state", folder / "ready.json", settings, "tests.support.fake_verbs", "9.9")
-        self.heard = []
-        take = self.server._take
-        self.server._take = lambda heard: (self.heard.append(heard), take(heard))
+        self.heard: list[Heard] = []
+        self._take = self.server._take
+        setattr(self.server, "_take", self._note_and_take)  # noqa: B010 (mypy takes no assignment to a method)
         self.thread = threading.Thread(target=self.server.run)
         self.thread.start()
         wait_until((folder / "ready.json").exists)
         self.ready = ReadyFile.read(folder / "ready.json")
+
+    def _note_and_take(self, heard):
+        self.heard.append(heard)
+        self._take(heard)
 
 
 @pytest.fixture
@@ -194,7 +198,12 @@ def test_a_turn_takes_in_no_more_than_its_share(run, monkeypatch):
         for _ in range(100):
             client.send(protocol.Status("a"))
         turns, tick = [], running.server._runner.tick
-        running.server._runner.tick = lambda: (turns.append(len(running.heard)), tick())
+
+        def note_and_tick():
+            turns.append(len(running.heard))
+            tick()
+
+        running.server._runner.tick = note_and_tick
         wait_until(lambda: len(running.heard) == 101)
     steps = [after - before for before, after in zip(turns, turns[1:], strict=False)]
     assert max(steps, default=0) <= 7
@@ -209,7 +218,8 @@ def test_a_client_that_does_not_read_is_dropped(monkeypatch):
         keys = (keyring.server.public, keyring.client.public, keyring.client.secret)
         with Keyed(ReadyFile("127.0.0.1", port, 1, *keys, protocol.PROTOCOL_VERSION, "")) as client:
             client.send(protocol.Hello())
-            heard, end = [], time.monotonic() + LIMIT_S
+            heard: list[Heard] = []
+            end = time.monotonic() + LIMIT_S
             while not heard and time.monotonic() < end:
                 there.wait(50)
                 heard = list(there.receive())
