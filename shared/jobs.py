@@ -67,8 +67,6 @@ class JobInfo:
     submitted_at: float = 0.0
     started_at: float | None = None
     finished_at: float | None = None
-    client: str = ""
-    """Who asked for it (the name in HELLO): clients take turns."""
 
     def to_dict(self) -> dict:
         return {**asdict(self), "state": str(self.state)}

@@ -67,6 +67,8 @@ class JobRunner:
         self._on_progress = on_progress
         self.store = JobStore(state_dir, settings.keep_jobs)
         self._running: dict[str, _Running] = {}
+        self._asked_by: dict[str, str] = {}
+        """The clients of waiting jobs. Jobs whose client a restarted backend does not know yet take turns as one's."""
         self._last_turn: dict[str, int] = {}
         """When a job of a client was last started, by the count of all starts."""
         self._turns = 0
@@ -80,7 +82,10 @@ class JobRunner:
     def submit(self, job_id: str, verb: str, arguments: dict, client: str = "") -> JobInfo:
         """Put a job of `client` in the queue. The same id again is the same job. Raises ProtocolError."""
         if job_id in self.store.jobs:
-            return self.store.jobs[job_id]
+            job = self.store.jobs[job_id]
+            if job.state is JobState.PENDING:
+                self._asked_by[job_id] = client  # a client that has connected again says so again
+            return job
         if not is_job_id(job_id):
             raise ProtocolError(ErrorCode.REFUSED, f"{brief(job_id)} is no job id.", "Use letters, digits, - and _.")
         if verb not in self._verb_names:
@@ -90,7 +95,7 @@ class JobRunner:
             what = f"{self._settings.most_waiting} jobs wait already, the most that one backend keeps."
             raise ProtocolError(ErrorCode.REFUSED, what, "Cancel some, or wait until some are done.")
         path = str(self.store.log_path(job_id))
-        job = JobInfo(job_id, verb, arguments, log=path, client=client, submitted_at=time.time())
+        job = JobInfo(job_id, verb, arguments, log=path, submitted_at=time.time())
         try:
             self.store.save(job)
         except OSError as error:
@@ -98,6 +103,7 @@ class JobRunner:
             in_words = explained(error, self._state_dir)
             what = f"The job cannot be kept. {in_words.what}"
             raise ProtocolError(ErrorCode.REFUSED, what, in_words.do) from error
+        self._asked_by[job_id] = client
         self._on_change(job)
         self.store.forget_old()
         return job
@@ -136,7 +142,7 @@ class JobRunner:
         """Whose turn it is: the client's that has waited longest since a job of its was last started, and of its jobs
         the oldest. So a hundred jobs of one client do not keep another's one from its turn."""
         waiting = [job for job in self.store.pending() if _is_light(job) is light]
-        return min(waiting, key=lambda job: self._last_turn.get(job.client, 0), default=None)
+        return min(waiting, key=lambda job: self._last_turn.get(self._asked_by.get(job.id, ""), 0), default=None)
 
     def stop(self) -> None:
         """Kill all processes. Their jobs keep their state on disk and are resumed at the backend's next start."""
@@ -167,7 +173,7 @@ class JobRunner:
         lock = self._state_dir / ("light.lock" if _is_light(job) else "heavy.lock")
         job.attempts += 1
         self._turns += 1
-        self._last_turn[job.client] = self._turns
+        self._last_turn[self._asked_by.get(job.id, "")] = self._turns
         job.started_at = job.started_at or time.time()
         try:
             process = WorkerProcess(job, arguments, self._verbs, lock, Path(job.log))
@@ -260,6 +266,8 @@ class JobRunner:
 
     def _set(self, job: JobInfo, state: JobState) -> None:
         job.state = state
+        if state is not JobState.PENDING:
+            self._asked_by.pop(job.id, None)
         self._save(job)
         self._on_change(job)
 

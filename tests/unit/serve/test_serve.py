@@ -111,6 +111,7 @@ def test_clients_take_turns_so_many_jobs_of_one_do_not_keep_another_from_its(run
             pass
         jobs = server._runner.store.jobs
         wait_until(lambda: all(job.state.is_final for job in jobs.values()))
+    assert not server._runner._asked_by
     order = [job.id for job in sorted(jobs.values(), key=lambda job: job.started_at)]
     assert order == ["m0", "mine", "m1", "m2", "m3"]
 
