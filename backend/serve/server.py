@@ -40,8 +40,6 @@ BUSY_POLL_MS = 40
 IDLE_POLL_MS = 200
 LOCK_TIMEOUT_S = 0.15
 """Seconds to try for the lock. Clients hold it for a moment to test whether a backend holds it."""
-
-
 MOST_GROWTH_BYTES = 64 << 20
 """If this process has grown by so much while it served, whoever is connected is hung up on: a client with a key may be
 sending one message without an end, which ZeroMQ keeps for us and does not show. Honest clients connect again."""

@@ -48,7 +48,7 @@ def queue(folder: Path) -> None:
 
         longest = 0.0
         for _ in range(CANCELS):
-            running = []
+            running: list = []
             while not running:
                 running = [job for job in session.wait_for_jobs() if str(job.state) == "RUNNING"]
             handle = session.attach(running[0].id)

@@ -106,6 +106,17 @@ def test_every_child_that_runs_a_module_is_kept_from_the_current_folder(monkeypa
     assert [command[1:3] for command in commands] == [["-P", "-m"], ["-P", "-m"]]
 
 
+def test_no_source_of_ours_starts_a_module_with_the_current_folder_on_its_path():
+    lines = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for room in ("backend", "shared", "blender_addon")
+        for path in (ROOT / room).rglob("*.py")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if '"-m",' in line and '"-P"' not in line and '"-I"' not in line
+    ]
+    assert lines == []
+
+
 def test_paths_are_absolute_as_this_process_sees_them(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["", ".", "sub"]))
