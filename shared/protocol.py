@@ -18,13 +18,18 @@ import msgpack
 from .checked import build
 from .errors import TalkerError
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
+MAX_REQUEST_BYTES = 64 << 10
+"""Largest message of a client; larger ones are answered with TOO_LARGE."""
 MAX_MESSAGE_BYTES = 1 << 20
-"""Larger messages are answered with TOO_LARGE."""
-DROP_MESSAGE_BYTES = 16 << 20
-"""Larger messages are not even read: the connection is closed."""
+"""Largest message of the backend."""
+FRAME_BYTES = 1 << 10
+"""What ZeroMQ may add to a message. Messages that are larger by more than that are not even read: the connection is
+closed."""
 MAX_DEPTH = 32
 """Deepest nesting of maps and lists within a message."""
+SHOWN = 50
+"""As many characters of a foreign name are repeated in errors and logs."""
 
 HEARTBEAT_S = 2.0
 """Interval of heartbeats, each way, seconds."""
@@ -39,8 +44,8 @@ class ErrorCode(StrEnum):
     TOO_LARGE = "TOO_LARGE"
     UNKNOWN_TYPE = "UNKNOWN_TYPE"
     WRONG_VERSION = "WRONG_VERSION"
-    WRONG_TOKEN = "WRONG_TOKEN"
     HELLO_FIRST = "HELLO_FIRST"
+    TOO_MANY = "TOO_MANY"
     UNKNOWN_JOB = "UNKNOWN_JOB"
     UNKNOWN_VERB = "UNKNOWN_VERB"
     REFUSED = "REFUSED"
@@ -80,9 +85,8 @@ def _named(name: str) -> Callable[[_MessageClass], _MessageClass]:
 @_named("HELLO")
 @dataclass(frozen=True)
 class Hello(Message):
-    """First message of a client: the ready file's token, and who it is (for the log)."""
+    """First message of a client: who it is, for the log and for its turn among others."""
 
-    token: str
     client: str = ""
 
 
@@ -196,10 +200,14 @@ class Goodbye(Message):
     reason: str = ""
 
 
+_FROM_BACKEND = (Welcome, Job, Jobs, ProgressNews, Result, Error, Goodbye)
+
+
 def encode(message: Message, request: int = 0) -> bytes:
     """The message as bytes.
 
-    Raises ProtocolError TOO_LARGE over MAX_MESSAGE_BYTES, MALFORMED where a field holds what msgpack cannot carry.
+    Raises ProtocolError TOO_LARGE over MAX_REQUEST_BYTES, or MAX_MESSAGE_BYTES for what the backend sends, MALFORMED
+    where a field holds what msgpack cannot carry.
     """
     body = {f.name: getattr(message, f.name) for f in fields(message)}  # type: ignore[arg-type]
     envelope = {"v": PROTOCOL_VERSION, "type": _NAMES[type(message)], "request": request, "body": body}
@@ -212,43 +220,44 @@ def encode(message: Message, request: int = 0) -> bytes:
             "Send numbers, text, lists and maps only.",
             request,
         ) from error
-    _check_size(len(data), request)
+    _check_size(len(data), MAX_MESSAGE_BYTES if isinstance(message, _FROM_BACKEND) else MAX_REQUEST_BYTES, request)
     return data
 
 
-def decode(data: bytes) -> tuple[Message, int]:
-    """(message, request number) from bytes.
+def decode(data: bytes, most_bytes: int = MAX_MESSAGE_BYTES) -> tuple[Message, int]:
+    """(message, request number) from bytes, `most_bytes` at most.
 
     Raises ProtocolError for whatever is too large, is no msgpack, is of another version (an ERROR is read whatever
     its version, so that both sides can say so), has an unknown type, or has fields that do not fit its type.
     """
-    _check_size(len(data), 0)
+    _check_size(len(data), most_bytes, 0)
     try:
         envelope = msgpack.unpackb(data, raw=False, strict_map_key=True, ext_hook=_refuse_extension)
     except Exception as error:  # msgpack raises ValueError, UnicodeDecodeError and several classes of its own
-        raise ProtocolError(ErrorCode.MALFORMED, f"The message is no msgpack ({error}).") from error
+        raise ProtocolError(ErrorCode.MALFORMED, f"The message is no msgpack ({brief(error)}).") from error
     if not isinstance(envelope, dict):
         raise ProtocolError(ErrorCode.MALFORMED, "The message is not a map.")
     request = envelope.get("request")
     if type(request) is not int or not 0 <= request < 1 << 63:
         raise ProtocolError(ErrorCode.MALFORMED, "The message has no request number.")
     name, version, body = envelope.get("type"), envelope.get("v"), envelope.get("body")
-    if version != PROTOCOL_VERSION and name != "ERROR":
+    if (type(version) is not int or version != PROTOCOL_VERSION) and name != "ERROR":
         raise ProtocolError(
             ErrorCode.WRONG_VERSION,
-            f"The message speaks protocol version {version!r}, this side speaks {PROTOCOL_VERSION}.",
+            f"The message speaks protocol version {brief(version)}, this side speaks {PROTOCOL_VERSION}.",
             "Stop the backend, so that the add-on starts its own version.",
             request,
         )
     if not isinstance(name, str) or name not in _TYPES:
-        raise ProtocolError(ErrorCode.UNKNOWN_TYPE, f"There is no message of type {name!r}.", request=request)
+        raise ProtocolError(ErrorCode.UNKNOWN_TYPE, f"There is no message of type {brief(name)}.", request=request)
     if not isinstance(body, dict):
         raise ProtocolError(ErrorCode.MALFORMED, f"The {name} message has no body.", request=request)
     try:
         _check_plain(body, 0)
         return build(_TYPES[name], body), request
     except (TypeError, ValueError) as error:
-        raise ProtocolError(ErrorCode.MALFORMED, f"The {name} message is wrong: {error}.", request=request) from error
+        what = f"The {name} message is wrong: {brief(error)}."
+        raise ProtocolError(ErrorCode.MALFORMED, what, request=request) from error
 
 
 def error_reply(error: ProtocolError) -> Error:
@@ -256,11 +265,21 @@ def error_reply(error: ProtocolError) -> Error:
     return Error(str(error.code), error.what, error.do)
 
 
-def _check_size(size: int, request: int) -> None:
-    if size > MAX_MESSAGE_BYTES:
+def brief(value: object) -> str:
+    """What another side sent, for an error or a log: its beginning, however long it is."""
+    if isinstance(value, (dict, list)):
+        return f"a {type(value).__name__}"
+    if isinstance(value, (str, bytes)):
+        return repr(value[:SHOWN]) + ("…" if len(value) > SHOWN else "")
+    text = str(value)
+    return text[: 4 * SHOWN] + ("…" if len(text) > 4 * SHOWN else "")
+
+
+def _check_size(size: int, most_bytes: int, request: int) -> None:
+    if size > most_bytes:
         raise ProtocolError(
             ErrorCode.TOO_LARGE,
-            f"The message has {size} bytes, more than {MAX_MESSAGE_BYTES}.",
+            f"The message has {size} bytes, more than {most_bytes}.",
             "Write large data to a file and send its path.",
             request,
         )
@@ -277,7 +296,7 @@ def _check_plain(value: Any, depth: int) -> None:
     if isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str):
-                raise TypeError(f"the key {key!r} is not text")
+                raise TypeError(f"the key {brief(key)} is not text")
             _check_plain(item, depth + 1)
     elif isinstance(value, list):
         for item in value:

@@ -36,7 +36,7 @@ def build(blender_python: Path, staged: Path, platform: str) -> Path:
 
 def extension_tool(blender_python: Path) -> Path:
     """Blender's command line tool for extensions, as it lies within its Python module."""
-    found = subprocess.run([blender_python, "-c", _FIND_TOOL], capture_output=True, text=True, check=False)
+    found = subprocess.run([blender_python, "-P", "-c", _FIND_TOOL], capture_output=True, text=True, check=False)
     tools = sorted(Path(found.stdout.strip() or ".").glob("*/scripts/addons_core/bl_pkg/cli/blender_ext.py"))
     if not tools:
         raise InternalError("Blender's extension tool is not in its module.", "Delete .venv/blender and try again.")

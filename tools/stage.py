@@ -11,6 +11,7 @@ import tomllib
 from pathlib import Path
 
 from shared.errors import InternalError
+from shared.python_child import module_command
 from shared.setup.pip import child_environment, explain
 from shared.version import VERSION
 
@@ -95,7 +96,7 @@ def pinned(packages: tuple[str, ...], lock: str) -> str:
 def _download(lock: str, platform: str, python_version: str, store: Path) -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".txt", delete=False, encoding="utf-8") as requirements:
         requirements.write(lock)
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    command = module_command(sys.executable, "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps")
     command += ["--only-binary", ":all:", "--require-hashes", "--retries", "2", "--dest", str(store)]
     command += ["--python-version", python_version, "--implementation", "cp"]
     for tag in PLATFORM_TAGS[platform]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from backend.command.arguments import TREES, set_from_texts
+from backend.command.key_verb import add_keys_arguments, host_and_port, keys
 from backend.command.terminal import ProgressBar, print_result
 from backend.command.verbs import VERBS
 from backend.settings import DRIVEN_BY, ENGINES, INPUT_COLOURS, LAYERS, PreprocessSettings, ServeSettings
@@ -201,10 +202,19 @@ def build_parser() -> argparse.ArgumentParser:
     sub = verb("settings", "All settings with their values, what they may hold, and what they are for.")
     sub.add_argument("of", nargs="?", default="run", choices=tuple(TREES), metavar="VERB", help="default run")
 
+    sub = verb("keys", "Keys by which other machines may use a backend of this one, and the list of who may.")
+    add_keys_arguments(sub)
+
     sub = verb("serve", "Serve jobs to the Blender add-on.")
     sub.add_argument("--state-dir", required=True, metavar="DIR", help="where jobs are kept")
     sub.add_argument("--ready-file", required=True, metavar="FILE", help="written when the server listens")
     sub.add_argument("--idle-timeout", type=float, metavar="S", help="end after S s without use (0: never)")
+    sub.add_argument(
+        "--listen", metavar="tcp://HOST:PORT",
+        help="where to listen (default: a free port of 127.0.0.1); what other machines reach needs --keys",
+    )  # fmt: skip
+    sub.add_argument("--keys", metavar="DIR", help="keys of clients on other machines, made with `talker keys DIR`")
+    sub.add_argument("--log-file", metavar="FILE", help="log there, cut to a few MiB, in place of standard error")
     sub.add_argument("--verbs", default="backend.command.verbs", help=argparse.SUPPRESS)
     return parser
 
@@ -233,9 +243,15 @@ def _special_verb(arguments: argparse.Namespace) -> dict | list | None:
         changes = set_from_texts("serve", arguments.set or ())
         if arguments.idle_timeout is not None:
             changes["idle_timeout_s"] = arguments.idle_timeout
+        if arguments.listen is not None:
+            changes["host"], changes["port"] = host_and_port(arguments.listen)
         settings = with_changes(ServeSettings(), changes)
-        serve(Path(arguments.state_dir), Path(arguments.ready_file), settings, arguments.verbs)
+        keys_dir, log_file = (None if name is None else Path(name) for name in (arguments.keys, arguments.log_file))
+        state_dir, ready_file = Path(arguments.state_dir), Path(arguments.ready_file)
+        serve(state_dir, ready_file, settings, arguments.verbs, keys=keys_dir, log_file=log_file)
         return None
+    if arguments.verb == "keys":
+        return keys(arguments)
     if arguments.verb == "bench":
         return _bench(arguments)
     raise InternalError(f"The verb {arguments.verb} is on the command line, but nothing does it.")

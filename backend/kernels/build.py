@@ -20,6 +20,8 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from shared.python_child import module_command
+
 from . import interface
 
 SOURCES = Path(__file__).parent / "src"
@@ -80,7 +82,7 @@ def find_compiler() -> list[str]:
         if shutil.which(name):
             return [name]
     if importlib.util.find_spec("ziglang"):
-        return [sys.executable, "-m", "ziglang", "c++"]
+        return module_command(sys.executable, "ziglang", "c++")
     raise BuildError("no C++ compiler (g++, clang++ or the Python package ziglang) was found")
 
 

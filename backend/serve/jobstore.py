@@ -8,11 +8,17 @@ import os
 import re
 from pathlib import Path
 
-from shared.files import explaining, write_json
+from shared.files import write_json, write_text
 from shared.jobs import JobInfo, JobState
+from shared.private import FILE_MODE, make_private
+from shared.ready import BACKEND_LOCK
+
+from .logs import remove_log
 
 log = logging.getLogger(__name__)
 
+OURS = ("jobs", "logs", BACKEND_LOCK)
+"""What says of a folder that it is a backend's state folder."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 """Job ids name files, so they hold nothing that means something in a path."""
 
@@ -29,9 +35,9 @@ class JobStore:
         self._folder = state_dir / "jobs"
         self._logs = state_dir / "logs"
         self._keep_jobs = keep_jobs
-        with explaining(state_dir):
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._logs.mkdir(parents=True, exist_ok=True)
+        make_private(state_dir, OURS)
+        for folder in (self._folder, self._logs):
+            make_private(folder, None)
         self.jobs: dict[str, JobInfo] = {}
         self._load()
 
@@ -45,7 +51,13 @@ class JobStore:
     def save(self, job: JobInfo) -> None:
         """Add or update a job: written under a temporary name, then renamed. Raises OSError (a full disk)."""
         self.jobs[job.id] = job
-        write_json(self._folder / f"{job.id}.json", job.to_dict())
+        write_json(self._folder / f"{job.id}.json", job.to_dict(), mode=FILE_MODE)
+
+    def save_result(self, job: JobInfo, text: str) -> Path:
+        """Write a result that is too large for a message to a file of its own. Raises OSError."""
+        path = self.result_path(job.id)
+        write_text(path, text, mode=FILE_MODE)
+        return path
 
     def pending(self) -> list[JobInfo]:
         """The PENDING jobs, oldest first."""
@@ -56,8 +68,9 @@ class JobStore:
         ended = [job for job in self.jobs.values() if job.state.is_final]
         for job in ended[: max(0, len(ended) - self._keep_jobs)]:
             del self.jobs[job.id]
-            for path in (self._folder / f"{job.id}.json", self.result_path(job.id), self.log_path(job.id)):
+            for path in (self._folder / f"{job.id}.json", self.result_path(job.id)):
                 path.unlink(missing_ok=True)
+            remove_log(self.log_path(job.id))
 
     def _load(self) -> None:
         loaded = []

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from backend.settings import ServeSettings
 from shared.errors import EXIT_CANCELLED, Cancelled
-from shared.files import write_text
+from shared.files import explained
 from shared.jobs import JobInfo, JobState, Progress
-from shared.protocol import ErrorCode, ProtocolError
+from shared.protocol import ErrorCode, ProtocolError, brief
 from shared.training import taken_up_again
 
 from .jobstore import JobStore, is_job_id
@@ -67,6 +67,11 @@ class JobRunner:
         self._on_progress = on_progress
         self.store = JobStore(state_dir, settings.keep_jobs)
         self._running: dict[str, _Running] = {}
+        self._asked_by: dict[str, str] = {}
+        """The clients of waiting jobs. Jobs whose client a restarted backend does not know yet take turns as one's."""
+        self._last_turn: dict[str, int] = {}
+        """When a job of a client was last started, by the count of all starts."""
+        self._turns = 0
         self._take_up()
 
     @property
@@ -74,23 +79,31 @@ class JobRunner:
         """True while a job runs or waits."""
         return bool(self._running or self.store.pending())
 
-    def submit(self, job_id: str, verb: str, arguments: dict) -> JobInfo:
-        """Put a job in the queue. The same id again is the same job. Raises ProtocolError."""
+    def submit(self, job_id: str, verb: str, arguments: dict, client: str = "") -> JobInfo:
+        """Put a job of `client` in the queue. The same id again is the same job. Raises ProtocolError."""
         if job_id in self.store.jobs:
-            return self.store.jobs[job_id]
+            job = self.store.jobs[job_id]
+            if job.state is JobState.PENDING:
+                self._asked_by[job_id] = client  # a client that has connected again says so again
+            return job
         if not is_job_id(job_id):
-            raise ProtocolError(ErrorCode.REFUSED, f"{job_id!r} is no job id.", "Use letters, digits, - and _.")
+            raise ProtocolError(ErrorCode.REFUSED, f"{brief(job_id)} is no job id.", "Use letters, digits, - and _.")
         if verb not in self._verb_names:
             do = f"Use one of: {', '.join(sorted(self._verb_names))}."
-            raise ProtocolError(ErrorCode.UNKNOWN_VERB, f"There is no verb {verb!r}.", do)
+            raise ProtocolError(ErrorCode.UNKNOWN_VERB, f"There is no verb {brief(verb)}.", do)
+        if len(self.store.pending()) >= self._settings.most_waiting:
+            what = f"{self._settings.most_waiting} jobs wait already, the most that one backend keeps."
+            raise ProtocolError(ErrorCode.REFUSED, what, "Cancel some, or wait until some are done.")
         path = str(self.store.log_path(job_id))
         job = JobInfo(job_id, verb, arguments, log=path, submitted_at=time.time())
         try:
             self.store.save(job)
         except OSError as error:
             del self.store.jobs[job_id]
-            what = f"The job cannot be written to {self._state_dir} ({error.strerror})."
-            raise ProtocolError(ErrorCode.REFUSED, what, "Make space on that disk, then try again.") from error
+            in_words = explained(error, self._state_dir)
+            what = f"The job cannot be kept. {in_words.what}"
+            raise ProtocolError(ErrorCode.REFUSED, what, in_words.do) from error
+        self._asked_by[job_id] = client
         self._on_change(job)
         self.store.forget_old()
         return job
@@ -99,7 +112,7 @@ class JobRunner:
         """The job, or ProtocolError UNKNOWN_JOB."""
         if job_id not in self.store.jobs:
             do = "It may have ended long ago. List the jobs."
-            raise ProtocolError(ErrorCode.UNKNOWN_JOB, f"There is no job {job_id!r}.", do)
+            raise ProtocolError(ErrorCode.UNKNOWN_JOB, f"There is no job {brief(job_id)}.", do)
         return self.store.jobs[job_id]
 
     def cancel(self, job_id: str) -> JobInfo:
@@ -119,9 +132,17 @@ class JobRunner:
         for running in list(self._running.values()):
             self._hear(running)
             self._watch(running)
-        for job in self.store.pending():
-            if not any(_is_light(r.job) == _is_light(job) for r in self._running.values()):
-                self._start(job)
+        for light in (False, True):
+            if not any(_is_light(running.job) is light for running in self._running.values()):
+                job = self._next(light)
+                if job is not None:
+                    self._start(job)
+
+    def _next(self, light: bool) -> JobInfo | None:
+        """Whose turn it is: the client's that has waited longest since a job of its was last started, and of its jobs
+        the oldest. So a hundred jobs of one client do not keep another's one from its turn."""
+        waiting = [job for job in self.store.pending() if _is_light(job) is light]
+        return min(waiting, key=lambda job: self._last_turn.get(self._asked_by.get(job.id, ""), 0), default=None)
 
     def stop(self) -> None:
         """Kill all processes. Their jobs keep their state on disk and are resumed at the backend's next start."""
@@ -151,12 +172,15 @@ class JobRunner:
             arguments = taken_up_again(arguments)
         lock = self._state_dir / ("light.lock" if _is_light(job) else "heavy.lock")
         job.attempts += 1
+        self._turns += 1
+        self._last_turn[self._asked_by.get(job.id, "")] = self._turns
         job.started_at = job.started_at or time.time()
         try:
             process = WorkerProcess(job, arguments, self._verbs, lock, Path(job.log))
         except OSError as error:
-            what = f"The job's process could not be started ({error})."
-            self._end(job, JobState.FAILED, error={"what": what, "do": "Free memory or disk space, then try again."})
+            in_words = explained(error, job.log)
+            what = f"The job's process could not be started. {in_words.what}"
+            self._end(job, JobState.FAILED, error={"what": what, "do": in_words.do})
             return
         deadline = time.monotonic() + self._settings.start_timeout_s
         self._running[job.id] = _Running(job, process, deadline)
@@ -209,7 +233,7 @@ class JobRunner:
     def _conclude(self, running: _Running, status: int) -> None:
         job, outcome = running.job, running.outcome
         if outcome is not None and outcome["event"] == "result":
-            self._end(job, JobState.DONE, result=self._file_large(job, outcome["result"]))
+            self._finish(job, outcome["result"])
         elif job.state is JobState.CANCELLING:
             self._end(job, JobState.CANCELLED, error=_cancelled())
         elif outcome is not None:
@@ -224,13 +248,17 @@ class JobRunner:
             what = f"The job's process ended before its work was done: {reason}."
             self._end(job, JobState.FAILED, error={"what": what, "do": f"The log {job.log} tells more."})
 
-    def _file_large(self, job: JobInfo, result: dict) -> dict:
+    def _finish(self, job: JobInfo, result: dict) -> None:
         text = json.dumps(result)
-        if len(text) <= INLINE_RESULT_BYTES:
-            return result
-        path = self.store.result_path(job.id)
-        write_text(path, text)
-        return {"result_file": str(path)}
+        if len(text) > INLINE_RESULT_BYTES:
+            try:
+                result = {"result_file": str(self.store.save_result(job, text))}
+            except OSError as error:
+                in_words = explained(error, self._state_dir)
+                what = f"The work is done, but its result cannot be kept. {in_words.what}"
+                self._end(job, JobState.FAILED, error={"what": what, "do": in_words.do})
+                return
+        self._end(job, JobState.DONE, result=result)
 
     def _end(self, job: JobInfo, state: JobState, result: dict | None = None, error: dict | None = None) -> None:
         job.result, job.error, job.finished_at = result, error, time.time()
@@ -238,6 +266,8 @@ class JobRunner:
 
     def _set(self, job: JobInfo, state: JobState) -> None:
         job.state = state
+        if state is not JobState.PENDING:
+            self._asked_by.pop(job.id, None)
         self._save(job)
         self._on_change(job)
 

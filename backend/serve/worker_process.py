@@ -15,8 +15,17 @@ from pathlib import Path
 from typing import IO
 
 from shared.jobs import JobInfo
+from shared.python_child import module_command, source_environment
+
+from .logs import CappedLog
 
 log = logging.getLogger(__name__)
+
+SOURCE = Path(__file__).resolve().parents[2]
+"""The folder that holds the package `backend`."""
+CHUNK_BYTES = 64 << 10
+LAST_WORDS_S = 1.0
+"""A process that has ended may have left what it printed to others, which hold on to it: so long is waited for it."""
 
 
 class WorkerProcess:
@@ -27,16 +36,29 @@ class WorkerProcess:
         self.started = False
         self.last_heard = time.monotonic()
         self._events: queue.SimpleQueue[dict] = queue.SimpleQueue()
-        command = [sys.executable, "-m", "backend.serve.worker", "--verbs", verbs, "--lock", str(lock)]
-        with open(log_path, "ab") as log:
+        command = module_command(sys.executable, "backend.serve.worker", "--verbs", verbs, "--lock", str(lock))
+        record = CappedLog(log_path)
+        try:
             # In its own session: Ctrl-C in the backend's terminal does not reach it, and `kill` reaches its children.
             self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, start_new_session=True
+                command,
+                env=source_environment(SOURCE),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
             )
-        assert self._process.stdin is not None and self._process.stdout is not None
+        except OSError:
+            record.close()
+            raise
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None and self._process.stderr is not None
         self._stdin: IO[bytes] = self._process.stdin
         self._reader = threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True)
         self._reader.start()
+        self._recorder = threading.Thread(target=self._record, args=(self._process.stderr, record), daemon=True)
+        self._recorder.start()
+        self._ended_at: float | None = None
         self._outgoing: queue.SimpleQueue[dict | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write, daemon=True)
         self._writer.start()
@@ -48,10 +70,14 @@ class WorkerProcess:
 
     @property
     def exit_status(self) -> int | None:
-        """Exit status; None while it runs, or while events of it are still unread."""
+        """Exit status; None while it runs, or while events of it, or what it printed, are still unread."""
         if self._reader.is_alive() or not self._events.empty():
             return None
-        return self._process.poll()
+        status = self._process.poll()
+        if status is None or not self._recorder.is_alive():
+            return status
+        self._ended_at = self._ended_at or time.monotonic()
+        return status if time.monotonic() - self._ended_at > LAST_WORDS_S else None
 
     def events(self) -> list[dict]:
         """The events that it wrote since the last call."""
@@ -99,6 +125,15 @@ class WorkerProcess:
                 except OSError as error:
                     log.info("job %s no longer listens (%s)", self.job_id, error)
                     return
+
+    def _record(self, stream: IO[bytes], record: CappedLog) -> None:
+        with stream:
+            while data := os.read(stream.fileno(), CHUNK_BYTES):
+                try:
+                    record.write(data)
+                except OSError as error:  # a full disk: the job goes on, and must not wait for a reader of its pipe
+                    log.warning("the log of job %s cannot be written (%s)", self.job_id, error)
+        record.close()
 
     def _read(self, stream: IO[bytes]) -> None:
         with stream:

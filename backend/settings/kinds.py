@@ -12,6 +12,7 @@ ENGINES = ("native", "cuda", "reference")
 
 Count = Annotated[int, Limits(1)]
 Whole = Annotated[int, Limits(0)]
+Port = Annotated[int, Limits(0, 65535)]
 Positive = Annotated[float, Limits(above=0)]
 NotNegative = Annotated[float, Limits(0)]
 Share = Annotated[float, Limits(0, 1)]

@@ -69,7 +69,7 @@ def train_settings_of_run(given: Mapping[str, Any]) -> TrainSettings:
 def _train_settings(
     within: str, preset: str, recipe: str, steps: int | None, minutes: float | None, overrides: Mapping[str, Any]
 ) -> TrainSettings:
-    if preset not in PRESETS:
+    if preset not in tuple(PRESETS):  # a job may name anything, a list too
         raise InputError(f"There is no preset {preset!r}.", f"Choose one of {', '.join(PRESETS)}.")
     if recipe not in choices.RECIPES:
         raise InputError(f"There is no recipe {recipe!r}.", f"Choose one of {', '.join(choices.RECIPES)}.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from backend.settings.kinds import Count, NotNegative, Positive, Whole
+from backend.settings.kinds import Count, NotNegative, Port, Positive, Whole
 
 
 @dataclass(frozen=True)
@@ -12,7 +12,13 @@ class ServeSettings:
     """The backend process and its jobs."""
 
     host: str = "127.0.0.1"
-    """Address to listen on. Anything but the loopback lets other machines try the token."""
+    """Address to listen on. Anything but the loopback lets other machines connect, and needs keys (--keys)."""
+    port: Port = 0
+    """Port to listen on; 0: a free one."""
+    most_clients: Count = 100
+    """Windows and scripts that may be connected at once."""
+    most_waiting: Count = 1000
+    """Jobs that may wait for their turn."""
     idle_timeout_s: NotNegative = 600.0
     """The backend ends itself after this long without a client and without a job; 0: never."""
     cancel_grace_s: NotNegative = 0.7

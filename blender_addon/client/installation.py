@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..shared.errors import EXIT_CALLER, EXIT_CANCELLED, EXIT_DONE, EXIT_FAULT, InputError
+from ..shared.python_child import module_command
 from ..shared.setup.pip import PACKAGE_LINE, child_environment
 from .background import PAUSE_S, Task
 
@@ -28,7 +29,7 @@ class Installation:
 
     def __init__(self, source: Path, environment: Path, models_dir: Path | None = None) -> None:
         """Begin it. `source` is the folder that holds shared/ and backend/, `environment` the folder to make."""
-        command = [sys.executable, "-m", "shared.setup", "--env", str(environment)]
+        command = module_command(sys.executable, "shared.setup", "--env", str(environment))
         if models_dir is not None:
             command += ["--models-dir", str(models_dir)]
         self.lines: deque[str] = deque(maxlen=KEPT_LINES)
@@ -105,7 +106,12 @@ class Installation:
         process = self._process = subprocess.Popen(
             command,
             cwd=source,
-            env={**child_environment(), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1"},
+            env={
+                **child_environment(),
+                "PYTHONPATH": str(source.absolute()),
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "PYTHONUTF8": "1",
+            },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -5,7 +5,7 @@
     STOPPED     a backend is wanted → LOOKING
     LOOKING     it listens → GREETING · another version listens → STOPPING · none → STARTING (only joining: STOPPED)
     STARTING    its ready file is there → GREETING
-    GREETING    it answers HELLO → CONNECTED · no answer → LOST · another version → STOPPING · other program → STARTING
+    GREETING    it answers HELLO → CONNECTED · no answer → LOST · another version → STOPPING
     CONNECTED   its process is gone, or it is silent for long → LOOKING · it says GOODBYE → STOPPED
     LOST        after a while → LOOKING
     STOPPING    it has ended → STOPPED (another version is replaced: STARTING)
@@ -185,13 +185,13 @@ class BackendLink:
         except TalkerError as error:
             self._give_up(error)
         if seen.ready is None or not seen.listens:
-            self._start(seen.token)
+            self._start()
         elif seen.ready.version != VERSION:
             self._replace()
         else:
             self._greet(seen.ready)
 
-    def _start(self, stale_token: str = "") -> None:
+    def _start(self) -> None:
         """A backend is wanted and none is there."""
         if self.wanted is Wanted.JOIN:
             self.close()
@@ -199,7 +199,7 @@ class BackendLink:
         if self._starts > REVIVALS:
             self._give_up(ConnectionLost("The backend keeps ending.", f"See {self.place.log_file}."))
         self._starts += 1
-        self._starting = Starting(self.place, stale_token)
+        self._starting = Starting(self.place)
         self._enter(State.STARTING)
 
     def _see_start(self) -> None:
@@ -242,12 +242,9 @@ class BackendLink:
         except ConnectionLost:
             self._lose()
         except Refused as error:
-            token = self._connection.ready.token
             self._disconnect()
             if error.code == ErrorCode.WRONG_VERSION:
                 self._replace()
-            elif error.code == ErrorCode.WRONG_TOKEN:  # another program has the port of a backend long gone
-                self._start(token)
             else:
                 self._give_up(error)
 

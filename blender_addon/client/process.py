@@ -18,6 +18,8 @@ from pathlib import Path
 from ..shared import protocol
 from ..shared.errors import InputError, InternalError
 from ..shared.locking import FileLock
+from ..shared.private import make_private, open_private
+from ..shared.python_child import module_command
 from ..shared.ready import BACKEND_LOCK, NotReady, ReadyFile
 from .background import Pausing, Steps, Task, pause, until_ended
 from .transport import Connection, ConnectionLost, Refused, import_zmq
@@ -32,7 +34,6 @@ OTHERS_TIMEOUT_S = 2.0
 """A backend that ends at its start may do so because another Blender was faster: wait this long for that one."""
 PROBE_TIMEOUT_S = 0.3
 LOG_TAIL_LINES = 5
-MAX_LOG_BYTES = 4 << 20
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,11 @@ class BackendPlace:
     def log_file(self) -> Path:
         return self.state_dir / "logs" / "backend.log"
 
+    @property
+    def start_log(self) -> Path:
+        """What its last start printed beside its log."""
+        return self.state_dir / "logs" / "backend.start.log"
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -66,17 +72,13 @@ class Seen:
     ready: ReadyFile | None
     """Its ready file, None where there is no usable one."""
     listens: bool
-    """Whether somebody listens at the address in it: then the process exists, whether it answers or not."""
-
-    @property
-    def token(self) -> str:
-        """The token in the ready file, "" where there is none."""
-        return self.ready.token if self.ready is not None else ""
+    """Whether its process exists and its port is open, whether it answers or not."""
 
 
 def look(place: BackendPlace) -> Seen:
-    """Look at a place's ready file and port. Blocks, PROBE_TIMEOUT_S at the port: for threads and scripts.
+    """Look at a place's ready file, lock and port. Blocks, PROBE_TIMEOUT_S at the port: for threads and scripts.
 
+    The lock tells a ready file that a killed backend has left, whoever has its port by now.
     Loads ZeroMQ on the way, so that this is not done in Blender's main thread. Raises InternalError without it.
     """
     import_zmq()
@@ -84,6 +86,8 @@ def look(place: BackendPlace) -> Seen:
         ready = ReadyFile.read(place.ready_file)
     except NotReady:
         return Seen(None, False)
+    if _is_free(place):
+        return Seen(ready, False)
     try:
         socket.create_connection((ready.host, ready.port), PROBE_TIMEOUT_S).close()
     except OSError:
@@ -103,18 +107,17 @@ class Starting(Steps[ReadyFile]):
     or did not come in time.
     """
 
-    def __init__(self, place: BackendPlace, stale_token: str = "", timeout_s: float = START_TIMEOUT_S) -> None:
-        """`stale_token` is that of a ready file that a backend long gone has left, though its port is taken again."""
-        super().__init__(self._steps(place, stale_token, timeout_s))
+    def __init__(self, place: BackendPlace, timeout_s: float = START_TIMEOUT_S) -> None:
+        super().__init__(self._steps(place, timeout_s))
         self._process: subprocess.Popen | None = None
 
-    def _steps(self, place: BackendPlace, stale_token: str, timeout_s: float) -> Pausing[ReadyFile]:
+    def _steps(self, place: BackendPlace, timeout_s: float) -> Pausing[ReadyFile]:
         process = self._process = yield from until_ended(Task(lambda: _launch(place)))
         deadline = time.monotonic() + timeout_s
         ended_at = None
         while True:
             seen = yield from until_ended(Task(lambda: look(place)))
-            if seen.ready is not None and seen.listens and seen.token != stale_token:
+            if seen.ready is not None and seen.listens:
                 return seen.ready
             status, now = process.poll(), time.monotonic()
             if status is not None:
@@ -216,12 +219,12 @@ def _launch(place: BackendPlace) -> subprocess.Popen:
     if not (place.source / "backend").is_dir():
         raise InputError(f"There is no backend in {place.source}.", "Install the extension again.")
     _forget_ended_children()
+    make_private(place.state_dir, (BACKEND_LOCK, place.log_file.parent.name))
+    make_private(place.log_file.parent, None)
     try:
-        place.log_file.parent.mkdir(parents=True, exist_ok=True)
-        too_long = place.log_file.is_file() and place.log_file.stat().st_size > MAX_LOG_BYTES
-        with open(place.log_file, "wb" if too_long else "ab") as log:
+        with open(place.start_log, "wb", opener=open_private) as log:
             process = subprocess.Popen(
-                [str(place.python), "-m", "backend", "serve", *_options(place)],
+                module_command(place.python, "backend", "serve", *_options(place)),
                 cwd=place.state_dir,
                 env=_environment(place),
                 stdin=subprocess.DEVNULL,
@@ -238,11 +241,15 @@ def _launch(place: BackendPlace) -> subprocess.Popen:
 
 
 def _log_tail(place: BackendPlace) -> str:
-    try:
-        lines = place.log_file.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    except OSError:
-        return "it left no log."
-    return " / ".join(lines[-LOG_TAIL_LINES:]) or "its log is empty."
+    """The last of what it printed, or else logged: a backend that ends at its start says so on standard error."""
+    for path in (place.start_log, place.log_file):
+        try:
+            lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        except OSError:
+            continue
+        if lines:
+            return " / ".join(lines[-LOG_TAIL_LINES:])
+    return "it left no log."
 
 
 def _see(place: BackendPlace) -> str:
@@ -251,14 +258,21 @@ def _see(place: BackendPlace) -> str:
 
 def _has_ended(place: BackendPlace, pid: int) -> bool:
     """Whether nobody holds the lock of a living backend, or another one does by now."""
-    lock = FileLock(place.state_dir / BACKEND_LOCK)
-    if lock.acquire():
-        lock.release()
+    if _is_free(place):
         return True
     try:
         return ReadyFile.read(place.ready_file).pid != pid
     except NotReady:
         return False
+
+
+def _is_free(place: BackendPlace) -> bool:
+    """Whether no backend holds a place's lock."""
+    lock = FileLock(place.state_dir / BACKEND_LOCK)
+    if lock.acquire():
+        lock.release()
+        return True
+    return False
 
 
 def _end(pid: int, number: int) -> None:
@@ -272,7 +286,8 @@ def _end(pid: int, number: int) -> None:
 
 
 def _options(place: BackendPlace) -> list[str]:
-    return ["--state-dir", str(place.state_dir), "--ready-file", str(place.ready_file), *place.options]
+    own = ["--state-dir", str(place.state_dir), "--ready-file", str(place.ready_file)]
+    return [*own, "--log-file", str(place.log_file), *place.options]
 
 
 def _environment(place: BackendPlace) -> dict[str, str]:
@@ -280,6 +295,7 @@ def _environment(place: BackendPlace) -> dict[str, str]:
     environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONHOME", "PYTHONSTARTUP")}
     environment.update(
         PYTHONPATH=str(place.source),
+        PYTHONSAFEPATH="1",
         PYTHONNOUSERSITE="1",
         PYTHONUTF8="1",
         PYTHONUNBUFFERED="1",

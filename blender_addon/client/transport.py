@@ -7,6 +7,7 @@ first use, because Blender keeps one folder of wheels for all extensions; client
 from __future__ import annotations
 
 import atexit
+import os
 import time
 import types
 from typing import TYPE_CHECKING
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 OLDEST_ZMQ = (25, 0)
 MOST_MESSAGES = 100
 """Taken in at one poll, so that a long silence of ours does not end in one long turn; the rest is there at the next."""
+CLIENT_NAME = f"blender {os.getpid()}"
+"""What this process is called at the backend: in its log, and where clients take turns."""
 _WAIT_S = 0.1
 
 
@@ -39,7 +42,7 @@ class Refused(TalkerError):
 
 
 def import_zmq() -> types.ModuleType:
-    """The zmq module. Raises InternalError where it is missing or too old."""
+    """The zmq module. Raises InternalError where it is missing, too old, or built without CURVE."""
     try:
         import zmq
     except ImportError as error:
@@ -48,6 +51,11 @@ def import_zmq() -> types.ModuleType:
         raise InternalError(
             f"Another extension brings an old ZeroMQ ({zmq.pyzmq_version()}).",
             f"Update that extension; {'.'.join(map(str, OLDEST_ZMQ))} or newer is needed.",
+        )
+    if not zmq.has("curve"):
+        raise InternalError(
+            f"The ZeroMQ that was loaded from {zmq.__file__} has no encryption (CURVE).",
+            "Disable the extension that brings it, or let it take the wheels from PyPI, which have it.",
         )
     return zmq
 
@@ -74,15 +82,22 @@ class Connection:
     """A connection to one backend. `begin` says HELLO, `is_greeted` hears the answer; `open` does both and blocks."""
 
     def __init__(self, ready: ReadyFile) -> None:
-        """A connected socket that has said nothing yet."""
+        """A socket on its way to the backend, that has said nothing yet.
+
+        ZeroMQ gives nothing of what is sent to who answers without the backend's secret key: the port may be another
+        program's by now.
+        """
         self._zmq = import_zmq()
         self._socket = _context().socket(self._zmq.DEALER)
         for option, value in (
             (self._zmq.LINGER, 0),
             (self._zmq.SNDTIMEO, 0),
             (self._zmq.RCVTIMEO, 0),
-            (self._zmq.MAXMSGSIZE, protocol.DROP_MESSAGE_BYTES),
+            (self._zmq.MAXMSGSIZE, protocol.MAX_MESSAGE_BYTES + protocol.FRAME_BYTES),
             (self._zmq.IPV6, int(":" in ready.host)),
+            (self._zmq.CURVE_SERVERKEY, ready.server_key.encode("ascii")),
+            (self._zmq.CURVE_PUBLICKEY, ready.client_key.encode("ascii")),
+            (self._zmq.CURVE_SECRETKEY, ready.client_secret.encode("ascii")),
         ):
             self._socket.setsockopt(option, value)
         self._socket.connect(ready.endpoint)
@@ -97,7 +112,7 @@ class Connection:
         self._last_beat = time.monotonic()
 
     @classmethod
-    def begin(cls, ready: ReadyFile, client: str = "blender") -> Connection:
+    def begin(cls, ready: ReadyFile, client: str = CLIENT_NAME) -> Connection:
         """Connect and say HELLO, without waiting for the answer.
 
         Raises Refused (WRONG_VERSION) where the ready file already says that the backend speaks another protocol.
@@ -109,13 +124,13 @@ class Connection:
                 "Stop the backend, then start it again.",
             )
         connection = cls(ready)
-        connection._hello = connection.send(protocol.Hello(ready.token, client))
+        connection._hello = connection.send(protocol.Hello(client))
         return connection
 
     def is_greeted(self, wait_s: float = 0.0) -> bool:
         """Whether the backend has answered HELLO; waits `wait_s` at most.
 
-        Raises Refused (WRONG_TOKEN, WRONG_VERSION) when the backend does not want us.
+        Raises Refused (WRONG_VERSION, or REFUSED where too many are connected) when the backend does not want us.
         """
         if self.version:
             return True
@@ -130,7 +145,7 @@ class Connection:
         return False
 
     @classmethod
-    def open(cls, ready: ReadyFile, client: str = "blender", timeout_s: float = 3.0) -> Connection:
+    def open(cls, ready: ReadyFile, client: str = CLIENT_NAME, timeout_s: float = 3.0) -> Connection:
         """`begin`, and block until the backend has answered.
 
         Raises ConnectionLost when nobody answers within `timeout_s`, Refused as `is_greeted` does.

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from ..errors import EXIT_CANCELLED, EXIT_DONE, InputError, InternalError, TalkerError
+from ..python_child import module_command
 from .environment import backend_plan, prepare, write_launcher
 from .pip import child_environment
 
@@ -57,7 +58,7 @@ def set_up(env: Path, launcher: Path | None, python: Path | None, models_dir: Pa
 
 def fetch_models(python: Path, root: Path, models_dir: Path | None = None) -> None:
     """Find or fetch the required model files with the backend's own code. Raises InputError if one cannot be had."""
-    command = [str(python), "-m", "backend.model_files"]
+    command = module_command(python, "backend.model_files")
     if models_dir is not None:
         command += ["--models-dir", str(models_dir)]
     run = subprocess.run(

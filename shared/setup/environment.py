@@ -203,7 +203,7 @@ def _check_imports(plan: EnvironmentPlan, log: Callable[[str], None]) -> None:
     if not plan.imports:
         return
     log(f"Checking that {len(plan.imports)} packages import")
-    command = [str(plan.python), "-c", f"import {', '.join(plan.imports)}"]
+    command = [str(plan.python), "-P", "-c", f"import {', '.join(plan.imports)}"]
     run = subprocess.run(command, capture_output=True, text=True, env=pip.child_environment(), check=False)
     if run.returncode != 0:
         with plan.log_file.open("a", encoding="utf-8") as record:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -46,10 +47,10 @@ def probe(python: Path) -> tuple[int, int] | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    if run.returncode != 0:
+    version = re.fullmatch(r"(\d+)\.(\d+)\s*", run.stdout)
+    if run.returncode != 0 or version is None:  # a program that ends well without a word is no Python
         return None
-    major, _, minor = run.stdout.strip().partition(".")
-    return int(major), int(minor)
+    return int(version[1]), int(version[2])
 
 
 def _candidates(versions: tuple[tuple[int, int], ...]) -> list[Path]:

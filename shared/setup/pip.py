@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import InputError, InternalError, TalkerError
+from ..python_child import module_command
 
 _PROGRESS = re.compile(r"^(?:Collecting|Processing) (?:\S*/)?([^\s;]+)")
 _LARGE_DOWNLOAD = re.compile(r"^\s*Downloading (\S+)\s+\((\d+(?:\.\d+)? [GM]B)\)")
@@ -33,7 +34,12 @@ def child_environment() -> dict[str, str]:
     """This process's environment without variables that would mislead another Python."""
     astray = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "__PYVENV_LAUNCHER__")
     environment = {name: value for name, value in os.environ.items() if name not in astray}
-    return environment | {"PYTHONNOUSERSITE": "1", "PYTHONUNBUFFERED": "1", "PIP_USER": "0"}
+    return environment | {
+        "PYTHONNOUSERSITE": "1",
+        "PYTHONSAFEPATH": "1",
+        "PYTHONUNBUFFERED": "1",
+        "PIP_USER": "0",
+    }
 
 
 def install(python: Path, arguments: list[str], total: int, log: Callable[[str], None], log_file: Path) -> None:
@@ -42,7 +48,7 @@ def install(python: Path, arguments: list[str], total: int, log: Callable[[str],
     `total` is the number of packages expected, for the progress lines. Raises InputError for what the user can mend
     (network, disk), InternalError with the log's path otherwise. An exception from outside (Ctrl-C) ends pip too.
     """
-    command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--retries", "2"]
+    command = module_command(python, "pip", "install", "--disable-pip-version-check", "--no-input", "--retries", "2")
     command += ["--progress-bar", "off", "--no-warn-script-location", *arguments]
     output: list[str] = []
     with log_file.open("a", encoding="utf-8") as record:

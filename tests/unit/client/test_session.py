@@ -1,5 +1,6 @@
 """The add-on's client with a real backend process: progress, cancel, crashes, and a backend that is killed."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -20,6 +21,7 @@ from extension_without_blender.shared.jobs import JobState, Progress
 from extension_without_blender.shared.ready import ReadyFile
 from extension_without_blender.shared.version import VERSION
 
+from tests.support.keyed import a_ready_file
 from tests.support.serving import LIMIT_S, is_process, place_in, session_in, wait_until
 
 pytestmark = pytest.mark.slow  # together: processes, or whole renders, in every test
@@ -32,6 +34,11 @@ def session(tmp_path_factory):
     """One backend for the tests that do it no harm."""
     with session_in(tmp_path_factory.mktemp("backend")) as session:
         yield session
+
+
+def another_start():
+    """The ready file of a start that was another one."""
+    return ReadyFile(**dataclasses.asdict(a_ready_file(5555, VERSION)))
 
 
 def kill_backend(place):
@@ -234,23 +241,24 @@ def test_a_client_forgotten_by_the_backend_is_greeted_again(session):
     assert session.wait(session.submit("doctor", {}), LIMIT_S) == {"well": True}
 
 
-def test_a_wrong_token_is_refused(session):
-    ready = ReadyFile.read(session.place.ready_file)
-    with pytest.raises(Refused) as caught:
-        Connection.open(ReadyFile(ready.host, ready.port, ready.pid, "guess", ready.protocol, ready.version))
-    assert caught.value.code == "WRONG_TOKEN"
+@pytest.mark.parametrize("fields", [("server_key",), ("client_key", "client_secret")])
+def test_who_has_not_both_keys_is_not_answered(session, fields):
+    ready, other = ReadyFile.read(session.place.ready_file), another_start()
+    wrong = dataclasses.replace(ready, **{name: getattr(other, name) for name in fields})
+    with pytest.raises(ConnectionLost, match="did not answer"):
+        Connection.open(wrong, timeout_s=1.0)
 
 
 def test_a_backend_of_another_protocol_version_is_refused(session):
     ready = ReadyFile.read(session.place.ready_file)
     with pytest.raises(Refused, match="protocol 99") as caught:
-        Connection.open(ReadyFile(ready.host, ready.port, ready.pid, ready.token, 99, ready.version))
+        Connection.open(dataclasses.replace(ready, protocol=99))
     assert caught.value.code == "WRONG_VERSION"
 
 
 def test_nobody_listening_is_a_lost_connection_after_the_time_out():
     with pytest.raises(ConnectionLost, match=r"within 0\.3 s"):
-        Connection.open(ReadyFile("127.0.0.1", 9, 1, "t", client_protocol.PROTOCOL_VERSION, ""), timeout_s=0.3)
+        Connection.open(dataclasses.replace(another_start(), port=9), timeout_s=0.3)
 
 
 @pytest.mark.slow
@@ -356,7 +364,7 @@ def test_a_backend_that_does_not_get_ready_in_time_is_ended_and_said(tmp_path):
     place = BackendPlace(python, tmp_path, tmp_path / "state")
     with pytest.raises(InternalError, match="did not get ready in time"):
         Starting(place, timeout_s=1.0).wait()
-    pid = int(place.log_file.read_text())
+    pid = int(place.start_log.read_text())
     wait_until(lambda: not is_process(pid))
 
 

@@ -20,9 +20,11 @@ from extension_without_blender.client.process import BackendPlace
 from extension_without_blender.client.session import Session
 from extension_without_blender.client.transport import ConnectionLost
 from extension_without_blender.shared import protocol as client_protocol
-from extension_without_blender.shared.ready import ReadyFile
+from extension_without_blender.shared.locking import FileLock
+from extension_without_blender.shared.ready import BACKEND_LOCK, ReadyFile
 from extension_without_blender.shared.version import VERSION
 
+from tests.support.keyed import a_ready_file
 from tests.support.no_waiting import Turns, Waited, nothing_waits
 from tests.support.places import ROOT
 from tests.support.serving import LIMIT_S, is_process, session_in
@@ -107,16 +109,16 @@ def test_a_backend_that_dies_is_started_again_without_holding_a_turn(tmp_path, i
 def test_a_port_whose_owner_never_answers_is_given_up_without_holding_a_turn(tmp_path, impatient, turns, monkeypatch):
     monkeypatch.setattr(link, "STALL_TIMEOUT_S", 4.0)
     place = BackendPlace(tmp_path / "python", tmp_path, tmp_path)
+    lock = FileLock(tmp_path / BACKEND_LOCK)  # as a living backend holds it
+    assert lock.acquire()
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        port = silent.getsockname()[1]
-        ReadyFile("127.0.0.1", port, os.getpid(), "t", client_protocol.PROTOCOL_VERSION, VERSION).write(
-            place.ready_file
-        )
+        a_ready_file(silent.getsockname()[1], VERSION).write(place.ready_file)
         session = Session(place)
         session.submit("pretend_count", {"steps": 1})
         states: set[State] = set()
         with pytest.raises(ConnectionLost, match="does not answer"):
             turns.take_until(poll_and_note(session, states), lambda: False)
+    lock.release()
     assert states >= {State.LOOKING, State.GREETING, State.LOST}
     assert session.idle
 

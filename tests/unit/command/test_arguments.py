@@ -143,6 +143,13 @@ def test_a_verb_asks_for_what_it_cannot_do_without(verb, name):
             PARSERS[verb]({**OWN[verb], name: missing})
 
 
+@pytest.mark.parametrize("name", ["preset", "recipe", "start", "engine"])
+@pytest.mark.parametrize("value", [[], ["draft"], {}, {"a": 1}, 4, True])
+def test_a_value_of_another_kind_is_refused_in_words_where_a_name_is_wanted(name, value):
+    with pytest.raises(InputError):
+        train_arguments({"subject": "s", name: value})
+
+
 def test_the_older_name_of_pose_refinement_still_counts():
     for verb in ("preprocess", "run"):
         settings = PARSERS[verb]({**OWN[verb], "photometric": False}).settings

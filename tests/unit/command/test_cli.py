@@ -124,3 +124,21 @@ def test_settings_prints_every_setting_with_its_value_and_its_sentence(capsys):
     told = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
     assert set(told) == set(names(RunSettings))
     assert told["train.preset"]["value"] == "draft"
+
+
+def test_keys_are_made_and_handed_over_and_taken_back(tmp_path):
+    out = tmp_path / "anna.json"
+    made = _talker("keys", str(tmp_path / "keys"), "--add", "anna", "--at", "tcp://h:5600", "--out", str(out), "--json")
+    assert made.returncode == 0, made.stderr
+    assert (json.loads(made.stdout)["clients"], json.loads(made.stdout)["hand_over"]) == (["anna"], str(out))
+    assert "secret" not in made.stdout
+    taken = _talker("keys", str(tmp_path / "keys"), "--remove", "anna", "--json")
+    assert json.loads(taken.stdout)["clients"] == []
+    unsaid = _talker("keys", str(tmp_path / "keys"), "--add", "berta")
+    assert (unsaid.returncode, "--at tcp://HOST:PORT" in unsaid.stderr) == (2, True)
+
+
+def test_a_server_for_other_machines_wants_keys(tmp_path):
+    options = ("--state-dir", str(tmp_path / "state"), "--ready-file", str(tmp_path / "ready.json"))
+    refused = _talker("serve", "--listen", "tcp://0.0.0.0:5600", *options)
+    assert (refused.returncode, "talker keys FOLDER" in refused.stderr) == (2, True)

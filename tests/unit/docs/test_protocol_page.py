@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from backend.serve import runner
+from backend.serve import clients, door, own_limits, runner, server, visitors
 from backend.settings import ServeSettings
 from shared import protocol
 from shared.jobs import JobState
@@ -49,8 +49,20 @@ def test_the_page_has_every_error_code_and_no_other():
 
 def test_the_page_has_the_limits_of_messages():
     told = {row[0].strip("`"): row[1] for row in rows("Transport")}
-    assert told["MAX_MESSAGE_BYTES"] == f"{protocol.MAX_MESSAGE_BYTES >> 20} MiB"
-    assert told["DROP_MESSAGE_BYTES"] == f"{protocol.DROP_MESSAGE_BYTES >> 20} MiB"
+    assert told["MAX_REQUEST_BYTES"] == f"{protocol.MAX_REQUEST_BYTES >> 10} KiB from a client"
+    assert told["MAX_MESSAGE_BYTES"] == f"{protocol.MAX_MESSAGE_BYTES >> 20} MiB from the backend"
+    assert told["FRAME_BYTES"].startswith(f"{protocol.FRAME_BYTES >> 10} KiB")
+    assert told["MOST_STRANGERS"].startswith(f"{own_limits.MOST_STRANGERS} ")
+    assert told["STRANGER_S"].startswith(f"{visitors.STRANGER_S:g} s ")
+    assert told["most_clients"].startswith(f"{ServeSettings().most_clients} ")
+    assert told["most_waiting"].startswith(f"{ServeSettings().most_waiting} ")
+    assert told["RATE"].startswith(f"{clients.RATE:g} ") and f"`BURST` {clients.BURST:g} " in told["RATE"]
+    assert (
+        told["TURN_MESSAGES"].startswith(f"{door.TURN_MESSAGES} ")
+        and f"{1000 * door.TURN_S:g} ms" in told["TURN_MESSAGES"]
+    )
+    assert told["QUEUED_OUT"].startswith(f"{door.QUEUED_OUT} ")
+    assert told["MOST_GROWTH_BYTES"].startswith(f"{server.MOST_GROWTH_BYTES >> 20} MiB ")
     assert told["MAX_DEPTH"].startswith(f"{protocol.MAX_DEPTH} ")
     assert told["INLINE_RESULT_BYTES"].startswith(f"{runner.INLINE_RESULT_BYTES >> 10} KiB")
 

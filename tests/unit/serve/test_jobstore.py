@@ -1,7 +1,7 @@
 """Jobs and the ready file on disk."""
 
+import dataclasses
 import json
-import os
 import stat
 import sys
 
@@ -11,8 +11,9 @@ from backend.serve.jobstore import JobStore, is_job_id
 from shared.errors import InputError
 from shared.jobs import JobInfo, JobState, Progress
 from shared.ready import NotReady, ReadyFile
+from tests.support.keyed import a_ready_file
 
-READY = ReadyFile("127.0.0.1", 5555, os.getpid(), "secret", 1, "0.1.0")
+READY = a_ready_file(5555)
 
 
 def test_jobs_are_found_again_in_the_order_of_their_submission(tmp_path):
@@ -59,7 +60,7 @@ def test_what_could_mean_something_in_a_path_is_no_job_id(text):
 
 def test_a_state_folder_that_cannot_be_made_is_an_input_error(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="is a file, not a folder"):
+    with pytest.raises(InputError, match="is no folder"):
         JobStore(tmp_path / "file", 10)
 
 
@@ -82,7 +83,7 @@ def test_a_damaged_ready_file_is_not_ready(tmp_path, text):
 
 def test_a_ready_file_with_an_impossible_port_is_not_ready(tmp_path):
     path = tmp_path / "ready.json"
-    ReadyFile("127.0.0.1", 99999, 1, "t", 1, "").write(path)
+    a_ready_file(99999).write(path)
     with pytest.raises(NotReady, match="damaged"):
         ReadyFile.read(path)
 
@@ -98,4 +99,4 @@ def test_only_its_own_backend_removes_the_ready_file(tmp_path):
 
 def test_ipv6_addresses_are_bracketed_in_the_endpoint():
     assert READY.endpoint == "tcp://127.0.0.1:5555"
-    assert ReadyFile("::1", 5, 1, "t", 1, "").endpoint == "tcp://[::1]:5"
+    assert dataclasses.replace(READY, host="::1", port=5).endpoint == "tcp://[::1]:5"

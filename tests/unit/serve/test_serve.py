@@ -1,17 +1,24 @@
 """The backend process against strangers, broken messages and time, spoken to in raw messages."""
 
+import errno
+import os
+import stat
+import sys
 import threading
 
 import msgpack
 import pytest
-import zmq
 
+from backend.serve import jobstore
+from backend.serve.jobstore import JobStore
+from backend.serve.keys import KeyFolder
 from backend.serve.server import Server
 from backend.settings import ServeSettings
 from shared import protocol
 from shared.errors import InputError
 from shared.ready import ReadyFile
-from tests.support.serving import LIMIT_S, PYTHON_PATH, wait_until
+from tests.support.keyed import LIMIT_S, Keyed
+from tests.support.serving import PYTHON_PATH, wait_until
 
 
 @pytest.fixture
@@ -29,85 +36,51 @@ def running(tmp_path, monkeypatch):
     assert not (tmp_path / "ready.json").exists()
 
 
-class Stranger:
-    """A raw DEALER."""
-
-    def __init__(self, ready):
-        self.context = zmq.Context()
-        self.socket = self.context.socket(zmq.DEALER)
-        self.socket.connect(ready.endpoint)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *details):
-        self.context.destroy(linger=0)
-
-    def send(self, message, request=1):
-        self.socket.send(protocol.encode(message, request))
-
-    def hear(self, *kinds, limit_s=LIMIT_S):
-        """The next message of one of `kinds` (any but heartbeats if none is named), None if none comes."""
-        while self.socket.poll(int(limit_s * 1000)):
-            message, request = protocol.decode(self.socket.recv())
-            if isinstance(message, kinds or protocol.Message) and (kinds or type(message) is not protocol.Heartbeat):
-                return message, request
-        return None
-
-    def ask(self, message, request=1):
-        self.send(message, request)
-        return self.hear()
+def test_hello_with_the_key_is_welcomed(running):
+    with Keyed(running[1]) as client:
+        assert client.ask(protocol.Hello("test"), 3) == (protocol.Welcome("9.9", running[1].pid), 3)
 
 
-def test_hello_with_the_token_is_welcomed(running):
-    with Stranger(running[1]) as client:
-        assert client.ask(protocol.Hello(running[1].token), 3) == (protocol.Welcome("9.9", running[1].pid), 3)
-
-
-def test_a_wrong_token_is_refused_and_opens_nothing(running):
-    with Stranger(running[1]) as client:
-        reply, request = client.ask(protocol.Hello("guess"), 4)
-        assert (reply.code, request) == ("WRONG_TOKEN", 4)
-        reply, _ = client.ask(protocol.Submit("a", "doctor"))
-        assert reply.code == "HELLO_FIRST"
-        assert client.ask(protocol.ListJobs())[0].code == "HELLO_FIRST"
-        assert client.ask(protocol.Shutdown())[0].code == "HELLO_FIRST"
+def test_before_hello_nothing_is_obeyed(running):
+    with Keyed(running[1]) as client:
+        for message in (protocol.Submit("a", "doctor"), protocol.ListJobs(), protocol.Shutdown()):
+            assert client.ask(message)[0].code == "HELLO_FIRST"
 
 
 def test_another_protocol_version_is_refused(running):
-    with Stranger(running[1]) as client:
-        body = {"token": running[1].token, "client": ""}
-        client.socket.send(msgpack.packb({"v": 2, "type": "HELLO", "request": 8, "body": body}))
-        reply, request = client.hear()
-        assert (reply.code, request) == ("WRONG_VERSION", 8)
+    with Keyed(running[1]) as client:
+        for version in (1, 3, True, 2.0, "2", None):
+            client.socket.send(msgpack.packb({"v": version, "type": "HELLO", "request": 8, "body": {"client": ""}}))
+            reply, request = client.hear()
+            assert (reply.code, request) == ("WRONG_VERSION", 8)
 
 
 def test_every_broken_message_gets_an_error_and_the_server_goes_on(running):
-    with Stranger(running[1]) as client:
+    with Keyed(running[1]) as client:
         for data, code in (
             (b"", "MALFORMED"),
             (b"\xc1\xff\x00", "MALFORMED"),
-            (msgpack.packb({"v": 1, "type": "FROB", "request": 1, "body": {}}), "UNKNOWN_TYPE"),
-            (msgpack.packb({"v": 1, "type": "CANCEL", "request": 1, "body": {"job_id": 4}}), "MALFORMED"),
-            (b"\x00" * (protocol.MAX_MESSAGE_BYTES + 1), "TOO_LARGE"),
+            (msgpack.packb({"v": 2, "type": "FROB", "request": 1, "body": {}}), "UNKNOWN_TYPE"),
+            (msgpack.packb({"v": 2, "type": "CANCEL", "request": 1, "body": {"job_id": 4}}), "MALFORMED"),
+            (b"\x00" * (protocol.MAX_REQUEST_BYTES + 1), "TOO_LARGE"),
         ):
             client.socket.send(data)
             assert client.hear()[0].code == code
         client.socket.send_multipart([b"two", b"frames"])
         assert client.hear()[0].code == "MALFORMED"
-        assert isinstance(client.ask(protocol.Hello(running[1].token))[0], protocol.Welcome)
+        assert isinstance(client.ask(protocol.Hello("test"))[0], protocol.Welcome)
         assert client.ask(protocol.Goodbye())[0].code == "REFUSED"
 
 
 def test_a_gigantic_message_closes_only_its_own_connection(running):
-    with Stranger(running[1]) as greedy, Stranger(running[1]) as other:
-        greedy.socket.send(b"\x00" * (protocol.DROP_MESSAGE_BYTES + 1))
-        assert isinstance(other.ask(protocol.Hello(running[1].token))[0], protocol.Welcome)
+    with Keyed(running[1]) as greedy, Keyed(running[1]) as other:
+        greedy.socket.send(b"\x00" * (16 << 20))
+        assert isinstance(other.ask(protocol.Hello("test"))[0], protocol.Welcome)
 
 
 def test_jobs_with_bad_names_are_refused(running):
-    with Stranger(running[1]) as client:
-        client.ask(protocol.Hello(running[1].token))
+    with Keyed(running[1]) as client:
+        client.ask(protocol.Hello("test"))
         assert client.ask(protocol.Submit("../../evil", "doctor"))[0].code == "REFUSED"
         reply = client.ask(protocol.Submit("a", "frobnicate"))[0]
         assert (reply.code, "doctor" in reply.do) == ("UNKNOWN_VERB", True)
@@ -116,8 +89,8 @@ def test_jobs_with_bad_names_are_refused(running):
 
 
 def test_submitting_twice_makes_one_job(running):
-    with Stranger(running[1]) as client:
-        client.ask(protocol.Hello(running[1].token))
+    with Keyed(running[1]) as client:
+        client.ask(protocol.Hello("test"))
         for _ in range(2):
             client.send(protocol.Submit("same", "doctor"))
         assert client.hear(protocol.Result)[0].job["result"] == {"well": True}
@@ -126,9 +99,57 @@ def test_submitting_twice_makes_one_job(running):
         assert [job["id"] for job in reply.jobs] == ["same"]
 
 
+def test_clients_take_turns_so_many_jobs_of_one_do_not_keep_another_from_its(running):
+    server, ready = running
+    with Keyed(ready) as many, Keyed(ready) as one:
+        for client, name in ((many, "many"), (one, "one")):
+            assert isinstance(client.ask(protocol.Hello(name))[0], protocol.Welcome)
+        for number in range(4):
+            many.ask(protocol.Submit(f"m{number}", "pretend_count", {"steps": 2, "pause_s": 0.1}))
+        one.send(protocol.Submit("mine", "pretend_count", {"steps": 1}))
+        while one.hear(protocol.Result)[0].job["id"] != "mine":
+            pass
+        jobs = server._runner.store.jobs
+        wait_until(lambda: all(job.state.is_final for job in jobs.values()))
+    assert not server._runner._asked_by
+    order = [job.id for job in sorted(jobs.values(), key=lambda job: job.started_at)]
+    assert order == ["m0", "mine", "m1", "m2", "m3"]
+
+
+def test_a_job_that_cannot_be_kept_is_refused_with_what_the_system_says(running, monkeypatch):
+    server, ready = running
+    with Keyed(ready) as client:
+        client.ask(protocol.Hello("test"))
+        for number, words in ((errno.EMFILE, "Raise the limit of open files"), (errno.ENOSPC, "Make room")):
+            failing = OSError(number, os.strerror(number))
+            monkeypatch.setattr(jobstore, "write_json", lambda *a, failing=failing, **o: (_ for _ in ()).throw(failing))
+            reply = client.ask(protocol.Submit("a", "doctor"))[0]
+            assert (reply.code, words in reply.do) == ("REFUSED", True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has access lists in the place of modes")
+def test_state_jobs_results_and_logs_are_their_users_alone(running, tmp_path):
+    """Also where an older version has left the folder open to others."""
+    state = tmp_path / "state"
+    with Keyed(running[1]) as client:
+        client.ask(protocol.Hello("test"))
+        client.send(protocol.Submit("big", "large"))
+        while client.hear(protocol.Result)[0].job["id"] != "big":
+            pass
+    running[0].stop("the test looks at its folder")
+    wait_until(lambda: not (tmp_path / "ready.json").exists())
+    assert {path.name for path in state.rglob("*.json")} == {"big.json", "big.result.json"}
+    for path in (state, *state.rglob("*")):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+    for path in (state, state / "jobs", state / "logs"):
+        path.chmod(0o755)
+    JobStore(state, 10)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (state, state / "jobs", state / "logs")} == {0o700}
+
+
 def test_the_server_sends_heartbeats_and_answers_them(running):
-    with Stranger(running[1]) as client:
-        client.ask(protocol.Hello(running[1].token))
+    with Keyed(running[1]) as client:
+        client.ask(protocol.Hello("test"))
         client.send(protocol.Heartbeat(), 5)
         requests = {client.hear(protocol.Heartbeat)[1] for _ in range(2)}
         assert requests == {0, 5}
@@ -137,9 +158,9 @@ def test_the_server_sends_heartbeats_and_answers_them(running):
 def test_a_client_that_falls_silent_is_forgotten(running, monkeypatch):
     monkeypatch.setattr(protocol, "HEARTBEAT_TIMEOUT_S", 0.3)
     server, ready = running
-    with Stranger(ready) as client:
-        client.ask(protocol.Hello(ready.token))
-        wait_until(lambda: not server._clients)
+    with Keyed(ready) as client:
+        client.ask(protocol.Hello("test"))
+        wait_until(lambda: not len(server._clients))
         assert client.ask(protocol.Status("a"))[0].code == "HELLO_FIRST"
 
 
@@ -159,7 +180,10 @@ def test_a_second_server_on_the_same_folder_is_refused(running, tmp_path):
 
 
 def test_an_address_that_cannot_be_had_is_an_input_error(tmp_path):
+    KeyFolder(tmp_path / "keys").make()
     settings = ServeSettings(host="192.0.2.1")
     with pytest.raises(InputError, match="cannot be listened on"):
-        Server(tmp_path / "state", tmp_path / "ready.json", settings, "tests.support.fake_verbs", "").run()
+        Server(
+            tmp_path / "state", tmp_path / "ready.json", settings, "tests.support.fake_verbs", "", tmp_path / "keys"
+        ).run()
     assert not (tmp_path / "ready.json").exists()

@@ -8,7 +8,7 @@ from shared.jobs import JobInfo, JobState, Progress
 from shared.protocol import ErrorCode, ProtocolError
 
 EXAMPLES = [
-    protocol.Hello("secret", "blender"),
+    protocol.Hello("blender"),
     protocol.Submit("a1", "train", {"subject": "/x", "minutes": 1.5, "steps": None, "deep": [{"a": [1, 2]}]}),
     protocol.Cancel("a1"),
     protocol.Status("a1"),
@@ -94,11 +94,37 @@ def test_an_unknown_type_is_named_with_its_request(name):
     assert (error.code, error.request) == (ErrorCode.UNKNOWN_TYPE, 5)
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", None])
+@pytest.mark.parametrize("version", [0, 1, 3, "2", 2.0, True, None])
 def test_another_version_is_refused_with_advice(version):
     error = refusal(envelope(v=version))
     assert (error.code, error.request) == (ErrorCode.WRONG_VERSION, 5)
     assert "Stop the backend" in error.do
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        envelope(type="X" * 300_000),
+        envelope(v="9" * 300_000),
+        envelope(v=[1] * 100_000),
+        envelope(body={"x" * 300_000: 1}),
+        envelope(body={"job_id": "a", "y" * 300_000: 1}),
+        msgpack.packb({"x" * 300_000: 1, b"y" * 300_000: 2}),
+    ],
+)
+def test_what_was_sent_is_not_repeated_whole(data):
+    """Errors go to a log and back over the wire."""
+    error = refusal(data)
+    assert len(error.what) < 500
+
+
+def test_a_client_may_send_less_than_a_backend():
+    with pytest.raises(ProtocolError, match="more than 65536"):
+        protocol.encode(protocol.Submit("a", "train", {"x": "y" * protocol.MAX_REQUEST_BYTES}))
+    assert len(protocol.encode(protocol.Result({"x": "y" * protocol.MAX_REQUEST_BYTES}))) > protocol.MAX_REQUEST_BYTES
+    assert refusal(b"x" * (protocol.MAX_MESSAGE_BYTES + 1)).code is ErrorCode.TOO_LARGE
+    with pytest.raises(ProtocolError, match="more than 10"):
+        protocol.decode(b"x" * 11, 10)
 
 
 def test_an_error_is_understood_whatever_its_version():

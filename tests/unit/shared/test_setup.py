@@ -190,6 +190,15 @@ def test_the_running_python_is_chosen_when_it_may_be():
     assert interpreter.probe(interpreter.choose_python()) in interpreter.SUPPORTED
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="uses shell scripts")
+@pytest.mark.parametrize("does", ["exit 0", "echo hello", "echo 3.x", "exit 3"])
+def test_a_program_that_is_no_python_is_none(tmp_path, does):
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\n{does}\n")
+    program.chmod(0o755)
+    assert interpreter.probe(program) is None
+
+
 def test_no_suitable_python_is_said_with_the_versions_that_would_do(monkeypatch):
     monkeypatch.setattr(interpreter, "_candidates", lambda versions: [Path("/nowhere/python3.11")])
     with pytest.raises(InputError, match="3.11 or 3.13 with venv"):
