@@ -18,8 +18,11 @@ class Adam(torch.optim.Adam):
     """torch.optim.Adam with its state and, to rounding, its values, for groups of equal betas and epsilon.
 
     The library takes contiguous float32 parameters on the CPU with dense gradients. Where there is none, or a parameter
-    is of another kind, torch takes the step for all of them.
+    is of another kind, torch takes the step for all of them, and where `found_inf` is there: () float32 on the
+    parameters' device, 1 for a step that changes nothing.
     """
+
+    found_inf: Tensor | None = None
 
     def __init__(self, groups: list[dict], epsilon: float) -> None:
         super().__init__(groups, eps=epsilon, fused=True)
@@ -39,7 +42,11 @@ class Adam(torch.optim.Adam):
             for parameter in group["params"]
             if parameter.grad is not None
         ]
-        if closure is not None or not serves([(parameter, gradient) for parameter, gradient, _ in learning]):
+        if (
+            closure is not None
+            or self.found_inf is not None
+            or not serves([(parameter, gradient) for parameter, gradient, _ in learning])
+        ):
             return super().step(closure)
         if not learning:
             return None

@@ -255,8 +255,13 @@ class Portrait(nn.Module):
 
     def train(self, mode: bool = True) -> Portrait:
         """Switch between training and drawing; drops cached reads of the canonical shape."""
-        self._reads.forget()
+        self.forget_reads()
         return super().train(mode)
+
+    def forget_reads(self) -> None:
+        """Drop cached reads of the canonical shape: where parameters were changed by a captured graph, which does not
+        say so, and where what was read belongs to one."""
+        self._reads.forget()
 
     def threading(self, threads: int) -> contextlib.AbstractContextManager[None]:
         """How to share `threads` (0: torch's) between kernels and torch while this portrait learns or is drawn."""

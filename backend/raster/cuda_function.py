@@ -221,9 +221,7 @@ class _Launcher:
     def __call__(self, kernel: Any, threads: int, *arguments: tuple, block: int = 256) -> None:
         """`arguments`, in several tuples, in the kernel's order."""
         given = self._given(kernel, [argument for part in arguments for argument in part])
-        wp.launch(
-            kernel, dim=threads, inputs=given, device=self._device, stream=self._stream, block_dim=block
-        )
+        wp.launch(kernel, dim=threads, inputs=given, device=self._device, stream=self._stream, block_dim=block)
 
     def adjoint(
         self, kernel: Any, threads: int, inputs: tuple, outputs: tuple, of_inputs: tuple, of_outputs: tuple

@@ -39,6 +39,8 @@ class Sample:
     """Rows and columns of what it shows of the mouth's box; may be empty."""
     intrinsics: Intrinsics
     """Its camera."""
+    in_mouth: Tensor | None = None
+    """(H, W) 1 in the mouth's box, else 0: in place of `mouth` where a captured graph is to see other frames, too."""
 
 
 class TrainingData:
