@@ -131,7 +131,7 @@ def _step_entry(engine: str, threads: int, gaussians: int, size: int, seconds: f
     device = engine_device(engine)
     portrait = drawn_portrait(gaussians, size).to(device).train()
     optimiser = make_optimiser(portrait, LearningRates())
-    drive, intrinsics, weights = _nodding_drive(portrait, 8), portrait.intrinsics(size), LossWeights()
+    drive, intrinsics, weights = nodding_drive(portrait, 8), portrait.intrinsics(size), LossWeights()
     mouth = slice(size * 5 // 8, size * 6 // 8)
     rgb, regions, plate = (torch.rand(size, size, channels, device=device) for channels in (3, 4, 3))
     sample = Sample(rgb, regions / 4, plate, (mouth, mouth), intrinsics)
@@ -255,7 +255,7 @@ def _nodding_poses(count: int) -> np.ndarray:
     return poses
 
 
-def _nodding_drive(portrait: Portrait, count: int) -> Drive:
+def nodding_drive(portrait: Portrait, count: int) -> Drive:
     curves = np.random.default_rng(0).random((count, len(CURVE_NAMES)), np.float32)
     return portrait.drive(curves, _nodding_poses(count), float(LINE_FPS))
 
