@@ -19,7 +19,19 @@ from typing import Any
 
 import torch
 
-from backend.command.bench import bench, drawn_portrait, nodding_drive, shell
+from backend.command.bench import (
+    LATE,
+    RASTER_CASES,
+    RENDER_CASE,
+    RENDERS,
+    STEP_CASE,
+    drawn_portrait,
+    nodding_drive,
+    raster_entry,
+    render_entries,
+    shell,
+    step_entry,
+)
 from backend.command.timing import median_ms
 from backend.raster import cuda, native, reference
 from backend.settings.presets import train_settings
@@ -29,8 +41,6 @@ from backend.train.run import Run
 from shared.jobs import Reporter
 
 INPUTS = ("means", "quaternions", "scales", "opacities", "features", "camera_from_world")
-LATE = 0.6
-"""Progress at which steps are measured: the head moves, and crops of full-size frames are seen."""
 STEPS = 1_000_000
 WARM_STEPS, TIMED_STEPS = 120, 400
 SYNCS = ("cudaStreamSynchronize", "cudaDeviceSynchronize", "cudaEventSynchronize")
@@ -85,12 +95,13 @@ def equality(options: argparse.Namespace) -> dict:
 
 
 def raster(options: argparse.Namespace) -> dict:
-    """`talker bench`, both engines."""
-    cases = ((2000, 128), (10000, 256), (20000, 512))
-    entries = []
+    """`talker bench`, both engines: raster, step, frames in memory, as EXR files and as a movie."""
+    threads, entries = torch.get_num_threads(), []
     for engine in ("cuda", "native") if native.is_available() else ("cuda",):
-        entries += bench(engine, 0, 1.0, raster_cases=cases, step_case=(20000, 512), render_case=(20000, 512))
-    return {"entries": [entry for entry in entries if entry["engine"] != "reference"]}
+        entries += [raster_entry(engine, threads, *case, 0.6) for case in RASTER_CASES]
+        entries += [step_entry(engine, threads, *case, 0.6) for case in (STEP_CASE, RASTER_CASES[-1])]
+        entries += render_entries(engine, threads, *RENDER_CASE, 0.6, RENDERS[:1] if options.no_movie else RENDERS)
+    return {"entries": entries}
 
 
 def frames(options: argparse.Namespace) -> dict:
@@ -192,7 +203,8 @@ def film(options: argparse.Namespace) -> dict:
             curve.append(
                 {
                     "step": step, "s": round(now - trained, 2), "loss": run.loss,
-                    "gpu_mb": torch.cuda.memory_allocated() >> 20, "gpu_peak_mb": torch.cuda.max_memory_allocated() >> 20,
+                    "gpu_mb": torch.cuda.memory_allocated() >> 20,
+                    "gpu_peak_mb": torch.cuda.max_memory_allocated() >> 20,
                     "gpu_reserved_mb": torch.cuda.memory_reserved() >> 20,
                 }
             )  # fmt: skip
@@ -229,6 +241,7 @@ def main() -> int:
     parser.add_argument("--subject")
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--seconds", type=float, default=120.0)
+    parser.add_argument("--no-movie", action="store_true", help="leave out what writes files")
     parser.add_argument("--log", help="beginning of the names of further files")
     options = parser.parse_args()
     print(json.dumps(PARTS[options.part](options)))

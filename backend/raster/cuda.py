@@ -16,6 +16,7 @@ from torch import Tensor
 from shared.camera import Intrinsics
 
 from . import constants
+from .cuda_lists import present_watch
 
 OLDEST_CAPABILITY = (7, 5)
 """Oldest compute capability that NVIDIA's present compiler supports (Turing)."""
@@ -64,6 +65,7 @@ def render(
 
     `threads` is ignored. `device` "cpu" runs the same kernels on the CPU, slowly: for tests.
     """
+    from . import graphed_raster
     from .cuda_function import Rasterize
 
     home, dtype = means.device, features.dtype
@@ -72,5 +74,9 @@ def render(
         tensor.to(where, torch.float32).contiguous()
         for tensor in (means, quaternions, scales, opacities, features, camera_from_world)
     ]
-    outputs = Rasterize.apply(*inputs, intrinsics, blur)
+    learns = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs)
+    if where.type == "cuda" and not learns and present_watch() is None:
+        outputs = graphed_raster.render(inputs, intrinsics, blur)
+    else:
+        outputs = Rasterize.apply(*inputs, intrinsics, blur)
     return tuple(tensor.to(home, dtype) for tensor in outputs)

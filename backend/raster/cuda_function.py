@@ -195,12 +195,8 @@ def _list_by_tile(launch: _Launcher, screen: _Screen, view: Any) -> _Lists:
             (order, ends, screen.boxes, screen.counts, view),
             (keys, gaussians, first_slots, most, overflow),
         )
-        if watch is not None:
+        if watch is not None or room.suffices(int(most)):
             break
-        wanted = int(most)
-        if wanted <= room.pairs:
-            break
-        room.grow(wanted)
     by_tile, slots = keys.sort(stable=True)
     return _Lists(
         begins=torch.searchsorted(by_tile, torch.arange(tiles + 1, dtype=torch.int32, device=device), out_int32=True),

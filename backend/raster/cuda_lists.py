@@ -21,6 +21,7 @@ MOST_PAIRS = 1 << 29
 _LEAST_PAIRS = 1 << 15
 _STEP = 1 << 13
 """Lengths are multiples of this."""
+_NEARLY_FULL = 0.8
 _SPARE = 1.5
 """Lists are made so much longer than they had to be."""
 
@@ -31,12 +32,17 @@ class Room:
 
     pairs: int = _LEAST_PAIRS
 
-    def grow(self, needed: int) -> None:
-        """Make room for `needed` pairs and some more. Raises ValueError if that is more than MOST_PAIRS."""
-        if needed > MOST_PAIRS:
+    def suffices(self, wanted: int) -> bool:
+        """Whether there was room for `wanted` pairs. Where there was not, or hardly, there is more from now on.
+
+        Raises ValueError if it is wanted for more than MOST_PAIRS.
+        """
+        if wanted > MOST_PAIRS:
             raise ValueError("too many splats on screen at once (they cover too many tiles)")
-        wanted = -(-int(_SPARE * needed) // _STEP) * _STEP
-        self.pairs = max(self.pairs, min(wanted, MOST_PAIRS))
+        there_was = wanted <= self.pairs
+        if wanted > _NEARLY_FULL * self.pairs:
+            self.pairs = min(-(-int(_SPARE * wanted) // _STEP) * _STEP, MOST_PAIRS)
+        return there_was
 
 
 _rooms: dict[tuple[torch.device, int, int], Room] = {}
@@ -77,9 +83,7 @@ class Watch:
         """Make room for what was wanted, and begin anew. Waits for the device. Graphs keep their lengths: capture them
         again."""
         for room, counter in self.seen:
-            wanted = int(counter)
-            if wanted > room.pairs:
-                room.grow(wanted)
+            room.suffices(int(counter))
             counter.zero_()
         self.overflow.zero_()
 
