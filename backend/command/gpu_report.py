@@ -150,7 +150,7 @@ def steps(options: argparse.Namespace) -> dict:
 def _late_run(root: Path, preset: str) -> Run:
     settings = train_settings(preset, steps=STEPS, holdout=0, engine="cuda")
     settings = replace(settings, portrait=replace(settings.portrait, poses="refined"))
-    run = trainer.prepare(Subject(root), settings)
+    run = trainer.prepare(Subject.open(root), settings)
     run.step = int(LATE * STEPS)
     return run
 
@@ -187,7 +187,7 @@ def _profile(training: Any, run: Run, log: str | None) -> dict:
 
 def film(options: argparse.Namespace) -> dict:
     """`talker train --preset film` for some time, at a size, with memory over time."""
-    subject = Subject(Path(options.subject))
+    subject = Subject.open(Path(options.subject))
     if subject.info.size < options.size:
         return {"skipped": f"the subject's frames are stored at {subject.info.size} px"}
     settings = train_settings("film", steps=30000, engine="cuda", size=options.size)
@@ -221,7 +221,7 @@ def film(options: argparse.Namespace) -> dict:
 
 def train_whole(options: argparse.Namespace) -> dict:
     """A training by the verb's own function, its model in a folder of its own, to its end."""
-    subject = Subject(Path(options.subject))
+    subject = Subject.open(Path(options.subject))
     settings = train_settings("draft", engine="cuda", model="gpu-report")
     started = time.monotonic()
     with tempfile.TemporaryDirectory():

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from backend.portrait.frame import Drive, PortraitFrame
-from backend.raster.capture import Captured, GraphPool
+from backend.raster.capture import Captured, GraphPool, agree
 from backend.raster.cuda_lists import Watch
 from backend.raster.lens import LENS, Lens, lens_numbers
 from shared.camera import Intrinsics
@@ -108,18 +108,32 @@ class _Kind:
     def _send(self) -> None:
         """Have the frame drawn: the first one operation by operation, the second as it is captured."""
         if self._graph is None and self._shapes and self._captures:
-            try:
-                self._graph = Captured(self._body, self._watch, self._pool)
-            except RuntimeError as error:
-                reason = str(error).splitlines()[0]
-                log.warning("Frames cannot be captured here (%s): they are sent one by one, slowly.", reason)
-                self._captures = False
+            self._graph = self._capture()
         if self._graph is not None:
             self._graph.replay()
             return
         with self._pool.aside():
             self._body()
         self._watch.prepare(self._device, self._camera.height, self._camera.width)
+
+    def _capture(self) -> Captured | None:
+        """A graph of these frames; None where that cannot be: they are sent one by one from then on."""
+        try:
+            graph = Captured(self._body, self._watch, self._pool)
+            graph.replay()
+            replayed = self._out[:-1].clone()
+            too_short = bool(self._watch.overflow.item())
+            with self._pool.aside():
+                self._body()
+            if too_short or agree([replayed], [self._out[:-1]]):
+                return graph
+            why = "a replayed frame differs"
+        except RuntimeError as error:
+            why = str(error).splitlines()[0]
+        log.warning("Frames cannot be captured here (%s): they are sent one by one, slowly.", why)
+        self._captures = False
+        self._watch.overflow.zero_()
+        return None
 
     def _body(self) -> None:
         frame = self._draw(self._drive, self._camera)

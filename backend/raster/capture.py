@@ -6,12 +6,39 @@ To send a training step's operations one by one takes ten times as long as the G
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import torch
+from torch import Tensor
 
 from .cuda_lists import Watch, watched
+
+VARIABLE = "TALKER_CUDA_GRAPHS"
+"""Environment variable: 0 has all work sent to a GPU operation by operation."""
+_TOLERANCE = 1e-2
+"""A graph's results differ from those of the same operations one by one by the order of additions alone."""
+_NEGLIGIBLE = 1e-6
+"""Smaller than this share of the largest result, a difference does not count."""
+
+
+def is_wanted() -> bool:
+    """Whether work is captured at all."""
+    return os.environ.get(VARIABLE) != "0"
+
+
+def agree(results: Sequence[Tensor], expected: Sequence[Tensor]) -> bool:
+    """Whether a graph's results are those of the same operations one by one. Waits for the GPU.
+
+    A graph that reads what has moved, or lacks an operation that was not sent to its stream, is not wrong by a little.
+    """
+    if not expected:
+        return not results
+    sizes = torch.stack([value.double().norm() for value in expected])
+    pairs = zip(results, expected, strict=True)
+    distances = torch.stack([(result.double() - value.double()).norm() for result, value in pairs])
+    return bool((distances <= _TOLERANCE * sizes + _NEGLIGIBLE * sizes.max()).all())
 
 
 class Captured:

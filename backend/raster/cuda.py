@@ -15,7 +15,7 @@ from torch import Tensor
 
 from shared.camera import Intrinsics
 
-from . import constants
+from . import capture, constants
 from .cuda_lists import present_watch
 
 OLDEST_CAPABILITY = (7, 5)
@@ -75,8 +75,8 @@ def render(
         for tensor in (means, quaternions, scales, opacities, features, camera_from_world)
     ]
     learns = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs)
-    if where.type == "cuda" and not learns and present_watch() is None:
-        outputs = graphed_raster.render(inputs, intrinsics, blur)
+    if where.type == "cuda" and not learns and present_watch() is None and capture.is_wanted():
+        picture, alpha, depth = graphed_raster.render(inputs, intrinsics, blur)
     else:
-        outputs = Rasterize.apply(*inputs, intrinsics, blur)
-    return tuple(tensor.to(home, dtype) for tensor in outputs)
+        picture, alpha, depth = Rasterize.apply(*inputs, intrinsics, blur)
+    return picture.to(home, dtype), alpha.to(home, dtype), depth.to(home, dtype)

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from backend.kernels.adam import Adam
 from backend.portrait.portrait import Drive, Portrait
-from backend.raster.capture import Captured, GraphPool
+from backend.raster.capture import Captured, GraphPool, agree
 from backend.raster.cuda_lists import Watch
 from backend.raster.lens import LENS, Lens, lens_numbers
 from backend.train.data import Sample
@@ -142,23 +142,40 @@ class GraphedSteps:
 
     def _capture(self, planned: Planned) -> Captured | None:
         """A graph of steps of this kind; None where that cannot be: all steps are sent one by one from then on."""
-        freeze_all_but(self._optimiser, planned.learns)
+        self.settle()
         self._fill(planned)
         try:
             case = Captured(lambda: self._body(planned), self._watch, self._pool)
+            why = "" if self._agrees(case, planned) else "a replayed step has other gradients"
         except RuntimeError as error:
-            reason = str(error).splitlines()[0]
-            log.warning("Training steps cannot be captured here (%s): they are sent one by one, slowly.", reason)
+            case, why = None, str(error).splitlines()[0]
+        self._optimiser.zero_grad(set_to_none=True)
+        self._portrait.forget_reads()
+        if why or case is None:
+            log.warning("Training steps cannot be captured here (%s): they are sent one by one, slowly.", why)
             self._captures = False
+            self._watch.overflow.zero_()
             return None
-        finally:
-            self._optimiser.zero_grad(set_to_none=True)
-            self._portrait.forget_reads()
         self._cases[planned.kind] = case
         return case
 
-    def _body(self, planned: Planned) -> None:
-        """A step of what was filled in."""
+    def _agrees(self, case: Captured, planned: Planned) -> bool:
+        """Whether a graph has the gradients of the step that is filled in. Nothing is learned."""
+        self._watch.overflow.fill_(1.0)
+        case.replay()
+        replayed = {p: p.grad.clone() for p in self._parameters() if p.grad is not None}
+        self._watch.overflow.zero_()
+        self._told[0] = 0.0
+        with self._pool.aside():
+            self._gradients(planned)
+        expected = {p: p.grad for p in self._parameters() if p.grad is not None}
+        return set(replayed) == set(expected) and agree([replayed[p] for p in expected], list(expected.values()))
+
+    def _parameters(self) -> Iterator[Tensor]:
+        return (parameter for group in self._optimiser.param_groups for parameter in group["params"])
+
+    def _gradients(self, planned: Planned) -> Tensor:
+        """The loss of what was filled in; its gradients are the parameters' then."""
         freeze_all_but(self._optimiser, planned.learns)
         # What was read of fields that do not learn now belongs to the step in which it was read.
         self._portrait.forget_reads()
@@ -166,6 +183,12 @@ class GraphedSteps:
         loss = self._loss_of(self._samples[planned.view.height, planned.view.width], self._drive, planned)
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()
+        self._portrait.forget_reads()
+        return loss.detach()
+
+    def _body(self, planned: Planned) -> None:
+        """A step of what was filled in."""
+        loss = self._gradients(planned)
         self._rates.copy_(self._numbers[LENS:])
         too_short = self._watch.overflow[0]
         with self._rates_on_device():
@@ -175,8 +198,7 @@ class GraphedSteps:
         right = 1 - too_short
         if self._relocation is not None:
             self._relocation.watch(right)
-        self._note(loss.detach(), too_short, right)
-        self._portrait.forget_reads()
+        self._note(loss, too_short, right)
 
     def _note(self, loss: Tensor, too_short: Tensor, right: Tensor) -> None:
         mean = self._told[2]

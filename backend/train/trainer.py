@@ -18,6 +18,7 @@ from backend.media.png import write_png
 from backend.performance.learning import learn_speech, load_heard
 from backend.portrait.portrait import Drive, Portrait
 from backend.portrait.saving import save_portrait
+from backend.raster import capture
 from backend.raster.rasterize import engine_device
 from backend.settings import TrainSettings
 from backend.subject.split import ranges_of
@@ -225,7 +226,7 @@ def _take(run: Run, planned: Planned, stages: list[Stage]) -> None:
 def _graphed(run: Run, rates: Callable[[float], None]) -> GraphedSteps | None:
     """What takes the run's steps on a GPU; None where they are taken operation by operation."""
     settings = run.settings
-    if settings.engine != "cuda":
+    if settings.engine != "cuda" or not capture.is_wanted():
         return None
     if settings.supervision != "portrait" or run.densifier is not None:
         log.info("This recipe's steps are sent to the GPU operation by operation, slowly: their shapes change.")
