@@ -79,6 +79,10 @@ class Watch:
         if all(known is not room for known, _ in self.seen):
             self.seen.append((room, torch.zeros(1, dtype=torch.int64, device=device)))
 
+    def is_short(self) -> bool:
+        """Whether more is wanted than there is room for now. Waits for the device."""
+        return any(int(counter) > room.pairs for room, counter in self.seen)
+
     def grow(self) -> None:
         """Make room for what was wanted, and begin anew. Waits for the device. Graphs keep their lengths: capture them
         again."""

@@ -145,13 +145,13 @@ class GraphedSteps:
         self.settle()
         self._fill(planned)
         try:
-            case = Captured(lambda: self._body(planned), self._watch, self._pool)
-            why = "" if self._agrees(case, planned) else "a replayed step has other gradients"
+            case = self._agreeing(planned)
+            why = "a replayed step has other gradients"
         except RuntimeError as error:
             case, why = None, str(error).splitlines()[0]
         self._optimiser.zero_grad(set_to_none=True)
         self._portrait.forget_reads()
-        if why or case is None:
+        if case is None:
             log.warning("Training steps cannot be captured here (%s): they are sent one by one, slowly.", why)
             self._captures = False
             self._watch.overflow.zero_()
@@ -159,17 +159,23 @@ class GraphedSteps:
         self._cases[planned.kind] = case
         return case
 
-    def _agrees(self, case: Captured, planned: Planned) -> bool:
-        """Whether a graph has the gradients of the step that is filled in. Nothing is learned."""
-        self._watch.overflow.fill_(1.0)
-        case.replay()
-        replayed = {p: p.grad.clone() for p in self._parameters() if p.grad is not None}
-        self._watch.overflow.zero_()
+    def _agreeing(self, planned: Planned) -> Captured | None:
+        """A graph with the gradients of the step that is filled in; None where it has others. Nothing is learned."""
+        while True:
+            case = Captured(lambda: self._body(planned), self._watch, self._pool)
+            self._watch.overflow.fill_(1.0)
+            case.replay()
+            replayed = {p: p.grad.clone() for p in self._parameters() if p.grad is not None}
+            too_short = self._watch.is_short()
+            self._watch.grow()
+            if not too_short:
+                break
         self._told[0] = 0.0
         with self._pool.aside():
             self._gradients(planned)
         expected = {p: p.grad for p in self._parameters() if p.grad is not None}
-        return set(replayed) == set(expected) and agree([replayed[p] for p in expected], list(expected.values()))
+        same = set(replayed) == set(expected)
+        return case if same and agree([replayed[p] for p in expected], list(expected.values())) else None
 
     def _parameters(self) -> Iterator[Tensor]:
         return (parameter for group in self._optimiser.param_groups for parameter in group["params"])

@@ -92,3 +92,17 @@ def test_steps_are_the_same_bits_for_any_number_of_threads():
         torch.set_num_threads(threads)
     for other in results[1:]:
         assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
+
+
+def test_a_step_that_is_said_to_be_wrong_changes_nothing_and_does_not_count():
+    ours, theirs = parameters(), parameters()
+    optimiser, reference = Adam(groups(ours), 1e-15), Adam(groups(theirs), 1e-15)
+    for step in range(9):
+        optimiser.found_inf = torch.tensor(float(step % 3 == 1))
+        train(ours, optimiser, range(step, step + 1))
+        reference.found_inf = torch.zeros(())
+        if step % 3 != 1:
+            train(theirs, reference, range(step, step + 1))
+    for a, b in zip(ours, theirs, strict=True):
+        assert torch.equal(a, b)
+        assert all(torch.equal(value, reference.state[b][key]) for key, value in optimiser.state[a].items())
