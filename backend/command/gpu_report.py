@@ -7,13 +7,15 @@ their time; without a GPU it runs those that need none.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,16 +35,20 @@ from backend.command.bench import (
     step_entry,
 )
 from backend.command.timing import median_ms
+from backend.portrait.portrait import Drive, Portrait
 from backend.raster import cuda, native, reference
 from backend.settings.presets import train_settings
 from backend.subject.subject import Subject
 from backend.train import trainer
 from backend.train.run import Run
-from shared.jobs import Reporter
 
 INPUTS = ("means", "quaternions", "scales", "opacities", "features", "camera_from_world")
 STEPS = 1_000_000
 WARM_STEPS, TIMED_STEPS = 120, 400
+GENERATIONS = (75, 80, 86, 89, 90, 100, 120)
+"""Compute capabilities, Turing to Blackwell."""
+FEATURES = (3, 7)
+"""Channels that training and rendering draw: a colour, with and without mattes."""
 SYNCS = ("cudaStreamSynchronize", "cudaDeviceSynchronize", "cudaEventSynchronize")
 
 
@@ -79,7 +85,8 @@ def equality(options: argparse.Namespace) -> dict:
     }
     if native.is_available():
         engines["native"] = lambda: drawn(native.render, torch.float32)
-    found, pictures = {}, {}
+    found: dict[str, dict[str, float]] = {}
+    pictures: dict[str, torch.Tensor] = {}
     for engine, run in engines.items():
         got = run()
         pictures[engine] = got[0]
@@ -88,9 +95,31 @@ def equality(options: argparse.Namespace) -> dict:
             for name, value, expected in zip(names, got, exact, strict=True)
         }
     if len(pictures) == 2:
-        found["largest difference of a colour, cuda and native"] = float(
-            (pictures["cuda"] - pictures["native"]).abs().max()
-        )
+        apart = float((pictures["cuda"] - pictures["native"]).abs().max())
+        return {**found, "largest difference of a colour, cuda and native": apart}
+    return found
+
+
+def kernels(options: argparse.Namespace) -> dict:
+    """All kernels as PTX for every generation of GPUs that is supported: seconds each, and bytes. Needs no GPU."""
+    import warp
+
+    from backend.raster import cuda_projection
+    from backend.raster.cuda_blend import blend_kernels
+
+    blends = [blend_kernels(features) for features in FEATURES]
+    modules = {cuda_projection.project.module}
+    modules |= {kernel.module for blend in blends for kernel in (blend.blend, blend.blend_backward, blend.gather)}
+    found = {}
+    for generation in GENERATIONS:
+        started = time.perf_counter()
+        with tempfile.TemporaryDirectory() as folder:
+            for module in modules:
+                warp.compile_aot_module(module, arch=generation, module_dir=folder, use_ptx=True)
+            written = [path.stat().st_size for path in Path(folder).glob("*.ptx")]
+        if len(written) != len(modules):
+            raise RuntimeError(f"{len(written)} of {len(modules)} modules were compiled for sm_{generation}")
+        found[f"sm_{generation}"] = {"s": round(time.perf_counter() - started, 1), "bytes": sum(written)}
     return found
 
 
@@ -110,13 +139,14 @@ def frames(options: argparse.Namespace) -> dict:
     for gaussians, size in ((20000, 512), (28000, 1080)):
         portrait = drawn_portrait(gaussians, size).to("cuda").eval()
         drive = nodding_drive(portrait, 64)
-        numbers = iter(range(1 << 30))
-
-        def draw(portrait=portrait, drive=drive, size=size, numbers=numbers) -> None:
-            portrait.render(drive, next(numbers) % 64, size, engine="cuda")
-
+        numbers = itertools.cycle(range(len(drive)))
+        draw = partial(_draw_next, portrait, drive, numbers, size)
         found[f"{gaussians} at {size} px, ms"] = median_ms(draw, 2.0)
     return found
+
+
+def _draw_next(portrait: Portrait, drive: Drive, numbers: Iterator[int], size: int) -> None:
+    portrait.render(drive, next(numbers), size, engine="cuda")
 
 
 def steps(options: argparse.Namespace) -> dict:
@@ -137,7 +167,7 @@ def steps(options: argparse.Namespace) -> dict:
         queued_s = time.perf_counter() - started
         run.settle()
         step_ms = 1e3 * (time.perf_counter() - started) / TIMED_STEPS
-        alone_ms = median_ms(lambda training=training: next(training), 1.0)
+        alone_ms = median_ms(partial(next, training), 1.0)
         run.settle()
         found[preset] = {
             "step_ms": step_ms, "queueing_ms": 1e3 * queued_s / TIMED_STEPS, "waited_for_ms": alone_ms,
@@ -219,19 +249,9 @@ def film(options: argparse.Namespace) -> dict:
     }  # fmt: skip
 
 
-def train_whole(options: argparse.Namespace) -> dict:
-    """A training by the verb's own function, its model in a folder of its own, to its end."""
-    subject = Subject.open(Path(options.subject))
-    settings = train_settings("draft", engine="cuda", model="gpu-report")
-    started = time.monotonic()
-    with tempfile.TemporaryDirectory():
-        trained = trainer.train(subject, settings, Reporter())
-    return {"s": time.monotonic() - started, "steps": trained.steps, "minutes": trained.minutes}
-
-
 PARTS: dict[str, Callable[[argparse.Namespace], dict]] = {
-    "machine": machine, "equality": equality, "raster": raster, "frames": frames, "steps": steps, "film": film,
-    "train": train_whole,
+    "machine": machine, "kernels": kernels, "equality": equality, "raster": raster, "frames": frames, "steps": steps,
+    "film": film,
 }  # fmt: skip
 
 

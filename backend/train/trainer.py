@@ -150,6 +150,9 @@ def prepare(
 ) -> Run:
     """A run before its first step. portrait: what it trains; None: a new one."""
     device = engine_device(settings.engine)
+    if device.type == "cuda":
+        # Similarity is made of small differences of means, which ten bits of mantissa cannot tell.
+        torch.backends.cudnn.allow_tf32 = False
     fine = min(settings.size, subject.info.size)
     coarse = min(settings.views.coarse_size, fine)
     data = TrainingData(

@@ -93,8 +93,8 @@ def test_a_graph_that_reads_what_is_no_more_is_found_out(subject, warp_on_the_cp
     real = Captured.replay
 
     def of_another_frame(self: Captured) -> None:
-        samples = self._body.__closure__
-        steps = next(cell.cell_contents for cell in samples if isinstance(cell.cell_contents, GraphedSteps))
+        cells = [cell.cell_contents for cell in self._body.__closure__ or ()]
+        (steps,) = (value for value in cells if isinstance(value, GraphedSteps))
         for sample in steps._samples.values():
             sample.rgb.neg_().add_(1)
         real(self)
@@ -122,6 +122,7 @@ def test_recipes_that_change_shapes_and_who_asks_for_it_take_steps_one_by_one(
 def begun(run: trainer.Run, step: int) -> tuple[GraphedSteps, Planned]:
     """The steps of a run, and one of them."""
     steps = trainer._graphed(run, lambda progress: None)
+    assert steps is not None
     block = plan(run.settings)[1].blocks[0]
     return steps, Planned(step, 0.5, int(run.data.frames[0]), View.whole(SIZE), block.learns, True, None)
 
@@ -133,6 +134,7 @@ def test_nothing_in_a_captured_step_waits(subject, warp_on_the_cpu, monkeypatch,
     monkeypatch.setattr(library, "load", lambda: None)
     monkeypatch.setattr(loss, "ssim", lambda picture, target: ssim_map(picture, target).mean())
     steps, planned = begun(run, step)
+    assert run.relocation is not None
     steps.take(planned)
     steps._fill(planned)
     with cuda_lists.watched(steps._watch), HostWaits() as first:
