@@ -68,7 +68,11 @@ def parts_with_gpu(subject: str) -> list[Part]:
 def parts_without_gpu() -> list[Part]:
     """What can be known without one: kernels compile for every GPU, and are right on Warp's CPU device; nothing in a
     captured step waits for a stand-in."""
-    tests = ("raster/test_raster_cuda.py", "raster/test_captured_rasters.py", "portrait/test_graphed_frames.py")
+    tests: tuple[str, ...] = (
+        "raster/test_raster_cuda.py",
+        "raster/test_captured_rasters.py",
+        "portrait/test_graphed_frames.py",
+    )
     tests += ("train/test_graphed_steps.py", "train/test_step_on_a_gpu.py")
     return [
         Part("kernels", 200, (*_REPORT, "kernels")),
@@ -95,16 +99,16 @@ def gpu(python: Path | None, wheels: Path | None, subject: Path | None, out: Pat
             environment["PYTHONPATH"] = os.pathsep.join((str(ROOT), site))
         has_gpu = subprocess.run([python, "-c", _SEES_GPU], env=environment, check=False).returncode == 0
         chosen = parts_with_gpu(str(subject and subject.resolve())) if has_gpu else parts_without_gpu()
-        report = {"python": str(python), "has_gpu": has_gpu, "parts": {}}
+        told: dict[str, dict] = {}
         ends = time.monotonic() + ALL_S
         for part in chosen:
             if part.needs_subject and subject is None:
-                report["parts"][part.name] = {"ended": "left out", "why": "no subject was given (--subject)"}
+                told[part.name] = {"ended": "left out", "why": "no subject was given (--subject)"}
             else:
-                report["parts"][part.name] = _run(part, python, environment, ends - time.monotonic())
-            write_json(out, report)
+                told[part.name] = _run(part, python, environment, ends - time.monotonic())
+            write_json(out, {"python": str(python), "has_gpu": has_gpu, "parts": told})
     say(f"\n{out}")
-    return 0 if all(part["ended"] in ("done", "left out") for part in report["parts"].values()) else 1
+    return 0 if all(part["ended"] in ("done", "left out") for part in told.values()) else 1
 
 
 def unpack_wheels(wheels: Path, site: Path) -> None:

@@ -194,13 +194,12 @@ def steps(run: Run) -> Iterator[int]:
         frame = run.sampler.draw(run.step, progress)
         view = run.views.draw(frame, run.step, run.is_coarse(progress), block.mouth_alone)
         planned = Planned(run.step, progress, frame, view, block.learns, stage.deformed, stage.branch)
-        with run.portrait.threading(run.settings.threads):
-            if run.graphed is not None:
-                run.graphed.take(planned)
-                run.loss = run.graphed.mean_loss
-            else:
-                rates(progress)
-                _take(run, planned, stages)
+        if run.graphed is not None:
+            run.graphed.take(planned)
+            run.loss = run.graphed.mean_loss
+        else:
+            rates(progress)
+            _take(run, planned, stages)
         if run.relocation is not None and len(run.rounds) == 1 and run.relocation.is_due(progress, run.step):
             run.settle()
             run.relocation.move(run.optimiser, run.step)
@@ -213,10 +212,11 @@ def steps(run: Run) -> Iterator[int]:
 def _take(run: Run, planned: Planned, stages: list[Stage]) -> None:
     """Take a step, operation by operation."""
     freeze_all_but(run.optimiser, planned.learns)
-    loss = step_loss(run, planned.frame, planned.view, planned.deformed, planned.branch)
-    run.optimiser.zero_grad(set_to_none=True)
-    loss.backward()
-    run.optimiser.step()
+    with run.portrait.threading(run.settings.threads):
+        loss = step_loss(run, planned.frame, planned.view, planned.deformed, planned.branch)
+        run.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        run.optimiser.step()
     if run.densifier is not None:
         pose, whole = run.drive.poses[planned.frame], run.data.camera(View.whole(planned.view.size))
         run.densifier.after_step(run.optimiser, stages, planned.progress, run.step, pose, whole)

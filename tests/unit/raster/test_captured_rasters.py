@@ -11,6 +11,7 @@ from backend.raster import cuda_lists
 from backend.raster.capture import Captured, GraphPool, agree
 from backend.raster.cuda_lists import MOST_PAIRS, Room, Watch, watched
 from backend.raster.lens import Lens, lens_numbers, lens_of
+from shared.camera import Intrinsics
 from tests.support.raster_scenes import head_scene
 
 pytest.importorskip("warp", reason="NVIDIA Warp is not installed here (requirements/cuda.txt)")
@@ -28,7 +29,7 @@ def nothing_known(monkeypatch):
     monkeypatch.setattr(graphed_raster, "_kinds", type(graphed_raster._kinds)())
 
 
-def scene_of(count: int, seed: int) -> tuple[list[torch.Tensor], object]:
+def scene_of(count: int, seed: int) -> tuple[list[torch.Tensor], Intrinsics]:
     scene = head_scene(count, 48, 3, seed=seed, dtype=torch.float32)
     return [scene[name] for name in INPUTS], scene["intrinsics"]
 
@@ -75,7 +76,7 @@ def test_pictures_that_differ_when_replayed_are_sent_one_by_one(monkeypatch, cap
 
 def test_a_lens_is_read_when_the_kernels_run():
     inputs, camera = scene_of(200, 0)
-    other = type(camera)(camera.fx * 1.2, camera.fy * 0.9, camera.cx - 4, camera.cy + 3, camera.width, camera.height)
+    other = Intrinsics(camera.fx * 1.2, camera.fy * 0.9, camera.cx - 4, camera.cy + 3, camera.width, camera.height)
     lens = lens_of(camera, 0.3, CPU)
     on_device = Lens(**vars(camera), on_device=lens)
     before = Rasterize.apply(*inputs, on_device, 9.9)
