@@ -59,7 +59,7 @@ def parts_with_gpu(subject: str) -> list[Part]:
         Part("frames", 20, (*_REPORT, "frames")),
         Part("raster", 40, (*_REPORT, "raster")),
         *(
-            Part(f"film_{size}", 118, (*_REPORT, "film", *on_subject, "--size", str(size), "--seconds", "100"), True)
+            Part(f"film_{size}", 140, (*_REPORT, "film", *on_subject, "--size", str(size), "--seconds", "120"), True)
             for size in (512, 1024)
         ),
     ]
