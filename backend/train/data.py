@@ -104,6 +104,10 @@ class TrainingData:
         mouth = view.inside(self._mouth_boxes[view.size][frame])
         return Sample(rgb, regions, background, mouth, self.camera(view))
 
+    def expect(self, frame: int, size: int) -> None:
+        """Have frame `frame` of a size read that will be asked for soon."""
+        self._scales[size].expect(frame)
+
     def curve(self, name: str) -> np.ndarray:
         """(T,) the true curve of that name."""
         return self.track.curves[:, [str(n) for n in self.track.curve_names].index(name)]

@@ -55,6 +55,9 @@ from shared.training import Did, read_training
 
 log = logging.getLogger(__name__)
 
+AHEAD = 8
+"""Frames are read so many steps before they are wanted, where steps are faster than that."""
+
 
 def train(
     subject: Subject,
@@ -195,6 +198,7 @@ def steps(run: Run) -> Iterator[int]:
         view = run.views.draw(frame, run.step, run.is_coarse(progress), block.mouth_alone)
         planned = Planned(run.step, progress, frame, view, block.learns, stage.deformed, stage.branch)
         if run.graphed is not None:
+            run.data.expect(run.sampler.draw(run.step + AHEAD, progress), view.size)
             run.graphed.take(planned)
             run.loss = run.graphed.mean_loss
         else:
