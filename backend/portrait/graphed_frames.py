@@ -30,7 +30,7 @@ class GraphedFrames:
         self._portrait = portrait
         self._kinds: dict[tuple, _Kind] = {}
         self._packed: tuple[Drive, Tensor] | None = None
-        self._read: tuple[list[nn.Parameter], list[tuple[int, int]]] = ([], [])
+        self._states: list[tuple[int, int, int]] = []
 
     def forget(self) -> None:
         """Drop what is known: what graphs read may have moved or changed."""
@@ -55,16 +55,11 @@ class GraphedFrames:
         return self._kinds[key].render(row, lens_numbers(camera, blur))
 
     def _look_at_parameters(self) -> None:
-        """Forget everything where a parameter was written to, or lies elsewhere."""
-        parameters, states = self._read
-        if not parameters or states != _states(parameters):
+        """Forget everything where a parameter was written to, is another one, or lies elsewhere."""
+        states = [(id(value), value._version, value.data_ptr()) for value in self._portrait.parameters()]
+        if states != self._states:
             self.forget()
-            parameters = list(self._portrait.parameters())
-            self._read = parameters, _states(parameters)
-
-
-def _states(parameters: list[nn.Parameter]) -> list[tuple[int, int]]:
-    return [(parameter._version, parameter.data_ptr()) for parameter in parameters]
+            self._states = states
 
 
 class _Kind:

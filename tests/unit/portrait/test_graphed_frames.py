@@ -56,6 +56,8 @@ def test_what_was_changed_between_two_frames_is_seen(portrait):
             next(portrait.facial_field.parameters()).mul_(1.1)
     portrait.face.means.data = portrait.face.means.data - 1.0
     assert_drawn_as_by_the_reference(portrait, drive, 1)
+    portrait.face = drawn_portrait(350, SIZE, seed=5).face
+    assert_drawn_as_by_the_reference(portrait, drive, 1)
     assert_drawn_as_by_the_reference(portrait, nodding_drive(portrait, 2), 1)
 
 

@@ -142,11 +142,18 @@ def test_a_frame_that_is_expected_is_read_in_another_thread_once(subject, monkey
     some = data.TrainingData(subject, SIZE)
     own, readers = some._scales[SIZE], []
     read = own._read
-    monkeypatch.setattr(own, "_read", lambda frame: readers.append(threading.current_thread()) or read(frame))
+
+    def watched(frame: int) -> list:
+        readers.append(threading.current_thread())
+        return read(frame)
+
+    monkeypatch.setattr(own, "_read", watched)
     for frame in (3, 3, 4):
         some.expect(frame, SIZE)
     assert torch.equal(some.sample(3).rgb, data.TrainingData(subject, SIZE).sample(3).rgb)
-    some.sample(3), some.sample(4), some.expect(4, SIZE)
+    some.sample(3)
+    some.sample(4)
+    some.expect(4, SIZE)
     assert len(readers) == 2
     assert threading.current_thread() not in readers
     for frame in range(5, 5 + 2 * scale.MOST_EXPECTED):
