@@ -104,11 +104,12 @@ def kernels(options: argparse.Namespace) -> dict:
     """All kernels as PTX for every generation of GPUs that is supported: seconds each, and bytes. Needs no GPU."""
     import warp
 
+    from backend.portrait.cuda_pose_kernel import pose_set
     from backend.raster import cuda_projection
     from backend.raster.cuda_blend import blend_kernels
 
     blends = [blend_kernels(features) for features in FEATURES]
-    modules = {cuda_projection.project.module}
+    modules = {cuda_projection.project.module, pose_set.module}
     modules |= {kernel.module for blend in blends for kernel in (blend.blend, blend.blend_backward, blend.gather)}
     found = {}
     for generation in GENERATIONS:

@@ -5,12 +5,10 @@ Gradients do not depend on the order in which a GPU runs its threads, except the
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-import warp as wp
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -18,6 +16,7 @@ from shared.camera import Intrinsics
 
 from . import cuda_projection as projection
 from .cuda_blend import MOMENTS, blend_kernels
+from .cuda_launch import Launcher
 from .cuda_lists import present_watch, room_for
 from .cuda_view import BLOCK, TILE, view_of
 from .lens import lens_of
@@ -40,7 +39,7 @@ class Rasterize(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor]:
         inputs = (means, quaternions, scales, opacities, features, camera)
         height, width, channels = intrinsics.height, intrinsics.width, features.shape[1]
-        launch = _Launcher(means.device)
+        launch = Launcher(means.device)
         view, lens = view_of(intrinsics), lens_of(intrinsics, blur, means.device)
         screen = _project(launch, inputs, lens, view)
         lists = _list_by_tile(launch, screen, view)
@@ -72,7 +71,7 @@ class Rasterize(torch.autograd.Function):
         on_screen = [torch.zeros_like(tensor) for tensor in (screen.within, screen.conics, screen.depths)]
         of_means, of_quaternions, of_scales, of_opacities, of_features = map(torch.zeros_like, inputs[:5])
         of_camera = torch.zeros_like(camera) if ctx.needs_input_grad[5] else None
-        launch = _Launcher(means.device)
+        launch = Launcher(means.device)
         sums = means.new_zeros(len(lists.entries), MOMENTS + channels + 1)
         launch(
             blend.blend_backward,
@@ -142,7 +141,7 @@ class _Lists:
     """One for every pixel of every tile."""
 
 
-def _project(launch: _Launcher, inputs: tuple[Tensor, ...], lens: Tensor, view: Any) -> _Screen:
+def _project(launch: Launcher, inputs: tuple[Tensor, ...], lens: Tensor, view: Any) -> _Screen:
     means, quaternions, scales, opacities, features, camera = inputs
     count = len(means)
 
@@ -172,7 +171,7 @@ def _project(launch: _Launcher, inputs: tuple[Tensor, ...], lens: Tensor, view: 
     return screen
 
 
-def _list_by_tile(launch: _Launcher, screen: _Screen, view: Any) -> _Lists:
+def _list_by_tile(launch: Launcher, screen: _Screen, view: Any) -> _Lists:
     """Raises ValueError if there are more than MOST_PAIRS pairs."""
     device = screen.counts.device
     tiles = view.tiles_x * ((view.height + TILE - 1) // TILE)
@@ -205,45 +204,3 @@ def _list_by_tile(launch: _Launcher, screen: _Screen, view: Any) -> _Lists:
         first_slots=first_slots,
         threads=tiles * BLOCK,
     )
-
-
-class _Launcher:
-    """Launches Warp kernels on torch tensors of one device, in order with torch's own work: on its present stream."""
-
-    def __init__(self, device: torch.device) -> None:
-        self._device = wp.device_from_torch(device)
-        self._stream = _warp_stream(torch.cuda.current_stream(device)) if device.type == "cuda" else None
-
-    def __call__(self, kernel: Any, threads: int, *arguments: tuple, block: int = 256) -> None:
-        """`arguments`, in several tuples, in the kernel's order."""
-        given = self._given(kernel, [argument for part in arguments for argument in part])
-        wp.launch(kernel, dim=threads, inputs=given, device=self._device, stream=self._stream, block_dim=block)
-
-    def adjoint(
-        self, kernel: Any, threads: int, inputs: tuple, outputs: tuple, of_inputs: tuple, of_outputs: tuple
-    ) -> None:
-        """The kernel's adjoint: adds to the gradients of its inputs those of its outputs. None: not wanted."""
-        arguments = self._given(kernel, [*inputs, *outputs])
-        gradients = self._given(kernel, [*of_inputs, *of_outputs])
-        many = len(inputs)
-        wp.launch(
-            kernel, dim=threads, inputs=arguments[:many], outputs=arguments[many:],
-            adj_inputs=gradients[:many], adj_outputs=gradients[many:], adjoint=True, device=self._device,
-            stream=self._stream,
-        )  # fmt: skip
-
-    def _given(self, kernel: Any, arguments: list) -> list:
-        """Tensors as arrays of the types that the kernel takes."""
-        # As plain descriptors: making Warp arrays of them would take longer than everything else here.
-        return [
-            wp.from_torch(given, dtype=asked.type.dtype, requires_grad=False, return_ctype=True)
-            if isinstance(given, Tensor)
-            else given
-            for asked, given in zip(kernel.adj.args, arguments, strict=True)
-        ]
-
-
-@functools.lru_cache(maxsize=64)
-def _warp_stream(stream: torch.cuda.Stream) -> Any:
-    """Warp's name for a stream of torch, kept: making one tells Warp's library of the stream every time."""
-    return wp.stream_from_torch(stream)

@@ -26,6 +26,7 @@ def test_distances_from_the_reference_are_far_under_what_is_asked():
     assert found["largest difference of a colour, cuda and native"] < 1 / 255
 
 
+@pytest.mark.slow
 def test_every_kernel_compiles_for_a_gpu_that_is_not_there(monkeypatch):
     monkeypatch.setattr(gpu_report, "GENERATIONS", (75,))
     monkeypatch.setattr(gpu_report, "FEATURES", (3,))
