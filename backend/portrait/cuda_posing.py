@@ -56,12 +56,13 @@ class _Pose(torch.autograd.Function):
         outputs, tensors = ctx.saved_tensors[:5], ctx.saved_tensors[5:]
         wanted = ctx.needs_input_grad[4:]
         upstream = tuple(gradient.contiguous() for gradient in upstream)
-        # One array of zeros for all of them: each by itself would be an operation.
+        # One array of zeros for all of them, each from a multiple of 16 bytes: each by itself would be an operation.
         learned = [tensor if want else None for tensor, want in zip(tensors, wanted, strict=True)]
         sizes = [0 if tensor is None else tensor.numel() for tensor in learned]
-        zeros = upstream[0].new_zeros(sum(sizes)).split(sizes)
+        zeros = upstream[0].new_zeros(sum(_rounded(size) for size in sizes)).split([_rounded(size) for size in sizes])
         gradients = [
-            None if tensor is None else part.view(tensor.shape) for tensor, part in zip(learned, zeros, strict=True)
+            None if tensor is None else part[: tensor.numel()].view(tensor.shape)
+            for tensor, part in zip(learned, zeros, strict=True)
         ]
         launch = Launcher(upstream[0].device)
         first = 0
@@ -76,6 +77,10 @@ class _Pose(torch.autograd.Function):
                 )  # fmt: skip
             first += count
         return None, None, None, None, *gradients
+
+
+def _rounded(size: int) -> int:
+    return -(-size // 4) * 4
 
 
 def _fixed(s: Set, head_pose: Tensor, head_rotation: Tensor) -> tuple[Tensor | float | int | None, ...]:

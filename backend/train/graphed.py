@@ -217,14 +217,14 @@ class GraphedSteps:
     def _rates_on_device(self) -> Iterator[None]:
         """Adam reads its rates where a graph finds those of the step."""
         groups = self._optimiser.param_groups
-        before = [(group["lr"], group["capturable"]) for group in groups]
+        before = [group["lr"] for group in groups]
         for group, rate in zip(groups, self._rates.unbind(), strict=True):
-            group["lr"], group["capturable"] = rate, True
+            group["lr"] = rate
         try:
             yield
         finally:
-            for group, (rate, capturable) in zip(groups, before, strict=True):
-                group["lr"], group["capturable"] = rate, capturable
+            for group, rate in zip(groups, before, strict=True):
+                group["lr"] = rate
 
     def _fill(self, planned: Planned) -> None:
         """Put what differs from step to step where the steps of its kind read it."""

@@ -16,11 +16,11 @@ from backend.settings.published import PUBLISHED
 from backend.train import graphed, loss, trainer
 from backend.train.graphed import GraphedSteps
 from backend.train.planned import Planned
-from backend.train.ssim import ssim_map
 from backend.train.stages import plan
 from backend.train.views import View
-from tests.support.host_waits import HostWaits
+from tests.support.host_waits import HostWaits, similarity_as_on_a_gpu
 from tests.support.synthetic_subject import SIZE
+from tests.unit.portrait.test_cuda_posing import by_warp
 from tests.unit.train.test_step_on_a_gpu import (
     FromTheCpu,
     moved,
@@ -132,7 +132,8 @@ def test_nothing_in_a_captured_step_waits(subject, warp_on_the_cpu, monkeypatch,
     # Without the CPU's own kernels, everything runs as it does on a GPU.
     run = trainer.prepare(subject, settings("cuda"))
     monkeypatch.setattr(library, "load", lambda: None)
-    monkeypatch.setattr(loss, "ssim", lambda picture, target: ssim_map(picture, target).mean())
+    monkeypatch.setattr(loss, "ssim", similarity_as_on_a_gpu)
+    monkeypatch.setattr(portrait_module, "pose_parts", by_warp)
     steps, planned = begun(run, step)
     assert run.relocation is not None
     steps.take(planned)

@@ -14,6 +14,7 @@ from backend.train.data import Sample
 from backend.train.loss import picture_loss
 from backend.train.ssim import ssim, ssim_map
 from shared.camera import Intrinsics
+from tests.support.host_waits import similarity_as_on_a_gpu
 
 
 def pictures(height: int = 19, width: int = 23, channels: int = 3, dtype: torch.dtype = torch.float64):
@@ -92,3 +93,16 @@ def test_a_mouth_told_by_a_mask_weighs_as_one_told_by_its_box():
         expected = picture_loss(picture, replace(by_box, mouth=box), LossWeights())
         got = picture_loss(picture, replace(by_box, in_mouth=mask), LossWeights())
         assert got.item() == pytest.approx(expected.item(), rel=1e-9)
+
+
+def test_similarity_on_a_gpu_has_the_values_and_gradients_of_the_definition():
+    picture, target = pictures(dtype=torch.float32)
+    exact = picture.double().requires_grad_()
+    expected = ssim_map(exact, target.double()).mean()
+    (expected_gradient,) = torch.autograd.grad(expected, exact)
+
+    leaf = picture.clone().requires_grad_()
+    value = similarity_as_on_a_gpu(leaf, target)
+    (gradient,) = torch.autograd.grad(3 * value, leaf)
+    assert value.item() == pytest.approx(expected.item(), abs=1e-5)
+    assert (gradient / 3 - expected_gradient).norm() <= 1e-4 * expected_gradient.norm()
