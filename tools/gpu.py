@@ -48,12 +48,18 @@ class Part:
         return self.arguments[:2] == _REPORT
 
 
+def gpu_tests() -> list[str]:
+    """Files with tests marked `gpu`: a Python that has torch alone cannot import all the others."""
+    files = sorted((ROOT / "tests" / "unit").glob("*/test_*.py"))
+    return [str(file.relative_to(ROOT)) for file in files if "mark.gpu" in file.read_text(encoding="utf-8")]
+
+
 def parts_with_gpu(subject: str) -> list[Part]:
     """What is asked of a GPU, in order of importance."""
     on_subject = ("--subject", subject)
     return [
         Part("machine", 30, (*_REPORT, "machine")),
-        Part("tests", 70, (*_PYTEST, "-m", "gpu", "tests/unit")),
+        Part("tests", 70, (*_PYTEST, "-m", "gpu", *gpu_tests())),
         Part("equality", 40, (*_REPORT, "equality")),
         Part("steps", 50, (*_REPORT, "steps", *on_subject), needs_subject=True),
         Part("frames", 20, (*_REPORT, "frames")),

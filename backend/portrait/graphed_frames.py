@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from backend.portrait.frame import Drive, PortraitFrame
+from backend.raster import capture, cuda
 from backend.raster.capture import Captured, GraphPool, agree
 from backend.raster.cuda_lists import Watch
 from backend.raster.lens import LENS, Lens, lens_numbers
@@ -36,6 +37,10 @@ class GraphedFrames:
         """Drop what is known: what graphs read may have moved or changed."""
         self._kinds.clear()
         self._packed = None
+
+    def serves(self, drive: Drive) -> bool:
+        """Whether frames of a drive can be drawn so: it holds no sound, and lies where the engine works."""
+        return drive.audio is None and drive.poses.device.type == cuda.DEVICE and capture.is_wanted()
 
     def render(
         self, drive: Drive, index: int, camera: Intrinsics, blur: float, draw: Draw, kind: object

@@ -26,7 +26,6 @@ from backend.portrait.head_motion import motion_features, quaternion_from_matrix
 from backend.portrait.jaw import JawMotion, oral_drive
 from backend.portrait.posing import Part, pose_parts
 from backend.portrait.torso import TorsoMotion
-from backend.raster import capture
 from backend.raster.constants import BLUR_PX2
 from backend.raster.rasterize import MAX_SIDE_PX, rasterize
 from backend.settings import PortraitSettings
@@ -299,7 +298,7 @@ class Portrait(nn.Module):
             depth = expect_depth(frame.alpha, frame.depth, layout.VISIBLE_ALPHA, EMPTY_DEPTH_CM)
             return replace(frame, depth=depth)
 
-        if engine == "cuda" and drive.audio is None and capture.is_wanted():
+        if engine == "cuda" and self._graphed.serves(drive):
             return PortraitFrame(
                 *self._graphed.render(
                     drive, index, fine, self.blur(fine, distance),

@@ -21,6 +21,9 @@ from .cuda_lists import present_watch
 OLDEST_CAPABILITY = (7, 5)
 """Oldest compute capability that NVIDIA's present compiler supports (Turing)."""
 
+DEVICE = "cuda"
+"""Where it works. Tests that have no GPU say "cpu": the same kernels run there, slowly."""
+
 
 def is_available() -> bool:
     """Whether torch and Warp both can use an NVIDIA GPU here."""
@@ -59,15 +62,16 @@ def render(
     threads: int = 0,
     *,
     blur: float = constants.BLUR_PX2,
-    device: str = "cuda",
+    device: str | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Features (H, W, C), alpha (H, W), depth (H, W); arguments as `rasterize`. Raises ValueError.
 
-    `threads` is ignored. `device` "cpu" runs the same kernels on the CPU, slowly: for tests.
+    `threads` is ignored. `device`: where to work; None: on DEVICE.
     """
     from . import graphed_raster
     from .cuda_function import Rasterize
 
+    device = device or DEVICE
     home, dtype = means.device, features.dtype
     where = home if home.type == device else torch.device(device)
     inputs = [

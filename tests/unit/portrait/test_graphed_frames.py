@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import importlib.util
 import logging
 
@@ -13,6 +12,7 @@ import torch
 from backend.command.bench import drawn_portrait, nodding_drive
 from backend.portrait.portrait import Drive, Portrait
 from backend.raster import cuda, cuda_lists
+from backend.raster.capture import VARIABLE
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("warp") is None, reason="NVIDIA Warp is not installed here (requirements/cuda.txt)"
@@ -24,7 +24,7 @@ SIZE = 48
 def portrait(monkeypatch) -> Portrait:
     """A portrait that the cuda engine draws on the CPU."""
     monkeypatch.setattr(cuda, "why_not", lambda: None)
-    monkeypatch.setattr(cuda, "render", functools.partial(cuda.render, device="cpu"))
+    monkeypatch.setattr(cuda, "DEVICE", "cpu")
     monkeypatch.setattr(cuda_lists, "_rooms", {})
     return drawn_portrait(300, SIZE).eval()
 
@@ -45,6 +45,17 @@ def test_every_frame_is_drawn_as_by_the_reference(portrait, size):
     drive = nodding_drive(portrait, 5)
     for index in (0, 3, 1, 4):
         assert_drawn_as_by_the_reference(portrait, drive, index, size)
+
+
+def test_a_portrait_that_lies_elsewhere_is_drawn_without_a_graph(portrait, monkeypatch):
+    drive = nodding_drive(portrait, 2)
+    assert portrait._graphed.serves(drive)
+    monkeypatch.setattr(cuda, "DEVICE", "cuda")
+    assert not portrait._graphed.serves(drive)
+    monkeypatch.setattr(cuda, "DEVICE", "cpu")
+    monkeypatch.setenv(VARIABLE, "0")
+    assert_drawn_as_by_the_reference(portrait, drive, 1)
+    assert not portrait._graphed._kinds
 
 
 def test_what_was_changed_between_two_frames_is_seen(portrait):

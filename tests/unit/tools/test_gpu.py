@@ -79,3 +79,11 @@ def test_all_parts_fit_into_eight_minutes():
     for parts in (gpu.parts_with_gpu("subject"), gpu.parts_without_gpu()):
         assert sum(one.seconds for one in parts) <= 1.25 * gpu.ALL_S
         assert len({one.name for one in parts}) == len(parts)
+
+
+def test_the_files_with_tests_for_a_gpu_are_found():
+    found = gpu.gpu_tests()
+    assert "tests/unit/raster/test_raster_cuda.py" in found
+    assert "tests/unit/train/test_captured_on_a_gpu.py" in found
+    assert all((gpu.ROOT / name).is_file() for name in found)
+    assert len(found) < 12
