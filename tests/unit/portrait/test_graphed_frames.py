@@ -10,9 +10,11 @@ import pytest
 import torch
 
 from backend.command.bench import drawn_portrait, nodding_drive
+from backend.kernels import library
 from backend.portrait.portrait import Drive, Portrait
-from backend.raster import cuda, cuda_lists
+from backend.raster import cuda, cuda_lists, rasterize
 from backend.raster.capture import VARIABLE
+from tests.support.host_waits import HostWaits
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("warp") is None, reason="NVIDIA Warp is not installed here (requirements/cuda.txt)"
@@ -81,3 +83,15 @@ def test_a_frame_whose_lists_were_too_short_is_drawn_again(portrait, caplog):
         room.pairs = 8
     assert_drawn_as_by_the_reference(portrait, drive, 3)
     assert "drawn again" in caplog.text
+
+
+def test_nothing_in_a_captured_frame_waits(portrait, monkeypatch):
+    monkeypatch.setattr(library, "load", lambda: None)  # without the CPU's own kernels, as on a GPU,
+    monkeypatch.setattr(rasterize, "_check_labels", lambda *labels: None)  # nor what it alone checks
+    drive = nodding_drive(portrait, 2)
+    portrait.render(drive, 0, SIZE, engine="cuda")
+    (kind,) = portrait._graphed._kinds.values()
+    with torch.no_grad(), cuda_lists.watched(kind._watch), HostWaits() as seen:
+        kind._body()
+    assert seen.waits == []
+    assert seen.sent > 50
