@@ -20,7 +20,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="build_addon.py", description="Build, demonstrate, check, test and release M2DAO-Talker."
     )
-    commands = parser.add_subparsers(dest="command", metavar="demo | check | test | release")
+    commands = parser.add_subparsers(dest="command", metavar="demo | check | test | gpu | release")
     demo = commands.add_parser("demo", help="set up, then do the main job end to end in a real Blender module")
     demo.add_argument("--footage", type=Path, help="a clip of one person speaking (default: a drawn presenter)")
     demo.add_argument("--audio", type=Path, help="the new line of dialogue (default: made on the spot)")
@@ -30,6 +30,11 @@ def parse(argv: list[str]) -> argparse.Namespace:
     check.add_argument("--fix", action="store_true", help="mend what can be mended")
     test = commands.add_parser("test", help="check, then run the tests; further arguments go to pytest", add_help=False)
     test.add_argument("--window", action="store_true", help="make a Blender with a window first, for tests/gui")
+    gpu = commands.add_parser("gpu", help="tests and figures of the engine cuda, in eight minutes, as one JSON file")
+    gpu.add_argument("--python", type=Path, help="a Python that has torch (default: this one, or the backend's)")
+    gpu.add_argument("--wheels", type=Path, help="a folder of wheels, for what that Python lacks")
+    gpu.add_argument("--subject", type=Path, help="a prepared subject, to train on")
+    gpu.add_argument("--out", type=Path, default=ROOT / "out" / "gpu.json", help="the file with the results")
     commands.add_parser("release", help="the zips for every platform, and the extension repository that serves them")
     options, rest = parser.parse_known_args(argv)
     if rest and options.command != "test":
@@ -58,6 +63,10 @@ def main(argv: list[str]) -> int:
 
                 os.environ[WINDOW_VARIABLE] = str(prepare_window())
             return test(options.rest)
+        if options.command == "gpu":
+            from .gpu import gpu
+
+            return gpu(options.python, options.wheels, options.subject, options.out)
         if options.command == "release":
             from .release import release
 

@@ -5,9 +5,11 @@ Every figure is a median. The engine asked for and the reference engine are time
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,14 +33,18 @@ from backend.raster.rasterize import engine_device, rasterize, require_engine
 from backend.settings import LearningRates, LossWeights, PortraitSettings, SpeechSettings
 from backend.subject.subject import Subject
 from backend.train.data import Sample
+from backend.train.graphed import GraphedSteps
 from backend.train.loss import deformation_loss, portrait_loss
 from backend.train.optimiser import make_optimiser
+from backend.train.planned import Planned
+from backend.train.views import View
 from shared.camera import Intrinsics
 
 RASTER_CASES = ((2_000, 128), (10_000, 256), (20_000, 512))
 """Gaussians and picture size, px."""
 STEP_CASE = (10_000, 256)
 RENDER_CASE = (20_000, 512)
+RENDERS = ("render", "render+exr", "render+movie")
 HEAD_RADII_CM = (7.2, 9.5, 8.5)
 HEAD_DISTANCE_CM = 46.0
 FOCAL_SIDES = 1.9
@@ -47,6 +53,8 @@ TORSO_SHARE = 0.3
 LINE_S = 2.0
 LINE_FPS = Fraction(25)
 SAMPLE_RATE = 16000
+LATE = 0.6
+"""Progress at which a step is measured."""
 Finished = TypeVar("Finished")
 
 
@@ -76,9 +84,9 @@ def bench(
     entries = []
     for gaussians, size in raster_cases:
         for name in dict.fromkeys((engine, "reference")):
-            entries.append(_raster_entry(name, threads, gaussians, size, seconds))
-    entries.append(_step_entry(engine, threads, *step_case, seconds))
-    entries += _render_entries(engine, threads, *render_case, seconds)
+            entries.append(raster_entry(name, threads, gaussians, size, seconds))
+    entries.append(step_entry(engine, threads, *step_case, seconds))
+    entries += render_entries(engine, threads, *render_case, seconds)
     return entries if subject is None else entries + bench_model(subject, model, size, engine, threads, seconds)
 
 
@@ -103,7 +111,7 @@ def shell(count: int, size: int, seed: int = 0) -> tuple[dict[str, Tensor], Intr
     return tensors, Intrinsics(focal, focal, size / 2, size / 2, size, size)
 
 
-def _raster_entry(engine: str, threads: int, gaussians: int, size: int, seconds: float) -> dict:
+def raster_entry(engine: str, threads: int, gaussians: int, size: int, seconds: float) -> dict:
     tensors, intrinsics = shell(gaussians, size)
     device = engine_device(engine)
     scene: dict[str, Any] = {name: value.to(device) for name, value in tensors.items()}
@@ -126,31 +134,47 @@ def _raster_entry(engine: str, threads: int, gaussians: int, size: int, seconds:
     )  # fmt: skip
 
 
-def _step_entry(engine: str, threads: int, gaussians: int, size: int, seconds: float) -> dict:
-    """A whole training step: frame, composite, loss, gradients, optimiser."""
+def step_entry(engine: str, threads: int, gaussians: int, size: int, seconds: float) -> dict:
+    """A whole training step: frame, composite, loss, gradients, optimiser; on a GPU as training takes it."""
     device = engine_device(engine)
     portrait = drawn_portrait(gaussians, size).to(device).train()
     optimiser = make_optimiser(portrait, LearningRates())
-    drive, intrinsics, weights = _nodding_drive(portrait, 8), portrait.intrinsics(size), LossWeights()
+    drive, intrinsics, weights = nodding_drive(portrait, 8), portrait.intrinsics(size), LossWeights()
     mouth = slice(size * 5 // 8, size * 6 // 8)
     rgb, regions, plate = (torch.rand(size, size, channels, device=device) for channels in (3, 4, 3))
     sample = Sample(rgb, regions / 4, plate, (mouth, mouth), intrinsics)
+    learns = tuple(dict.fromkeys(group["name"] for group in optimiser.param_groups))
+    planned = Planned(1, LATE, 3, View.whole(size), learns, deformed=True, branch=None)
 
-    def step() -> None:
-        frame, facial = portrait(drive, 3, intrinsics, mattes=False, engine=engine, threads=threads)
+    def loss_of(sample: Sample, drive: Drive, planned: Planned) -> Tensor:
+        frame, facial = portrait(drive, 0, sample.intrinsics, mattes=False, engine=engine, threads=threads)
         loss = portrait_loss(frame, sample, portrait.has_torso, weights, 0.0)
-        loss = loss + weights.deformation * deformation_loss(facial)
+        return loss + weights.deformation * deformation_loss(facial)
+
+    def one_by_one() -> None:
+        loss = loss_of(sample, drive.only(planned.frame), planned)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
 
+    step: Callable[[], None] = one_by_one
+    if engine == "cuda":
+        graphed = GraphedSteps(
+            portrait, optimiser, None, lambda planned: (sample, drive.only(planned.frame)), loss_of,
+            lambda progress: None, math.nan,
+        )  # fmt: skip
+        step = partial(graphed.take, planned)
+        step()
     with portrait.threading(threads):
         step_ms = median_ms(step, seconds)
     return entry("step", engine, threads, gaussians, size, portrait.blur(intrinsics), step_ms=step_ms)
 
 
-def _render_entries(engine: str, threads: int, gaussians: int, size: int, seconds: float) -> list[dict]:
-    """A line from its sound to frames in memory; to EXR files; to a movie: the pipeline of `talker render`."""
+def render_entries(
+    engine: str, threads: int, gaussians: int, size: int, seconds: float, to: tuple[str, ...] = RENDERS
+) -> list[dict]:
+    """A line from its sound to frames in memory; to EXR files; to a movie: the pipeline of `talker render`. Those of
+    RENDERS that `to` names."""
     portrait = drawn_portrait(gaussians, size).to(engine_device(engine)).eval()
     sound = _babble(LINE_S)
     speech = _babble_model(sound)
@@ -187,13 +211,13 @@ def _render_entries(engine: str, threads: int, gaussians: int, size: int, second
                 for picture in finished(lambda number, frame: movie_only.write(number, frame, "bench")):
                     movie.write(picture)
 
-        cases = (("render", in_memory), ("render+exr", to_exr), ("render+movie", to_movie))
+        cases = dict(zip(RENDERS, (in_memory, to_exr, to_movie), strict=True))
         return [
             entry(
                 name, engine, threads, gaussians, size, filter_px2,
-                frames_per_second=round(frames / (median_ms(run, seconds) / 1e3), 1),
+                frames_per_second=round(frames / (median_ms(cases[name], seconds) / 1e3), 1),
             )
-            for name, run in cases
+            for name in to
         ]  # fmt: skip
 
 
@@ -255,7 +279,7 @@ def _nodding_poses(count: int) -> np.ndarray:
     return poses
 
 
-def _nodding_drive(portrait: Portrait, count: int) -> Drive:
+def nodding_drive(portrait: Portrait, count: int) -> Drive:
     curves = np.random.default_rng(0).random((count, len(CURVE_NAMES)), np.float32)
     return portrait.drive(curves, _nodding_poses(count), float(LINE_FPS))
 

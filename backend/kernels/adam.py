@@ -18,8 +18,11 @@ class Adam(torch.optim.Adam):
     """torch.optim.Adam with its state and, to rounding, its values, for groups of equal betas and epsilon.
 
     The library takes contiguous float32 parameters on the CPU with dense gradients. Where there is none, or a parameter
-    is of another kind, torch takes the step for all of them.
+    is of another kind, torch takes the step for all of them, and where `found_inf` is there: () float32 on the
+    parameters' device, 1 for a step that changes nothing.
     """
+
+    found_inf: Tensor | None = None
 
     def __init__(self, groups: list[dict], epsilon: float) -> None:
         super().__init__(groups, eps=epsilon, fused=True)
@@ -39,6 +42,9 @@ class Adam(torch.optim.Adam):
             for parameter in group["params"]
             if parameter.grad is not None
         ]
+        if closure is None and self.found_inf is not None:
+            self._step_unless(self.found_inf, learning)
+            return None
         if closure is not None or not serves([(parameter, gradient) for parameter, gradient, _ in learning]):
             return super().step(closure)
         if not learning:
@@ -70,10 +76,33 @@ class Adam(torch.optim.Adam):
         torch.autograd.graph.increment_version([parameter for parameter, *_ in learning])
         return None
 
+    def _step_unless(self, wrong: Tensor, learning: list[tuple[Tensor, Tensor, dict]]) -> None:
+        """A step of torch's fused kernel that changes nothing where `wrong` is 1. Rates may be tensors.
+
+        As torch takes it, but the steps of all groups are counted at once: each by itself is two operations more.
+        """
+        if not learning:
+            return
+        states = [self._state_of(parameter) for parameter, _, _ in learning]
+        counts = [state["step"] for state in states]
+        torch._foreach_add_(counts, 1)
+        beta1, beta2 = self.defaults["betas"]
+        for group in self.param_groups:
+            rows = [number for number, (_, _, own) in enumerate(learning) if own is group]
+            if rows:
+                torch._fused_adam_(
+                    [learning[row][0] for row in rows], [learning[row][1] for row in rows],
+                    [states[row]["exp_avg"] for row in rows], [states[row]["exp_avg_sq"] for row in rows],
+                    [], [counts[row] for row in rows], lr=group["lr"], beta1=beta1, beta2=beta2, weight_decay=0.0,
+                    eps=self.defaults["eps"], amsgrad=False, maximize=False, grad_scale=None, found_inf=wrong,
+                )  # fmt: skip
+        torch._foreach_sub_(counts, [wrong] * len(counts))
+
     def _state_of(self, parameter: Tensor) -> dict[str, Tensor]:
         state = self.state[parameter]
         if not state:
-            state["step"] = torch.zeros(())
+            # Where the library takes the step it counts on the CPU; torch's fused kernel counts where it works.
+            state["step"] = torch.zeros((), device=parameter.device)
             state["exp_avg"] = torch.zeros_like(parameter)
             state["exp_avg_sq"] = torch.zeros_like(parameter)
         return state

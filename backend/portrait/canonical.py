@@ -26,7 +26,6 @@ class CanonicalReads:
         """(N, outputs) of a field at its Gaussians under a drive (D,); `name` tells the fields apart."""
         sources = (gaussians.means, *field.parameters())
         if torch.is_grad_enabled() and any(source.requires_grad for source in sources):
-            self._kept.pop(name, None)
             return field.change(gaussians.means, drive)
         # Every write in place, by an optimiser or from a checkpoint, raises a tensor's version.
         state = tuple((id(source), source._version) for source in sources)

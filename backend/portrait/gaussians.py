@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from backend.raster.rasterize import one_hot
 from backend.raster.spherical_harmonics import BASES
 
 ORAL, FACE, HAIR, TORSO = range(4)
@@ -82,4 +83,4 @@ class GaussianSet(nn.Module):
     @property
     def matte_features(self) -> Tensor:
         """(N, 4) one-hot mattes, so that rendered mattes sum to alpha."""
-        return torch.nn.functional.one_hot(self.mattes, MATTES).to(self.means.dtype)
+        return one_hot(self.mattes, MATTES).to(self.means.dtype)

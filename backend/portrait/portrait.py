@@ -20,6 +20,7 @@ from backend.portrait.condition import CurveProjection
 from backend.portrait.field import make_field
 from backend.portrait.frame import Drive, PortraitFrame, PortraitSizes, averaged, to_numpy
 from backend.portrait.gaussians import MATTES, GaussianSet
+from backend.portrait.graphed_frames import GraphedFrames
 from backend.portrait.harmonics import shaded
 from backend.portrait.head_motion import motion_features, quaternion_from_matrix
 from backend.portrait.jaw import JawMotion, oral_drive
@@ -79,6 +80,7 @@ class Portrait(nn.Module):
         motion_width = HEAD_MOTION_WIDTH * len(settings.motion_windows_s)
         self.torso_motion = TorsoMotion(settings, motion_width, sizes.body) if sizes.torso else None
         self._reads = CanonicalReads()
+        self._graphed = GraphedFrames(self)
 
     def counted_sizes(self) -> PortraitSizes:
         """Its sizes with the numbers of Gaussians that it has now: training may have changed them."""
@@ -255,8 +257,14 @@ class Portrait(nn.Module):
 
     def train(self, mode: bool = True) -> Portrait:
         """Switch between training and drawing; drops cached reads of the canonical shape."""
-        self._reads.forget()
+        self.forget_reads()
         return super().train(mode)
+
+    def forget_reads(self) -> None:
+        """Drop cached reads of the canonical shape: where parameters were changed by a captured graph, which does not
+        say so, and where what was read belongs to one."""
+        self._reads.forget()
+        self._graphed.forget()
 
     def threading(self, threads: int) -> contextlib.AbstractContextManager[None]:
         """How to share `threads` (0: torch's) between kernels and torch while this portrait learns or is drawn."""
@@ -280,13 +288,26 @@ class Portrait(nn.Module):
         A picture smaller than those that the portrait learned from is drawn larger and averaged.
         """
         camera = intrinsics or self.intrinsics(size)
-        fineness = self._fineness(camera, _distance(drive, index))
+        distance = _distance(drive, index)
+        fineness = self._fineness(camera, distance)
         fine = camera.scaled(camera.width * fineness, camera.height * fineness)
-        with self.threading(threads):
+
+        def draw(drive: Drive, index: int, fine: Intrinsics) -> PortraitFrame[Tensor]:
             frame, _ = self(drive, index, fine, torso=torso, engine=engine, threads=threads)
             frame = averaged(frame, fineness)
             depth = expect_depth(frame.alpha, frame.depth, layout.VISIBLE_ALPHA, EMPTY_DEPTH_CM)
-        return PortraitFrame(*to_numpy((frame.rgb, frame.alpha, depth, frame.drawn_mattes)))
+            return replace(frame, depth=depth)
+
+        if engine == "cuda" and self._graphed.serves(drive):
+            return PortraitFrame(
+                *self._graphed.render(
+                    drive, index, fine, self.blur(fine, distance),
+                    lambda drive, fine: draw(drive, 0, fine), (torso, fineness),
+                )
+            )  # fmt: skip
+        with self.threading(threads):
+            frame = draw(drive, index, fine)
+        return PortraitFrame(*to_numpy((frame.rgb, frame.alpha, frame.depth, frame.drawn_mattes)))
 
 
 def _distance(drive: Drive, index: int) -> float | None:

@@ -53,11 +53,15 @@ def pose_parts(
     """All parts under a head pose (4, 4) camera_from_head with its rotation as a quaternion `turn` (4,).
 
     rest_pose (4, 4), rest_rotation (4,): pose and rotation of the head at rest. mattes: whether the features hold them.
-    By the compiled kernel where that supports the parts, else in torch.
+    By the compiled kernel where that supports the parts, by Warp's on a GPU, else in torch.
     """
-    sets = [_kernel_set(part, rest_pose, rest_rotation) for part in parts]
+    sets = [kernel_set(part, rest_pose, rest_rotation) for part in parts]
     if kernel.serves(sets):
         return Posed(*kernel.pose(sets, pose, turn, mattes))
+    if pose.device.type == "cuda":
+        from backend.portrait import cuda_posing  # imports Warp
+
+        return Posed(*cuda_posing.pose(sets, pose, turn, mattes))
     return pose_in_torch(parts, pose, turn, rest_pose, rest_rotation, mattes)
 
 
@@ -84,7 +88,7 @@ def pose_in_torch(
     return Posed(*(torch.cat(arrays) for arrays in zip(*each, strict=True)))
 
 
-def _kernel_set(part: Part, rest_pose: Tensor, rest_rotation: Tensor) -> kernel.Set:
+def kernel_set(part: Part, rest_pose: Tensor, rest_rotation: Tensor) -> kernel.Set:
     g, torso = part.gaussians, part.torso
     neck = None
     if torso is not None and part.body is not None:

@@ -15,10 +15,14 @@ from torch import Tensor
 
 from shared.camera import Intrinsics
 
-from . import constants
+from . import capture, constants
+from .cuda_lists import present_watch
 
 OLDEST_CAPABILITY = (7, 5)
 """Oldest compute capability that NVIDIA's present compiler supports (Turing)."""
+
+DEVICE = "cuda"
+"""Where it works. Tests that have no GPU say "cpu": the same kernels run there, slowly."""
 
 
 def is_available() -> bool:
@@ -58,19 +62,25 @@ def render(
     threads: int = 0,
     *,
     blur: float = constants.BLUR_PX2,
-    device: str = "cuda",
+    device: str | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Features (H, W, C), alpha (H, W), depth (H, W); arguments as `rasterize`. Raises ValueError.
 
-    `threads` is ignored. `device` "cpu" runs the same kernels on the CPU, slowly: for tests.
+    `threads` is ignored. `device`: where to work; None: on DEVICE.
     """
+    from . import graphed_raster
     from .cuda_function import Rasterize
 
+    device = device or DEVICE
     home, dtype = means.device, features.dtype
     where = home if home.type == device else torch.device(device)
     inputs = [
         tensor.to(where, torch.float32).contiguous()
         for tensor in (means, quaternions, scales, opacities, features, camera_from_world)
     ]
-    outputs = Rasterize.apply(*inputs, intrinsics, blur)
-    return tuple(tensor.to(home, dtype) for tensor in outputs)
+    learns = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs)
+    if where.type == "cuda" and not learns and present_watch() is None and capture.is_wanted():
+        picture, alpha, depth = graphed_raster.render(inputs, intrinsics, blur)
+    else:
+        picture, alpha, depth = Rasterize.apply(*inputs, intrinsics, blur)
+    return picture.to(home, dtype), alpha.to(home, dtype), depth.to(home, dtype)

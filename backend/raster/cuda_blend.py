@@ -53,8 +53,9 @@ def _place(thread: int, view: View) -> Place:
 
 
 @wp.func
-def _offset(place: Place, centre: wp.vec2) -> wp.vec2:
-    return wp.vec2(float(place.x) + _half, float(place.y) + _half) - centre
+def _offset(place: Place, pixel: wp.vec2i, within: wp.vec2) -> wp.vec2:
+    """From a splat's centre to the middle of the pixel, px; whole pixels are exact."""
+    return wp.vec2(float(place.x - pixel[0]), float(place.y - pixel[1])) + (wp.vec2(_half, _half) - within)
 
 
 @wp.func
@@ -86,7 +87,8 @@ def blend_kernels(features: int) -> BlendKernels:
     def blend(
         opacities: wp.array(dtype=float),
         features: wp.array2d(dtype=float),
-        centres: wp.array(dtype=wp.vec2),
+        pixels: wp.array(dtype=wp.vec2i),
+        within: wp.array(dtype=wp.vec2),
         conics: wp.array(dtype=wp.vec3),
         depths: wp.array(dtype=float),
         view: View,
@@ -108,7 +110,7 @@ def blend_kernels(features: int) -> BlendKernels:
         end = begins[place.tile]
         for n in range(begins[place.tile], begins[place.tile + 1]):
             g = entries[n]
-            alpha = wp.min(_uncapped_alpha(opacities[g], conics[g], _offset(place, centres[g])), _cap)
+            alpha = wp.min(_uncapped_alpha(opacities[g], conics[g], _offset(place, pixels[g], within[g])), _cap)
             if alpha >= _cutoff:
                 left = transmittance * (1.0 - alpha)
                 if left <= _stop:
@@ -129,13 +131,14 @@ def blend_kernels(features: int) -> BlendKernels:
     def blend_backward(
         opacities: wp.array(dtype=float),
         features: wp.array2d(dtype=float),
-        centres: wp.array(dtype=wp.vec2),
+        pixels: wp.array(dtype=wp.vec2i),
+        within: wp.array(dtype=wp.vec2),
         conics: wp.array(dtype=wp.vec3),
         depths: wp.array(dtype=float),
         view: View,
         begins: wp.array(dtype=int),
         entries: wp.array(dtype=int),
-        slots: wp.array(dtype=int),
+        slots: wp.array(dtype=wp.int64),
         picture: wp.array2d(dtype=float),
         alphas: wp.array(dtype=float),
         depth_picture: wp.array(dtype=float),
@@ -170,7 +173,7 @@ def blend_kernels(features: int) -> BlendKernels:
             g = entries[n]
             sum = sum_vector()
             if n < end:
-                d = _offset(place, centres[g])
+                d = _offset(place, pixels[g], within[g])
                 uncapped = _uncapped_alpha(opacities[g], conics[g], d)
                 alpha = wp.min(uncapped, _cap)
                 if alpha >= _cutoff:
@@ -191,14 +194,14 @@ def blend_kernels(features: int) -> BlendKernels:
                         sum[5] = slope * d[1] * d[1]
                     transmittance *= 1.0 - alpha
             total = wp.tile_reduce(wp.add, wp.tile(sum, preserve_type=True))
-            wp.tile_atomic_add(sums, total, offset=slots[n])
+            wp.tile_atomic_add(sums, total, offset=int(slots[n]))
 
     @wp.kernel(enable_backward=False, module="unique")
     def gather(
         opacities: wp.array(dtype=float),
         conics: wp.array(dtype=wp.vec3),
         drawn: wp.array(dtype=int),
-        first_slots: wp.array(dtype=wp.int64),
+        first_slots: wp.array(dtype=int),
         counts: wp.array(dtype=int),
         sums: wp.array(dtype=sum_vector),
         opacity_gradient: wp.array(dtype=float),
@@ -212,8 +215,8 @@ def blend_kernels(features: int) -> BlendKernels:
         if drawn[i] == 0:
             return
         total = sum_vector()
-        first = int(first_slots[i])
-        for slot in range(first, first + counts[i]):
+        first = first_slots[i]
+        for slot in range(first, wp.min(first + counts[i], sums.shape[0])):
             total += sums[slot]
         conic = conics[i]
         opacity_gradient[i] = total[0] / opacities[i]

@@ -5,13 +5,10 @@ Gradients do not depend on the order in which a GPU runs its threads, except the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-import warp as wp
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -19,10 +16,10 @@ from shared.camera import Intrinsics
 
 from . import cuda_projection as projection
 from .cuda_blend import MOMENTS, blend_kernels
+from .cuda_launch import Launcher
+from .cuda_lists import present_watch, room_for
 from .cuda_view import BLOCK, TILE, view_of
-
-MOST_PAIRS = 1 << 29
-"""More (tile, Gaussian) pairs than this are refused: their memory would be tens of gigabytes."""
+from .lens import lens_of
 
 
 class Rasterize(torch.autograd.Function):
@@ -42,31 +39,23 @@ class Rasterize(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor]:
         inputs = (means, quaternions, scales, opacities, features, camera)
         height, width, channels = intrinsics.height, intrinsics.width, features.shape[1]
-        launch = _Launcher(means.device)
-        with launch.on_torch_stream():
-            view = view_of(intrinsics, blur)
-            screen = _project(launch, inputs, view)
-            lists = _list_by_tile(launch, screen, view, height)
-            picture = means.new_empty(height, width, channels)
-            alpha, depth = means.new_empty(height, width), means.new_empty(height, width)
-            ends = torch.empty(height, width, dtype=torch.int32, device=means.device)
-            launch(
-                blend_kernels(channels).blend,
-                lists.threads,
-                (opacities, features, screen.centres, screen.conics, screen.depths, view),
-                (
-                    lists.begins,
-                    lists.entries,
-                    picture.view(-1, channels),
-                    alpha.view(-1),
-                    depth.view(-1),
-                    ends.view(-1),
-                ),
-                block=BLOCK,
-            )
+        launch = Launcher(means.device)
+        view, lens = view_of(intrinsics), lens_of(intrinsics, blur, means.device)
+        screen = _project(launch, inputs, lens, view)
+        lists = _list_by_tile(launch, screen, view)
+        picture = means.new_empty(height, width, channels)
+        alpha, depth = means.new_empty(height, width), means.new_empty(height, width)
+        ends = torch.empty(height, width, dtype=torch.int32, device=means.device)
+        launch(
+            blend_kernels(channels).blend,
+            lists.threads,
+            (opacities, features, screen.pixels, screen.within, screen.conics, screen.depths, view),
+            (lists.begins, lists.entries, picture.view(-1, channels), alpha.view(-1), depth.view(-1), ends.view(-1)),
+            block=BLOCK,
+        )
         if any(ctx.needs_input_grad):
             ctx.save_for_backward(*inputs, picture, alpha, depth)
-            ctx.screen, ctx.lists, ctx.ends, ctx.view = screen, lists, ends, view
+            ctx.screen, ctx.lists, ctx.ends, ctx.view, ctx.lens = screen, lists, ends, view, lens
         return picture, alpha, depth
 
     @staticmethod
@@ -79,35 +68,34 @@ class Rasterize(torch.autograd.Function):
         screen, lists, view = ctx.screen, ctx.lists, ctx.view
         channels = features.shape[1]
         blend = blend_kernels(channels)
-        on_screen = [torch.zeros_like(tensor) for tensor in (screen.centres, screen.conics, screen.depths)]
+        on_screen = [torch.zeros_like(tensor) for tensor in (screen.within, screen.conics, screen.depths)]
         of_means, of_quaternions, of_scales, of_opacities, of_features = map(torch.zeros_like, inputs[:5])
         of_camera = torch.zeros_like(camera) if ctx.needs_input_grad[5] else None
-        launch = _Launcher(means.device)
-        with launch.on_torch_stream():
-            sums = means.new_zeros(len(lists.entries), MOMENTS + channels + 1)
-            launch(
-                blend.blend_backward,
-                lists.threads,
-                (opacities, features, screen.centres, screen.conics, screen.depths, view),
-                (lists.begins, lists.entries, lists.slots, picture.view(-1, channels), alpha.view(-1), depth.view(-1)),
-                (ctx.ends.view(-1), picture_gradient.contiguous().view(-1, channels)),
-                (alpha_gradient.contiguous().view(-1), depth_gradient.contiguous().view(-1), sums),
-                block=BLOCK,
-            )
-            launch(
-                blend.gather,
-                len(means),
-                (opacities, screen.conics, screen.drawn, lists.first_slots, screen.counts, sums),
-                (of_opacities, of_features, *on_screen),
-            )
-            launch.adjoint(
-                projection.project,
-                len(means),
-                (means, quaternions, scales, camera, view, screen.drawn),
-                (screen.centres, screen.conics, screen.depths, screen.variances),
-                (of_means, of_quaternions, of_scales, of_camera, view, None),
-                (*on_screen, None),
-            )
+        launch = Launcher(means.device)
+        sums = means.new_zeros(len(lists.entries), MOMENTS + channels + 1)
+        launch(
+            blend.blend_backward,
+            lists.threads,
+            (opacities, features, screen.pixels, screen.within, screen.conics, screen.depths, view),
+            (lists.begins, lists.entries, lists.slots, picture.view(-1, channels), alpha.view(-1), depth.view(-1)),
+            (ctx.ends.view(-1), picture_gradient.contiguous().view(-1, channels)),
+            (alpha_gradient.contiguous().view(-1), depth_gradient.contiguous().view(-1), sums),
+            block=BLOCK,
+        )
+        launch(
+            blend.gather,
+            len(means),
+            (opacities, screen.conics, screen.drawn, lists.first_slots, screen.counts, sums),
+            (of_opacities, of_features, *on_screen),
+        )
+        launch.adjoint(
+            projection.project,
+            len(means),
+            (means, quaternions, scales, camera, ctx.lens, view, screen.drawn),
+            (screen.pixels, screen.within, screen.conics, screen.depths, screen.variances),
+            (of_means, of_quaternions, of_scales, of_camera, None, view, None),
+            (None, *on_screen, None),
+        )
         gradients = (of_means, of_quaternions, of_scales, of_opacities, of_features, of_camera)
         return *(g if need else None for g, need in zip(gradients, ctx.needs_input_grad[:6], strict=True)), None, None
 
@@ -118,8 +106,10 @@ class _Screen:
 
     drawn: Tensor
     """(N,) 1 or 0"""
-    centres: Tensor
-    """(N, 2) px"""
+    pixels: Tensor
+    """(N, 2) whole px of the centres"""
+    within: Tensor
+    """(N, 2) what is left of the centres, px"""
     conics: Tensor
     """(N, 3): xx, xy, yy of the inverse covariance, 1/px^2"""
     depths: Tensor
@@ -130,11 +120,14 @@ class _Screen:
     """(N, 4) tiles: first column, end column, first row, end row"""
     counts: Tensor
     """(N,) tiles in the box"""
+    nearness: Tensor
+    """(N,) depths, infinite for those that are not drawn"""
 
 
 @dataclass
 class _Lists:
-    """P (tile, Gaussian) pairs, by tile, then front to back. A pair's slot is its number before that, by Gaussian."""
+    """Room for P (tile, Gaussian) pairs, by tile, then front to back; those that there are come first. A pair's slot is
+    its number before that, by Gaussian."""
 
     begins: Tensor
     """(tiles + 1,): where each tile's entries begin"""
@@ -148,7 +141,7 @@ class _Lists:
     """One for every pixel of every tile."""
 
 
-def _project(launch: _Launcher, inputs: tuple[Tensor, ...], view: Any) -> _Screen:
+def _project(launch: Launcher, inputs: tuple[Tensor, ...], lens: Tensor, view: Any) -> _Screen:
     means, quaternions, scales, opacities, features, camera = inputs
     count = len(means)
 
@@ -157,104 +150,57 @@ def _project(launch: _Launcher, inputs: tuple[Tensor, ...], view: Any) -> _Scree
 
     screen = _Screen(
         drawn=whole(count),
-        centres=means.new_empty(count, 2),
+        pixels=whole(count, 2),
+        within=means.new_empty(count, 2),
         conics=means.new_empty(count, 3),
         depths=means.new_empty(count),
         variances=means.new_empty(count, 2),
         boxes=whole(count, 4),
         counts=whole(count),
+        nearness=means.new_empty(count),
     )
+    on_screen = (screen.pixels, screen.within, screen.conics, screen.depths, screen.variances)
     launch(projection.select, count, inputs, (screen.drawn,))
     launch(
-        projection.project,
-        count,
-        (means, quaternions, scales, camera, view, screen.drawn),
-        (screen.centres, screen.conics, screen.depths, screen.variances),
-    )
+        projection.project, count, (means, quaternions, scales, camera, lens, view, screen.drawn), on_screen,
+    )  # fmt: skip
     launch(
-        projection.cover,
-        count,
-        (opacities, screen.centres, screen.conics, screen.variances, view),
-        (screen.drawn, screen.boxes, screen.counts),
-    )
+        projection.cover, count, (opacities, *on_screen, view),
+        (screen.drawn, screen.boxes, screen.counts, screen.nearness),
+    )  # fmt: skip
     return screen
 
 
-def _list_by_tile(launch: _Launcher, screen: _Screen, view: Any, height: int) -> _Lists:
+def _list_by_tile(launch: Launcher, screen: _Screen, view: Any) -> _Lists:
     """Raises ValueError if there are more than MOST_PAIRS pairs."""
     device = screen.counts.device
-    tiles = view.tiles_x * ((height + TILE - 1) // TILE)
-    after = screen.counts.cumsum(0)
-    pairs = int(after[-1]) if len(after) else 0
-    if pairs > MOST_PAIRS:
-        raise ValueError("too many splats on screen at once (they cover too many tiles)")
-    first_slots = after - screen.counts
-    # Twice as long as what is sorted: the sort works in the second half.
-    keys = torch.empty(2 * pairs, dtype=torch.int64, device=device)
-    slots = torch.empty(2 * pairs, dtype=torch.int32, device=device)
-    gaussians = torch.empty(pairs, dtype=torch.int32, device=device)
-    if pairs:
+    tiles = view.tiles_x * ((view.height + TILE - 1) // TILE)
+    room = room_for(device, view.height, view.width)
+    order = screen.nearness.argsort(stable=True)
+    ends = screen.counts[order].cumsum(0)
+    first_slots = torch.empty_like(screen.counts)
+    watch = present_watch()
+    while True:
+        keys = torch.full((room.pairs,), tiles, dtype=torch.int32, device=device)
+        gaussians = torch.zeros(room.pairs, dtype=torch.int32, device=device)
+        if watch is None:
+            most = torch.zeros(1, dtype=torch.int64, device=device)
+            overflow = torch.zeros(1, device=device)
+        else:
+            most, overflow = watch.counter(room), watch.overflow
         launch(
             projection.list_pairs,
-            len(screen.drawn),
-            (screen.drawn, screen.boxes, first_slots, screen.depths, view),
-            (keys, slots, gaussians),
+            len(order),
+            (order, ends, screen.boxes, screen.counts, view),
+            (keys, gaussians, first_slots, most, overflow),
         )
-        # wp.from_torch is declared to return ctypes structures too, which it does only when asked for them.
-        sorted_keys: Any = wp.from_torch(keys)
-        sorted_slots: Any = wp.from_torch(slots)
-        wp.utils.radix_sort_pairs(sorted_keys, sorted_slots, pairs, 0, 32 + tiles.bit_length())
-    keys, slots = keys[:pairs], slots[:pairs]
-    starts = torch.arange(tiles + 1, device=device) << 32
+        if watch is not None or room.suffices(int(most)):
+            break
+    by_tile, slots = keys.sort(stable=True)
     return _Lists(
-        begins=torch.searchsorted(keys, starts, out_int32=True),
-        entries=gaussians[slots.long()],
+        begins=torch.searchsorted(by_tile, torch.arange(tiles + 1, dtype=torch.int32, device=device), out_int32=True),
+        entries=gaussians[slots],
         slots=slots,
         first_slots=first_slots,
         threads=tiles * BLOCK,
     )
-
-
-class _Launcher:
-    """Launches Warp kernels on torch tensors of one device, in order with torch's own work."""
-
-    def __init__(self, device: torch.device) -> None:
-        self._torch_device = device
-        self._device = wp.device_from_torch(device)
-
-    @contextmanager
-    def on_torch_stream(self) -> Iterator[None]:
-        """Kernels launched within wait for torch's earlier work, and torch's later work waits for them."""
-        if self._torch_device.type != "cuda":
-            yield
-            return
-        stream = wp.stream_from_torch(torch.cuda.current_stream(self._torch_device))
-        with wp.ScopedStream(stream, sync_enter=False):
-            yield
-
-    def __call__(self, kernel: Any, threads: int, *arguments: tuple, block: int = 256) -> None:
-        """`arguments`, in several tuples, in the kernel's order."""
-        given = self._given(kernel, [argument for part in arguments for argument in part])
-        wp.launch(kernel, dim=threads, inputs=given, device=self._device, block_dim=block)
-
-    def adjoint(
-        self, kernel: Any, threads: int, inputs: tuple, outputs: tuple, of_inputs: tuple, of_outputs: tuple
-    ) -> None:
-        """The kernel's adjoint: adds to the gradients of its inputs those of its outputs. None: not wanted."""
-        arguments = self._given(kernel, [*inputs, *outputs])
-        gradients = self._given(kernel, [*of_inputs, *of_outputs])
-        many = len(inputs)
-        wp.launch(
-            kernel, dim=threads, inputs=arguments[:many], outputs=arguments[many:],
-            adj_inputs=gradients[:many], adj_outputs=gradients[many:], adjoint=True, device=self._device,
-        )  # fmt: skip
-
-    def _given(self, kernel: Any, arguments: list) -> list:
-        """Tensors as arrays of the types that the kernel takes."""
-        # As plain descriptors: making Warp arrays of them would take longer than everything else here.
-        return [
-            wp.from_torch(given, dtype=asked.type.dtype, requires_grad=False, return_ctype=True)
-            if isinstance(given, Tensor)
-            else given
-            for asked, given in zip(kernel.adj.args, arguments, strict=True)
-        ]

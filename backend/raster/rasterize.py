@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from backend.settings import ENGINES
 from shared.camera import Intrinsics
@@ -96,7 +95,7 @@ def rasterize(
         if is_native and label_count <= native.MOST_LABELS and not learns:
             render = functools.partial(render, labels=labels, label_count=label_count)
         else:
-            features = torch.cat((features, functional.one_hot(labels, label_count).to(features)), dim=1)
+            features = torch.cat((features, one_hot(labels, label_count).to(features)), dim=1)
     if harmonics is not None and is_native:
         render = functools.partial(render, harmonics=harmonics)
     elif harmonics is not None:
@@ -105,6 +104,11 @@ def rasterize(
         means, quaternions, scales, opacities, features, camera_from_world, intrinsics, threads
     )
     return RasterOutput(picture, alpha, depth)
+
+
+def one_hot(labels: Tensor, count: int) -> Tensor:
+    """(N, count) bool, which of its `count` values each label (N,) has; without a look at them, as torch's takes."""
+    return labels[:, None] == torch.arange(count, device=labels.device)
 
 
 def available_engines() -> dict[str, str]:
@@ -135,7 +139,7 @@ def _check_labels(labels: Tensor, label_count: int, count: int) -> None:
         raise ValueError(f"labels have shape {tuple(labels.shape)} and type {labels.dtype}, expected ({count},) int64")
     if label_count < 1:
         raise ValueError(f"label_count is {label_count}, expected 1 or more where there are labels")
-    # On a GPU this would wait for the device in every frame; there, torch's one_hot refuses a wrong label.
+    # On a GPU this would wait for the device in every frame; there, a wrong label is none of them.
     if count and labels.device.type == "cpu" and not 0 <= int(labels.min()) <= int(labels.max()) < label_count:
         raise ValueError(f"labels reach from {labels.min()} to {labels.max()}, expected 0 to {label_count - 1}")
 

@@ -106,6 +106,7 @@ def _poses_by_rendering(
     for done in steps(run):
         report.step()
         if done in looked_at:
+            run.settle()
             poses, before = refined_poses(run, looked_at[done], settings, report)
             differences += before
             run.data.track = replace(run.data.track, camera_from_head=poses)

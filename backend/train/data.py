@@ -39,6 +39,8 @@ class Sample:
     """Rows and columns of what it shows of the mouth's box; may be empty."""
     intrinsics: Intrinsics
     """Its camera."""
+    in_mouth: Tensor | None = None
+    """(H, W) 1 in the mouth's box, else 0: in place of `mouth` where a captured graph is to see other frames, too."""
 
 
 class TrainingData:
@@ -101,6 +103,10 @@ class TrainingData:
         rgb, regions, background = scale.part(frame, view)
         mouth = view.inside(self._mouth_boxes[view.size][frame])
         return Sample(rgb, regions, background, mouth, self.camera(view))
+
+    def expect(self, frame: int, size: int) -> None:
+        """Have frame `frame` of a size read that will be asked for soon."""
+        self._scales[size].expect(frame)
 
     def curve(self, name: str) -> np.ndarray:
         """(T,) the true curve of that name."""

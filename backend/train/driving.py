@@ -56,6 +56,8 @@ class PredictedSpeech:
         if chance >= self._share or not self._known[frame]:
             return alone
         curves = alone.curves.clone()
+        if self._heard.device != curves.device:
+            self._heard = self._heard.to(curves.device)  # once: a copy in every step would make a GPU wait
         speech = curves[:, SPEECH]
-        speech += float(way) * (self._heard[frame].to(curves.device) - speech)
+        speech += float(way) * (self._heard[frame] - speech)
         return replace(alone, curves=curves)

@@ -21,10 +21,14 @@ def composite(frame: PortraitFrame[Tensor], sample: Sample) -> Tensor:
 def picture_loss(picture: Tensor, sample: Sample, weights: LossWeights) -> Tensor:
     """L1 (with the mouth's box weighted up) and one minus SSIM of a composite (H, W, 3)."""
     difference = (picture - sample.rgb).abs()
-    rows, columns = sample.mouth
-    mouth = difference[rows, columns]
-    total = difference.sum() + weights.mouth * mouth.sum()
-    l1 = total / (difference.numel() + weights.mouth * mouth.numel())
+    if sample.in_mouth is None:
+        rows, columns = sample.mouth
+        mouth = difference[rows, columns]
+        total = difference.sum() + weights.mouth * mouth.sum()
+        l1 = total / (difference.numel() + weights.mouth * mouth.numel())
+    else:
+        weight = 1 + weights.mouth * sample.in_mouth
+        l1 = (difference * weight[..., None]).sum() / (picture.shape[-1] * weight.sum())
     loss = weights.l1 * l1
     if weights.ssim:
         loss = loss + weights.ssim * (1 - ssim(picture, sample.rgb))
@@ -53,7 +57,7 @@ def portrait_loss(
         sample.background, sample.rgb, sample.mouth, weights.mouth, weights.l1, weights.ssim,
         None if frame.mattes is None else sample.regions[..., :channels], matte_weight,
     )  # fmt: skip
-    if kernel.serves(frame.rgb, case):
+    if sample.in_mouth is None and kernel.serves(frame.rgb, case):
         return kernel.picture_loss(frame.rgb, frame.alpha, frame.mattes, case)
     loss = picture_loss(composite(frame, sample), sample, weights)
     return loss if frame.mattes is None else loss + matte_weight * matte_loss(frame, sample, has_torso)

@@ -63,7 +63,7 @@ def parameter_groups(portrait: Portrait, rates: LearningRates) -> list[dict]:
     return groups
 
 
-def make_optimiser(portrait: Portrait, rates: LearningRates) -> torch.optim.Adam:
+def make_optimiser(portrait: Portrait, rates: LearningRates) -> Adam:
     """Adam over `parameter_groups`."""
     return Adam(parameter_groups(portrait, rates), ADAM_EPSILON)
 

@@ -53,11 +53,21 @@ class Relocation:
     def after_step(self, optimiser: torch.optim.Optimizer, progress: float, step: int) -> int:
         """Take note of the gradients of step `step`, at `progress` in [0, 1] of the run, and move Gaussians when it is
         time; returns how many were moved."""
-        settings = self._settings
+        self.watch()
+        return self.move(optimiser, step) if self.is_due(progress, step) else 0
+
+    def watch(self, share: Tensor | float = 1.0) -> None:
+        """Take note of the gradients of a step; a `share` of 0 leaves them out."""
         for part in self._parts.values():
-            part.watch()
-        if (step + 1) % settings.every or not settings.begin <= progress < settings.end:
-            return 0
+            part.watch(share)
+
+    def is_due(self, progress: float, step: int) -> bool:
+        """Whether Gaussians are moved after step `step`."""
+        settings = self._settings
+        return (step + 1) % settings.every == 0 and settings.begin <= progress < settings.end
+
+    def move(self, optimiser: torch.optim.Optimizer, step: int) -> int:
+        """Move Gaussians after step `step`; returns how many were moved."""
         return sum(part.move(optimiser, step) for part in self._parts.values())
 
     def tensors(self) -> dict[str, Tensor]:
@@ -87,10 +97,10 @@ class _Part:
         """(N,) how much each was pulled about since the last move: sum of its position gradients' lengths."""
 
     @torch.no_grad()
-    def watch(self) -> None:
-        """Count the gradients of a step; call it after backward and before they are dropped."""
+    def watch(self, share: Tensor | float = 1.0) -> None:
+        """Count a share of the gradients of a step; call it after backward and before they are dropped."""
         if self._gaussians.means.grad is not None:
-            self.need += torch.linalg.vector_norm(self._gaussians.means.grad, dim=1)
+            self.need += share * torch.linalg.vector_norm(self._gaussians.means.grad, dim=1)
 
     @torch.no_grad()
     def move(self, optimiser: torch.optim.Optimizer, step: int) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from concurrent.futures import Future, ThreadPoolExecutor
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -13,6 +16,9 @@ from backend.train.views import View
 
 GPU_SHARE = 0.25
 """Of a GPU's free memory, what the frames of one size may be kept in."""
+READERS = 4
+"""Threads that read frames before they are wanted: to read one takes as long as several steps on a GPU."""
+MOST_EXPECTED = 16
 
 
 class Scale:
@@ -37,7 +43,14 @@ class Scale:
         if not over_plate:
             self._sources.append(subject.frames_without_head(size))
         self._kept: dict[int, list[Tensor]] = {}
+        self._expected: dict[int, Future[list[np.ndarray]]] = {}
         self._room = room_for_frames(torch.device(device), (7 if over_plate else 10) * size * size)
+
+    def expect(self, frame: int) -> None:
+        """Have a frame read, in another thread, that will be wanted soon. On the CPU nothing is read before."""
+        wanted = self._room and frame not in self._kept and frame not in self._expected
+        if wanted and len(self._expected) < MOST_EXPECTED:
+            self._expected[frame] = _readers().submit(self._read, frame)
 
     def part(self, frame: int, view: View) -> tuple[Tensor, Tensor, Tensor]:
         """What a view shows of a frame (from 0), (H, W, 3), of its region map, (H, W, 4), and of what lies behind the
@@ -53,13 +66,22 @@ class Scale:
         """The pictures of a frame, uint8, where they are wanted; kept there while there is room."""
         kept = self._kept.get(frame)
         if kept is None:
-            kept = [self._there(source[frame]) for source in self._sources]
+            coming = self._expected.pop(frame, None)
+            kept = [self._there(picture) for picture in (self._read(frame) if coming is None else coming.result())]
             if len(self._kept) < self._room:
                 self._kept[frame] = kept
         return kept
 
+    def _read(self, frame: int) -> list[np.ndarray]:
+        return [source[frame] for source in self._sources]
+
     def _there(self, picture: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(picture)).to(self._device)
+
+
+@functools.cache
+def _readers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(READERS, thread_name_prefix="frames")
 
 
 def room_for_frames(device: torch.device, frame_bytes: int) -> int:

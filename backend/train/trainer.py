@@ -6,8 +6,8 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from backend.media.png import write_png
 from backend.performance.learning import learn_speech, load_heard
 from backend.portrait.portrait import Drive, Portrait
 from backend.portrait.saving import save_portrait
+from backend.raster import capture
 from backend.raster.rasterize import engine_device
 from backend.settings import TrainSettings
 from backend.subject.split import ranges_of
@@ -25,13 +26,15 @@ from backend.subject.subject import Subject
 from backend.train.backdrops import Backdrops
 from backend.train.branches import attention_loss, branch_loss
 from backend.train.checkpoint import load_checkpoint, save_checkpoint
-from backend.train.data import TrainingData
+from backend.train.data import Sample, TrainingData
 from backend.train.densify import Densifier, camera_extent
 from backend.train.driving import PredictedSpeech, true_drive
+from backend.train.graphed import GraphedSteps
 from backend.train.holdout import Holdout
 from backend.train.loss import composite, deformation_loss, portrait_loss
 from backend.train.new_portrait import start_portrait
 from backend.train.optimiser import freeze_all_but, make_optimiser, parameter_names, set_rates
+from backend.train.planned import MATTE_EVERY, Planned
 from backend.train.relocation import Relocation
 from backend.train.resuming import (
     Trained,
@@ -42,114 +45,18 @@ from backend.train.resuming import (
     under_own_poses,
     without_later_defaults,
 )
+from backend.train.run import Run
 from backend.train.sampling import FrameSampler
-from backend.train.stages import Position, plan
+from backend.train.stages import Position, Stage, plan
 from backend.train.views import View, ViewSampler
 from shared.errors import Cancelled
 from shared.jobs import Reporter
-from shared.training import Did, Length, TrainingState, read_training
+from shared.training import Did, read_training
 
 log = logging.getLogger(__name__)
 
-MATTE_EVERY = 4
-"""Mattes are drawn and compared every so many steps: they cost four raster channels and change slowly."""
-
-
-@dataclass
-class Run:
-    """A training run between two steps. The settings are those of its present round."""
-
-    data: TrainingData
-    settings: TrainSettings
-    portrait: Portrait
-    optimiser: torch.optim.Adam
-    sampler: FrameSampler
-    views: ViewSampler
-    backdrops: Backdrops
-    drive: Drive
-    """The footage's own performance, all frames."""
-    position: Position
-    step: int = 0
-    elapsed_s: float = 0.0
-    loss: float = float("nan")
-    """Running mean of the loss."""
-    predicted_speech: PredictedSpeech | None = None
-    """Speech curves as predicted from sound; None: all steps see the footage's own."""
-    rounds: tuple[Length, ...] = ()
-    """Lengths of all rounds of the model, the present one last."""
-    before_step: int = 0
-    """Steps of the rounds before this one."""
-    before_s: float = 0.0
-    """Time spent on them."""
-    speech_s: float = 0.0
-    """Time spent on learning the voice, where the portrait is driven by what it tells; not part of `elapsed_s`."""
-    densifier: Densifier | None = None
-    """Changes the number of Gaussians; None: it is fixed."""
-    relocation: Relocation | None = None
-    """Moves Gaussians; None: they stay where they learn to be."""
-
-    @property
-    def round_step(self) -> int:
-        """Done steps of the present round."""
-        return self.step - self.before_step
-
-    @property
-    def watchers(self) -> list[Densifier | Relocation]:
-        """What has seen more of the run than its parameters tell."""
-        return [watcher for watcher in (self.densifier, self.relocation) if watcher is not None]
-
-    @property
-    def progress(self) -> float:
-        """Done share of the present round, in [0, 1]."""
-        if self.settings.minutes is None:
-            return self.round_step / self.settings.steps
-        return min(1.0, (self.elapsed_s - self.before_s) / self._seconds_for_steps(60.0 * self.settings.minutes))
-
-    def _seconds_for_steps(self, asked_s: float) -> float:
-        """What is left of the time asked for: learning the voice counts, up to half of it, in the first round."""
-        return asked_s - min(self.speech_s, 0.5 * asked_s) if len(self.rounds) == 1 else asked_s
-
-    def is_coarse(self, progress: float) -> bool:
-        """Whether a step at `progress` sees a whole, small frame. A further round begins where the first one ended."""
-        return len(self.rounds) == 1 and progress < self.settings.views.coarse_share
-
-    def state(self, key: str) -> dict:
-        """What a checkpoint holds beside the tensors, for a run whose settings have the hash `key`."""
-        told = TrainingState(
-            key, self.settings.portrait.recipe, self.settings.preset, self.rounds, self.progress, self.step,
-            self.elapsed_s,
-        )  # fmt: skip
-        own = {
-            "loss": self.loss, "position": asdict(self.position), "before_step": self.before_step,
-            "before_s": self.before_s, "speech_s": self.speech_s,
-        }  # fmt: skip
-        return {**told.to_dict(), **own}
-
-    def restore(self, state: dict, more: Mapping[str, torch.Tensor]) -> None:
-        """Continue from the `state` of a checkpoint and its other tensors."""
-        for watcher in self.watchers:
-            watcher.restore(more)
-        told = TrainingState.from_dict(state)
-        self.step, self.elapsed_s, self.rounds = told.step, told.elapsed_s, told.rounds
-        self.loss, self.position = state["loss"], Position(**state["position"])
-        self.before_step, self.before_s = state["before_step"], state["before_s"]
-        self.speech_s = state.get("speech_s", 0.0)  # not in checkpoints from before it counted
-        self._set_round(told.rounds[-1])
-
-    def begin_round(self, length: Length) -> None:
-        """Begin another round of a finished model: the schedule without the static stage, from the present weights.
-
-        Learning rates start high again and fall along the same cosine: a warm restart (Loshchilov and Hutter 2017,
-        "SGDR").
-        """
-        self.rounds = (*self.rounds, length)
-        self.before_step, self.before_s, self.position = self.step, self.elapsed_s, Position()
-        self._set_round(length)
-
-    def _set_round(self, length: Length) -> None:
-        still = self.settings.static_share if len(self.rounds) == 1 else 0.0
-        steps = self.settings.steps if length.steps is None else length.steps
-        self.settings = replace(self.settings, steps=steps, minutes=length.minutes, static_share=still)
+AHEAD = 8
+"""Frames are read so many steps before they are wanted, where steps are faster than that."""
 
 
 def train(
@@ -204,6 +111,7 @@ def train(
         run.predicted_speech = PredictedSpeech(load_heard(model), settings.heard_share, settings.seed)
 
     def keep() -> None:
+        run.settle()
         more = {name: value for watcher in run.watchers for name, value in watcher.tensors().items()}
         names = parameter_names(run.portrait)
         save_checkpoint(checkpoint, run.portrait, run.optimiser, names, run.state(key), more)
@@ -245,6 +153,9 @@ def prepare(
 ) -> Run:
     """A run before its first step. portrait: what it trains; None: a new one."""
     device = engine_device(settings.engine)
+    if device.type == "cuda":
+        # Similarity is made of small differences of means, which ten bits of mantissa cannot tell.
+        torch.backends.cudnn.allow_tf32 = False
     fine = min(settings.size, subject.info.size)
     coarse = min(settings.views.coarse_size, fine)
     data = TrainingData(
@@ -272,56 +183,101 @@ def prepare(
 
 
 def steps(run: Run) -> Iterator[int]:
-    """Train to the end of the run's present round, yielding after every step."""
+    """Train to the end of the run's present round, yielding after every step.
+
+    On a GPU a step is queued by then, and the run's loss is some steps old: `Run.settle` waits.
+    """
     stages = plan(run.settings)
+    rates = partial(set_rates, run.optimiser, settings=run.settings, schedule=stages)
+    run.graphed = _graphed(run, rates)
     while run.progress < 1.0:
         started = time.perf_counter()
         progress = run.progress
         stage, block = run.position.advance(stages, progress)
-        freeze_all_but(run.optimiser, block.learns)
-        set_rates(run.optimiser, progress, run.settings, stages)
         frame = run.sampler.draw(run.step, progress)
-        with run.portrait.threading(run.settings.threads):
-            view = run.views.draw(frame, run.step, run.is_coarse(progress), block.mouth_alone)
-            loss = step_loss(run, frame, view, stage.deformed, stage.branch)
-            run.optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            run.optimiser.step()
-        if run.densifier is not None:
-            pose = run.drive.poses[frame]
-            whole = run.data.camera(View.whole(view.size))
-            run.densifier.after_step(run.optimiser, stages, progress, run.step, pose, whole)
-        if run.relocation is not None and len(run.rounds) == 1:
-            run.relocation.after_step(run.optimiser, progress, run.step)
-        value = float(loss.detach())
-        run.loss = value if not np.isfinite(run.loss) else run.loss + 0.02 * (value - run.loss)
+        view = run.views.draw(frame, run.step, run.is_coarse(progress), block.mouth_alone)
+        planned = Planned(run.step, progress, frame, view, block.learns, stage.deformed, stage.branch)
+        if run.graphed is not None:
+            run.data.expect(run.sampler.draw(run.step + AHEAD, progress), view.size)
+            run.graphed.take(planned)
+            run.loss = run.graphed.mean_loss
+        else:
+            rates(progress)
+            _take(run, planned, stages)
+        if run.relocation is not None and len(run.rounds) == 1 and run.relocation.is_due(progress, run.step):
+            run.settle()
+            run.relocation.move(run.optimiser, run.step)
         run.step += 1
         run.elapsed_s += time.perf_counter() - started
         yield run.step
+    run.settle()
+
+
+def _take(run: Run, planned: Planned, stages: list[Stage]) -> None:
+    """Take a step, operation by operation."""
+    freeze_all_but(run.optimiser, planned.learns)
+    with run.portrait.threading(run.settings.threads):
+        loss = step_loss(run, planned.frame, planned.view, planned.deformed, planned.branch)
+        run.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        run.optimiser.step()
+    if run.densifier is not None:
+        pose, whole = run.drive.poses[planned.frame], run.data.camera(View.whole(planned.view.size))
+        run.densifier.after_step(run.optimiser, stages, planned.progress, run.step, pose, whole)
+    if run.relocation is not None and len(run.rounds) == 1:
+        run.relocation.watch()
+    value = float(loss.detach())
+    run.loss = value if not np.isfinite(run.loss) else run.loss + 0.02 * (value - run.loss)
+
+
+def _graphed(run: Run, rates: Callable[[float], None]) -> GraphedSteps | None:
+    """What takes the run's steps on a GPU; None where they are taken operation by operation."""
+    settings = run.settings
+    if settings.engine != "cuda" or not capture.is_wanted():
+        return None
+    if settings.supervision != "portrait" or run.densifier is not None:
+        log.info("This recipe's steps are sent to the GPU operation by operation, slowly: their shapes change.")
+        return None
+    watching = run.relocation if len(run.rounds) == 1 else None
+    return GraphedSteps(
+        run.portrait, run.optimiser, watching,
+        lambda planned: _seen(run, planned.frame, planned.view, planned.step),
+        lambda sample, drive, planned: _loss(run, sample, drive, planned.step, planned.deformed, planned.branch),
+        rates, run.loss,
+    )  # fmt: skip
 
 
 def step_loss(run: Run, frame: int, view: View, deformed: bool, branch: str | None = None) -> torch.Tensor:
     """The loss of what a view shows of one frame of the training part, a scalar; of a branch by itself where one is
     named."""
-    settings, portrait = run.settings, run.portrait
+    run.portrait.trained_size = view.size
+    sample, drive = _seen(run, frame, view, run.step)
+    return _loss(run, sample, drive, run.step, deformed, branch)
+
+
+def _seen(run: Run, frame: int, view: View, step: int) -> tuple[Sample, Drive]:
+    """What step `step` is compared with, and what drives the portrait in it (T of 1)."""
     sample = run.data.sample(frame, view)
-    portrait.trained_size = view.size
-    if portrait.has_torso:
-        sample = run.backdrops.of(sample, run.step)
-    mattes = bool(settings.losses.mattes) and settings.supervision == "portrait" and run.step % MATTE_EVERY == 0
-    drive = run.drive.only(frame)
+    if run.portrait.has_torso:
+        sample = run.backdrops.of(sample, step)
     if run.predicted_speech is not None:
-        drive = run.predicted_speech.drive(run.drive, frame, run.step)
+        return sample, run.predicted_speech.drive(run.drive, frame, step)
+    return sample, run.drive.only(frame)
+
+
+def _loss(run: Run, sample: Sample, drive: Drive, step: int, deformed: bool, branch: str | None) -> torch.Tensor:
+    settings, portrait = run.settings, run.portrait
+    mattes = bool(settings.losses.mattes) and settings.supervision == "portrait" and step % MATTE_EVERY == 0
     drawn, facial = portrait(
         drive, 0, sample.intrinsics, deformed=deformed, mattes=mattes, branch=branch,
         engine=settings.engine, threads=settings.threads,
     )  # fmt: skip
     deformation = settings.losses.deformation * deformation_loss(facial)
     if branch is not None:
-        loss = branch_loss(drawn, sample, branch, deformed, run.step, settings.losses)
+        loss = branch_loss(drawn, sample, branch, deformed, step, settings.losses)
         if facial is not None and settings.losses.attention:
             means, field = portrait.face.means, portrait.facial_field
-            unseen = attention_loss(field, means, drive.poses[0], sample, run.step)
+            unseen = attention_loss(field, means, drive.poses[0], sample, step)
             loss = loss + settings.losses.attention * unseen
         return loss + deformation
     loss = portrait_loss(drawn, sample, portrait.has_torso, settings.losses, MATTE_EVERY * settings.losses.mattes)

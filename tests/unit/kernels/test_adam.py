@@ -92,3 +92,32 @@ def test_steps_are_the_same_bits_for_any_number_of_threads():
         torch.set_num_threads(threads)
     for other in results[1:]:
         assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
+
+
+def test_steps_that_may_be_wrong_are_those_of_torch():
+    ours, theirs = parameters(), parameters()
+    optimiser = Adam(groups(ours), 1e-15)
+    reference = torch.optim.Adam(groups(theirs), eps=1e-15, fused=True)
+    for step in range(12):
+        wrong = torch.tensor(float(step % 4 == 1))
+        optimiser.found_inf = wrong
+        vars(reference)["found_inf"] = wrong
+        train(ours, optimiser, range(step, step + 1))
+        train(theirs, reference, range(step, step + 1))
+    for a, b in zip(ours, theirs, strict=True):
+        assert torch.equal(a, b)
+        assert all(torch.equal(value, reference.state[b][key]) for key, value in optimiser.state[a].items())
+
+
+def test_a_step_that_is_said_to_be_wrong_changes_nothing_and_does_not_count():
+    ours, theirs = parameters(), parameters()
+    optimiser, reference = Adam(groups(ours), 1e-15), Adam(groups(theirs), 1e-15)
+    for step in range(9):
+        optimiser.found_inf = torch.tensor(float(step % 3 == 1))
+        train(ours, optimiser, range(step, step + 1))
+        reference.found_inf = torch.zeros(())
+        if step % 3 != 1:
+            train(theirs, reference, range(step, step + 1))
+    for a, b in zip(ours, theirs, strict=True):
+        assert torch.equal(a, b)
+        assert all(torch.equal(value, reference.state[b][key]) for key, value in optimiser.state[a].items())

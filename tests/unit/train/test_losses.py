@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
 from backend.kernels import library
+from backend.settings import LossWeights
+from backend.train.data import Sample
+from backend.train.loss import picture_loss
 from backend.train.ssim import ssim, ssim_map
+from shared.camera import Intrinsics
+from tests.support.host_waits import similarity_as_on_a_gpu
 
 
 def pictures(height: int = 19, width: int = 23, channels: int = 3, dtype: torch.dtype = torch.float64):
@@ -74,3 +80,29 @@ def test_the_fast_ssim_and_its_gradient_agree_with_the_double_precision_one(comp
         assert got.item() == pytest.approx(expected.item(), abs=1e-6)
         error = (gradient / 3 - expected_gradient).norm() / expected_gradient.norm()
         assert error.item() < 1e-5
+
+
+def test_a_mouth_told_by_a_mask_weighs_as_one_told_by_its_box():
+    picture, target = pictures()
+    rows, columns = slice(4, 9), slice(3, 15)
+    camera = Intrinsics(20.0, 20.0, 11.5, 9.5, 23, 19)
+    by_box = Sample(target, torch.zeros(19, 23, 4), torch.zeros_like(target), (rows, columns), camera)
+    mask = torch.zeros(19, 23)
+    for box in ((rows, columns), (slice(0, 0), slice(0, 0))):
+        mask.zero_()[box] = 1.0
+        expected = picture_loss(picture, replace(by_box, mouth=box), LossWeights())
+        got = picture_loss(picture, replace(by_box, in_mouth=mask), LossWeights())
+        assert got.item() == pytest.approx(expected.item(), rel=1e-9)
+
+
+def test_similarity_on_a_gpu_has_the_values_and_gradients_of_the_definition():
+    picture, target = pictures(dtype=torch.float32)
+    exact = picture.double().requires_grad_()
+    expected = ssim_map(exact, target.double()).mean()
+    (expected_gradient,) = torch.autograd.grad(expected, exact)
+
+    leaf = picture.clone().requires_grad_()
+    value = similarity_as_on_a_gpu(leaf, target)
+    (gradient,) = torch.autograd.grad(3 * value, leaf)
+    assert value.item() == pytest.approx(expected.item(), abs=1e-5)
+    assert (gradient / 3 - expected_gradient).norm() <= 1e-4 * expected_gradient.norm()

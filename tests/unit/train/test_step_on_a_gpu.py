@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib.util
+import threading
 
 import pytest
 import torch
@@ -134,6 +135,30 @@ def test_frames_are_kept_as_far_as_there_is_room_and_never_on_the_cpu(subject, m
         assert torch.equal(some.sample(4).rgb, before[1])
     assert len(some._scales[SIZE]._kept) == 2
     assert torch.equal(some.sample(5).rgb, before[2])
+
+
+def test_a_frame_that_is_expected_is_read_in_another_thread_once(subject, monkeypatch):
+    monkeypatch.setattr(scale, "room_for_frames", lambda device, frame_bytes: 2)
+    some = data.TrainingData(subject, SIZE)
+    own, readers = some._scales[SIZE], []
+    read = own._read
+
+    def watched(frame: int) -> list:
+        readers.append(threading.current_thread())
+        return read(frame)
+
+    monkeypatch.setattr(own, "_read", watched)
+    for frame in (3, 3, 4):
+        some.expect(frame, SIZE)
+    assert torch.equal(some.sample(3).rgb, data.TrainingData(subject, SIZE).sample(3).rgb)
+    some.sample(3)
+    some.sample(4)
+    some.expect(4, SIZE)
+    assert len(readers) == 2
+    assert threading.current_thread() not in readers
+    for frame in range(5, 5 + 2 * scale.MOST_EXPECTED):
+        some.expect(frame, SIZE)
+    assert len(own._expected) == scale.MOST_EXPECTED
 
 
 @pytest.fixture
