@@ -24,6 +24,8 @@ PARTIAL = ".partial"
 """Ending of a temporary name. What a killed process left behind under such a name may be deleted."""
 
 _count = itertools.count()
+_LEFT = re.compile(rf"{re.escape(PARTIAL)}(\.\w+)?$|^\.tmp\w{{6}}$")
+"""Names of half-written files: ours, and those of the library that writes weights (safetensors)."""
 _TEMPORARY = re.compile(rf"\.\d+\.\d+{re.escape(PARTIAL)}(\.\w+)?$")
 """What `temporary_beside` adds to a name; messages speak of the file itself."""
 
@@ -89,6 +91,19 @@ def read_json_object(path: Path, do: str) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise InputError(f"{path} is damaged: it holds no JSON object.", do)
     return values
+
+
+def remove_leftovers(folder: Path, of: str = "") -> str:
+    """Remove the half-written files that a killed run left in a folder; what they were, in words, or "".
+
+    of: those of one file alone. For who holds the folder, or that file: then nobody writes there. Raises OSError.
+    """
+    told = []
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if _LEFT.search(path.name) and path.name.startswith(of) and not path.is_dir():
+            told.append(f"{_TEMPORARY.sub('', path.name)} ({path.lstat().st_size / 1e6:.1f} MB)")
+            path.unlink()
+    return f"Removed from {folder}, half-written by a run that was killed: {', '.join(told)}." if told else ""
 
 
 def flush_file(path: Path) -> None:

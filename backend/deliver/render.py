@@ -71,13 +71,17 @@ def render(subject: Subject, audio: Path, out: Path, settings: RenderSettings, r
     and model are kept, also those of a cancelled run. Raises InputError for bad input or options, a folder that holds
     another take, a full disk; Cancelled when the user asked to stop.
     """
-    with explaining(out):
-        return _render(subject, Path(audio), Path(out), settings, report)
+    audio, out = Path(audio), Path(out)
+    _check(settings)
+    if not audio.is_file():
+        raise InputError(f"There is no sound file {audio}.", "Check the path.")
+    subject.model(settings.model).config()
+    with explaining(out), TakeFolder(out).claimed(report):
+        return _render(subject, audio, out, settings, report)
 
 
 def _render(subject: Subject, audio: Path, out: Path, settings: RenderSettings, report: Reporter) -> RenderResult:
     started = time.monotonic()
-    _check(settings)
     report.phase("prepare the line")
     model = subject.model(settings.model)
     portrait = open_portrait(model).to(engine_device(settings.engine))
@@ -85,6 +89,7 @@ def _render(subject: Subject, audio: Path, out: Path, settings: RenderSettings, 
     take = Take(
         footage_sha256=inputs["footage"]["sha256"], name=settings.take or audio.name,
         is_named=settings.take is not None, audio_path=inputs["audio"]["path"], audio_sha256=inputs["audio"]["sha256"],
+        id=settings.take_id,
     )  # fmt: skip
     target = TakeFolder(out)
     target.check(take)
@@ -100,13 +105,15 @@ def _render(subject: Subject, audio: Path, out: Path, settings: RenderSettings, 
     keys = _keys(subject, model, drive, size, settings, inputs, details)
     earlier = PreviewRecord.of(target.manifest())
     job = _Job(subject, portrait, line, drive, size, out, settings, details, keys, earlier)
-    target.claim()
+    take_id = settings.take_id or target.id()
+    target.make(report)
     timings = {"prepare": time.monotonic() - started}
 
     def write_manifest(complete: bool, preview: PreviewRecord | None, drawn: int | None = None) -> None:
         target.write_manifest(
             provenance.manifest(
-                take=take.name, subject=subject.root, inputs=inputs, settings=asdict(settings), complete=complete,
+                take=take.name, take_id=take_id, subject=subject.root, inputs=inputs, settings=asdict(settings),
+                complete=complete,
                 frames={"count": line.frame_count, "first": line.first, "last": line.last, "fps": fps_text(line.fps),
                         "size": size, "layers": settings.layers, "colour": subject.info.input_colour,
                         "footage_colour": subject.footage_space, "drawn": drawn},
@@ -161,7 +168,7 @@ def _draw(job: _Job, target: TakeFolder, report: Reporter) -> tuple[int, Preview
     plate = job.subject.background(job.size)
     store = frame_store(job.out, settings.layers, job.subject.info.input_colour, attributes, plate)
     keys = dict(enumerate(job.keys, start=1))
-    stored = target.remove_stale(store, keys)
+    stored = target.remove_stale(store, keys, report)
     numbers = range(line.first, line.last + 1)
     title = f"{job.subject.info.source}: {job.details['audio']}"
     preview = Preview(
@@ -228,8 +235,6 @@ def _sound_of(line: Line) -> tuple[np.ndarray, int]:
 
 def _inputs(subject: Subject, model: ModelFolder, audio: Path) -> dict:
     weights = file_sha256(model.weights_file)
-    if not audio.is_file():
-        raise InputError(f"There is no sound file {audio}.", "Check the path.")
     return {
         "footage": {"name": subject.info.source, "sha256": subject.info.source_sha256},
         "audio": {"name": audio.name, "path": str(audio.resolve()), "sha256": file_sha256(audio)},

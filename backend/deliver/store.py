@@ -27,6 +27,9 @@ class FrameStore(Protocol):
     def key(self, number: int) -> str | None:
         """The key that a stored frame was written with; None where there is no frame, or none of ours."""
 
+    def is_whole(self, number: int) -> bool:
+        """Whether a stored frame is as it was written, to the last byte."""
+
     def write(self, number: int, frame: PortraitFrame[np.ndarray], key: str) -> np.ndarray:
         """Store a drawn frame; returns its preview picture (H, W, 3) uint8. Raises InputError when it cannot be."""
 
@@ -61,6 +64,9 @@ class ExrStore:
         path = self.path(number)
         return exr.read_attribute(path, KEY_ATTRIBUTE) if path.is_file() else None
 
+    def is_whole(self, number: int) -> bool:
+        return exr.is_whole(self.path(number))
+
     def write(self, number: int, frame: PortraitFrame[np.ndarray], key: str) -> np.ndarray:
         passes, self._own.buffers = frames.stored_passes(frame, self._colour_name, getattr(self._own, "buffers", None))
         exr.write_layers(self.path(number), passes, {**self._attributes, KEY_ATTRIBUTE: key})
@@ -87,6 +93,9 @@ class PngStore:
         path = self.path(number)
         return png.read_text(path).get(KEY_ATTRIBUTE) if path.is_file() else None
 
+    def is_whole(self, number: int) -> bool:
+        return png.is_whole(self.path(number))
+
     def write(self, number: int, frame: PortraitFrame[np.ndarray], key: str) -> np.ndarray:
         rgba = frames.straight_rgba(frame)
         png.write_png(self.path(number), rgba, {**self._attributes, KEY_ATTRIBUTE: key})
@@ -108,6 +117,9 @@ class MovieOnly:
 
     def key(self, number: int) -> None:
         return None
+
+    def is_whole(self, number: int) -> bool:
+        return False
 
     def write(self, number: int, frame: PortraitFrame[np.ndarray], key: str) -> np.ndarray:
         return frames.over_plate(frame, self._plate)

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from backend.deliver.store import FrameStore
 from backend.performance.voice import Voice
 from shared import layout
+from shared.claims import claiming
 from shared.errors import InputError
-from shared.files import PARTIAL, explaining, make_writable, read_json_object, write_json
+from shared.files import explaining, make_writable, read_json_object, remove_leftovers, write_json
+from shared.jobs import Reporter
 
 _OURS = re.compile(r"^head\.(\d{6})\.(?:exr|png)$")
 _DELETE_IT = "Choose another folder, or delete it."
+_NAMED = 5
+"""So many damaged frames are named."""
 
 
 @dataclass(frozen=True)
@@ -29,18 +36,22 @@ class Take:
     audio_path: str
     """The sound file's absolute path."""
     audio_sha256: str
+    id: str | None = None
+    """What tells it from every other take; None: it is known by its name and sound alone."""
 
     def is_that_of(self, manifest: Mapping) -> bool:
         """Whether a folder with this manifest holds this take.
 
-        True for the same footage with the same sound. Also for the same footage with other sound, if the take has the
+        Where both have an id: true for the same footage and the same id, whatever they are called. Else true for the
+        same footage with the same sound. Also for the same footage with other sound, if the take has the
         same name and either the sound is in the same file or the user gave the name: then the line was edited. (Two
         shots may both have a line.wav: the file's name alone says nothing.)
         """
-        inputs = manifest.get("inputs", {})
-        audio = inputs.get("audio", {})
-        if inputs.get("footage", {}).get("sha256") != self.footage_sha256:
+        audio = _part(manifest, "inputs", "audio")
+        if _part(manifest, "inputs", "footage").get("sha256") != self.footage_sha256:
             return False
+        if self.id is not None and manifest.get("take_id") is not None:
+            return manifest["take_id"] == self.id
         if audio.get("sha256") == self.audio_sha256:
             return True
         return manifest.get("take") == self.name and (self.is_named or audio.get("path") == self.audio_path)
@@ -59,31 +70,49 @@ class TakeFolder:
             if self._frames() or (self.path / layout.CAMERA_FILE).exists():
                 raise InputError(f"{self.path} holds frames that are not from here.", "Choose an empty folder.")
         elif not take.is_that_of(manifest):
-            held = manifest.get("inputs", {}).get("audio", {})
+            held = _part(manifest, "inputs", "audio")
             line = held.get("path") or held.get("name", "another line")
             mend = _DELETE_IT
             if manifest.get("take") == take.name:
                 mend += f" If it is the same line, edited, say so with --take {take.name}."
             raise InputError(f"{self.path} holds another take ({line}).", mend)
 
-    def claim(self) -> None:
+    @contextmanager
+    def claimed(self, report: Reporter) -> Iterator[None]:
+        """Hold the folder, there already or not, so that no other process renders into it. Raises as `claiming`, and
+        InputError where it cannot be made."""
+        with explaining(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        with claiming(lambda: [self.path], "rendered", report):
+            yield
+
+    def make(self, report: Reporter) -> None:
         """Make the folder, and delete what a killed run left half-written. Raises InputError where that fails."""
         make_writable(self.path)
         with explaining(self.path):
-            for leftover in self.path.glob(f"*{PARTIAL}"):
-                leftover.unlink()
+            told = remove_leftovers(self.path)
+        if told:
+            report.message(told)
 
-    def remove_stale(self, store: FrameStore, keys: Mapping[int, str]) -> set[int]:
+    def remove_stale(self, store: FrameStore, keys: Mapping[int, str], report: Reporter) -> set[int]:
         """Remove frame files that are not what would be drawn now; returns the numbers of those that stay.
 
-        keys: what every frame of the line would be drawn from, by number.
+        keys: what every frame of the line would be drawn from, by number. Those that should be, but are damaged, are
+        named.
         """
-        kept = set()
-        for path, number in self._frames():
-            if number in keys and path == store.path(number) and store.key(number) == keys[number]:
-                kept.add(number)
-            else:
-                path.unlink()
+        kept, damaged = set(), []
+        for path, number in sorted(self._frames()):
+            if number in keys and path == store.path(number):
+                key = store.key(number)
+                if key == keys[number] and store.is_whole(number):
+                    kept.add(number)
+                    continue
+                if key is None or key == keys[number]:
+                    damaged.append(path.name)
+            path.unlink()
+        if damaged:
+            more = f" and {len(damaged) - _NAMED} more" if len(damaged) > _NAMED else ""
+            report.message(f"Damaged, and drawn again: {', '.join(damaged[:_NAMED])}{more}.")
         return kept
 
     def voice(self) -> Voice | None:
@@ -102,6 +131,11 @@ class TakeFolder:
             (self.path / layout.VOICE_FILE).unlink(missing_ok=True)
         else:
             self._write_json(layout.VOICE_FILE, voice.to_dict())
+
+    def id(self) -> str:
+        """The id of the take that the folder holds; a new one where it holds none."""
+        known = (self.manifest() or {}).get("take_id")
+        return known if isinstance(known, str) else uuid.uuid4().hex
 
     def manifest(self) -> dict | None:
         """What manifest.json says, None if there is none. Raises InputError if it is damaged."""
@@ -126,3 +160,11 @@ class TakeFolder:
 
     def _write_json(self, name: str, values: dict) -> None:
         write_json(self.path / name, values)
+
+
+def _part(values: Mapping, *names: str) -> Mapping[str, Any]:
+    """What a manifest has under these names, one within the other; nothing where it has something else there."""
+    for name in names:
+        part = values.get(name)
+        values = part if isinstance(part, Mapping) else {}
+    return values

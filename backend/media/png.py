@@ -81,6 +81,26 @@ def read_text(path: Path) -> dict[str, str]:
     return found
 
 
+def is_whole(path: Path) -> bool:
+    """Whether a file is a PNG to its end: every chunk has the checksum that stands behind it, and the last is there."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return False
+    at, kind = len(_SIGNATURE), b""
+    if data[:at] != _SIGNATURE:
+        return False
+    while kind != b"IEND":
+        if at + 12 > len(data):
+            return False
+        length, kind = struct.unpack_from(">I4s", data, at)
+        end = at + 12 + length
+        if end > len(data) or zlib.crc32(data[at + 4 : end - 4]) != struct.unpack_from(">I", data, end - 4)[0]:
+            return False
+        at = end
+    return at == len(data)
+
+
 def _text_chunk(name: str, value: str) -> bytes:
     """A tEXt chunk; what Latin-1 does not have is replaced by question marks."""
     body = b"tEXt" + name.encode("latin-1", "replace") + b"\0" + value.encode("latin-1", "replace")

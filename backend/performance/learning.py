@@ -15,6 +15,8 @@ from shared.errors import InputError
 from shared.files import replacing
 from shared.jobs import Reporter
 
+_ANEW = "Train anew."
+
 
 def learn_speech(
     subject: Subject, folder: ModelFolder, frames: np.ndarray, report: Reporter, settings: SpeechSettings | None = None
@@ -36,11 +38,25 @@ def learn_speech(
     return model
 
 
-def load_heard(folder: ModelFolder) -> np.ndarray:
-    """(T, 27) float32 speech curves of the footage as predicted from its sound, each frame without having been learned
-    from; NaN in frames that were left out. Raises InputError if the file cannot be read."""
+def load_heard(folder: ModelFolder, frame_count: int) -> np.ndarray:
+    """(T, 27) float32 speech curves of the footage of T frames as predicted from its sound, each frame without having
+    been learned from; NaN in frames that were left out. Raises InputError if the file cannot be read."""
     path = folder.heard_file
     try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read ({error}).", "Train anew.") from error
+        heard = np.load(path, allow_pickle=False)
+    except (OSError, EOFError, ValueError) as error:
+        raise InputError(f"{path} cannot be read ({error}).", _ANEW) from error
+    shape = (frame_count, len(SPEECH_CURVES))
+    if not isinstance(heard, np.ndarray) or heard.dtype != np.float32 or heard.shape != shape:
+        raise InputError(f"{path} does not hold what it should.", _ANEW)
+    return heard
+
+
+def unusable_speech(folder: ModelFolder, frame_count: int) -> str | None:
+    """Why the voice that a model's folder holds cannot be used for training on T frames; None where it can."""
+    try:
+        SpeechModel.load(folder.speech_file)
+        load_heard(folder, frame_count)
+    except InputError as error:
+        return error.what
+    return None

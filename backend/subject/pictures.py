@@ -9,6 +9,7 @@ would map the whole clip: 28 GB for ten minutes at 512 px.
 
 from __future__ import annotations
 
+import math
 import tokenize
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -82,6 +83,8 @@ class PictureFile:
             raise InputError(f"{path} cannot be read ({error}).", "Delete it: it is made again.") from error
         if self._shape != shape or fortran_order or dtype != np.uint8:
             raise InputError(f"{path} does not hold the pictures that it should.", "Delete it: it is made again.")
+        if path.stat().st_size != self._start + math.prod(shape):
+            raise InputError(f"{path} is cut short.", "Delete it: it is made again.")
 
     def __len__(self) -> int:
         return self._shape[0]

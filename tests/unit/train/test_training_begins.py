@@ -33,7 +33,7 @@ def no_speech(monkeypatch):
     def hear_nothing(subject, folder, *arguments) -> None:
         np.save(folder.heard_file, np.full((FRAMES, len(SPEECH_CURVES)), np.nan, np.float32))
 
-    monkeypatch.setattr("backend.train.trainer.learn_speech", hear_nothing)
+    monkeypatch.setattr("backend.train.driving.learn_speech", hear_nothing)
 
 
 def _train(subject, start: Start, **changes) -> Trained:
@@ -233,7 +233,7 @@ def test_the_voice_is_learnt_by_the_trainings_settings(subject, monkeypatch):
         asked.append(settings)
         np.save(folder.heard_file, np.full((FRAMES, len(SPEECH_CURVES)), np.nan, np.float32))
 
-    monkeypatch.setattr("backend.train.trainer.learn_speech", note)
+    monkeypatch.setattr("backend.train.driving.learn_speech", note)
     _train(subject, Start.ANEW, seed=3, speech=SpeechSettings(steps=20, seed=4))
     assert asked == [SpeechSettings(steps=20, seed=7)]
 
