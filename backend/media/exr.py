@@ -104,7 +104,7 @@ def read_attribute(path: str | os.PathLike, name: str) -> str | None:
     try:
         with OpenEXR.File(str(path), header_only=True) as file:
             value = file.header().get(name)
-    except (OSError, RuntimeError):
+    except (OSError, RuntimeError, ValueError, TypeError):
         return None
     return value if isinstance(value, str) else None
 
@@ -118,7 +118,7 @@ def read_layers(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict]:
         with OpenEXR.File(str(path), separate_channels=True) as file:
             header = dict(file.header())
             planes = {name: np.array(channel.pixels) for name, channel in file.channels().items()}
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ValueError, TypeError) as error:  # what a damaged file gives depends on where it is
         raise InputError(f"{path} cannot be read ({error}).", "Render it again.") from error
     order = "RGBAXYZ"
     grouped: dict[str, list[tuple[int, np.ndarray]]] = {}
