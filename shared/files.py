@@ -183,6 +183,19 @@ def explained(error: OSError, place: str | os.PathLike | None = None) -> TalkerE
     return InternalError(f"{type(error).__name__}: {error}.", "Please report it.")
 
 
+_OUT_OF_MEMORY = re.compile(
+    r"not enough memory|can't allocate memory|bad_alloc|Insufficient memory|out of memory", re.I
+)
+
+
+def out_of_memory(error: BaseException) -> InputError | None:
+    """An error of Python or a library that says that there is no memory left, as one of ours; None for any other."""
+    is_so = isinstance(error, MemoryError) or isinstance(error, Exception) and _OUT_OF_MEMORY.search(str(error))
+    if not is_so:
+        return None
+    return InputError("There is not enough memory.", "Close other programs, or ask for less at a time: a smaller size.")
+
+
 def _capital(text: str) -> str:
     return text if text.startswith(("/", "\\")) else text[:1].upper() + text[1:]
 

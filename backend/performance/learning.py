@@ -8,7 +8,7 @@ from backend.media.audio_features import AudioFeatures
 from backend.performance.curves import SPEECH_CURVES, ordered_curves
 from backend.performance.speech import SpeechModel
 from backend.settings import SpeechSettings
-from backend.subject.model_folder import ModelFolder
+from backend.subject.model_folder import ModelFolder, waiting_file
 from backend.subject.subject import Subject
 from shared import layout
 from shared.errors import InputError
@@ -19,9 +19,17 @@ _ANEW = "Train anew."
 
 
 def learn_speech(
-    subject: Subject, folder: ModelFolder, frames: np.ndarray, report: Reporter, settings: SpeechSettings | None = None
+    subject: Subject,
+    folder: ModelFolder,
+    frames: np.ndarray,
+    report: Reporter,
+    settings: SpeechSettings | None = None,
+    *,
+    is_alone: bool = True,
 ) -> SpeechModel:
     """Learn audio to curves from `frames` (N,) of the footage, counted from 0, and keep it in the model's folder.
+
+    is_alone: as the model's own at once; else it waits for the portrait that will be published (ModelFolder.publish).
 
     Frames in which the face was not found are left out. Raises InputError as SpeechModel.fit does.
     """
@@ -34,7 +42,7 @@ def learn_speech(
     heard[seen] = model.heard
     with replacing(folder.heard_file) as temporary, open(temporary, "wb") as file:
         np.save(file, heard)
-    model.save(folder.speech_file)
+    model.save(folder.speech_file if is_alone else waiting_file(folder.speech_file))
     return model
 
 
@@ -55,7 +63,7 @@ def load_heard(folder: ModelFolder, frame_count: int) -> np.ndarray:
 def unusable_speech(folder: ModelFolder, frame_count: int) -> str | None:
     """Why the voice that a model's folder holds cannot be used for training on T frames; None where it can."""
     try:
-        SpeechModel.load(folder.speech_file)
+        SpeechModel.load(folder.newest_speech_file)
         load_heard(folder, frame_count)
     except InputError as error:
         return error.what

@@ -12,7 +12,7 @@ import torch
 from backend.portrait.frame import PortraitSizes
 from backend.portrait.portrait import Portrait
 from backend.settings import PortraitSettings
-from backend.subject.model_folder import ModelFolder
+from backend.subject.model_folder import ModelFolder, waiting_file
 from backend.subject.weights import load_weights, save_weights
 from shared.errors import InputError
 
@@ -21,12 +21,17 @@ SCHEMA = 2
 _AGAIN = "Train it again."
 
 
-def save_portrait(portrait: Portrait, model: ModelFolder) -> None:
-    """Write weights and config.json into a model folder. Raises OSError, InputError when they cannot be written."""
+def save_portrait(portrait: Portrait, model: ModelFolder, training: Mapping[str, Any] | None = None) -> None:
+    """Make a portrait, and the voice that waits beside it, the model's, in one step; training: how it was trained.
+
+    Raises OSError, InputError when its files cannot be written.
+    """
     model.make()
-    save_weights(model.weights_file, portrait.state_dict())
-    model.update_config(
-        {
+    save_weights(waiting_file(model.weights_file), portrait.state_dict())
+    record = {} if training is None else {"training": dict(training)}
+    model.publish(
+        record
+        | {
             "schema": SCHEMA,
             "settings": asdict(portrait.settings),
             "sizes": asdict(portrait.counted_sizes()),
@@ -41,7 +46,7 @@ def save_portrait(portrait: Portrait, model: ModelFolder) -> None:
 
 def open_portrait(model: ModelFolder) -> Portrait:
     """Open a model, ready to draw. Raises InputError if it is missing, damaged or too new."""
-    config = model.config()
+    config = model.config()  # first: it may give the weights their name
     weights, _ = load_weights(model.weights_file, _AGAIN)
     try:
         if config["schema"] > SCHEMA:

@@ -82,5 +82,5 @@ def learned_voice(
         return None
     started = time.perf_counter()
     speech = replace(settings.speech, seed=settings.seed + settings.speech.seed)
-    learn_speech(subject, model, frames, report, speech)
+    learn_speech(subject, model, frames, report, speech, is_alone=False)
     return time.perf_counter() - started

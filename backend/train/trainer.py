@@ -249,8 +249,7 @@ def _train(
         keep()
         raise
     write_preview(run, model.preview_file)
-    save_portrait(run.portrait.eval(), model)
-    model.update_config({"training": _record(run)})
+    save_portrait(run.portrait.eval(), model, _record(run))
     keep()  # last: a checkpoint that says it is finished must have a complete model beside it
     log.info("trained %d steps in %.0f s, loss %.4f", run.step, run.elapsed_s, run.loss)
     replaced = did is Did.ANEW and before is not None

@@ -1,4 +1,4 @@
-"""Which folder a line of the scene is rendered into: a line is known by its id; the folder's name is there to be read."""
+"""Which folder a line is rendered into: a line is known by its id; a folder's name is there to be read."""
 
 from __future__ import annotations
 

@@ -112,6 +112,7 @@ def test_a_line_is_rendered_from_a_sound_file_at_the_scenes_rate(bpy, connection
         "subject": talker.subject,
         "audio": str(tmp_path / "hello there.wav"),
         "out": out,
+        "take_id": "file/../hello there.wav",
         "model": "m2dao",
         "fps": "24000/1001",
         "pose": "still",

@@ -453,9 +453,11 @@ def test_a_disk_that_fills_up_stops_the_render_and_leaves_whole_frames_only(stag
         with pytest.raises(InputError, match="No space left"):
             render(stage)
     assert len(portrait.drawn) < 40
-    assert not list(out.glob("*.partial")) and not (out / layout.PREVIEW_FILE).exists()
-    assert json.loads((out / layout.MANIFEST_FILE).read_text())["complete"] is False
-    kept = {path.name for path in out.glob("head.*")}
+    assert [path.name for path in out.iterdir()] == ["unfinished"]
+    unfinished = out / "unfinished"
+    assert not list(unfinished.glob("*.partial")) and not (unfinished / layout.PREVIEW_FILE).exists()
+    assert json.loads((unfinished / layout.MANIFEST_FILE).read_text())["complete"] is False
+    kept = {path.name for path in unfinished.glob("head.*")}
     assert set(render(stage)[1]) == {n for n in range(1, 76) if f"head.{n:06d}.exr" not in kept}
 
 

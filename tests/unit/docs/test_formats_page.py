@@ -52,7 +52,15 @@ def written_performance(folder):
 
 def written_manifest(folder):
     made = provenance.manifest(
-        take="", subject=folder, inputs={}, settings={}, frames={}, preview=None, timings_s={}, complete=True
+        take="",
+        take_id="",
+        subject=folder,
+        inputs={},
+        settings={},
+        frames={},
+        preview=None,
+        timings_s={},
+        complete=True,
     )
     return set(made)
 

@@ -142,7 +142,7 @@ def test_a_voice_is_not_learned_from_what_was_held_out(long_subject, monkeypatch
 
 
 def test_a_model_tells_what_it_learned_from(long_subject, monkeypatch):
-    def hear_nothing(subject, folder, *arguments) -> None:
+    def hear_nothing(subject, folder, *arguments, **options) -> None:
         np.save(folder.heard_file, np.full((40, 27), np.nan, np.float32))
 
     monkeypatch.setattr("backend.train.driving.learn_speech", hear_nothing)

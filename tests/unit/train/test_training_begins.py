@@ -30,7 +30,7 @@ SHORT = replace(TINY, steps=10)
 def no_speech(monkeypatch):
     """The speech model has tests of its own; half a second of a tone would teach it nothing."""
 
-    def hear_nothing(subject, folder, *arguments) -> None:
+    def hear_nothing(subject, folder, *arguments, **options) -> None:
         np.save(folder.heard_file, np.full((FRAMES, len(SPEECH_CURVES)), np.nan, np.float32))
 
     monkeypatch.setattr("backend.train.driving.learn_speech", hear_nothing)
@@ -229,7 +229,7 @@ def test_checkpoints_from_before_a_setting_was_there_are_gone_on_with_where_it_c
 def test_the_voice_is_learnt_by_the_trainings_settings(subject, monkeypatch):
     asked = []
 
-    def note(subject, folder, frames, report, settings) -> None:
+    def note(subject, folder, frames, report, settings, **options) -> None:
         asked.append(settings)
         np.save(folder.heard_file, np.full((FRAMES, len(SPEECH_CURVES)), np.nan, np.float32))
 
