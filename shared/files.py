@@ -13,6 +13,7 @@ import itertools
 import json
 import os
 import re
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,12 +81,44 @@ def write_json(path: Path, values: Any, *, durable: bool = True, mode: int | Non
     write_text(path, json.dumps(values, indent=2) + "\n", durable=durable, mode=mode)
 
 
+LONGEST_TEXT = 1 << 29
+"""Bytes of the largest text file that is read: the curves of a line of several hours."""
+
+
+def require_file(path: str | os.PathLike, do: str) -> None:
+    """Raises InputError, which tells to `do` something, for what is no file: nothing there, a folder, a pipe, a device.
+
+    Reading a pipe waits for ever, reading a device may never end.
+    """
+    try:
+        kind = os.stat(path).st_mode
+    except ValueError as error:  # a zero byte in the name
+        raise InputError(f"{str(path)!r} is no path.", "Check the path.") from error
+    except OSError as error:
+        raise explained(error, path) from error
+    if stat.S_ISDIR(kind):
+        raise InputError(f"{path} is a folder, not a file.", do)
+    if not stat.S_ISREG(kind):
+        raise InputError(f"{path} is a pipe or a device, not a file.", do)
+
+
+def read_text_file(path: str | os.PathLike, do: str) -> str:
+    """The text of a file in UTF-8. Raises InputError as `require_file`, and for one that is too long or is no text."""
+    require_file(path, do)
+    try:
+        if os.stat(path).st_size > LONGEST_TEXT:
+            raise InputError(f"{path} is larger than {LONGEST_TEXT >> 20} MB.", do)
+        return Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise explained(error, path) from error
+    except ValueError as error:
+        raise InputError(f"{path} is damaged ({error}).", do) from error
+
+
 def read_json_object(path: Path, do: str) -> dict[str, Any]:
     """What a file of JSON holds, an object. Raises InputError, which tells to `do` something, for any other file."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise explained(error, path) from error
+        values = json.loads(read_text_file(path, do))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is damaged ({error}).", do) from error
     if not isinstance(values, dict):
@@ -139,6 +172,7 @@ def make_writable(folder: Path) -> None:
 
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, hexadecimal. Raises InputError if it cannot be read."""
+    require_file(path, "Check the path.")
     try:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -5,10 +5,8 @@ Every figure is a median. The engine asked for and the reference engine are time
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -34,6 +32,7 @@ from backend.train.data import Sample
 from backend.train.loss import deformation_loss, portrait_loss
 from backend.train.optimiser import make_optimiser
 from shared.camera import Intrinsics
+from shared.scratch import scratch_folder
 
 RASTER_CASES = ((2_000, 128), (10_000, 256), (20_000, 512))
 """Gaussians and picture size, px."""
@@ -173,8 +172,7 @@ def _render_entries(engine: str, threads: int, gaussians: int, size: int, second
         for _ in finished(lambda number, frame: frame):
             pass
 
-    with tempfile.TemporaryDirectory(prefix="talker-bench-") as name:
-        folder = Path(name)
+    with scratch_folder("bench") as folder:
         exr = frame_store(folder, "exr", "srgb", {}, plate)
         movie_only = frame_store(folder, "mp4", "srgb", {}, plate)
 

@@ -12,11 +12,12 @@ import numpy as np
 from backend.deliver import package, provenance
 from backend.deliver.camera_file import write_camera
 from backend.deliver.keys import frame_keys, model_key
-from backend.deliver.line import Line, plan_line
+from backend.deliver.line import Line, plan_line, require_readable
 from backend.deliver.pipeline import FrameDrawer, concurrency_for
 from backend.deliver.preview import Preview, PreviewRecord
 from backend.deliver.store import frame_store
 from backend.deliver.take import Take, TakeFolder
+from backend.media.audio import require_sound
 from backend.media.png import write_png
 from backend.parallel import in_order
 from backend.performance.curves import CURVE_NAMES
@@ -74,8 +75,8 @@ def render(subject: Subject, audio: Path, out: Path, settings: RenderSettings, r
     """
     audio, out = Path(audio), Path(out)
     _check(settings)
-    if not audio.is_file():
-        raise InputError(f"There is no sound file {audio}.", "Check the path.")
+    require_sound(audio)
+    require_readable(settings)
     subject.model(settings.model).config()
     with explaining(out), TakeFolder(out).claimed(report):
         return _render(subject, audio, out, settings, report)

@@ -10,7 +10,7 @@ import numpy as np
 
 from backend.media.whole import DAMAGED_ARCHIVE
 from shared.errors import InputError
-from shared.files import replacing
+from shared.files import replacing, require_file
 
 
 def save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
@@ -22,9 +22,8 @@ def save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
 def load_arrays(path: Path, do: str) -> dict[str, np.ndarray]:
     """All arrays of a file by name. Raises InputError, which tells to `do` something, where it is missing or damaged,
     or holds something else than numbers and text."""
+    require_file(path, do)
     try:
-        if not path.is_file():
-            raise FileNotFoundError("there is no such file")
         with np.load(path, allow_pickle=False) as data:
             return {name: data[name] for name in data.files}
     except (*DAMAGED_ARCHIVE, AttributeError, MemoryError) as error:

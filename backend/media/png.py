@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from shared.errors import InputError
-from shared.files import explained, explaining, write_bytes
+from shared.files import explained, explaining, require_file, write_bytes
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _SMALL = (cv2.IMWRITE_PNG_COMPRESSION, 3)
@@ -50,6 +50,7 @@ def read_png(path: Path, channels: int, do: str, *, deep: bool = False) -> np.nd
 
     Raises InputError, which tells to `do` something, when it is missing, damaged or another kind of picture.
     """
+    require_file(path, do)
     try:
         data = np.frombuffer(path.read_bytes(), np.uint8)
     except OSError as error:

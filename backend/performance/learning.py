@@ -12,7 +12,7 @@ from backend.subject.model_folder import ModelFolder, waiting_file
 from backend.subject.subject import Subject
 from shared import layout
 from shared.errors import InputError
-from shared.files import replacing
+from shared.files import replacing, require_file
 from shared.jobs import Reporter
 
 _ANEW = "Train anew."
@@ -50,6 +50,7 @@ def load_heard(folder: ModelFolder, frame_count: int) -> np.ndarray:
     """(T, 27) float32 speech curves of the footage of T frames as predicted from its sound, each frame without having
     been learned from; NaN in frames that were left out. Raises InputError if the file cannot be read."""
     path = folder.heard_file
+    require_file(path, _ANEW)
     try:
         heard = np.load(path, allow_pickle=False)
     except (OSError, EOFError, ValueError) as error:

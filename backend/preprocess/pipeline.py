@@ -12,7 +12,7 @@ import numpy as np
 
 from backend.disk import GB, folder_bytes, free_bytes, require_space
 from backend.face.mesh import load_canonical_face
-from backend.media.audio import SPEECH_RATE, extract_audio, fit_length, load_audio, resample, save_wav
+from backend.media.audio import SPEECH_RATE, extract_audio, fit_length, load_audio, require_sound, resample, save_wav
 from backend.media.audio_features import log_mel
 from backend.media.colour import chosen_transfer
 from backend.media.decode import probe
@@ -73,8 +73,8 @@ def preprocess(footage: Path, subject_dir: Path, settings: PreprocessSettings, r
     report.phase("decode")
     info = probe(footage)
     sound = Path(settings.audio) if settings.audio else None
-    if sound is not None and not sound.is_file():
-        raise InputError(f"There is no sound file {sound}.", "Check the path.")
+    if sound is not None:
+        require_sound(sound)
     if sound is None and not info.has_audio:
         raise _no_sound(footage)
     colour, words = colour_as_read(info.tags, settings.input_colour)

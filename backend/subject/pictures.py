@@ -21,7 +21,7 @@ import numpy as np
 from backend.media.colour import to_bytes
 from backend.media.png import read_png
 from shared.errors import InputError
-from shared.files import replacing
+from shared.files import replacing, require_file
 from shared.layout import frame_name
 
 
@@ -74,6 +74,7 @@ class PictureFile:
     def __init__(self, path: Path, shape: tuple[int, int, int, int]) -> None:
         """Raises InputError when the file is no such array, or not of that shape."""
         self._path = path
+        require_file(path, "Delete it: it is made again.")
         try:
             with open(path, "rb") as file:
                 np.lib.format.read_magic(file)

@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from shared.errors import InputError
-from shared.files import write_bytes
+from shared.files import require_file, write_bytes
 
 CHECKSUM = "crc32"
 """Text in the header: the CRC-32 of all tensors' bytes, in the order of their names, as hexadecimal digits. Files from
@@ -25,15 +25,20 @@ def save_weights(path: Path, tensors: Mapping[str, torch.Tensor], texts: Mapping
     they are killed, and do not give the system's error as one.
     """
     held = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    write_bytes(path, save(held, {**(texts or {}), CHECKSUM: _checksum(held)}))
+    try:
+        data = save(held, {**(texts or {}), CHECKSUM: _checksum(held)})
+    except BaseException as error:
+        if type(error).__name__ == "PanicException":  # how the library, which is in Rust, says that memory is lacking
+            raise MemoryError from error
+        raise
+    write_bytes(path, data)
 
 
 def load_weights(path: Path, do: str) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     """All tensors, and the texts of the header. Raises InputError, which tells to `do` something, where the file is
     missing or damaged."""
+    require_file(path, do)
     try:
-        if not path.is_file():
-            raise FileNotFoundError("there is no such file")
         with safe_open(path, "pt") as file:
             texts = dict(file.metadata() or {})
             tensors = {name: file.get_tensor(name) for name in file.keys()}

@@ -207,6 +207,10 @@ def _difference(found: Mapping[str, bytes], wanted: Mapping[str, bytes]) -> str:
     return "half: " + "; ".join(f"{words} {', '.join(names[:6])}" for words, names in parts if names)
 
 
+_ERRORS = {Kind.SYNC: errno.EIO, Kind.REMOVE: errno.EIO, Kind.ALLOCATE: errno.ENOMEM}
+"""With what they fail; the others as on a full disk."""
+
+
 def _spread(count: int, most: int | None) -> list[int]:
     """Numbers below `count`: all, or `most` of them from the first to the last."""
     if most is None or count <= most:
@@ -222,4 +226,4 @@ def cases(counts: Mapping[Kind, int], most: int | None) -> Iterator[Case]:
             modes += (Mode.KILL_BEFORE, Mode.KILL_AFTER)
         for mode in modes:
             for number in _spread(count, most):
-                yield Case(kind, mode, number, errno.EIO if kind in (Kind.SYNC, Kind.REMOVE) else errno.ENOSPC)
+                yield Case(kind, mode, number, _ERRORS.get(kind, errno.ENOSPC))

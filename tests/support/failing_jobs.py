@@ -161,7 +161,8 @@ def _model_files(folder: Path) -> dict[str, bytes]:
     if not model.config_file.is_file():
         return {}
     config = model.config()
-    config.get("training", {}).pop("minutes", None)
+    for name in ("minutes", "speech_minutes"):
+        config.get("training", {}).pop(name, None)
     found = {path.name: path.read_bytes() for path in (model.weights_file, model.speech_file) if path.is_file()}
     return found | {"config": json.dumps(config, sort_keys=True).encode()}
 
