@@ -60,6 +60,8 @@ def publish(temporary: Path, path: Path, *, durable: bool = True) -> None:
     """Give a finished file its name, in the place of what has it now. Raises OSError."""
     if durable:
         flush_file(temporary)
+    if path.is_dir():  # the system's own error would name the temporary file
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     os.replace(temporary, path)
     if durable:
         flush_folder(path.parent)

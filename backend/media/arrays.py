@@ -24,7 +24,7 @@ def load_arrays(path: Path, do: str) -> dict[str, np.ndarray]:
     or holds something else than numbers and text."""
     require_file(path, do)
     try:
-        with np.load(path, allow_pickle=False) as data:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as data:
             return {name: data[name] for name in data.files}
     except (*DAMAGED_ARCHIVE, AttributeError, MemoryError) as error:
         raise InputError(f"{path} cannot be read ({error}).", do) from error

@@ -14,7 +14,7 @@ from backend.subject.publishing import publish_subject, restore_subject
 from backend.subject.subject import Subject
 from shared import layout
 from shared.errors import InputError
-from shared.files import PARTIAL, explaining, write_json
+from shared.files import PARTIAL, explaining, remove_leftovers, write_json
 from shared.jobs import Reporter
 
 STAGES_FILE = "stages.json"
@@ -45,6 +45,9 @@ class WorkingFolder:
                 self.path.mkdir(parents=True)
                 self._start(source_sha256)
             self.intermediate.mkdir(parents=True, exist_ok=True)
+            told = " ".join(filter(None, map(remove_leftovers, (self.path, self.intermediate))))
+        if told:
+            report.message(told)
 
     @property
     def intermediate(self) -> Path:

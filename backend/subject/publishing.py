@@ -8,8 +8,8 @@ import shutil
 from pathlib import Path
 
 from shared import layout
-from shared.claims import Claims
-from shared.files import explaining
+from shared.claims import CLAIM, Claims
+from shared.files import PARTIAL, explaining
 from shared.folders import publish_folder, remove_tree, restore_folder
 
 _OLDER_REPLACED = ".replaced"
@@ -25,7 +25,7 @@ def publish_subject(made: Path, target: Path) -> None:
     models = made / layout.MODELS_FOLDER
     remove_tree(models)
     if (target / layout.MODELS_FOLDER).is_dir():
-        shutil.copytree(target / layout.MODELS_FOLDER, models, copy_function=_linked_or_copied)
+        _go_on_in(models, target / layout.MODELS_FOLDER)
     publish_folder(made, target)
 
 
@@ -93,7 +93,17 @@ def _free(place: Path) -> Path:
     return free
 
 
-def _linked_or_copied(source: str, target: str) -> None:
+def _go_on_in(models: Path, before: Path) -> None:
+    """Fill the folder `models` with those of `before`, but for locks and what was never finished. Raises OSError."""
+    models.mkdir()
+    for path in sorted(before.iterdir()):
+        if path.is_dir() and not path.is_symlink():
+            _go_on_in(models / path.name, path)
+        elif not path.name.endswith((CLAIM, PARTIAL)):
+            _link_or_copy(path, models / path.name)
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except OSError:  # a disk without hard links

@@ -13,8 +13,10 @@ import ctypes
 import errno
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -26,6 +28,8 @@ from shared.files import explained, out_of_memory
 
 SOURCE = Path(__file__).with_suffix(".c")
 LIBRARY_VARIABLE = "TALKER_TEST_FAULTS"
+HANGING_S = 120.0
+"""After so long a job is taken for one that hangs; on an idle machine the longest takes a second."""
 LEAST_BYTES = 1 << 14
 """Allocations from this size on are counted: arrays and files, not the interpreter's own small objects."""
 
@@ -95,12 +99,16 @@ class Outcome:
         return told and self.state in ("before", "after") and not self.again
 
 
+class CannotFail(Exception):
+    """No faults can be put under a process here."""
+
+
 def build(folder: Path) -> Path:
-    """The compiled failing_disk.c. Raises RuntimeError where this machine cannot compile it."""
+    """The compiled failing_disk.c. Raises CannotFail where this machine cannot do that."""
     library = folder / "failing_disk.so"
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None or not sys.platform.startswith("linux"):
-        raise RuntimeError("faults are put under a process on Linux with a C compiler only")
+        raise CannotFail("faults are put under a process on Linux with a C compiler only")
     command = [compiler, "-O1", "-shared", "-fPIC", "-o", str(library), str(SOURCE), "-ldl"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -108,17 +116,21 @@ def build(folder: Path) -> Path:
     return library
 
 
-def preloaded(library: Path, arguments: Iterable[str], timeout_s: float) -> subprocess.CompletedProcess[str]:
-    """Run Python with the library under it."""
+def preloaded(
+    library: Path, root: Path, arguments: Iterable[str], timeout_s: float
+) -> subprocess.CompletedProcess[str]:
+    """Run Python in the repository `root` with the library under it."""
     environment = {
         **os.environ,
         "LD_PRELOAD": str(library),
         LIBRARY_VARIABLE: str(library),
         "OMP_NUM_THREADS": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPATH": str(root),
     }
     command = [sys.executable, *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=timeout_s, check=False)
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=timeout_s, check=False, cwd=root
+    )
 
 
 class Stage:
@@ -168,7 +180,7 @@ class Stage:
         child = os.fork()
         if child == 0:
             self._child(case)
-        _, ended = os.waitpid(child, 0)
+        ended = _waited_for(child)
         said = self._said_file.read_text(errors="replace") if self._said_file.exists() else ""
         return os.waitstatus_to_exitcode(ended), said
 
@@ -197,6 +209,35 @@ class Stage:
             self._counts_file.write_text(" ".join(str(self._library.faults_count(int(kind))) for kind in Kind))
         finally:
             os._exit(status)
+
+
+def in_fork(work: Callable[[], object]) -> None:
+    """Do work in a fork, so that this process has no threads and no locks of libraries when it forks again.
+
+    Raises RuntimeError where it fails.
+    """
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+        except BaseException:
+            traceback.print_exc()
+            os._exit(EXIT_FAULT)
+        os._exit(EXIT_DONE)
+    if _waited_for(child):
+        raise RuntimeError("what a stage begins with could not be made")
+
+
+def _waited_for(child: int) -> int:
+    """Wait status of a process; one that hangs is ended by SIGKILL."""
+    deadline = time.monotonic() + HANGING_S
+    while time.monotonic() < deadline:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return status
+        time.sleep(0.005)
+    os.kill(child, signal.SIGKILL)
+    return os.waitpid(child, 0)[1]
 
 
 def _difference(found: Mapping[str, bytes], wanted: Mapping[str, bytes]) -> str:

@@ -24,6 +24,7 @@ import numpy as np
 from backend.deliver import render as rendering
 from backend.media.audio import save_wav
 from backend.media.encode import MovieWriter
+from backend.performance.curves import CURVE_NAMES
 from backend.performance.speech import SpeechModel
 from backend.preprocess import capture, pipeline
 from backend.preprocess.camera import CameraSolution
@@ -33,13 +34,14 @@ from backend.settings import PreprocessSettings, RenderSettings, SpeechSettings
 from backend.subject.subject import Subject
 from backend.train.trainer import train
 from shared import layout
+from shared.claims import CLAIM
 from shared.errors import Cancelled
 from shared.jobs import Reporter
 from shared.pending import UNFINISHED_FOLDER, settle
 from shared.setup import environment, pip
 from shared.training import Start
 from tests.support.disc_stage import DiscPortrait, SteadySpeech
-from tests.support.failing_disk import Stage, cases
+from tests.support.failing_disk import Stage, cases, in_fork
 from tests.support.synthetic_subject import TINY, blob_face, make_subject
 
 SIZE, FRAMES, RATE = 64, 8, 16000
@@ -57,7 +59,7 @@ class _Tracker:
 
     def measure(self, number: int, rgb: np.ndarray) -> SimpleNamespace:
         points = np.random.default_rng(0).uniform(12, 52, (478, 3)) + number
-        names = ("jawOpen", *(f"b{i}" for i in range(51)))
+        names = ("_neutral", *CURVE_NAMES)
         return SimpleNamespace(landmarks=points, blendshapes=np.full(52, 0.1 * (number % 5)), blendshape_names=names)
 
 
@@ -115,8 +117,8 @@ def _preprocess(size: int) -> Callable[[Path], object]:
 
 
 def _files(folder: Path) -> dict[str, bytes]:
-    """Every file of a folder by name."""
-    paths = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    """Every file of a folder by name, but for those that say who works there."""
+    paths = (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.endswith(CLAIM))
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 
@@ -129,14 +131,14 @@ def _subject_files(folder: Path) -> dict[str, bytes]:
 
 def _preprocess_new(start: Path) -> tuple[Callable, Callable]:
     _stand_ins_of_preprocessing()
-    _clip(start / "clip.mp4")
+    in_fork(lambda: _clip(start / "clip.mp4"))
     return _preprocess(SIZE), _subject_files
 
 
 def _preprocess_again(start: Path) -> tuple[Callable, Callable]:
     _stand_ins_of_preprocessing()
-    _clip(start / "clip.mp4")
-    _preprocess(SIZE)(start)
+    in_fork(lambda: _clip(start / "clip.mp4"))
+    in_fork(lambda: _preprocess(SIZE)(start))
     weights = layout.model_folder(start / "anna", MODEL) / layout.MODEL_WEIGHTS_FILE
     weights.parent.mkdir(parents=True)
     weights.write_bytes(bytes(range(256)) * 64)
@@ -169,7 +171,7 @@ def _model_files(folder: Path) -> dict[str, bytes]:
 
 def _subject_to_train_on(start: Path) -> None:
     mock.patch("backend.train.data.load_canonical_face", lambda models_dir=None: blob_face()).start()
-    make_subject(start / "anna", 30)
+    in_fork(lambda: make_subject(start / "anna", 30))
 
 
 def _train_new(start: Path) -> tuple[Callable, Callable]:
@@ -179,7 +181,7 @@ def _train_new(start: Path) -> tuple[Callable, Callable]:
 
 def _train_anew(start: Path) -> tuple[Callable, Callable]:
     _subject_to_train_on(start)
-    _train(0, Start.ANEW)(start)
+    in_fork(lambda: _train(0, Start.ANEW)(start))
     return _train(1, Start.AUTO), _model_files
 
 
@@ -191,12 +193,14 @@ def _resume(start: Path) -> tuple[Callable, Callable]:
         asked.append(1)
         return any(Path(start).rglob(layout.CHECKPOINT_FILE)) and len(asked) % 7 == 0
 
-    try:
-        train(Subject.open(start / "anna"), replace(_SHORT, start=Start.ANEW), Reporter(is_cancelled=is_cancelled))
-    except Cancelled:
-        pass
-    else:
+    def interrupted() -> None:
+        try:
+            train(Subject.open(start / "anna"), replace(_SHORT, start=Start.ANEW), Reporter(is_cancelled=is_cancelled))
+        except Cancelled:
+            return
         raise RuntimeError("the training was not cancelled")
+
+    in_fork(interrupted)
     return _train(0, Start.AUTO), _model_files
 
 
@@ -225,8 +229,8 @@ def _take_files(folder: Path) -> dict[str, bytes]:
 
 
 def _stage_of_rendering(start: Path) -> None:
-    subject = make_subject(start / "anna")
-    model = subject.model("disc")
+    in_fork(lambda: make_subject(start / "anna"))
+    model = Subject.open(start / "anna").model("disc")
     model.make()
     model.config_file.write_text("{}")
     model.weights_file.write_bytes(b"weights")
@@ -235,7 +239,7 @@ def _stage_of_rendering(start: Path) -> None:
     mock.patch.object(rendering, "open_portrait", lambda model: portrait).start()
     mock.patch.object(SpeechModel, "load", classmethod(lambda cls, path: SteadySpeech())).start()
     sound = np.random.default_rng(0).standard_normal(RATE // 5).astype(np.float32) * 0.1
-    save_wav(start / "line.wav", sound, RATE)
+    in_fork(lambda: save_wav(start / "line.wav", sound, RATE))
 
 
 def _render_new(start: Path) -> tuple[Callable, Callable]:
@@ -245,7 +249,7 @@ def _render_new(start: Path) -> tuple[Callable, Callable]:
 
 def _render_edited(start: Path) -> tuple[Callable, Callable]:
     _stage_of_rendering(start)
-    _render()(start)
+    in_fork(lambda: _render()(start))
     return _render(size=48), _take_files
 
 
