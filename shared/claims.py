@@ -77,7 +77,7 @@ def claiming(find: Callable[[], Iterable[Path]], doing: str, report: Reporter) -
     try:
         yield claims
     finally:
-        claims.give_back()
+        claims.give_all_back()
 
 
 class Claims:
@@ -94,12 +94,17 @@ class Claims:
             with explaining(path):
                 held = lock.acquire(says)
             if not held:
-                self.give_back()
+                self.give_all_back()
                 return path, Holder.read(lock.says())
             self._locks[path] = lock
         return None
 
     def give_back(self, *paths: Path) -> None:
-        """Hold these no longer; without any: nothing any more."""
-        for path in paths or tuple(self._locks):
-            self._locks.pop(path).release()
+        """Hold these no longer."""
+        for path in paths:
+            if path in self._locks:
+                self._locks.pop(path).release()
+
+    def give_all_back(self) -> None:
+        """Hold nothing any more."""
+        self.give_back(*self._locks)

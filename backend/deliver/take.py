@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
@@ -99,7 +100,9 @@ class TakeFolder:
         InputError where it cannot be made."""
         with explaining(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-        with claiming(lambda: [self.path], "rendered", report):
+        # Beside it, or inside where nothing may be written beside it.
+        claimed = self.path if os.access(self.path.absolute().parent, os.W_OK) else self.work
+        with claiming(lambda: [claimed], "rendered", report):
             with explaining(self.path):
                 settle(self.path)
             yield

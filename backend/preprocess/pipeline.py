@@ -70,6 +70,8 @@ def preprocess(footage: Path, subject_dir: Path, settings: PreprocessSettings, r
     a folder that holds something else. Raises Cancelled when the user asked to stop.
     """
     footage, subject_dir = Path(footage), Path(subject_dir)
+    if subject_dir.is_symlink():
+        subject_dir = subject_dir.resolve()  # what it leads to is made again, not the link
     report.phase("decode")
     info = probe(footage)
     sound = Path(settings.audio) if settings.audio else None

@@ -1,7 +1,8 @@
 """What of a subject is held by whom while it is preprocessed, tracked, trained on or scored (shared.claims).
 
 A training begins with the subject and its model, and then holds its model alone: several models of a subject may be
-trained at once. Preprocessing holds the subject and all its models to its end.
+trained at once. Preprocessing begins when none of them is trained, and then holds the subject, so that none begins; its
+models it lets go, since Windows gives no other name to a folder in which a file is open.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ from shared.jobs import Reporter
 
 @contextmanager
 def preprocessing_claim(root: Path, report: Reporter) -> Iterator[None]:
-    """Hold a subject, there already or not, and all its models. Raises as `claiming`, InputError without its folder."""
+    """Hold a subject, there already or not, while none of its models is trained.
+
+    Raises as `claiming`, and InputError where the folder that it lies in cannot be made.
+    """
 
     def wanted() -> list[Path]:
         models = root / layout.MODELS_FOLDER
@@ -31,7 +35,8 @@ def preprocessing_claim(root: Path, report: Reporter) -> Iterator[None]:
         if root.parent.exists() and not root.parent.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(root))
         root.parent.mkdir(parents=True, exist_ok=True)
-    with claiming(wanted, "preprocessed", report):
+    with claiming(wanted, "preprocessed", report) as claims:
+        claims.give_back(*wanted()[1:])
         yield
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from shared import layout
 from shared.claims import CLAIM, Claims
 from shared.files import PARTIAL, explaining
-from shared.folders import publish_folder, remove_tree, restore_folder
+from shared.folders import SET_ASIDE, publish_folder, remove_tree, restore_folder
 
 _OLDER_REPLACED = ".replaced"
 """Ending under which older versions set a subject aside, with its models in it, until they had moved them."""
@@ -47,14 +47,14 @@ def restore_subject(target: Path) -> str:
 
 def restore_if_needed(target: Path) -> None:
     """`restore_subject` for who only reads, where there is something to put right and nobody works on the subject."""
-    aside = (target.with_name(target.name + ending) for ending in (_OLDER_REPLACED, ".set-aside"))
+    aside = (target.with_name(target.name + ending) for ending in (_OLDER_REPLACED, SET_ASIDE))
     if target.name and any(path.is_dir() for path in aside):
         claims = Claims()
         if claims.take([target], "put right") is None:
             try:
                 restore_subject(target)
             finally:
-                claims.give_back()
+                claims.give_all_back()
 
 
 def _restored_from_older(older: Path, target: Path) -> str:
