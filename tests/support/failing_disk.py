@@ -95,7 +95,10 @@ class Outcome:
 
     @property
     def is_right(self) -> bool:
-        told = self.status in (EXIT_DONE, EXIT_CALLER, EXIT_CANCELLED) or self.case.mode >= Mode.KILL_BEFORE
+        """Whether nothing is lost, and the caller is told. Some libraries do not look whether they got their memory: a
+        process may end by that, but not leave anything half-written."""
+        may_die = self.case.mode >= Mode.KILL_BEFORE or self.case.kind is Kind.ALLOCATE
+        told = self.status in (EXIT_DONE, EXIT_CALLER, EXIT_CANCELLED) or may_die and self.status < 0
         return told and self.state in ("before", "after") and not self.again
 
 
