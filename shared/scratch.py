@@ -28,8 +28,10 @@ def scratch_folder(kind: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix=prefix) as name:
         lock = NamedLock(Path(name) / _OWNER)
         lock.acquire(str(os.getpid()).encode())
+        files = Path(name) / "files"
+        files.mkdir()
         try:
-            yield Path(name)
+            yield files
         finally:
             lock.release()
 
