@@ -13,6 +13,7 @@ import itertools
 import json
 import os
 import re
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,8 @@ PARTIAL = ".partial"
 """Ending of a temporary name. What a killed process left behind under such a name may be deleted."""
 
 _count = itertools.count()
+_LEFT = re.compile(rf"{re.escape(PARTIAL)}(\.\w+)?$|^\.tmp\w{{6}}$")
+"""Names of half-written files: ours, and those of the library that writes weights (safetensors)."""
 _TEMPORARY = re.compile(rf"\.\d+\.\d+{re.escape(PARTIAL)}(\.\w+)?$")
 """What `temporary_beside` adds to a name; messages speak of the file itself."""
 
@@ -57,6 +60,8 @@ def publish(temporary: Path, path: Path, *, durable: bool = True) -> None:
     """Give a finished file its name, in the place of what has it now. Raises OSError."""
     if durable:
         flush_file(temporary)
+    if path.is_dir():  # the system's own error would name the temporary file
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     os.replace(temporary, path)
     if durable:
         flush_folder(path.parent)
@@ -78,17 +83,62 @@ def write_json(path: Path, values: Any, *, durable: bool = True, mode: int | Non
     write_text(path, json.dumps(values, indent=2) + "\n", durable=durable, mode=mode)
 
 
+LONGEST_TEXT = 1 << 29
+"""Bytes of the largest text file that is read: the curves of a line of several hours."""
+
+
+def require_file(path: str | os.PathLike, do: str) -> None:
+    """Raises InputError, which tells to `do` something, for what is no file: nothing there, a folder, a pipe, a device.
+
+    Reading a pipe waits for ever, reading a device may never end.
+    """
+    try:
+        kind = os.stat(path).st_mode
+    except ValueError as error:  # a zero byte in the name
+        raise InputError(f"{str(path)!r} is no path.", "Check the path.") from error
+    except OSError as error:
+        raise explained(error, path) from error
+    if stat.S_ISDIR(kind):
+        raise InputError(f"{path} is a folder, not a file.", do)
+    if not stat.S_ISREG(kind):
+        raise InputError(f"{path} is a pipe or a device, not a file.", do)
+
+
+def read_text_file(path: str | os.PathLike, do: str) -> str:
+    """The text of a file in UTF-8. Raises InputError as `require_file`, and for one that is too long or is no text."""
+    require_file(path, do)
+    try:
+        if os.stat(path).st_size > LONGEST_TEXT:
+            raise InputError(f"{path} is larger than {LONGEST_TEXT >> 20} MB.", do)
+        return Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise explained(error, path) from error
+    except ValueError as error:
+        raise InputError(f"{path} is damaged ({error}).", do) from error
+
+
 def read_json_object(path: Path, do: str) -> dict[str, Any]:
     """What a file of JSON holds, an object. Raises InputError, which tells to `do` something, for any other file."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise explained(error, path) from error
+        values = json.loads(read_text_file(path, do))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is damaged ({error}).", do) from error
     if not isinstance(values, dict):
         raise InputError(f"{path} is damaged: it holds no JSON object.", do)
     return values
+
+
+def remove_leftovers(folder: Path, of: str = "") -> str:
+    """Remove the half-written files that a killed run left in a folder; what they were, in words, or "".
+
+    of: those of one file alone. For who holds the folder, or that file: then nobody writes there. Raises OSError.
+    """
+    told = []
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if _LEFT.search(path.name) and path.name.startswith(of) and not path.is_dir():
+            told.append(f"{_TEMPORARY.sub('', path.name)} ({path.lstat().st_size / 1e6:.1f} MB)")
+            path.unlink()
+    return f"Removed from {folder}, half-written by a run that was killed: {', '.join(told)}." if told else ""
 
 
 def flush_file(path: Path) -> None:
@@ -124,6 +174,7 @@ def make_writable(folder: Path) -> None:
 
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, hexadecimal. Raises InputError if it cannot be read."""
+    require_file(path, "Check the path.")
     try:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -166,6 +217,19 @@ def explained(error: OSError, place: str | os.PathLike | None = None) -> TalkerE
     if error.errno is not None:
         return InputError(f"The system says about {name}: {error.strerror or error}.", "Mend that, then run it again.")
     return InternalError(f"{type(error).__name__}: {error}.", "Please report it.")
+
+
+_OUT_OF_MEMORY = re.compile(
+    r"not enough memory|can't allocate memory|bad_alloc|Insufficient memory|out of memory", re.I
+)
+
+
+def out_of_memory(error: BaseException) -> InputError | None:
+    """An error of Python or a library that says that there is no memory left, as one of ours; None for any other."""
+    is_so = isinstance(error, MemoryError) or isinstance(error, Exception) and _OUT_OF_MEMORY.search(str(error))
+    if not is_so:
+        return None
+    return InputError("There is not enough memory.", "Close other programs, or ask for less at a time: a smaller size.")
 
 
 def _capital(text: str) -> str:

@@ -115,7 +115,7 @@ def read_training(checkpoint: Path) -> TrainingState | None:
     """State of the training in a checkpoint; None where there is none, or a damaged one."""
     try:
         return TrainingState.from_dict(json.loads(_metadata(checkpoint)["state"]))
-    except (OSError, KeyError, TypeError, ValueError, AttributeError):
+    except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError):
         return None
 
 
@@ -125,6 +125,8 @@ def _metadata(path: Path) -> dict[str, str]:
     The file begins with the length of the header, 8 bytes, little-endian. The header is JSON: it lists the tensors by
     their offsets and has the texts under `__metadata__`. Raises ValueError if the file is not complete.
     """
+    if not path.is_file():
+        raise FileNotFoundError(path)
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if length > HEADER_LIMIT:

@@ -207,6 +207,7 @@ def _simple(cls: type) -> Callable[[dict[str, Any]], Any]:
 def _parsed(
     verb: str, cls: type[Arguments], plain: Mapping[str, Any], make_settings: Callable[[dict[str, Any]], Any]
 ) -> Arguments:
+    _refuse_zero_bytes(plain)
     own_names = [name for name in field_types(cls) if name != "settings"]
     given = {name: value for name, value in plain.items() if value is not None and name != "set"}
     own = {name: given.pop(name) for name in own_names if name in given and not isinstance(given[name], Mapping)}
@@ -225,12 +226,23 @@ def _parsed(
 
 def _without_settings(cls: type[Arguments], plain: Mapping[str, Any]) -> Arguments:
     """The arguments of a verb that has no settings. Raises InputError as `refusal` does."""
+    _refuse_zero_bytes(plain)
     try:
         return build(cls, {name: value for name, value in plain.items() if value not in (None, "")})
     except Unfit as error:
         if error.reason == "is missing":
             raise InputError(f"{error.name} is missing.", f"Name the {error.name}.") from error
         raise refusal(error, names(cls), "argument") from error
+
+
+def _refuse_zero_bytes(values: Any) -> None:
+    """Raises InputError for a text with a zero byte in it, anywhere: no path and no name has one."""
+    if isinstance(values, str) and "\0" in values:
+        raise InputError(f"{values!r} has a zero byte in it.", "Leave it out.")
+    if isinstance(values, Mapping):
+        values = tuple(values.values())
+    for value in values if isinstance(values, (list, tuple)) else ():
+        _refuse_zero_bytes(value)
 
 
 def _set_of(plain: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -6,11 +6,9 @@ Every figure is a median. The engine asked for and the reference engine are time
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -39,6 +37,7 @@ from backend.train.optimiser import make_optimiser
 from backend.train.planned import Planned
 from backend.train.views import View
 from shared.camera import Intrinsics
+from shared.scratch import scratch_folder
 
 RASTER_CASES = ((2_000, 128), (10_000, 256), (20_000, 512))
 """Gaussians and picture size, px."""
@@ -197,8 +196,7 @@ def render_entries(
         for _ in finished(lambda number, frame: frame):
             pass
 
-    with tempfile.TemporaryDirectory(prefix="talker-bench-") as name:
-        folder = Path(name)
+    with scratch_folder("bench") as folder:
         exr = frame_store(folder, "exr", "srgb", {}, plate)
         movie_only = frame_store(folder, "mp4", "srgb", {}, plate)
 

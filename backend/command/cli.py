@@ -33,7 +33,7 @@ from shared.errors import (
     InternalError,
     TalkerError,
 )
-from shared.files import explained
+from shared.files import explained, out_of_memory
 from shared.jobs import Reporter
 from shared.training import Start
 
@@ -312,7 +312,10 @@ def main(argv: list[str] | None = None) -> int:
         if in_words.exit_status == EXIT_FAULT:
             return _fault(arguments)
         return _fail(arguments, in_words.exit_status, in_words.what, in_words.do)
-    except Exception:
+    except Exception as error:
+        memory = out_of_memory(error)
+        if memory is not None:
+            return _fail(arguments, memory.exit_status, memory.what, memory.do)
         return _fault(arguments)
     if result is not None:
         if arguments.json:

@@ -10,14 +10,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from backend.command.terminal import ProgressBar
 from backend.performance.mouth_prior import WEIGHTS
 from backend.phones.corpus import RATE_HZ, lessons
 from backend.phones.teach import teach
 from shared.errors import EXIT_DONE
-from shared.files import file_sha256, replacing
+from shared.files import file_sha256, write_bytes
 from shared.jobs import Reporter
 
 LINES, STEPS = 4000, 12000
@@ -39,8 +39,7 @@ def main(argv: list[str] | None = None) -> int:
             taught.append(lesson)
             report.step()
         state = teach(taught, arguments.steps, arguments.seed, report)
-    with replacing(arguments.out) as temporary:
-        save_file(state, temporary)
+    write_bytes(arguments.out, save(state))
     print(f"{sum(len(lesson.sounds) for lesson in taught) / RATE_HZ / 3600:.1f} hours of speech")
     print(f"{file_sha256(arguments.out)}  {arguments.out}")
     return EXIT_DONE

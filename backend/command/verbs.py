@@ -28,10 +28,10 @@ from backend.command.arguments import (
     train_arguments,
 )
 from backend.settings import SelfTrackingSettings, TrainSettings
+from backend.subject.model_folder import ModelFolder
 from backend.subject.subject import Subject
 from shared import layout
-from shared.errors import InputError
-from shared.files import explaining, make_writable, write_json
+from shared.files import explaining, make_writable, replacing, write_json
 from shared.jobs import Reporter
 
 Verb = Callable[[Mapping[str, Any], Reporter], dict[str, Any]]
@@ -152,8 +152,13 @@ def run(arguments: Mapping[str, Any], report: Reporter) -> dict:
     """The whole chain: footage, audio, out. Leaves out/subject, out/render, out/contact_sheet.png, out/report.json."""
     asked = run_arguments(arguments)
     out, settings, subject = asked.out, asked.settings, asked.out / "subject"
-    if not asked.audio.is_file():
-        raise InputError(f"There is no sound file {asked.audio}.", "Check the path.")
+    from backend.deliver.line import require_readable
+    from backend.media.audio import require_sound
+
+    require_sound(asked.audio)
+    require_readable(settings.render)
+    if settings.train.model is not None:
+        ModelFolder.of(subject, settings.train.model)
     make_writable(out)
     timings: dict[str, float] = {}
 
@@ -167,7 +172,8 @@ def run(arguments: Mapping[str, Any], report: Reporter) -> dict:
     trained = timed("train", _train, TrainArguments(subject, settings.train))
     line = replace(settings.render, model=trained["model"])
     rendered = timed("render", _render, RenderArguments(subject, asked.audio, out / "render", line))
-    shutil.copyfile(out / "render" / layout.CONTACT_SHEET_FILE, out / layout.CONTACT_SHEET_FILE)
+    with explaining(out), replacing(out / layout.CONTACT_SHEET_FILE) as temporary:
+        shutil.copyfile(out / "render" / layout.CONTACT_SHEET_FILE, temporary)
     result = {
         "out": str(out),
         "subject": str(subject),

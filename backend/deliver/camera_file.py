@@ -11,7 +11,7 @@ import numpy as np
 
 from shared.camera import Crop, Intrinsics, camera_from_head, camera_to_world
 from shared.errors import InputError
-from shared.files import write_text
+from shared.files import read_text_file, write_text
 from shared.timing import fps_text, parse_fps
 
 _RIGID_TOLERANCE = 1e-3
@@ -46,12 +46,10 @@ def read_poses(path: str | os.PathLike) -> tuple[Fraction, np.ndarray]:
     Raises InputError when it is missing, is none, or a pose is not a rotation and a position.
     """
     try:
-        values = json.loads(Path(path).read_text(encoding="utf-8"))
+        values = json.loads(read_text_file(path, "Export the camera again."))
         fps = parse_fps(values["fps"])
         poses = np.array([camera_from_head(pose) for pose in values["camera_to_world"]], dtype=np.float64)
-    except OSError as error:
-        raise InputError(f"The poses {path} cannot be read ({error}).", "Check the path.") from error
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError, ZeroDivisionError) as error:
         raise InputError(f"{path} is not a camera.json ({error!r}).", "Export the camera again.") from error
     if poses.ndim != 3 or poses.shape[1:] != (4, 4) or not np.isfinite(poses).all():
         raise InputError(f"{path} holds no 4x4 poses.", "Export the camera again.")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from backend.deliver.camera_file import read_poses
 from backend.deliver.motion import motion_of_line
 from backend.media.audio import read_audio
 from backend.media.audio_features import AudioFeatures, log_mel
@@ -16,9 +17,13 @@ from backend.performance.speech import SpeechModel
 from backend.performance.voice import Voice, voice_of_edited
 from backend.settings import RenderSettings
 from backend.subject.subject import Subject
+from shared import choices
 from shared.errors import InputError
 from shared.jobs import Reporter
 from shared.timing import frame_count, frame_times, parse_fps, parse_frame_range
+
+_LONGEST_FRAMES = 1 << 40
+"""More than any line has: whether a range of frames is one at all is known before its sound is read."""
 
 
 @dataclass
@@ -49,6 +54,22 @@ class Line:
     def times_s(self) -> np.ndarray:
         """(frame_count,) time of every frame, seconds."""
         return np.array(frame_times(self.frame_count, self.fps))
+
+
+def require_readable(settings: RenderSettings) -> None:
+    """Raises InputError for options of a line that are wrong whatever its sound is: frame rate, files of poses and
+    curves. For callers that work for hours before they plan it."""
+    try:
+        if settings.fps:
+            parse_fps(settings.fps)
+        if settings.frames:
+            parse_frame_range(settings.frames, _LONGEST_FRAMES)
+    except (ValueError, ZeroDivisionError) as error:
+        raise InputError(f"{str(error).capitalize()}.", "Correct the option.") from error
+    if settings.pose not in choices.POSES:
+        read_poses(settings.pose)
+    if settings.performance is not None:
+        Performance.load(settings.performance)
 
 
 def plan_line(

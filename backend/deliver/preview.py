@@ -51,9 +51,12 @@ class Preview:
         earlier: PreviewRecord | None,
         sound: tuple[np.ndarray, int],
         metadata: Mapping[str, str],
+        earlier_path: Path | None = None,
     ) -> None:
-        """keys: of every frame of the movie, in order; plate (H, W, 3) uint8: what the frames are shown over; earlier:
-        of the movie that is there now; sound, metadata: as MovieWriter takes them."""
+        """path: where it is written; keys: of every frame of the movie, in order; plate (H, W, 3) uint8: what is shown
+        behind the frames; earlier: of the movie that is there now, at `earlier_path` (None: at `path`); sound and
+        metadata as MovieWriter takes them."""
+        self._earlier_path = earlier_path or path
         self._path, self._plate, self._fps, self._sound, self._metadata = path, plate, fps, sound, metadata
         self._count = len(keys)
         look = digest(plate.tobytes(), str(plate.shape), fps_text(fps), av.__version__)
@@ -71,7 +74,7 @@ class Preview:
         """Write the movie; after an error the one that was there stays."""
         height, width = self._plate.shape[:2]
         with ExitStack() as files:
-            earlier = files.enter_context(CodedMovie(self._path)) if self._copied else None
+            earlier = files.enter_context(CodedMovie(self._earlier_path)) if self._copied else None
             movie = files.enter_context(MovieWriter(self._path, width, height, self._fps, self._sound, self._metadata))
             filling = _Filling(movie, earlier, self._copied)
             yield filling
@@ -88,7 +91,7 @@ class Preview:
 
     def _is_there(self, sha256: str) -> bool:
         if not hasattr(self, "_sha256"):
-            self._sha256 = file_sha256(self._path) if self._path.is_file() else ""
+            self._sha256 = file_sha256(self._earlier_path) if self._earlier_path.is_file() else ""
         return self._sha256 == sha256
 
     def _frames_of(self, group: int) -> range:

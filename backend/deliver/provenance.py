@@ -39,6 +39,7 @@ def movie_metadata(title: str, values: Mapping[str, str]) -> dict[str, str]:
 def manifest(
     *,
     take: str,
+    take_id: str,
     subject: Path,
     inputs: dict,
     settings: dict,
@@ -53,6 +54,7 @@ def manifest(
         "synthetic_media": True,
         "statement": STATEMENT,
         "take": take,
+        "take_id": take_id,
         "complete": complete,
         "subject": str(Path(subject).resolve()),
         "inputs": inputs,

@@ -12,11 +12,12 @@ import numpy as np
 from backend.deliver import package, provenance
 from backend.deliver.camera_file import write_camera
 from backend.deliver.keys import frame_keys, model_key
-from backend.deliver.line import Line, plan_line
+from backend.deliver.line import Line, plan_line, require_readable
 from backend.deliver.pipeline import FrameDrawer, concurrency_for
 from backend.deliver.preview import Preview, PreviewRecord
 from backend.deliver.store import frame_store
 from backend.deliver.take import Take, TakeFolder
+from backend.media.audio import require_sound
 from backend.media.png import write_png
 from backend.parallel import in_order
 from backend.performance.curves import CURVE_NAMES
@@ -67,17 +68,22 @@ def render(subject: Subject, audio: Path, out: Path, settings: RenderSettings, r
     """Draw a line of dialogue into the take's folder `out`.
 
     Writes frames (EXR or PNG), preview.mp4, performance.json, camera.json, audio.wav, voice.json, manifest.json and a
-    contact sheet. In a folder of the same take only what has changed is drawn again: frames with the same curves, pose
-    and model are kept, also those of a cancelled run. Raises InputError for bad input or options, a folder that holds
-    another take, a full disk; Cancelled when the user asked to stop.
+    contact sheet; all of them take their places together, at the end (TakeFolder). In a folder of the same take only
+    what has changed is drawn again: frames with the same curves, pose and model are kept, also those of a cancelled
+    run. Raises InputError for bad input or options, a folder that holds another take, a full disk; Cancelled when the
+    user asked to stop.
     """
-    with explaining(out):
-        return _render(subject, Path(audio), Path(out), settings, report)
+    audio, out = Path(audio), Path(out)
+    _check(settings)
+    require_sound(audio)
+    require_readable(settings)
+    subject.model(settings.model).config()
+    with explaining(out), TakeFolder(out).claimed(report):
+        return _render(subject, audio, out, settings, report)
 
 
 def _render(subject: Subject, audio: Path, out: Path, settings: RenderSettings, report: Reporter) -> RenderResult:
     started = time.monotonic()
-    _check(settings)
     report.phase("prepare the line")
     model = subject.model(settings.model)
     portrait = open_portrait(model).to(engine_device(settings.engine))
@@ -85,6 +91,7 @@ def _render(subject: Subject, audio: Path, out: Path, settings: RenderSettings, 
     take = Take(
         footage_sha256=inputs["footage"]["sha256"], name=settings.take or audio.name,
         is_named=settings.take is not None, audio_path=inputs["audio"]["path"], audio_sha256=inputs["audio"]["sha256"],
+        id=settings.take_id,
     )  # fmt: skip
     target = TakeFolder(out)
     target.check(take)
@@ -99,14 +106,16 @@ def _render(subject: Subject, audio: Path, out: Path, settings: RenderSettings, 
     drive = _drive(portrait, line)
     keys = _keys(subject, model, drive, size, settings, inputs, details)
     earlier = PreviewRecord.of(target.manifest())
-    job = _Job(subject, portrait, line, drive, size, out, settings, details, keys, earlier)
-    target.claim()
+    job = _Job(subject, portrait, line, drive, size, settings, details, keys, earlier)
+    take_id = settings.take_id or target.id()
+    target.make(report)
     timings = {"prepare": time.monotonic() - started}
 
     def write_manifest(complete: bool, preview: PreviewRecord | None, drawn: int | None = None) -> None:
         target.write_manifest(
             provenance.manifest(
-                take=take.name, subject=subject.root, inputs=inputs, settings=asdict(settings), complete=complete,
+                take=take.name, take_id=take_id, subject=subject.root, inputs=inputs, settings=asdict(settings),
+                complete=complete,
                 frames={"count": line.frame_count, "first": line.first, "last": line.last, "fps": fps_text(line.fps),
                         "size": size, "layers": settings.layers, "colour": subject.info.input_colour,
                         "footage_colour": subject.footage_space, "drawn": drawn},
@@ -116,17 +125,20 @@ def _render(subject: Subject, audio: Path, out: Path, settings: RenderSettings, 
         )  # fmt: skip
 
     write_manifest(complete=False, preview=job.preview)
-    target.write_voice(line.voice)
+    gone = target.write_voice(line.voice)
     if first_heard is not None and (line.voice is None or line.voice.mean is not first_heard.mean):
         report.message("The line sounds like another voice than before: all of its lip movements are made anew.")
     footage_size = (subject.info.footage_width, subject.info.footage_height)
-    write_camera(out / layout.CAMERA_FILE, line.fps, portrait.intrinsics(size), subject.crop, footage_size, line.poses)
-    line.performance.save(out / layout.PERFORMANCE_FILE)
-    package.write_sound(out, line.samples, line.sample_rate, line.frame_count, line.fps)
-    drawn, preview = _draw(job, target, report)
+    write_camera(
+        target.work / layout.CAMERA_FILE, line.fps, portrait.intrinsics(size), subject.crop, footage_size, line.poses
+    )
+    line.performance.save(target.work / layout.PERFORMANCE_FILE)
+    package.write_sound(target.work, line.samples, line.sample_rate, line.frame_count, line.fps)
+    drawn, preview, stale = _draw(job, target, report)
     timings["draw"] = time.monotonic() - started - timings["prepare"]
     write_manifest(complete=True, preview=preview, drawn=drawn)
-    (out / LIVE_PREVIEW_FILE).unlink(missing_ok=True)
+    (target.work / LIVE_PREVIEW_FILE).unlink(missing_ok=True)
+    target.publish((*gone, *stale))
     wanted = line.last - line.first + 1
     return RenderResult(
         out=str(out), frames=line.frame_count, first=line.first, last=line.last, fps=fps_text(line.fps),
@@ -144,7 +156,6 @@ class _Job:
     line: Line
     drive: Drive
     size: int
-    out: Path
     settings: RenderSettings
     details: dict[str, str]
     """What stands in the headers of frames and movie."""
@@ -154,19 +165,23 @@ class _Job:
     """Of the movie that an earlier render left."""
 
 
-def _draw(job: _Job, target: TakeFolder, report: Reporter) -> tuple[int, PreviewRecord]:
-    """Frames, movie and contact sheet; returns how many frames had to be drawn, and what the movie is made of."""
+def _draw(job: _Job, target: TakeFolder, report: Reporter) -> tuple[int, PreviewRecord, tuple[str, ...]]:
+    """Frames, movie and contact sheet; returns how many frames had to be drawn, what the movie is made of, and which
+    frame files of the take are to go."""
     line, settings, crop = job.line, job.settings, job.subject.crop
     attributes = provenance.exr_attributes(job.details | {"crop": f"{crop.x} {crop.y} {crop.width} {crop.height}"})
     plate = job.subject.background(job.size)
-    store = frame_store(job.out, settings.layers, job.subject.info.input_colour, attributes, plate)
+    colour = job.subject.info.input_colour
+    store = frame_store(target.work, settings.layers, colour, attributes, plate, target.path)
     keys = dict(enumerate(job.keys, start=1))
-    stored = target.remove_stale(store, keys)
+    found = target.sort_out(store, keys, report)
+    stored = found.kept
     numbers = range(line.first, line.last + 1)
     title = f"{job.subject.info.source}: {job.details['audio']}"
     preview = Preview(
-        job.out / layout.PREVIEW_FILE, [keys[number] for number in numbers], plate, line.fps, job.preview,
+        target.work / layout.PREVIEW_FILE, [keys[number] for number in numbers], plate, line.fps, job.preview,
         sound=_sound_of(line), metadata=provenance.movie_metadata(title, job.details),
+        earlier_path=target.path / layout.PREVIEW_FILE,
     )  # fmt: skip
     on_sheet = set(package.sheet_frames(line.first, line.last))
     shown = on_sheet | {line.first + index for index in preview.missing()}
@@ -191,11 +206,11 @@ def _draw(job: _Job, target: TakeFolder, report: Reporter) -> tuple[int, Preview
                     cells[number] = package.sheet_cell(picture)
                 live = None
                 if time.monotonic() - live_at > _LIVE_PREVIEW_S:
-                    live_at, live = time.monotonic(), job.out / LIVE_PREVIEW_FILE
+                    live_at, live = time.monotonic(), target.work / LIVE_PREVIEW_FILE
                     write_png(live, package.sheet_cell(picture))
                 report.step(preview=None if live is None else str(live))
-    package.write_contact_sheet(job.out / layout.CONTACT_SHEET_FILE, cells)
-    return len(set(wanted) - stored), preview.record()
+    package.write_contact_sheet(target.work / layout.CONTACT_SHEET_FILE, cells)
+    return len(set(wanted) - stored), preview.record(), found.stale
 
 
 def _check(settings: RenderSettings) -> None:
@@ -228,8 +243,6 @@ def _sound_of(line: Line) -> tuple[np.ndarray, int]:
 
 def _inputs(subject: Subject, model: ModelFolder, audio: Path) -> dict:
     weights = file_sha256(model.weights_file)
-    if not audio.is_file():
-        raise InputError(f"There is no sound file {audio}.", "Check the path.")
     return {
         "footage": {"name": subject.info.source, "sha256": subject.info.source_sha256},
         "audio": {"name": audio.name, "path": str(audio.resolve()), "sha256": file_sha256(audio)},

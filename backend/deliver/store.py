@@ -21,11 +21,14 @@ KEY_ATTRIBUTE = "m2dao_talker.key"
 class FrameStore(Protocol):
     """Where a render's frames go. Frames are numbered from 1; several threads may write and read at once."""
 
-    def path(self, number: int) -> Path | None:
-        """File of a frame, None where frames are not stored."""
+    def path(self, number: int) -> Path:
+        """The file that a frame is written to."""
 
-    def key(self, number: int) -> str | None:
+    def key_of(self, path: Path) -> str | None:
         """The key that a stored frame was written with; None where there is no frame, or none of ours."""
+
+    def is_whole(self, path: Path) -> bool:
+        """Whether a stored frame is as it was written, to the last byte."""
 
     def write(self, number: int, frame: PortraitFrame[np.ndarray], key: str) -> np.ndarray:
         """Store a drawn frame; returns its preview picture (H, W, 3) uint8. Raises InputError when it cannot be."""
@@ -35,31 +38,51 @@ class FrameStore(Protocol):
 
 
 def frame_store(
-    folder: Path, layers: str, colour_name: str, attributes: Mapping[str, str], plate: np.ndarray
+    folder: Path,
+    layers: str,
+    colour_name: str,
+    attributes: Mapping[str, str],
+    plate: np.ndarray,
+    earlier: Path | None = None,
 ) -> FrameStore:
-    """The store for `layers` (exr, png, or mp4: no frame files).
+    """The store for `layers` (exr, png, or mp4: no frame files) in a folder.
 
     colour_name: transfer curve of drawn frames; attributes: header text; plate (H, W, 3) uint8: what the preview shows
-    behind the frames.
+    behind the frames; earlier: the folder in which frames are that are not in this one.
     """
     if layers == "exr":
-        return ExrStore(folder, colour_name, attributes, plate)
-    return PngStore(folder, attributes, plate) if layers == "png" else MovieOnly(plate)
+        return ExrStore(folder, colour_name, attributes, plate, earlier)
+    return PngStore(folder, attributes, plate, earlier) if layers == "png" else MovieOnly(folder, plate)
+
+
+def _found(path: Path, earlier: Path | None) -> Path:
+    """Where a frame is that is written to `path`: there, or in the folder of an earlier render."""
+    return path if earlier is None or path.exists() else earlier / path.name
 
 
 class ExrStore:
     """Multilayer EXR files."""
 
-    def __init__(self, folder: Path, colour_name: str, attributes: Mapping[str, str], plate: np.ndarray) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        colour_name: str,
+        attributes: Mapping[str, str],
+        plate: np.ndarray,
+        earlier: Path | None = None,
+    ) -> None:
+        self._earlier = earlier
         self._folder, self._colour_name, self._attributes, self._plate = folder, colour_name, attributes, plate
         self._own = threading.local()
 
     def path(self, number: int) -> Path:
         return self._folder / layout.EXR_NAME.format(frame=number)
 
-    def key(self, number: int) -> str | None:
-        path = self.path(number)
+    def key_of(self, path: Path) -> str | None:
         return exr.read_attribute(path, KEY_ATTRIBUTE) if path.is_file() else None
+
+    def is_whole(self, path: Path) -> bool:
+        return exr.is_whole(path)
 
     def write(self, number: int, frame: PortraitFrame[np.ndarray], key: str) -> np.ndarray:
         passes, self._own.buffers = frames.stored_passes(frame, self._colour_name, getattr(self._own, "buffers", None))
@@ -71,21 +94,26 @@ class ExrStore:
 
     def passes(self, number: int) -> dict[str, np.ndarray]:
         """The passes of a stored frame (deliver.frames). Raises InputError when it is damaged."""
-        return exr.read_layers(self.path(number))[0]
+        return exr.read_layers(_found(self.path(number), self._earlier))[0]
 
 
 class PngStore:
     """RGBA PNG files with straight alpha."""
 
-    def __init__(self, folder: Path, attributes: Mapping[str, str], plate: np.ndarray) -> None:
+    def __init__(
+        self, folder: Path, attributes: Mapping[str, str], plate: np.ndarray, earlier: Path | None = None
+    ) -> None:
+        self._earlier = earlier
         self._folder, self._attributes, self._plate = folder, attributes, plate
 
     def path(self, number: int) -> Path:
         return self._folder / layout.PNG_NAME.format(frame=number)
 
-    def key(self, number: int) -> str | None:
-        path = self.path(number)
+    def key_of(self, path: Path) -> str | None:
         return png.read_text(path).get(KEY_ATTRIBUTE) if path.is_file() else None
+
+    def is_whole(self, path: Path) -> bool:
+        return png.is_whole(path)
 
     def write(self, number: int, frame: PortraitFrame[np.ndarray], key: str) -> np.ndarray:
         rgba = frames.straight_rgba(frame)
@@ -93,21 +121,24 @@ class PngStore:
         return frames.straight_over_plate(rgba, self._plate)
 
     def read(self, number: int) -> np.ndarray:
-        stored = png.read_png(self.path(number), 4, "Delete it and render again.")
+        stored = png.read_png(_found(self.path(number), self._earlier), 4, "Delete it and render again.")
         return frames.straight_over_plate(stored, self._plate)
 
 
 class MovieOnly:
     """No frame files: only the preview shows what was drawn."""
 
-    def __init__(self, plate: np.ndarray) -> None:
-        self._plate = plate
+    def __init__(self, folder: Path, plate: np.ndarray) -> None:
+        self._folder, self._plate = folder, plate
 
-    def path(self, number: int) -> None:
+    def path(self, number: int) -> Path:
+        return self._folder / layout.PREVIEW_FILE
+
+    def key_of(self, path: Path) -> None:
         return None
 
-    def key(self, number: int) -> None:
-        return None
+    def is_whole(self, path: Path) -> bool:
+        return False
 
     def write(self, number: int, frame: PortraitFrame[np.ndarray], key: str) -> np.ndarray:
         return frames.over_plate(frame, self._plate)

@@ -6,10 +6,8 @@ is no other way from a portrait to a picture here, and the head is parted from i
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -18,6 +16,7 @@ from backend.deliver.pipeline import FrameDrawer
 from backend.deliver.store import ExrStore
 from backend.portrait.portrait import Drive, Portrait
 from backend.subject.subject import Subject
+from shared.scratch import scratch_folder
 
 _NUMBER = 1
 """Every frame is written under one number: only one file is kept at a time."""
@@ -60,8 +59,8 @@ class Delivery:
 
     def __enter__(self) -> Delivery:
         self._open = ExitStack()
-        folder = self._open.enter_context(tempfile.TemporaryDirectory(prefix="talker-scores-"))
-        self._store = ExrStore(Path(folder), self._colour, {}, self._plate)
+        folder = self._open.enter_context(scratch_folder("scores"))
+        self._store = ExrStore(folder, self._colour, {}, self._plate)
         return self
 
     def __exit__(self, *error: object) -> None:

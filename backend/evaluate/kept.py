@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from shared.errors import InputError
-from shared.files import explaining, replacing
+from shared.files import explaining, replacing, require_file
 
 SCORES_FILE = "scores.npz"
 FOOTAGE = "footage"
@@ -49,6 +49,8 @@ class Evaluation:
         """Read what `save` wrote. Raises InputError if it is missing, damaged or too new."""
         path = folder / SCORES_FILE
         try:
+            if path.exists():
+                require_file(path, "Run talker evaluate again.")
             with open(path, "rb") as file, np.load(file, allow_pickle=False) as data:
                 about, frames = json.loads(str(data["about"])), data["frames"]
                 rows: dict[str, dict[str, np.ndarray]] = {}

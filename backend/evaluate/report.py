@@ -28,6 +28,7 @@ from backend.performance.curves import UPPER
 from backend.portrait.saving import open_portrait
 from backend.raster.rasterize import engine_device
 from backend.settings import EvaluateSettings
+from backend.subject.claims import scoring_claim
 from backend.subject.model_folder import ModelFolder
 from backend.subject.subject import Subject
 from shared.errors import InputError
@@ -99,9 +100,17 @@ def evaluate(
 
     Raises InputError when there is no such model, or it was trained on every frame, and as `scored_size` does.
     """
-    settings, leaks = settings or EvaluateSettings(), {} if measured is None else measured.leaks
-    footage = None if settings.footage is None else Path(settings.footage)
     model = subject.model(model_name)
+    model.training_record()
+    with scoring_claim(model, report):
+        return _evaluate(subject, model, report, settings or EvaluateSettings(), measured)
+
+
+def _evaluate(
+    subject: Subject, model: ModelFolder, report: Reporter, settings: EvaluateSettings, measured: Measured | None
+) -> dict:
+    leaks = {} if measured is None else measured.leaks
+    footage = None if settings.footage is None else Path(settings.footage)
     portrait = open_portrait(model).to(engine_device(settings.engine))
     training = model.training_record()
     track = subject.track().posed_by(portrait.settings.poses)

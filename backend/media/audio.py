@@ -13,10 +13,12 @@ import soundfile
 import soxr
 
 from shared.errors import InputError
-from shared.files import explaining, replacing
+from shared.files import explaining, replacing, require_file
 
 SPEECH_RATE = 16000
 """Sample rate at which speech is analysed, Hz."""
+_LOUDEST = 1000.0
+"""Samples beyond so many times full scale are no sound."""
 _GAP_S = Fraction(1, 25)
 """A hole between two sound packets longer than this is filled with silence; shorter ones are rounding of timestamps."""
 
@@ -37,8 +39,7 @@ def read_audio(path: str | os.PathLike) -> tuple[np.ndarray, int]:
     Raises InputError when the file is missing, holds no sound or cannot be decoded.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"There is no sound file {path}.", "Check the path.")
+    require_file(path, "Give a sound file, or a movie with sound.")
     try:
         samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
         samples = samples.mean(axis=1)
@@ -51,7 +52,23 @@ def read_audio(path: str | os.PathLike) -> tuple[np.ndarray, int]:
         raise InputError(f"{path} holds no sound (it is empty).", "Give a file with speech in it.")
     if not np.isfinite(samples).all():
         raise InputError(f"{path} holds samples that are not numbers.", "Export the sound again.")
+    if np.abs(samples).max() > _LOUDEST:
+        raise InputError(f"{path} holds samples far beyond full scale.", "Export the sound again, in [-1, 1].")
     return samples, rate
+
+
+def require_sound(path: Path) -> None:
+    """Raises InputError as `read_audio` does, for a file in which there is no sound to be found at its beginning."""
+    require_file(path, "Give a sound file, or a movie with sound.")
+    try:
+        with soundfile.SoundFile(str(path)) as file:
+            if file.frames:
+                return
+    except (soundfile.LibsndfileError, RuntimeError, TypeError):
+        with _opened(path) as container:
+            if container.streams.audio and next(_audio_frames(container, container.streams.audio[0]), None) is not None:
+                return
+    raise InputError(f"{path} holds no sound.", "Give a WAV, MP3, M4A … or a movie with sound.")
 
 
 def resample(samples: np.ndarray, rate: int, to_rate: int) -> np.ndarray:
@@ -72,11 +89,7 @@ def extract_audio(video: str | os.PathLike) -> tuple[np.ndarray, int] | None:
     Returns ((n,) mono float32 in [-1, 1], rate in Hz), or None if there is no sound track with anything in it.
     Raises InputError if the file cannot be opened at all.
     """
-    try:
-        container = av.open(str(video))
-    except (av.FFmpegError, OSError) as error:
-        raise InputError(f"{video} cannot be read as sound or video ({error}).", "Check the file.") from error
-    with container:
+    with _opened(video) as container:
         if not container.streams.audio:
             return None
         start = _first_picture_time(container)
@@ -89,6 +102,14 @@ def extract_audio(video: str | os.PathLike) -> tuple[np.ndarray, int] | None:
     lead = round((sound_start - start) * rate) if start is not None and sound_start is not None else 0
     samples = np.pad(samples, (lead, 0)) if lead > 0 else samples[-lead:]
     return (samples, rate) if len(samples) else None
+
+
+def _opened(path: str | os.PathLike) -> av.container.InputContainer:
+    """Raises InputError for a file that is neither sound nor video."""
+    try:
+        return av.open(str(path))
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read as sound or video ({error}).", "Check the file.") from error
 
 
 def save_wav(path: str | os.PathLike, samples: np.ndarray, rate: int) -> None:
@@ -133,7 +154,7 @@ def _decode_audio(
     """Mono chunks without holes, their rate, and the timestamp of the first sample in seconds."""
     stream = container.streams.audio[0]
     chunks: list[np.ndarray] = []
-    rate = stream.rate or SPEECH_RATE
+    rate = getattr(stream, "rate", None) or SPEECH_RATE  # a codec that nothing here knows has none
     start: Fraction | None = None
     count = 0
     for frame in _audio_frames(container, stream):
@@ -163,7 +184,7 @@ def _audio_frames(container: av.container.InputContainer, stream: av.AudioStream
             return
         try:
             frames = packet.decode()
-        except av.FFmpegError:
+        except (av.FFmpegError, AttributeError, ValueError):  # damaged, or of a codec that nothing here knows
             continue
         yield from frames
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from backend import exact
+from backend.media.arrays import load_arrays, save_arrays
 from backend.media.audio import SPEECH_RATE, resample
 from shared.errors import InputError
-from shared.files import replacing
 
 MELS = 80
 """Mel bands."""
@@ -74,17 +74,20 @@ class AudioFeatures:
 
     def save(self, path: str | os.PathLike) -> None:
         """Write as .npz without pickles, through a temporary name."""
-        with replacing(Path(path)) as temporary, open(temporary, "wb") as file:
-            np.savez(file, log_mel=self.log_mel, rate_hz=self.rate_hz, start_s=self.start_s)
+        save_arrays(Path(path), {"log_mel": self.log_mel, "rate_hz": self.rate_hz, "start_s": self.start_s})
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> AudioFeatures:
         """Read what `save` wrote. Raises InputError when the file is missing or damaged."""
+        do = "Preprocess the footage again."
+        data = load_arrays(Path(path), do)
         try:
-            with np.load(path, allow_pickle=False) as data:
-                return cls(data["log_mel"], float(data["rate_hz"]), float(data["start_s"]))
-        except (OSError, KeyError, ValueError) as error:
-            raise InputError(f"{path} cannot be read ({error}).", "Preprocess the footage again.") from error
+            log_mel, rate_hz, start_s = data["log_mel"], float(data["rate_hz"]), float(data["start_s"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{path} is damaged ({error}).", do) from error
+        if log_mel.ndim != 2 or log_mel.shape[1] != MELS or not len(log_mel) or not np.isfinite(log_mel).all():
+            raise InputError(f"{path} is damaged: it holds no features.", do)
+        return cls(log_mel, rate_hz, start_s)
 
 
 def log_mel(samples: np.ndarray, rate: int) -> AudioFeatures:

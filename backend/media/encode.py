@@ -159,7 +159,9 @@ class MovieWriter:
             self._encoder = None
 
     def _encode_picture(self, encoder: av.VideoCodecContext, frame: av.VideoFrame | None) -> None:
-        for packet in encoder.encode(frame):
+        with self._writing():
+            packets = encoder.encode(frame)
+        for packet in packets:
             self._mux_picture(packet, round(_time_of(packet) * self._fps))
 
     def _mux_picture(self, packet: av.Packet, number: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,6 +17,11 @@ LAYER = "head"
 """Name of the view layer that all passes belong to."""
 _FLOAT_PASSES = ("Depth",)
 """Passes stored as 32-bit floats; the others are HALF."""
+CHECKSUM_ATTRIBUTE = "m2dao_talker.crc32"
+"""Header attribute: the CRC-32 of the file with zeros in the place of its eight hexadecimal digits."""
+_UNKNOWN = "0" * 8
+_CHECKSUM_FIELD = CHECKSUM_ATTRIBUTE.encode() + b"\0string\0" + len(_UNKNOWN).to_bytes(4, "little")
+"""What stands before those digits (OpenEXR File Layout, "Header": name, type, length of the value)."""
 REC709_CHROMATICITIES = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)
 
 
@@ -50,14 +56,47 @@ def write_layers(
         "type": OpenEXR.scanlineimage,
         "chromaticities": REC709_CHROMATICITIES,
         **(attributes or {}),
+        CHECKSUM_ATTRIBUTE: _UNKNOWN,
     }
     try:
         # Not flushed: frames can be drawn again, and flushing would halve the rate. num_threads=0: in the calling
         # thread, since callers write several frames at a time (the library releases the GIL).
         with explaining(path), replacing(Path(path), durable=False) as temporary:
             OpenEXR.File(header, channels, num_threads=0).write(str(temporary))
+            _write_checksum(temporary)
     except RuntimeError as error:
         raise InputError(f"{path} cannot be written ({error}).", "Check the folder and the free space.") from error
+
+
+def _write_checksum(path: Path) -> None:
+    """Put the checksum of a file that was just written into its header. Raises OSError."""
+    data = path.read_bytes()
+    with open(path, "r+b") as file:
+        file.seek(data.index(_CHECKSUM_FIELD) + len(_CHECKSUM_FIELD))
+        file.write(f"{zlib.crc32(data):08x}".encode())
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a file is as `write_layers` wrote it. One from before there were checksums is decoded."""
+    try:
+        data = bytearray(path.read_bytes())
+    except OSError:
+        return False
+    at = data.find(_CHECKSUM_FIELD)
+    if at < 0:
+        return _can_be_decoded(path)
+    digits = slice(at + len(_CHECKSUM_FIELD), at + len(_CHECKSUM_FIELD) + len(_UNKNOWN))
+    told = bytes(data[digits])
+    data[digits] = _UNKNOWN.encode()
+    return told == f"{zlib.crc32(data):08x}".encode()
+
+
+def _can_be_decoded(path: Path) -> bool:
+    try:
+        read_layers(path)
+    except InputError:
+        return False
+    return True
 
 
 def read_attribute(path: str | os.PathLike, name: str) -> str | None:
@@ -65,7 +104,7 @@ def read_attribute(path: str | os.PathLike, name: str) -> str | None:
     try:
         with OpenEXR.File(str(path), header_only=True) as file:
             value = file.header().get(name)
-    except (OSError, RuntimeError):
+    except (OSError, RuntimeError, ValueError, TypeError):
         return None
     return value if isinstance(value, str) else None
 
@@ -79,7 +118,7 @@ def read_layers(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict]:
         with OpenEXR.File(str(path), separate_channels=True) as file:
             header = dict(file.header())
             planes = {name: np.array(channel.pixels) for name, channel in file.channels().items()}
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ValueError, TypeError) as error:  # what a damaged file gives depends on where it is
         raise InputError(f"{path} cannot be read ({error}).", "Render it again.") from error
     order = "RGBAXYZ"
     grouped: dict[str, list[tuple[int, np.ndarray]]] = {}

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from shared.errors import InputError
-from shared.files import explained, explaining, write_bytes
+from shared.files import explained, explaining, require_file, write_bytes
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _SMALL = (cv2.IMWRITE_PNG_COMPRESSION, 3)
@@ -50,6 +50,7 @@ def read_png(path: Path, channels: int, do: str, *, deep: bool = False) -> np.nd
 
     Raises InputError, which tells to `do` something, when it is missing, damaged or another kind of picture.
     """
+    require_file(path, do)
     try:
         data = np.frombuffer(path.read_bytes(), np.uint8)
     except OSError as error:
@@ -79,6 +80,26 @@ def read_text(path: Path) -> dict[str, str]:
                 name, _, value = body.partition(b"\0")
                 found[name.decode("latin-1")] = value.decode("latin-1")
     return found
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a file is a PNG to its end: every chunk has the checksum that stands behind it, and the last is there."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return False
+    at, kind = len(_SIGNATURE), b""
+    if data[:at] != _SIGNATURE:
+        return False
+    while kind != b"IEND":
+        if at + 12 > len(data):
+            return False
+        length, kind = struct.unpack_from(">I4s", data, at)
+        end = at + 12 + length
+        if end > len(data) or zlib.crc32(data[at + 4 : end - 4]) != struct.unpack_from(">I", data, end - 4)[0]:
+            return False
+        at = end
+    return at == len(data)
 
 
 def _text_chunk(name: str, value: str) -> bytes:

@@ -16,7 +16,7 @@ import numpy as np
 
 from backend.subject.track import Track
 from shared.errors import InputError
-from shared.files import write_text
+from shared.files import read_text_file, write_text
 from shared.timing import fps_text, frame_times, parse_fps
 
 SPEECH_CURVES: tuple[str, ...] = (
@@ -176,12 +176,10 @@ class Performance:
         """Read a performance.json. Raises InputError that says what is wrong with it."""
         mend = "Export the performance again."
         try:
-            data = json.loads(Path(path).read_text(encoding="utf-8"))
+            data = json.loads(read_text_file(path, mend))
             fps = parse_fps(data["fps"])
             curves = {str(name): np.array(values, dtype=np.float32) for name, values in data["curves"].items()}
-        except OSError as error:
-            raise InputError(f"The performance {path} cannot be read ({error}).", "Check the path.") from error
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, ZeroDivisionError) as error:
             raise InputError(f"{path} is not a performance ({error}).", mend) from error
         lengths = {values.shape for values in curves.values()}
         if len(lengths) != 1 or len(next(iter(lengths))) != 1 or next(iter(lengths)) == (0,):

@@ -8,18 +8,28 @@ from backend.media.audio_features import AudioFeatures
 from backend.performance.curves import SPEECH_CURVES, ordered_curves
 from backend.performance.speech import SpeechModel
 from backend.settings import SpeechSettings
-from backend.subject.model_folder import ModelFolder
+from backend.subject.model_folder import ModelFolder, waiting_file
 from backend.subject.subject import Subject
 from shared import layout
 from shared.errors import InputError
-from shared.files import replacing
+from shared.files import replacing, require_file
 from shared.jobs import Reporter
+
+_ANEW = "Train anew."
 
 
 def learn_speech(
-    subject: Subject, folder: ModelFolder, frames: np.ndarray, report: Reporter, settings: SpeechSettings | None = None
+    subject: Subject,
+    folder: ModelFolder,
+    frames: np.ndarray,
+    report: Reporter,
+    settings: SpeechSettings | None = None,
+    *,
+    is_alone: bool = True,
 ) -> SpeechModel:
     """Learn audio to curves from `frames` (N,) of the footage, counted from 0, and keep it in the model's folder.
+
+    is_alone: as the model's own at once; else it waits for the portrait that will be published (ModelFolder.publish).
 
     Frames in which the face was not found are left out. Raises InputError as SpeechModel.fit does.
     """
@@ -32,15 +42,30 @@ def learn_speech(
     heard[seen] = model.heard
     with replacing(folder.heard_file) as temporary, open(temporary, "wb") as file:
         np.save(file, heard)
-    model.save(folder.speech_file)
+    model.save(folder.speech_file if is_alone else waiting_file(folder.speech_file))
     return model
 
 
-def load_heard(folder: ModelFolder) -> np.ndarray:
-    """(T, 27) float32 speech curves of the footage as predicted from its sound, each frame without having been learned
-    from; NaN in frames that were left out. Raises InputError if the file cannot be read."""
+def load_heard(folder: ModelFolder, frame_count: int) -> np.ndarray:
+    """(T, 27) float32 speech curves of the footage of T frames as predicted from its sound, each frame without having
+    been learned from; NaN in frames that were left out. Raises InputError if the file cannot be read."""
     path = folder.heard_file
+    require_file(path, _ANEW)
     try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read ({error}).", "Train anew.") from error
+        heard = np.load(path, allow_pickle=False)
+    except (OSError, EOFError, ValueError) as error:
+        raise InputError(f"{path} cannot be read ({error}).", _ANEW) from error
+    shape = (frame_count, len(SPEECH_CURVES))
+    if not isinstance(heard, np.ndarray) or heard.dtype != np.float32 or heard.shape != shape:
+        raise InputError(f"{path} does not hold what it should.", _ANEW)
+    return heard
+
+
+def unusable_speech(folder: ModelFolder, frame_count: int) -> str | None:
+    """Why the voice that a model's folder holds cannot be used for training on T frames; None where it can."""
+    try:
+        SpeechModel.load(folder.newest_speech_file)
+        load_heard(folder, frame_count)
+    except InputError as error:
+        return error.what
+    return None

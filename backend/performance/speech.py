@@ -8,8 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 
 from backend.exact import small_product
 from backend.media.audio_features import FLOOR, MELS, AudioFeatures
@@ -19,8 +17,8 @@ from backend.performance.read_out import read_out
 from backend.performance.speech_net import MISSING_S, SpeechNet, train_net
 from backend.performance.voice import Reach, Voice, VoiceNormaliser, loudness_of_voice
 from backend.settings import SpeechSettings
+from backend.subject.weights import load_weights, save_weights
 from shared.errors import InputError
-from shared.files import replacing
 from shared.jobs import Reporter
 
 _NAMED = ("jawOpen", "mouthClose", "mouthLowerDownLeft", "mouthUpperUpLeft")
@@ -258,23 +256,17 @@ class SpeechModel:
             net = SpeechNet(members, taps, MELS, hidden, weights["last.weight"].shape[2], 0.0, 0)
             net.load_state_dict(weights)
             return cls(settings, net.eval(), values)
-        except (KeyError, ValueError, RuntimeError) as error:
+        except (KeyError, ValueError, TypeError, IndexError, RuntimeError) as error:
             raise InputError(f"The speech model is damaged ({error}).", "Train the model again.") from error
 
     def save(self, path: Path) -> None:
         """Write a safetensors file. Raises OSError."""
-        tensors = {name: np.ascontiguousarray(value.numpy()) for name, value in self.state().items()}
-        with replacing(path) as temporary:
-            save_file(tensors, temporary)
+        save_weights(path, self.state())
 
     @classmethod
     def load(cls, path: Path) -> SpeechModel:
         """Read what `save` wrote. Raises InputError if it is missing or damaged."""
-        try:
-            state = load_file(path)
-        except (OSError, SafetensorError) as error:
-            raise InputError(f"{path} cannot be read ({error}).", "Train the model again.") from error
-        return cls.from_state({name: torch.from_numpy(value) for name, value in state.items()})
+        return cls.from_state(load_weights(path, "Train the model again.")[0])
 
 
 def _ramp(values: np.ndarray, low: float, high: float) -> np.ndarray:

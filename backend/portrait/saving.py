@@ -7,27 +7,31 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+import torch
 
 from backend.portrait.frame import PortraitSizes
 from backend.portrait.portrait import Portrait
 from backend.settings import PortraitSettings
-from backend.subject.model_folder import ModelFolder
+from backend.subject.model_folder import ModelFolder, waiting_file
+from backend.subject.weights import load_weights, save_weights
 from shared.errors import InputError
-from shared.files import replacing
 
 SCHEMA = 2
 """1: the torso is driven by the head's motion only."""
+_AGAIN = "Train it again."
 
 
-def save_portrait(portrait: Portrait, model: ModelFolder) -> None:
-    """Write weights and config.json into a model folder. Raises OSError, InputError when they cannot be written."""
+def save_portrait(portrait: Portrait, model: ModelFolder, training: Mapping[str, Any] | None = None) -> None:
+    """Make a portrait, and the voice that waits beside it, the model's, in one step; training: how it was trained.
+
+    Raises OSError, InputError when its files cannot be written.
+    """
     model.make()
-    with replacing(model.weights_file) as temporary:
-        save_file({name: value.contiguous() for name, value in portrait.state_dict().items()}, temporary)
-    model.update_config(
-        {
+    save_weights(waiting_file(model.weights_file), portrait.state_dict())
+    record = {} if training is None else {"training": dict(training)}
+    model.publish(
+        record
+        | {
             "schema": SCHEMA,
             "settings": asdict(portrait.settings),
             "sizes": asdict(portrait.counted_sizes()),
@@ -42,7 +46,8 @@ def save_portrait(portrait: Portrait, model: ModelFolder) -> None:
 
 def open_portrait(model: ModelFolder) -> Portrait:
     """Open a model, ready to draw. Raises InputError if it is missing, damaged or too new."""
-    config = model.config()
+    config = model.config()  # first: it may give the weights their name
+    weights, _ = load_weights(model.weights_file, _AGAIN)
     try:
         if config["schema"] > SCHEMA:
             raise InputError(f"{model.path} was written by a newer version.", "Update M2DAO-Talker.")
@@ -54,13 +59,27 @@ def open_portrait(model: ModelFolder) -> Portrait:
         }
         settings, sizes = PortraitSettings(**values), PortraitSizes(**config["sizes"])
         portrait = Portrait(settings, sizes, tuple(config["curve_names"]))
-        portrait.camera, portrait.fps = config["camera"], float(config["fps"])
+        portrait.camera, portrait.fps = _camera(config["camera"]), float(config["fps"])
+        if not 0 < portrait.fps < math.inf:
+            raise ValueError(f"fps is {portrait.fps}")
         portrait.trained_size = trained_size(config)
         portrait.distances_cm = distances_cm(config)
-        portrait.load_state_dict(load_file(model.weights_file))
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError, SafetensorError) as error:
-        raise InputError(f"The model in {model.path} cannot be read ({error}).", "Train it again.") from error
+        portrait.load_state_dict(weights)
+        broken = next((name for name, value in weights.items() if not torch.isfinite(value).all()), None)
+        if broken is not None:
+            raise ValueError(f"{broken} holds values that are not numbers")
+    except (KeyError, ValueError, TypeError, AttributeError, OverflowError, RuntimeError) as error:
+        raise InputError(f"The model in {model.path} cannot be read ({error}).", _AGAIN) from error
     return portrait.eval()
+
+
+def _camera(given: Mapping[str, Any]) -> dict[str, float]:
+    """The camera of a config.json: focal lengths and principal point, as shares of the picture's side. Raises KeyError,
+    TypeError or ValueError for what is none."""
+    values = {name: float(given[name]) for name in ("fx", "fy", "cx", "cy")}
+    if not all(map(math.isfinite, values.values())) or min(values["fx"], values["fy"]) <= 0:
+        raise ValueError(f"camera is {given}")
+    return values
 
 
 def distances_cm(config: Mapping[str, Any]) -> tuple[float, float] | None:

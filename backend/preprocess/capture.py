@@ -12,6 +12,7 @@ import numpy as np
 
 from backend.face.landmarker import FaceObservation, Landmarker
 from backend.face.points import LANDMARK_POINTS
+from backend.media.arrays import load_arrays, save_arrays
 from backend.media.colour import to_bytes
 from backend.media.decode import VideoInfo, read_frames
 from backend.media.png import write_png
@@ -19,6 +20,7 @@ from backend.parallel import in_order_with_tools
 from backend.preprocess import crop as cropping
 from backend.preprocess.speaker import MAX_FACES, FacePath, FaceTracker, choose_speaker, find_all_faces, scan_step
 from shared.camera import Crop
+from shared.errors import InputError
 from shared.jobs import Reporter
 from shared.layout import frame_name
 
@@ -51,13 +53,17 @@ class Capture:
     """(T,) float64 seconds from the first frame, by source timestamps."""
 
     def save(self, path: Path) -> None:
-        with open(path, "wb") as file:
-            np.savez(file, **vars(self))
+        """Write as .npz, through a temporary name. Raises OSError."""
+        save_arrays(path, vars(self))
 
     @classmethod
     def load(cls, path: Path) -> Capture:
-        with np.load(path, allow_pickle=False) as data:
-            return cls(**{name: data[name] for name in data.files})
+        """Read what `save` wrote. Raises InputError where it is damaged."""
+        do = "Delete it, then preprocess the footage again."
+        try:
+            return cls(**load_arrays(path, do))
+        except TypeError as error:
+            raise InputError(f"{path} does not hold what it should ({error}).", do) from error
 
 
 def scan_faces(footage: Path, info: VideoInfo, models_dir: str | None, report: Reporter) -> Scan:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,10 +12,10 @@ import numpy as np
 
 from backend.disk import GB, folder_bytes, free_bytes, require_space
 from backend.face.mesh import load_canonical_face
-from backend.media.audio import SPEECH_RATE, extract_audio, fit_length, load_audio, resample, save_wav
+from backend.media.audio import SPEECH_RATE, extract_audio, fit_length, load_audio, require_sound, resample, save_wav
 from backend.media.audio_features import log_mel
 from backend.media.colour import chosen_transfer
-from backend.media.decode import VideoInfo, probe
+from backend.media.decode import probe
 from backend.media.png import write_png
 from backend.parallel import single_threaded_opencv
 from backend.performance import curves
@@ -28,14 +28,25 @@ from backend.preprocess.crop import head_and_shoulders, stored_size
 from backend.preprocess.matting import hair_model
 from backend.preprocess.reading import colour_as_read, in_key
 from backend.preprocess.speaker import FacePath
-from backend.preprocess.stage_keys import stage_key
-from backend.preprocess.working_folder import INTERMEDIATE_FOLDER, WorkingFolder
+from backend.preprocess.stage_run import (
+    DAMAGE_FILE,
+    LANDMARKS_FILE,
+    SCAN_FILE,
+    SCRATCH_FOLDER,
+    SOUND_FILE,
+    STILLNESS_FILE,
+    SYNC_FILE,
+    StageRun,
+    handed_on,
+)
+from backend.preprocess.unusable import UnusableFootage
+from backend.preprocess.working_folder import WorkingFolder
 from backend.settings import PRESETS, PreprocessSettings
+from backend.subject.claims import preprocessing_claim
 from backend.subject.pictures import PictureFolder, read_picture
 from backend.subject.subject import Subject, SubjectInfo
 from backend.subject.track import Track
 from shared import layout
-from shared.camera import Crop
 from shared.errors import InputError
 from shared.files import explaining, file_sha256, write_json
 from shared.jobs import Reporter
@@ -48,42 +59,6 @@ STORED_BYTES_PER_PIXEL = {8: 1.3, 16: 5.3}
 PLATE_SAMPLES = 48
 """Frames, spread over the clip, that are matted to find the background plate."""
 
-LANDMARKS_FILE = "landmarks.npz"
-CAMERA_FILE = "camera.npz"
-SCAN_FILE = "scan.json"
-SCRATCH_FOLDER = "scratch"
-"""Temporary files of the camera stage; the stage deletes what a killed run left there."""
-SOUND_FILE = "sound.wav"
-SYNC_FILE = "sync.json"
-STILLNESS_FILE = "stillness.json"
-"""Temporal deviation of the upper face in the head's frame, grey levels, before and after pose refinement."""
-
-
-@dataclass
-class _Run:
-    """State of one run that its stages share."""
-
-    footage: Path
-    settings: PreprocessSettings
-    report: Reporter
-    folder: WorkingFolder
-    info: VideoInfo
-    keys: dict[str, str] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
-    crop: Crop = Crop(0, 0, 0, 0)
-    size: int = 0
-
-    def key(self, stage: str, *inputs: object) -> str:
-        self.keys[stage] = stage_key(stage, self.settings, *inputs)
-        return self.keys[stage]
-
-    def warn(self, text: str) -> None:
-        self.warnings.append(text)
-        self.report.message(text)
-
-    def intermediate(self, name: str) -> Path:
-        return self.folder.intermediate / name
-
 
 def preprocess(footage: Path, subject_dir: Path, settings: PreprocessSettings, report: Reporter) -> Subject:
     """Make the subject folder of a clip of one speaker; returns it opened.
@@ -95,47 +70,60 @@ def preprocess(footage: Path, subject_dir: Path, settings: PreprocessSettings, r
     a folder that holds something else. Raises Cancelled when the user asked to stop.
     """
     footage, subject_dir = Path(footage), Path(subject_dir)
+    if subject_dir.is_symlink():
+        subject_dir = subject_dir.resolve()  # what it leads to is made again, not the link
     report.phase("decode")
     info = probe(footage)
     sound = Path(settings.audio) if settings.audio else None
-    if sound is not None and not sound.is_file():
-        raise InputError(f"There is no sound file {sound}.", "Check the path.")
+    if sound is not None:
+        require_sound(sound)
     if sound is None and not info.has_audio:
         raise _no_sound(footage)
-    folder = WorkingFolder(subject_dir, file_sha256(footage))
     colour, words = colour_as_read(info.tags, settings.input_colour)
-    run = _Run(footage, settings, report, folder, replace(info, colour=colour))
     for text in words:
-        run.warn(text)
-    with explaining(subject_dir), single_threaded_opencv():
-        _audio_stage(run, sound)
-        speaker = _face_stage(run)
-        capture = _frames_stage(run, speaker)
-        _check_length(run, capture)
-        _camera_stage(run, capture)
-        _background_and_regions_stages(run, capture)
-        track = _body_stage(run, capture)
-        offset, corrected = _sync_stage(run, capture)
-        subject_info = _quality_stage(run, capture, track, offset, corrected)
-        folder.publish()
-    subject = Subject.open(subject_dir)
+        report.message(text)
+    with preprocessing_claim(subject_dir, report):
+        folder = WorkingFolder(subject_dir, file_sha256(footage), report)
+        run = StageRun(footage, settings, report, folder, replace(info, colour=colour), warnings=list(words))
+        with explaining(subject_dir), single_threaded_opencv():
+            try:
+                subject_info = _stages(run, sound)
+            except UnusableFootage:
+                folder.discard()
+                raise
+            folder.publish()
+        subject = Subject.open(subject_dir)
     for text in subject_info.quality["warnings"]:
         if text not in run.warnings:
             report.message(text)
     return subject
 
 
+def _stages(run: StageRun, sound: Path | None) -> SubjectInfo:
+    """All stages, in order; returns what subject.json says."""
+    _audio_stage(run, sound)
+    speaker = _face_stage(run)
+    capture = _frames_stage(run, speaker)
+    _check_length(run, capture)
+    _camera_stage(run, capture)
+    _background_and_regions_stages(run, capture)
+    track = _body_stage(run, capture)
+    offset, corrected = _sync_stage(run, capture)
+    return _quality_stage(run, capture, track, offset, corrected)
+
+
 def _no_sound(footage: Path) -> InputError:
     return InputError(f"{footage.name} has no sound.", "Give its sound as a file with --audio WAV.")
 
 
-def _audio_stage(run: _Run, sound: Path | None) -> None:
+def _audio_stage(run: StageRun, sound: Path | None) -> None:
     """Mono speech at 16 kHz on the picture's clock; done first, since a clip without sound should fail at once."""
     key = run.key("audio", run.folder.stages["source"], file_sha256(sound) if sound else "")
-    if run.folder.is_done("audio", key):
+    outputs = [handed_on(SOUND_FILE)]
+    if run.folder.is_done("audio", key, outputs):
         return
     run.report.phase("audio")
-    run.folder.begin("audio", [])
+    run.folder.begin("audio", outputs)
     if sound is not None:
         samples = load_audio(sound, SPEECH_RATE)
     else:
@@ -147,12 +135,13 @@ def _audio_stage(run: _Run, sound: Path | None) -> None:
     run.folder.finish("audio", key)
 
 
-def _face_stage(run: _Run) -> FacePath:
+def _face_stage(run: StageRun) -> FacePath:
     """Find the speaker and fix the crop."""
     key = run.key("face", run.folder.stages["source"], *in_key(run.info.colour))
     path = run.intermediate(SCAN_FILE)
-    if not run.folder.is_done("face", key):
-        run.folder.begin("face", [])
+    outputs = [handed_on(SCAN_FILE)]
+    if not run.folder.is_done("face", key, outputs):
+        run.folder.begin("face", outputs)
         scan = scan_faces(run.footage, run.info, run.settings.models_dir, run.report)
         boxes = [box.tolist() for box in scan.speaker.boxes]
         write_json(path, {"numbers": scan.speaker.numbers, "boxes": boxes, "warnings": scan.warnings})
@@ -166,12 +155,13 @@ def _face_stage(run: _Run) -> FacePath:
     return speaker
 
 
-def _frames_stage(run: _Run, speaker: FacePath) -> Capture:
+def _frames_stage(run: StageRun, speaker: FacePath) -> Capture:
     """Store the cropped frames and measure their landmarks."""
     key = run.key("frames", run.keys["face"], run.crop, run.size)
-    path, damage_path = run.intermediate(LANDMARKS_FILE), run.intermediate("damage.json")
-    if not run.folder.is_done("frames", key):
-        run.folder.begin("frames", [layout.FRAMES_FOLDER])
+    path, damage_path = run.intermediate(LANDMARKS_FILE), run.intermediate(DAMAGE_FILE)
+    outputs = [layout.FRAMES_FOLDER, handed_on(LANDMARKS_FILE), handed_on(DAMAGE_FILE)]
+    if not run.folder.is_done("frames", key, outputs):
+        run.folder.begin("frames", outputs)
         _require_space(run)
         damage: list[str] = []
         store_frames(
@@ -192,17 +182,17 @@ def _frames_stage(run: _Run, speaker: FacePath) -> Capture:
     return Capture.load(path)
 
 
-def _require_space(run: _Run) -> None:
+def _require_space(run: StageRun) -> None:
     """Raises InputError where the disk will not hold the pictures."""
     needed = run.info.frame_count_estimate * run.size**2 * STORED_BYTES_PER_PIXEL[run.info.colour.stored_bits]
     do = "Make room, name a folder on another disk, or store smaller frames with --size."
     require_space(run.folder.path, needed, "the subject", do)
 
 
-def _check_length(run: _Run, capture: Capture) -> None:
+def _check_length(run: StageRun, capture: Capture) -> None:
     seconds = float(capture.found.sum() / run.info.fps)
     if seconds < MIN_USABLE_S:
-        raise InputError(
+        raise UnusableFootage(
             f"The face is to be seen for {seconds:.1f} s only; at least {MIN_USABLE_S} s are needed.",
             "Give a longer clip of the speaker; 20 s or more is good.",
         )
@@ -212,12 +202,16 @@ def _check_length(run: _Run, capture: Capture) -> None:
         )
 
 
-def _camera_stage(run: _Run, capture: Capture) -> None:
+def _camera_stage(run: StageRun, capture: Capture) -> None:
     """Head poses, focal length, personal shape; writes track.npz."""
     key = run.key("camera", run.keys["frames"])
     path = run.folder.path / layout.TRACK_FILE
-    if not run.folder.is_done("camera", key):
-        run.folder.begin("camera", [layout.TRACK_FILE, f"{INTERMEDIATE_FOLDER}/{SCRATCH_FOLDER}"])
+    outputs = [layout.TRACK_FILE]
+    if run.settings.refine_poses:
+        outputs.append(handed_on(STILLNESS_FILE))
+    if not run.folder.is_done("camera", key, outputs):
+        run.folder.begin("camera", [*outputs, handed_on(SCRATCH_FOLDER)])
+        run.folder.undo("body")  # it adds to the file that is made anew here
         scratch = run.intermediate(SCRATCH_FOLDER)
         scratch.mkdir()
         run.report.phase("camera")
@@ -260,12 +254,12 @@ def _camera_stage(run: _Run, capture: Capture) -> None:
         run.folder.finish("camera", key)
 
 
-def _stored_frames(run: _Run, capture: Capture, *, deep: bool = False) -> PictureFolder:
+def _stored_frames(run: StageRun, capture: Capture, *, deep: bool = False) -> PictureFolder:
     """The frames in 8 bits, which measuring needs; deep: as they are stored."""
     return PictureFolder(run.folder.path / layout.FRAMES_FOLDER, len(capture.found), 3, deep=deep)
 
 
-def _background_and_regions_stages(run: _Run, capture: Capture) -> None:
+def _background_and_regions_stages(run: StageRun, capture: Capture) -> None:
     """The plate from the mattes of some frames, then every frame's region map with the plate's help."""
     frames = _stored_frames(run, capture)
     segment = functools.partial(
@@ -278,8 +272,9 @@ def _background_and_regions_stages(run: _Run, capture: Capture) -> None:
     plate_path = run.folder.path / layout.BACKGROUND_FILE
     with_hair = hair_model(run.settings.models_dir)
     key = run.key("background", run.keys["frames"], file_sha256(with_hair) if with_hair else "")
-    if not run.folder.is_done("background", key):
-        run.folder.begin("background", [layout.BACKGROUND_FILE])
+    outputs = [layout.BACKGROUND_FILE]
+    if not run.folder.is_done("background", key, outputs):
+        run.folder.begin("background", outputs)
         chosen = np.unique(np.linspace(0, len(frames) - 1, min(PLATE_SAMPLES, len(frames))).round().astype(int))
         maps = segment([frames[t] for t in chosen], capture.landmarks[chosen])
         recorded = _stored_frames(run, capture, deep=True)
@@ -287,8 +282,9 @@ def _background_and_regions_stages(run: _Run, capture: Capture) -> None:
         write_png(plate_path, background.estimate_plate([recorded[t] for t in chosen], alphas), fast=True)
         run.folder.finish("background", key)
     key = run.key("regions", run.keys["background"])
-    if not run.folder.is_done("regions", key):
-        run.folder.begin("regions", [layout.REGIONS_FOLDER])
+    outputs = [layout.REGIONS_FOLDER]
+    if not run.folder.is_done("regions", key, outputs):
+        run.folder.begin("regions", outputs)
         folder = run.folder.path / layout.REGIONS_FOLDER
         folder.mkdir()
         plate = read_picture(plate_path, None, 3)
@@ -298,12 +294,12 @@ def _background_and_regions_stages(run: _Run, capture: Capture) -> None:
         run.folder.finish("regions", key)
 
 
-def _body_stage(run: _Run, capture: Capture) -> Track:
+def _body_stage(run: StageRun, capture: Capture) -> Track:
     """The body's motion, added to track.npz. Measured under the torso's matte, so after the regions."""
     key = run.key("body", run.keys["camera"], run.keys["regions"])
     path = run.folder.path / layout.TRACK_FILE
     track = Track.load(path)
-    if not run.folder.is_done("body", key):
+    if not run.folder.is_done("body", key, [layout.TRACK_FILE]):
         run.folder.begin("body", [])
         reference = most_usual(track.camera_from_head)
         regions_of = PictureFolder(run.folder.path / layout.REGIONS_FOLDER, len(capture.found), 4)
@@ -316,16 +312,17 @@ def _body_stage(run: _Run, capture: Capture) -> Track:
     return track
 
 
-def _sync_stage(run: _Run, capture: Capture) -> tuple[float, bool]:
+def _sync_stage(run: StageRun, capture: Capture) -> tuple[float, bool]:
     """Measure how late the sound is, correct it where an offset is likely, store sound and features.
 
     Returns the offset in seconds and whether it was corrected.
     """
     key = run.key("sync", run.keys["audio"], run.keys["frames"])
     result = run.intermediate(SYNC_FILE)
-    if not run.folder.is_done("sync", key):
+    outputs = [layout.AUDIO_FILE, layout.AUDIO_FEATURES_FILE, handed_on(SYNC_FILE)]
+    if not run.folder.is_done("sync", key, outputs):
         run.report.phase("sync")
-        run.folder.begin("sync", [layout.AUDIO_FILE, layout.AUDIO_FEATURES_FILE])
+        run.folder.begin("sync", outputs)
         samples = load_audio(run.intermediate(SOUND_FILE), SPEECH_RATE)
         estimate = sync.estimate_offset(samples, SPEECH_RATE, quality.mouth(capture.landmarks), capture.times_s)
         corrected = run.settings.correct_audio_offset and estimate.calls_for_correction
@@ -342,7 +339,7 @@ def _sync_stage(run: _Run, capture: Capture) -> tuple[float, bool]:
     return float(found["offset_s"]), bool(found["corrected"])
 
 
-def _warn_of_little_space(run: _Run, count: int) -> None:
+def _warn_of_little_space(run: StageRun, count: int) -> None:
     """Training at another size than the stored one keeps the clip's pictures at that size, uncompressed."""
     size = PRESETS["standard"].size
     needed, free = count * size**2 * (3 + len(layout.REGION_NAMES)), free_bytes(run.folder.path)
@@ -353,7 +350,7 @@ def _warn_of_little_space(run: _Run, count: int) -> None:
         )
 
 
-def _quality_stage(run: _Run, capture: Capture, track: Track, offset_s: float, corrected: bool) -> SubjectInfo:
+def _quality_stage(run: StageRun, capture: Capture, track: Track, offset_s: float, corrected: bool) -> SubjectInfo:
     """Quality report, contact sheet and subject.json."""
     run.report.phase("quality")
     count = len(capture.found)

@@ -12,7 +12,7 @@ import numpy as np
 
 from backend.face.boxes import FACE_MARGIN, area, centre, longer_side, square_around
 from backend.face.landmarker import FaceObservation, Landmarker
-from shared.errors import InputError
+from backend.preprocess.unusable import UnusableFootage
 
 MAX_FACES = 5
 """Faces looked for in one frame of the scan."""
@@ -80,10 +80,10 @@ def scan_step(paths: list[FacePath], number: int, faces: list[FaceObservation]) 
 def choose_speaker(paths: list[FacePath], scanned: int) -> tuple[FacePath, list[str]]:
     """The largest and most constant face (area times presence), and warnings in words if there are others.
 
-    Raises InputError if no face was found in any of the `scanned` frames.
+    Raises UnusableFootage if no face was found in any of the `scanned` frames.
     """
     if not paths:
-        raise InputError(
+        raise UnusableFootage(
             "No face was found in the footage.",
             "Give footage that shows one person's face from the front, at least 60 px high, well lit.",
         )

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.errors import EXIT_CANCELLED, EXIT_DONE, EXIT_FAULT, Cancelled, TalkerError
-from shared.files import explained
+from shared.files import explained, out_of_memory
 from shared.jobs import Progress, Reporter
 from shared.locking import FileLock
 
@@ -126,6 +126,10 @@ def run(channel: _Channel, verbs: str, lock: Path) -> int:
         return in_words.exit_status
     except BaseException as error:
         traceback.print_exc()
+        memory = out_of_memory(error)
+        if memory is not None:
+            channel.send("error", what=memory.what, do=memory.do, status=memory.exit_status)
+            return memory.exit_status
         channel.send("error", what=f"{type(error).__name__}: {error}".strip(), do="", status=EXIT_FAULT)
         return EXIT_FAULT
     channel.send("result", result=plain(result if result is not None else {}))

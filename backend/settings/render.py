@@ -48,3 +48,6 @@ class RenderSettings:
     """Seed of what is generated: which moves of the footage go with a line, blinks, gaze."""
     take: str | None = None
     """What the line is called; None: the sound file's name. A render folder takes edits of its own line only."""
+    take_id: str | None = None
+    """What tells this line from every other, whatever they are called: a folder takes its own line's id only. None: the
+    id that the folder has, or a new one."""

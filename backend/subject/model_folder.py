@@ -5,6 +5,7 @@ portrait.safetensors    weights
 speech.safetensors      sound to speech curves of this speaker
 heard.npy               speech curves of the footage as predicted from its sound; read by training only
 checkpoint.safetensors  a training between two steps; its header says how far it is (shared.training)
+*.next.safetensors      what a training has made and config.json does not name yet; see `publish`
 preview.png             a recorded frame beside the portrait's
 evaluation.png          pictures of the last evaluation
 evaluation/             its scores frame by frame, and some of its pictures (evaluate.kept)
@@ -19,8 +20,10 @@ from typing import Any
 from backend.subject.split import Split
 from shared import layout
 from shared.errors import InputError
-from shared.files import explaining, read_json_object, write_json
+from shared.files import explaining, file_sha256, publish, read_json_object, write_json
 
+_WAITED = "waited"
+"""Entry of config.json: the hashes of the files that waited to become the model's when it was written."""
 _FOLD = re.compile(r"(?P<model>.+)_fold\d+(_seed\d+)?")
 
 
@@ -30,6 +33,11 @@ def fold_name(model: str, fold: int, seed: int) -> str:
     fold: from 1; seed: its number, from 0.
     """
     return f"{model}_fold{fold}" + (f"_seed{seed}" if seed else "")
+
+
+def waiting_file(path: Path) -> Path:
+    """The name under which a new version of a model's file waits until all of the model is there."""
+    return path.with_name(f"{path.stem}.next{path.suffix}")
 
 
 class ModelFolder:
@@ -96,9 +104,15 @@ class ModelFolder:
         return self.path / "evaluation"
 
     @property
+    def newest_speech_file(self) -> Path:
+        """The voice that a training goes on with: the one that waits to be published, else the model's."""
+        waiting = waiting_file(self.speech_file)
+        return waiting if waiting.is_file() else self.speech_file
+
+    @property
     def has_speech(self) -> bool:
-        """Whether the speaker's voice has been learned, for drawing and for training."""
-        return self.heard_file.is_file() and self.speech_file.is_file()
+        """Whether the speaker's voice has been learned, for training."""
+        return self.heard_file.is_file() and self.newest_speech_file.is_file()
 
     def make(self) -> None:
         """Make the folder. Raises InputError where that cannot be."""
@@ -109,12 +123,35 @@ class ModelFolder:
         """What config.json holds. Raises InputError where there is none, or a damaged one."""
         if not self.config_file.is_file():
             raise InputError(f"{self.path} holds no trained model.", "Train one first.")
-        return read_json_object(self.config_file, "Train the model again.")
+        config = read_json_object(self.config_file, "Train the model again.")
+        self._settle(config)
+        return config
 
     def update_config(self, entries: dict[str, Any]) -> None:
         """Replace entries of config.json; others stay as they are. Raises OSError."""
         known = self.config() if self.config_file.is_file() else {}
         write_json(self.config_file, known | entries)
+
+    def publish(self, entries: dict[str, Any]) -> None:
+        """Make the files that wait (`waiting_file`) the model's own, together with `entries` of config.json, in one
+        step: config.json names them by their hashes. Raises OSError.
+
+        Who is killed before config.json has its name leaves the model of before; who is killed after it, the new one:
+        the next to read config.json gives the files theirs.
+        """
+        waiting = [path for path in (self.weights_file, self.speech_file) if waiting_file(path).is_file()]
+        self.update_config(entries | {_WAITED: {path.name: file_sha256(waiting_file(path)) for path in waiting}})
+        self._settle(self.config())
+
+    def _settle(self, config: dict[str, Any]) -> None:
+        """Give the files that config.json names, and that still wait, their own names. Raises InputError."""
+        named = config.get(_WAITED)
+        for path in (self.weights_file, self.speech_file):
+            waiting = waiting_file(path)
+            if isinstance(named, dict) and path.name in named and waiting.is_file():
+                with explaining(path):
+                    if file_sha256(waiting) == named[path.name]:
+                        publish(waiting, path)
 
     def training_record(self) -> dict[str, Any]:
         """How the model was trained. Raises InputError for one that is not finished."""

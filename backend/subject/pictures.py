@@ -9,6 +9,7 @@ would map the whole clip: 28 GB for ten minutes at 512 px.
 
 from __future__ import annotations
 
+import math
 import tokenize
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -20,7 +21,7 @@ import numpy as np
 from backend.media.colour import to_bytes
 from backend.media.png import read_png
 from shared.errors import InputError
-from shared.files import replacing
+from shared.files import replacing, require_file
 from shared.layout import frame_name
 
 
@@ -73,6 +74,7 @@ class PictureFile:
     def __init__(self, path: Path, shape: tuple[int, int, int, int]) -> None:
         """Raises InputError when the file is no such array, or not of that shape."""
         self._path = path
+        require_file(path, "Delete it: it is made again.")
         try:
             with open(path, "rb") as file:
                 np.lib.format.read_magic(file)
@@ -82,6 +84,8 @@ class PictureFile:
             raise InputError(f"{path} cannot be read ({error}).", "Delete it: it is made again.") from error
         if self._shape != shape or fortran_order or dtype != np.uint8:
             raise InputError(f"{path} does not hold the pictures that it should.", "Delete it: it is made again.")
+        if path.stat().st_size != self._start + math.prod(shape):
+            raise InputError(f"{path} is cut short.", "Delete it: it is made again.")
 
     def __len__(self) -> int:
         return self._shape[0]

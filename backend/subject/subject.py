@@ -6,6 +6,7 @@ are uint8 with channels `shared.layout.REGION_NAMES`.
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 from collections.abc import Iterator
@@ -17,17 +18,22 @@ from pathlib import Path
 import numpy as np
 
 from backend.disk import free_bytes, require_space
-from backend.media.colour import SHOWN, to_unit
+from backend.media.colour import SHOWN, TRANSFERS, to_unit
 from backend.parallel import in_order
 from backend.subject.model_folder import ModelFolder
 from backend.subject.pictures import PictureFile, PictureFolder, Pictures, read_picture, write_picture_file
+from backend.subject.publishing import restore_if_needed
 from backend.subject.track import Track
 from backend.subject.without_head import WithoutHead
 from shared import layout
 from shared.camera import Crop
+from shared.claims import claiming
 from shared.errors import InputError
-from shared.files import read_json_object, write_json
+from shared.files import read_json_object, remove_leftovers, write_json
+from shared.jobs import Reporter
 from shared.timing import fps_text, parse_fps
+
+log = logging.getLogger(__name__)
 
 SCHEMA = 3
 """1: no body curves in track.npz; such a folder is read as one whose body was not tracked. Up to 2: `input_colour` was
@@ -74,6 +80,31 @@ class SubjectInfo:
     schema: int = SCHEMA
 
 
+_TYPES: dict[str, type] = {
+    **dict.fromkeys(("source", "source_sha256", "fps", "input_colour", "consent"), str),
+    **dict.fromkeys(("frame_count", "size", "footage_width", "footage_height"), int),
+    **dict.fromkeys(("crop", "footage_colour", "stages", "quality"), dict),
+}
+
+
+def _check(info: SubjectInfo) -> None:
+    """Raises TypeError or ValueError where subject.json says what cannot be."""
+    for name, kind in _TYPES.items():
+        if type(getattr(info, name)) is not kind:
+            raise TypeError(f"{name} is {getattr(info, name)!r}")
+    numbers = {name: getattr(info, name) for name, kind in _TYPES.items() if kind is int}
+    numbers |= {f"crop.{name}": info.crop[name] for name in ("width", "height") if name in info.crop}
+    for name, number in numbers.items():
+        if type(number) is not int or not 0 < number < 1 << 31:
+            raise ValueError(f"{name} is {number!r}")
+    if sorted(info.crop) != ["height", "width", "x", "y"] or any(type(info.crop[name]) is not int for name in "xy"):
+        raise ValueError(f"crop is {info.crop}")
+    if not 0 < parse_fps(info.fps) < 1000:
+        raise ValueError(f"fps is {info.fps!r}")
+    if info.input_colour not in TRANSFERS:
+        raise ValueError(f"input_colour is {info.input_colour!r}")
+
+
 class Subject:
     """A finished subject folder, opened for reading. Made by preprocess.pipeline."""
 
@@ -88,6 +119,7 @@ class Subject:
         Raises InputError if it is no subject, is unfinished, or was written by a newer version.
         """
         root = Path(root)
+        restore_if_needed(root)
         path = root / layout.SUBJECT_FILE
         if not path.is_file():
             raise InputError(f"{root} is not a subject folder (no {layout.SUBJECT_FILE}).", "Preprocess footage first.")
@@ -100,8 +132,9 @@ class Subject:
         known = {f.name for f in fields(SubjectInfo)}
         try:
             info = SubjectInfo(**{key: value for key, value in values.items() if key in known})
-        except TypeError as error:
-            raise InputError(f"{path} lacks fields ({error}).", "Preprocess the footage again.") from error
+            _check(info)
+        except (TypeError, ValueError, ZeroDivisionError, OverflowError) as error:
+            raise InputError(f"{path} is damaged ({error}).", "Preprocess the footage again.") from error
         if schema < 3 and info.input_colour == "rec709":
             info.input_colour = SHOWN
         info.schema = SCHEMA
@@ -208,8 +241,28 @@ class Subject:
     def _cached(self, name: str, made: Pictures, shape: tuple[int, int, int, int], what: str) -> PictureFile:
         """Pictures from a file of the cache, which is made of `made` on first use."""
         cache = self.root / layout.CACHE_FOLDER / name
-        if not cache.is_file():
-            cache.parent.mkdir(exist_ok=True)
+        found = _opened(cache, shape)
+        if found is not None:
+            return found
+        cache.parent.mkdir(exist_ok=True)
+        with claiming(lambda: [cache], "made", Reporter()):
+            found = _opened(cache, shape)  # somebody else may have made it meanwhile
+            if found is not None:
+                return found
+            told = remove_leftovers(cache.parent, cache.name)
+            if told:
+                log.warning(told)
             require_space(cache.parent, math.prod(shape), what, "Make room, or train at a smaller size.")
             write_picture_file(cache, in_order(made.__getitem__, range(len(made))), shape)
+            return PictureFile(cache, shape)
+
+
+def _opened(cache: Path, shape: tuple[int, int, int, int]) -> PictureFile | None:
+    """The pictures in a file of the cache; None where there is none yet, or a damaged one, which is named."""
+    if not cache.exists():
+        return None
+    try:
         return PictureFile(cache, shape)
+    except InputError as error:
+        log.warning("%s It is made again.", error.what)
+        return None

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from backend.media.arrays import load_arrays, save_arrays
 from shared.camera import Intrinsics
 from shared.errors import InputError
-from shared.files import replacing
+
+_AGAIN = "Preprocess the footage again."
 
 
 @dataclass
@@ -93,20 +95,46 @@ class Track:
     def save(self, path: Path) -> None:
         """Write as .npz without pickles, through a temporary name."""
         arrays: dict[str, Any] = {f.name: np.asarray(getattr(self, f.name)) for f in fields(self)}
-        with replacing(path) as temporary, open(temporary, "wb") as file:
-            np.savez(file, **arrays)
+        save_arrays(path, arrays)
 
     @classmethod
     def load(cls, path: Path) -> Track:
         """Read what `save` wrote. Raises InputError when the file is missing or damaged."""
+        arrays = load_arrays(path, _AGAIN)
         try:
-            with np.load(path, allow_pickle=False) as data:
-                # Folders from before a field that has a default do not hold it.
-                values = {f.name: data[f.name] for f in fields(cls) if f.name in data or not _has_default(f)}
-        except (OSError, KeyError, ValueError) as error:
-            raise InputError(f"The track {path} cannot be read ({error}).", "Preprocess the footage again.") from error
-        values["focal_px"] = float(values["focal_px"])
-        return cls(**values)
+            # Folders from before a field that has a default do not hold it.
+            values: dict[str, Any] = {
+                f.name: arrays[f.name] for f in fields(cls) if f.name in arrays or not _has_default(f)
+            }
+            values["focal_px"] = float(values["focal_px"])
+            track = cls(**values)
+            track._check()
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"The track {path} is damaged ({error}).", _AGAIN) from error
+        return track
+
+    def _check(self) -> None:
+        """Raises ValueError where arrays do not have the shapes that they should."""
+        count = self.frame_count
+        shapes: dict[str, tuple[int, ...]] = {
+            "principal_px": (2,),
+            "camera_from_head": (count, 4, 4),
+            "landmarks": (count, 478, 3),
+            "shape_offsets": (468, 3),
+            "blendshapes": (count, len(self.blendshape_names)),
+            "curves": (count, len(self.curve_names)),
+            "confidence": (count,),
+            "reprojection_px": (count,),
+            "times_s": (count,),
+            "body": (count, self.body.shape[-1]),
+        }
+        for name in ("landmark", "rendered"):
+            if getattr(self, f"{name}_poses").size:
+                shapes |= {f"{name}_poses": (count, 4, 4), f"{name}_shape_offsets": (468, 3)}
+        for name, shape in shapes.items():
+            values = getattr(self, name)
+            if values.shape != shape or values.dtype.kind not in "fiu" or not np.isfinite(values).all():
+                raise ValueError(f"{name} is {values.dtype} {values.shape}, or not finite; expected numbers {shape}")
 
 
 def _has_default(entry: Field[Any]) -> bool:

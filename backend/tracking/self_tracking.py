@@ -23,6 +23,7 @@ from backend.face.points import RIGID_POINTS
 from backend.parallel import in_order
 from backend.preprocess.bundle import acceleration_per_frame, recentred_offsets, solve_smooth_steps, update_poses
 from backend.settings import BundleSettings, PortraitSettings, SelfTrackingSettings, TrainSettings, ViewSettings
+from backend.subject.claims import tracking_claim
 from backend.subject.subject import Subject
 from backend.subject.track import Track
 from backend.tracking.alignment import Aligner, Alignment
@@ -63,10 +64,17 @@ def self_track(
     unless the settings say `again`. Raises InputError for a subject that cannot be trained on or written to, Cancelled
     when the user asked to stop: the subject is then as it was.
     """
+    make_writable(subject.root)
+    with tracking_claim(subject.root, report):
+        return _self_track(subject, settings, report, models_dir)
+
+
+def _self_track(
+    subject: Subject, settings: SelfTrackingSettings, report: Reporter, models_dir: str | None
+) -> SelfTracking:
     track = subject.track()
     if track.is_self_tracked and not settings.again:
         return _told(track, track.rendered_poses, [])
-    make_writable(subject.root)
     torch.set_num_threads(settings.threads or torch.get_num_threads())
     report.phase("prepare")
     with subject.passing_caches():

@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
+from backend.subject.weights import load_weights, save_weights
 from shared.errors import InputError
-from shared.files import replacing
 
+_ANEW = "Train anew."
 STATE_KEYS = ("exp_avg", "exp_avg_sq", "step")
 
 
@@ -35,8 +34,7 @@ def save_checkpoint(
         for key in STATE_KEYS:
             tensors[f"adam/{names[parameter]}/{key}"] = moments[key].clone()
     tensors |= {f"more/{name}": value.contiguous() for name, value in (more or {}).items()}
-    with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata={"state": json.dumps(state)})
+    save_weights(path, tensors, {"state": json.dumps(state)})
 
 
 def load_checkpoint(
@@ -48,11 +46,10 @@ def load_checkpoint(
     if the file is missing, damaged, or of a run with other settings.
     """
     if not path.is_file():
-        raise InputError(f"There is no checkpoint {path}.", "Train anew.")
+        raise InputError(f"There is no checkpoint {path}.", _ANEW)
+    tensors, texts = load_weights(path, _ANEW)
     try:
-        with safe_open(path, "pt") as file:
-            state = json.loads(file.metadata()["state"])
-            tensors = {key: file.get_tensor(key) for key in file.keys()}
+        state = json.loads(texts["state"])
         if state["settings"] != settings_key:
             raise InputError(
                 "The checkpoint belongs to a training with other settings or other footage.", "Train anew."
@@ -67,6 +64,6 @@ def load_checkpoint(
                 optimizer.state[parameter] = {
                     key: tensors[f"adam/{name}/{key}"].to(parameter.device) for key in STATE_KEYS
                 }
-    except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
-        raise InputError(f"The checkpoint {path} cannot be read ({error}).", "Train anew.") from error
+    except (KeyError, ValueError, TypeError, RuntimeError) as error:
+        raise InputError(f"The checkpoint {path} cannot be read ({error}).", _ANEW) from error
     return state, {key[5:]: value for key, value in tensors.items() if key.startswith("more/")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -9,11 +10,16 @@ import torch
 
 from backend.media.audio_features import AudioFeatures
 from backend.performance.curves import SPEECH, ordered_curves
+from backend.performance.learning import learn_speech, unusable_speech
 from backend.portrait.audio_code import audio_windows
 from backend.portrait.portrait import Drive, Portrait
+from backend.settings import TrainSettings
+from backend.subject.model_folder import ModelFolder
+from backend.subject.subject import Subject
 from backend.train.data import TrainingData
 from backend.train.draws import Draw, generator
 from shared import layout
+from shared.jobs import Reporter
 
 
 def subject_audio(data: TrainingData) -> AudioFeatures:
@@ -61,3 +67,22 @@ class PredictedSpeech:
         speech = curves[:, SPEECH]
         speech += float(way) * (self._heard[frame] - speech)
         return replace(alone, curves=curves)
+
+
+def learned_voice(
+    subject: Subject, model: ModelFolder, frames: np.ndarray, settings: TrainSettings, report: Reporter, *, is_new: bool
+) -> float | None:
+    """See that the model's folder holds the speaker's voice, learned from `frames` (N,) of the footage, from 0; the
+    seconds that learning it took, None where it was there.
+
+    It is learned for a new training, and again where its files are missing or damaged.
+    """
+    problem = None if is_new else unusable_speech(model, subject.frame_count)
+    if problem is not None and model.has_speech:
+        report.message(f"{problem} The voice is learned again.")
+    if problem is None and not is_new:
+        return None
+    started = time.perf_counter()
+    speech = replace(settings.speech, seed=settings.seed + settings.speech.seed)
+    learn_speech(subject, model, frames, report, speech, is_alone=False)
+    return time.perf_counter() - started

@@ -7,7 +7,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -15,12 +15,14 @@ import numpy as np
 import torch
 
 from backend.media.png import write_png
-from backend.performance.learning import learn_speech, load_heard
+from backend.performance.learning import load_heard
 from backend.portrait.portrait import Drive, Portrait
 from backend.portrait.saving import save_portrait
 from backend.raster import capture
 from backend.raster.rasterize import engine_device
 from backend.settings import TrainSettings
+from backend.subject.claims import training_claim
+from backend.subject.model_folder import ModelFolder
 from backend.subject.split import ranges_of
 from backend.subject.subject import Subject
 from backend.train.backdrops import Backdrops
@@ -28,7 +30,7 @@ from backend.train.branches import attention_loss, branch_loss
 from backend.train.checkpoint import load_checkpoint, save_checkpoint
 from backend.train.data import Sample, TrainingData
 from backend.train.densify import Densifier, camera_extent
-from backend.train.driving import PredictedSpeech, true_drive
+from backend.train.driving import PredictedSpeech, learned_voice, true_drive
 from backend.train.graphed import GraphedSteps
 from backend.train.holdout import Holdout
 from backend.train.loss import composite, deformation_loss, portrait_loss
@@ -50,6 +52,7 @@ from backend.train.sampling import FrameSampler
 from backend.train.stages import Position, Stage, plan
 from backend.train.views import View, ViewSampler
 from shared.errors import Cancelled
+from shared.files import remove_leftovers
 from shared.jobs import Reporter
 from shared.training import Did, read_training
 
@@ -79,8 +82,22 @@ def train(
     torch.set_num_threads(settings.threads or torch.get_num_threads())
     settings = for_length(settings, subject.frame_count / float(subject.fps))
     model = subject.model(settings.model or settings.portrait.recipe)
+    with training_claim(subject.root, model, report):
+        return _train(subject, model, settings, report, models_dir, refine_poses)
+
+
+def _train(
+    subject: Subject,
+    model: ModelFolder,
+    settings: TrainSettings,
+    report: Reporter,
+    models_dir: str | None,
+    refine_poses: Callable[[TrainSettings], None] | None,
+) -> Trained:
     checkpoint = model.checkpoint_file
     before = read_training(checkpoint)
+    if before is None and checkpoint.exists():
+        report.message(f"{checkpoint} is damaged: what it kept of a training is lost.")
     settings = under_own_poses(settings, before, partial(settings_key, subject))
     key = settings_key(subject, settings)
     did = choose(before, settings, key)
@@ -89,6 +106,9 @@ def train(
     if before is not None and did is Did.NOTHING:
         return Trained(model.path, did, before.step, before.elapsed_s / 60.0)
     model.make()
+    told = remove_leftovers(model.path)
+    if told:
+        report.message(told)
     wanting = settings.portrait.poses == "rendered" and not subject.track().is_self_tracked
     if refine_poses is not None and wanting and did is Did.ANEW:
         refine_poses(settings)
@@ -101,14 +121,11 @@ def train(
     if did is Did.MORE:
         run.begin_round(length_of(settings))
     began_at, from_progress = run.step, run.progress
-    if did is Did.ANEW or not model.has_speech:
-        speech = replace(settings.speech, seed=settings.seed + settings.speech.seed)
-        started = time.perf_counter()
-        learn_speech(subject, model, run.data.split.training, report, speech)
-        if not run.portrait.needs_audio:
-            run.speech_s = time.perf_counter() - started
+    seconds = learned_voice(subject, model, run.data.split.training, run.settings, report, is_new=did is Did.ANEW)
     if not run.portrait.needs_audio:
-        run.predicted_speech = PredictedSpeech(load_heard(model), settings.heard_share, settings.seed)
+        run.speech_s = run.speech_s if seconds is None else seconds
+        heard = load_heard(model, subject.frame_count)
+        run.predicted_speech = PredictedSpeech(heard, settings.heard_share, settings.seed)
 
     def keep() -> None:
         run.settle()
@@ -140,8 +157,7 @@ def train(
         keep()
         raise
     write_preview(run, model.preview_file)
-    save_portrait(run.portrait.eval(), model)
-    model.update_config({"training": _record(run)})
+    save_portrait(run.portrait.eval(), model, _record(run))
     keep()  # last: a checkpoint that says it is finished must have a complete model beside it
     log.info("trained %d steps in %.0f s, loss %.4f", run.step, run.elapsed_s, run.loss)
     replaced = did is Did.ANEW and before is not None

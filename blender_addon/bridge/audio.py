@@ -17,6 +17,7 @@ from .. import compat
 from ..blender_types import SoundStrip
 from ..properties import settings_of
 from ..shared.errors import InputError
+from ..shared.files import replacing
 from . import keys
 from .strips import editor_of
 
@@ -48,15 +49,11 @@ class Line:
             return self.file
         scene = bpy.data.scenes[self.scene]
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".partial.wav")
-        try:
+        with replacing(path, ending=".wav") as temporary:
             if self.source == "STRIP":
                 write_strip(scene, _strip(scene, self.name), temporary)
             else:
                 mix(scene, self.frame_start, self.frame_count, temporary)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
         return path
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+
+from ..shared import files
 
 
 def write_json(path: Path, values: dict) -> Path:
     """Write values as JSON under a temporary name, then rename. Returns `path`. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".partial")
-    temporary.write_text(json.dumps(values) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    files.write_json(path, values)
     return path

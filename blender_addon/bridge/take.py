@@ -11,6 +11,8 @@ from pathlib import Path
 from ..shared import layout
 from ..shared.camera import Crop, Intrinsics, Matrix
 from ..shared.errors import InputError
+from ..shared.files import explaining
+from ..shared.pending import settle
 from ..shared.timing import parse_fps
 
 _FRAME_FILE = re.compile(r"^head\.(\d{6})\.(exr|png)$")
@@ -98,6 +100,8 @@ class Take:
     def open(cls, folder: str | Path) -> Take:
         """Read a render folder. Raises InputError where it is none, is damaged, or misses frames in between."""
         folder = Path(folder).resolve()
+        with explaining(folder):
+            settle(folder)
         camera_path = folder / layout.CAMERA_FILE
         if not camera_path.is_file():
             raise InputError(

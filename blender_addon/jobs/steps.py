@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,9 +17,7 @@ from ..properties import TalkerSettings, settings_of
 from ..shared.errors import InputError
 from ..shared.timing import fps_text
 from ..shared.training import Start
-
-_SOUND_ENDING = re.compile(r"\.(aac|aif|aiff|flac|m4a|mov|mp3|mp4|oga|ogg|opus|wav)(?=(\.\d{3,})?$)", re.IGNORECASE)
-"""Of "line.wav", and of "line.wav.001", the second strip of that name."""
+from . import takes
 
 Notice = tuple[Level, str]
 """(level of a report, text)."""
@@ -134,7 +131,8 @@ def read_render(scene: bpy.types.Scene) -> Request:
     settings = settings_of(scene)
     subject = absolute(settings.subject, "Subject")
     line = audio.line(scene)
-    out = absolute(settings.output, "Output") / take_name(line.name)
+    output = absolute(settings.output, "Output")
+    out = takes.folder(line, output, scene)
     sound = line.file or out.parent / f"{out.name}.line.wav"
     files: list[Callable[[], object]] = [partial(line.write, sound)]
     pose, write_poses = _read_pose(scene, settings, line, out)
@@ -143,6 +141,7 @@ def read_render(scene: bpy.types.Scene) -> Request:
         "subject": str(subject),
         "audio": str(sound),
         "out": str(out),
+        "take_id": takes.line_id(line, output),
         "model": model_name(settings),
         "fps": fps_text(keys.scene_fps(scene)),
         "pose": pose,
@@ -193,16 +192,6 @@ def _rendered_and_brought_back(scene: bpy.types.Scene, result: dict) -> list[Not
     done = bring_back(scene, absolute(settings.take, "Take"), settings.take_frame, options_of(settings))
     where = f"{done.take} is on frames {done.frame_start} to {done.frame_end}."
     return [*notices, ("INFO", where), *(("WARNING", text) for text in done.warnings)]
-
-
-def take_name(line_name: str) -> str:
-    """The name of a line's folder: the line's, without the ending that Blender gives to strips of sound files."""
-    return folder_name(_SOUND_ENDING.sub("", line_name))
-
-
-def folder_name(line_name: str) -> str:
-    """A line's name as a folder's, on every system."""
-    return re.sub(r"[^\w.-]+", "_", line_name).strip("._") or "line"
 
 
 PREPROCESS = Step("preprocess", read_preprocess, _preprocessed)

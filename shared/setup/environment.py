@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import InputError, InternalError
-from ..files import explained, replacing, write_json, write_text
+from ..files import explained, remove_leftovers, replacing, write_json, write_text
 from ..locking import FileLock
 from . import pip, torch_build
 from .interpreter import choose_python, probe, supported_text
@@ -171,6 +171,7 @@ def _create(plan: EnvironmentPlan, base: Path, wanted: dict, log: Callable[[str]
     else:
         log(f"Bringing the environment {plan.folder} up to date")
     (plan.folder / STAMP_NAME).unlink(missing_ok=True)
+    remove_leftovers(plan.folder)
     lists = [*plan.requirements]
     if plan.gpu_requirements is not None and wanted["torch"] == "cuda":
         lists.append(plan.gpu_requirements)

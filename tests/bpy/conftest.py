@@ -96,7 +96,7 @@ def modules(addon):
     """The add-on's modules: those of jobs/ by their names, others with their room's (operators_jobs)."""
     names = """
         backend_place compat client.link client.process jobs.blocking jobs.connection jobs.shown jobs.step_run
-        jobs.steps jobs.watch jobs.words operators.backend operators.following operators.jobs window
+        jobs.steps jobs.takes jobs.watch jobs.words operators.backend operators.following operators.jobs window
     """.split()
     found = {name: importlib.import_module(f"{addon.__name__}.{name}") for name in names}
     return types.SimpleNamespace(**{name.replace("jobs.", "", 1).replace(".", "_"): m for name, m in found.items()})

@@ -112,6 +112,7 @@ def test_a_line_is_rendered_from_a_sound_file_at_the_scenes_rate(bpy, connection
         "subject": talker.subject,
         "audio": str(tmp_path / "hello there.wav"),
         "out": out,
+        "take_id": "file/../hello there.wav",
         "model": "m2dao",
         "fps": "24000/1001",
         "pose": "still",
@@ -321,12 +322,12 @@ def test_a_take_beside_the_file_stays_beside_it(bpy, connection, talker, tmp_pat
 
 
 def test_a_strips_file_ending_is_no_part_of_its_takes_name(modules):
-    name = modules.steps.take_name
+    name = modules.takes.take_name
     assert [name(n) for n in ("line.wav", "line.WAV.001", "v1.2 take.mp3", "line")] == [
         "line", "line.001", "v1.2_take", "line"
     ]  # fmt: skip
 
 
 def test_line_names_become_folder_names(modules):
-    name = modules.steps.folder_name
+    name = modules.takes.folder_name
     assert [name("Line 3: hello?.wav"), name("..."), name("Zeile_é")] == ["Line_3_hello_.wav", "line", "Zeile_é"]

@@ -98,8 +98,13 @@ def make_lively(subject: Subject, seconds: float = 12.0) -> LivelyClip:
     """Give a subject the motion and the sound of a lively clip; its pictures stay what they are."""
     clip = lively_clip(seconds)
     count = len(clip.poses)
+    known = subject.track()
+    again = np.arange(count) % known.frame_count
+    repeated = {
+        name: getattr(known, name)[again] for name in ("landmarks", "blendshapes", "reprojection_px", "landmark_poses")
+    }
     track = replace(
-        subject.track(), camera_from_head=clip.poses, body=clip.body.astype(np.float32), curves=clip.curves,
+        known, **repeated, camera_from_head=clip.poses, body=clip.body.astype(np.float32), curves=clip.curves,
         curve_names=np.array(CURVE_NAMES), times_s=np.arange(count) / float(FPS),
         confidence=np.ones(count, np.float32),
     )  # fmt: skip

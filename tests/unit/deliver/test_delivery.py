@@ -105,9 +105,10 @@ def test_a_cancelled_render_is_gone_on_with(stage):
     report = Reporter(sink=steps.append, is_cancelled=lambda: len(portrait.drawn) > 12, min_interval_s=0)
     with pytest.raises(Cancelled):
         rendering.render(subject, sound, out, RenderSettings(), report)
-    kept = len(list(out.glob("head.*.exr")))
-    assert 0 < kept < 26 and not (out / "preview.mp4").exists()
-    assert json.loads((out / "manifest.json").read_text())["complete"] is False
+    assert [path.name for path in out.iterdir()] == ["unfinished"], "the take itself is not there yet"
+    kept = len(list((out / "unfinished").glob("head.*.exr")))
+    assert 0 < kept < 26 and not (out / "unfinished" / "preview.mp4").exists()
+    assert json.loads((out / "unfinished" / "manifest.json").read_text())["complete"] is False
     portrait.drawn.clear()
     result = rendering.render(subject, sound, out, RenderSettings(), Reporter())
     assert result.rendered == len(portrait.drawn) == 26 - kept

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import json
+import os
+import threading
 from dataclasses import replace
 from fractions import Fraction
 
@@ -296,6 +298,110 @@ def test_frames_without_the_right_key_in_them_are_drawn_again_whatever_the_manif
     assert pictures(out) == whole
 
 
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def flip(path):
+    data = bytearray(path.read_bytes())
+    data[-300] ^= 1
+    path.write_bytes(bytes(data))
+
+
+def lose_a_block(path):
+    data = path.read_bytes()
+    path.write_bytes(data[:-200] + bytes(200))
+
+
+def lengthen(path):
+    path.write_bytes(path.read_bytes() + b"more")
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def make_a_pipe(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize("layers", ["exr", "png"])
+@pytest.mark.parametrize("damage", [cut, flip, lose_a_block, lengthen, empty, make_a_pipe])
+def test_a_damaged_frame_is_named_and_drawn_again_and_no_other(stage, layers, damage):
+    if damage is make_a_pipe and not hasattr(os, "mkfifo"):
+        pytest.skip("this system has no named pipes")
+    subject, portrait, sound, out = stage
+    options = RenderSettings(layers=layers, frames="1:4")
+    rendering.render(subject, sound, out, options, Reporter())
+    whole = pictures(out)
+    damage(out / f"head.000003.{layers}")
+    portrait.drawn.clear()
+    said = []
+    report = Reporter(lambda progress: said.append(progress.message))
+    result = rendering.render(subject, sound, out, options, report)
+    assert (result.rendered, portrait.drawn) == (1, [2])
+    assert pictures(out) == whole
+    assert f"Damaged, and drawn again: head.000003.{layers}." in said
+
+
+def test_frames_from_before_they_had_a_checksum_are_kept_where_they_can_be_decoded(stage, monkeypatch):
+    _, _, _, out = stage
+    with monkeypatch.context() as patch:
+        patch.setattr(exr, "CHECKSUM_ATTRIBUTE", "m2dao_talker.other")
+        patch.setattr(exr, "_write_checksum", lambda path: None)
+        render(stage, frames="1:4")
+    cut(out / "head.000002.exr")
+    assert render(stage, frames="1:4")[1] == [2]
+
+
+def test_a_take_takes_its_own_id_only_whatever_it_is_called(stage, tmp_path):
+    _, _, sound, out = stage
+    render(stage, take_id="line A", frames="1:4")
+    with pytest.raises(InputError, match="another take"):
+        render(stage, take_id="line_A", frames="1:4")
+    save_wav(sound, load_audio(sound) * 0.5, RATE)
+    assert render(stage, take_id="line A", take="renamed", frames="1:4")[1] == []
+    assert json.loads((out / layout.MANIFEST_FILE).read_text())["take_id"] == "line A"
+
+
+def test_a_take_without_an_id_of_the_callers_keeps_the_one_that_it_got(stage):
+    _, _, _, out = stage
+    render(stage, frames="1:2")
+    given = json.loads((out / layout.MANIFEST_FILE).read_text())["take_id"]
+    render(stage, frames="1:4")
+    assert json.loads((out / layout.MANIFEST_FILE).read_text())["take_id"] == given
+
+
+def test_what_a_killed_render_left_half_written_is_removed_and_told(stage):
+    subject, _, sound, out = stage
+    render(stage, frames="1:2")
+    (out / "head.000003.exr.12.0.partial").write_bytes(bytes(2_000_000))
+    said = []
+    report = Reporter(lambda progress: said.append(progress.message))
+    rendering.render(subject, sound, out, RenderSettings(frames="1:2"), report)
+    assert not list(out.glob("*.partial*"))
+    assert any(text and "head.000003.exr (2.0 MB)" in text for text in said)
+
+
+def test_two_renders_of_one_take_wait_for_each_other(stage):
+    subject, portrait, sound, out = stage
+    portrait.drawn.clear()
+    options = RenderSettings(frames="1:4")
+    ended = []
+    threads = [
+        threading.Thread(target=lambda: ended.append(rendering.render(subject, sound, out, options, Reporter())))
+        for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(result.rendered for result in ended) == [0, 0, 4]
+    assert sorted(portrait.drawn) == [0, 1, 2, 3]
+    assert not out.with_name("out.lock").exists()
+
+
 def test_other_weights_another_size_or_other_layers_draw_everything(stage):
     subject, _, _, out = stage
     render(stage)
@@ -347,9 +453,11 @@ def test_a_disk_that_fills_up_stops_the_render_and_leaves_whole_frames_only(stag
         with pytest.raises(InputError, match="No space left"):
             render(stage)
     assert len(portrait.drawn) < 40
-    assert not list(out.glob("*.partial")) and not (out / layout.PREVIEW_FILE).exists()
-    assert json.loads((out / layout.MANIFEST_FILE).read_text())["complete"] is False
-    kept = {path.name for path in out.glob("head.*")}
+    assert [path.name for path in out.iterdir()] == ["unfinished"]
+    unfinished = out / "unfinished"
+    assert not list(unfinished.glob("*.partial")) and not (unfinished / layout.PREVIEW_FILE).exists()
+    assert json.loads((unfinished / layout.MANIFEST_FILE).read_text())["complete"] is False
+    kept = {path.name for path in unfinished.glob("head.*")}
     assert set(render(stage)[1]) == {n for n in range(1, 76) if f"head.{n:06d}.exr" not in kept}
 
 

@@ -52,7 +52,15 @@ def written_performance(folder):
 
 def written_manifest(folder):
     made = provenance.manifest(
-        take="", subject=folder, inputs={}, settings={}, frames={}, preview=None, timings_s={}, complete=True
+        take="",
+        take_id="",
+        subject=folder,
+        inputs={},
+        settings={},
+        frames={},
+        preview=None,
+        timings_s={},
+        complete=True,
     )
     return set(made)
 
@@ -80,7 +88,7 @@ TABLES = {
     "quality in subject.json": quality_keys,
     "track.npz": lambda folder: fields_of(Track),
     "audio.wav, audio_features.npz, contact_sheet.png": lambda folder: fields_of(AudioFeatures),
-    "config.json": lambda folder: pages.literal_keys("backend/portrait/saving.py", "sizes") | {"training"},
+    "config.json": lambda folder: pages.literal_keys("backend/portrait/saving.py", "sizes") | {"training", "waited"},
     "sizes in config.json": lambda folder: fields_of(PortraitSizes),
     "training in config.json": lambda folder: pages.literal_keys("backend/train", "learned_from"),
     "checkpoint.safetensors": checkpoint_keys,
@@ -158,8 +166,8 @@ def test_the_page_has_the_channels_and_the_texts_of_a_frame():
     channels = [channel for name, count in passes.items() for channel in exr.channel_names(name, count)]
     assert sorted(pages.first_column(body, "channels")) == sorted(channels)
     own = pages.literal_keys("backend/deliver/render.py", "audio", "model", "fps") | {"crop"}
-    texts = {*provenance.exr_attributes(dict.fromkeys(own, "")), KEY_ATTRIBUTE, "chromaticities"}
-    assert set(pages.first_column(body, "attribute")) == texts
+    texts = {*provenance.exr_attributes(dict.fromkeys(own, "")), KEY_ATTRIBUTE, exr.CHECKSUM_ATTRIBUTE}
+    assert set(pages.first_column(body, "attribute")) == texts | {"chromaticities"}
 
 
 def test_the_page_has_the_metadata_of_a_movie_and_the_record_of_its_groups():

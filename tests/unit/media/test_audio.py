@@ -1,13 +1,17 @@
 """Sound in and out, and the features of speech."""
 
+import os
+import struct
+import sys
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 import soundfile
 
-from backend.media.audio import extract_audio, fit_length, load_audio, save_wav
+from backend.media.audio import extract_audio, fit_length, load_audio, require_sound, save_wav
 from backend.media.audio_features import FLOOR, MELS, AudioFeatures, log_mel
 from shared.errors import InputError
 
@@ -82,6 +86,37 @@ def test_what_is_no_sound_file_is_the_callers_error(tmp_path):
     for path in (tmp_path / "text.wav", tmp_path / "missing.wav", tmp_path):
         with pytest.raises(InputError):
             load_audio(path)
+
+
+def wav_of(codec: int, bits: int, data: bytes) -> bytes:
+    """A WAV whose header names any codec and any number of bits."""
+    form = struct.pack("<HHIIHH", codec, 1, 16000, 32000, 2, bits)
+    body = b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(data)) + data
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+@pytest.mark.parametrize(("codec", "bits"), [(0x1234, 16), (1, 0), (0xFFFF, 16), (0x55, 3)])
+@pytest.mark.parametrize("read", [load_audio, require_sound])
+def test_a_codec_that_nothing_here_knows_is_the_callers_error(tmp_path, codec, bits, read):
+    path = tmp_path / "odd.wav"
+    path.write_bytes(wav_of(codec, bits, bytes(range(256)) * 100))
+    with pytest.raises(InputError, match=r"odd\.wav"):
+        read(path)
+
+
+def test_samples_far_beyond_full_scale_are_refused(tmp_path):
+    soundfile.write(tmp_path / "loud.wav", np.full(16000, 1e30, np.float32), 16000, subtype="FLOAT")
+    with pytest.raises(InputError, match="beyond full scale"):
+        load_audio(tmp_path / "loud.wav")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither")
+@pytest.mark.parametrize("read", [load_audio, require_sound])
+def test_a_pipe_and_a_device_are_refused_and_not_waited_for(tmp_path, read):
+    os.mkfifo(tmp_path / "pipe.wav")
+    for path in (tmp_path / "pipe.wav", Path("/dev/zero"), tmp_path):
+        with pytest.raises(InputError, match="pipe or a device|is a folder"):
+            read(path)
 
 
 def test_length_is_fitted_with_silence_or_by_cutting():

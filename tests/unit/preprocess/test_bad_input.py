@@ -57,6 +57,11 @@ def _refused(capsys, folder, footage, *options: str | Path) -> str:
     return said
 
 
+def _leaves_nothing(folder: Path) -> bool:
+    """Whether a refused clip has left none of the person's pictures."""
+    return not [path for path in folder.rglob("*") if path.suffix == ".png" or ".partial" in path.name]
+
+
 def test_a_file_that_is_no_video(capsys, tmp_path):
     path = tmp_path / "notes.mp4"
     path.write_text("This is not a film.")
@@ -70,6 +75,7 @@ def test_a_file_that_is_not_there(capsys, tmp_path):
 @pytest.mark.slow
 def test_a_clip_without_a_face(capsys, tmp_path, wall):
     assert "face" in _refused(capsys, tmp_path, wall)
+    assert _leaves_nothing(tmp_path)
 
 
 def test_a_clip_without_sound(capsys, tmp_path):
@@ -84,6 +90,7 @@ def test_a_clip_that_is_too_short(capsys, tmp_path):
     path = tmp_path / "short.mp4"
     draw_clip("Papa.", path, width=320, height=256)
     assert "2.5" in _refused(capsys, tmp_path, path)
+    assert _leaves_nothing(tmp_path)
 
 
 def test_a_folder_that_cannot_be_made(capsys, tmp_path, wall):

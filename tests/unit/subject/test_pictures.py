@@ -41,8 +41,10 @@ def test_nothing_is_left_of_a_picture_file_whose_pictures_cannot_be_read(tmp_pat
 def test_a_picture_file_that_is_cut_short_says_so(tmp_path, pictures):
     path = tmp_path / "pictures.npy"
     write_picture_file(path, pictures, pictures.shape)
-    path.write_bytes(path.read_bytes()[:-1])
     stored = PictureFile(path, pictures.shape)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(InputError, match="cut short"):
+        PictureFile(path, pictures.shape)
     np.testing.assert_array_equal(stored[3], pictures[3])
     with pytest.raises(InputError, match="cut short"):
         stored[4]

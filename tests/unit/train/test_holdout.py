@@ -131,7 +131,8 @@ def test_a_voice_is_not_learned_from_what_was_held_out(long_subject, monkeypatch
     for name in ("before", "after"):
         folder = ModelFolder.of(long_subject.root, name)
         folder.make()
-        found.append((learn_speech(long_subject, folder, split.training, Reporter(), settings), load_heard(folder)))
+        model = learn_speech(long_subject, folder, split.training, Reporter(), settings)
+        found.append((model, load_heard(folder, long_subject.frame_count)))
         spoil(long_subject)
     (model, heard), (again, heard_again) = found
     for name, value in model.state().items():
@@ -141,10 +142,10 @@ def test_a_voice_is_not_learned_from_what_was_held_out(long_subject, monkeypatch
 
 
 def test_a_model_tells_what_it_learned_from(long_subject, monkeypatch):
-    def hear_nothing(subject, folder, *arguments) -> None:
+    def hear_nothing(subject, folder, *arguments, **options) -> None:
         np.save(folder.heard_file, np.full((40, 27), np.nan, np.float32))
 
-    monkeypatch.setattr("backend.train.trainer.learn_speech", hear_nothing)
+    monkeypatch.setattr("backend.train.driving.learn_speech", hear_nothing)
     train(long_subject, KEPT_OUT, Reporter())
     record = long_subject.model(None).training_record()
     assert (record["learned_from"], record["held_out"]) == ([[1, 8], [23, 40]], [[11, 20]])

@@ -30,10 +30,10 @@ SHORT = replace(TINY, steps=10)
 def no_speech(monkeypatch):
     """The speech model has tests of its own; half a second of a tone would teach it nothing."""
 
-    def hear_nothing(subject, folder, *arguments) -> None:
+    def hear_nothing(subject, folder, *arguments, **options) -> None:
         np.save(folder.heard_file, np.full((FRAMES, len(SPEECH_CURVES)), np.nan, np.float32))
 
-    monkeypatch.setattr("backend.train.trainer.learn_speech", hear_nothing)
+    monkeypatch.setattr("backend.train.driving.learn_speech", hear_nothing)
 
 
 def _train(subject, start: Start, **changes) -> Trained:
@@ -229,11 +229,11 @@ def test_checkpoints_from_before_a_setting_was_there_are_gone_on_with_where_it_c
 def test_the_voice_is_learnt_by_the_trainings_settings(subject, monkeypatch):
     asked = []
 
-    def note(subject, folder, frames, report, settings) -> None:
+    def note(subject, folder, frames, report, settings, **options) -> None:
         asked.append(settings)
         np.save(folder.heard_file, np.full((FRAMES, len(SPEECH_CURVES)), np.nan, np.float32))
 
-    monkeypatch.setattr("backend.train.trainer.learn_speech", note)
+    monkeypatch.setattr("backend.train.driving.learn_speech", note)
     _train(subject, Start.ANEW, seed=3, speech=SpeechSettings(steps=20, seed=4))
     assert asked == [SpeechSettings(steps=20, seed=7)]
 

@@ -1,0 +1,54 @@
+"""One run of preprocessing as its stages share it, and the files by which they hand results on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from backend.media.decode import VideoInfo
+from backend.preprocess.stage_keys import stage_key
+from backend.preprocess.working_folder import INTERMEDIATE_FOLDER, WorkingFolder
+from backend.settings import PreprocessSettings
+from shared.camera import Crop
+from shared.jobs import Reporter
+
+LANDMARKS_FILE = "landmarks.npz"
+DAMAGE_FILE = "damage.json"
+SCAN_FILE = "scan.json"
+SCRATCH_FOLDER = "scratch"
+"""Temporary files of the camera stage; the stage deletes what a killed run left there."""
+SOUND_FILE = "sound.wav"
+SYNC_FILE = "sync.json"
+STILLNESS_FILE = "stillness.json"
+"""Temporal deviation of the upper face in the head's frame, grey levels, before and after pose refinement."""
+
+
+@dataclass
+class StageRun:
+    """State of one run that its stages share."""
+
+    footage: Path
+    settings: PreprocessSettings
+    report: Reporter
+    folder: WorkingFolder
+    info: VideoInfo
+    keys: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    crop: Crop = Crop(0, 0, 0, 0)
+    size: int = 0
+
+    def key(self, stage: str, *inputs: object) -> str:
+        self.keys[stage] = stage_key(stage, self.settings, *inputs)
+        return self.keys[stage]
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+        self.report.message(text)
+
+    def intermediate(self, name: str) -> Path:
+        return self.folder.intermediate / name
+
+
+def handed_on(name: str) -> str:
+    """The name in the subject's folder of a file that one stage hands to later ones."""
+    return f"{INTERMEDIATE_FOLDER}/{name}"
