@@ -12,6 +12,7 @@ from backend.deliver.camera_file import read_poses
 from backend.media.audio import read_audio
 from backend.media.audio_features import AudioFeatures, log_mel
 from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES, UPPER_CURVES, Performance, ordered_curves
+from backend.performance.editing import with_edits
 from backend.performance.idle import idle_upper, lids, replayed_upper
 from backend.performance.poses import plan_replay, resample_poses, resample_values, still_pose
 from backend.performance.speech import SpeechModel
@@ -84,11 +85,11 @@ def plan_line(
     track = subject.track().posed_by(poses_by)
     poses, body, upper = _motion_and_upper(subject, track, settings, fps, count)
     voice = voice_of_edited(features, first_heard)
-    if voice is not None and voice.reach is None:
+    if voice is not None and (voice.reach is None or len(voice.reach.mean) != len(speech.curve_names)):
         voice = replace(voice, reach=speech.reach_of(features, voice))
-    speech_curves = speech.predict_array(features, np.array(frame_times(count, fps)), voice, settings.strength)
-    predicted = Performance.from_array(fps, np.concatenate([speech_curves, upper], axis=1))
-    performance = _edited(predicted, settings.performance, report).as_saved()
+    spoken = speech.predict_array(features, np.array(frame_times(count, fps)), voice, settings.strength)
+    predicted = Performance.from_array(fps, np.concatenate([spoken, upper], axis=1), speech.curve_names + UPPER_CURVES)
+    performance = _edited(predicted, settings.performance, speech, report).as_saved()
     return Line(samples, rate, features, fps, count, first, last, performance, poses, body, voice)
 
 
@@ -134,7 +135,7 @@ def _planned_frames(needed: int, fps: Fraction, recorded: int) -> int:
     return -(-needed // step) * step
 
 
-def _edited(predicted: Performance, path: str | None, report: Reporter) -> Performance:
+def _edited(predicted: Performance, path: str | None, speech: SpeechModel, report: Reporter) -> Performance:
     """The predicted curves, replaced by those of an edited performance.json where it has them."""
     if path is None:
         return predicted
@@ -147,6 +148,4 @@ def _edited(predicted: Performance, path: str | None, report: Reporter) -> Perfo
     expected = round(given.frame_count * predicted.fps / given.fps)
     if abs(expected - predicted.frame_count) > 1:
         report.message(f"{path} lasts {expected} frames, the line {predicted.frame_count}; it is cut or its end held.")
-    fitted = given.resampled(predicted.fps, predicted.frame_count)
-    kept = {name: np.clip(curve, 0.0, 1.0) for name, curve in fitted.curves.items() if name in CURVE_NAMES}
-    return Performance(predicted.fps, {**predicted.curves, **kept})
+    return with_edits(predicted, given.resampled(predicted.fps, predicted.frame_count), speech.lips_following)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from backend.media.audio_features import AudioFeatures
-from backend.performance.curves import SPEECH_CURVES, ordered_curves
+from backend.performance.curves import SPOKEN_CURVES, ordered_curves
 from backend.performance.speech import SpeechModel
 from backend.settings import SpeechSettings
 from backend.subject.model_folder import ModelFolder
@@ -27,8 +27,9 @@ def learn_speech(
     features = AudioFeatures.load(subject.root / layout.AUDIO_FEATURES_FILE)
     seen = frames[track.confidence[frames] > 0]
     sound = features.of_frames(track.times_s, frames)
-    model = SpeechModel.fit(features, ordered_curves(track)[seen], track.times_s[seen], settings, report, sound)
-    heard = np.full((track.frame_count, len(SPEECH_CURVES)), np.nan, np.float32)
+    spoken = ordered_curves(track, SPOKEN_CURVES)[seen]
+    model = SpeechModel.fit(features, spoken, track.times_s[seen], settings, report, sound, SPOKEN_CURVES)
+    heard = np.full((track.frame_count, len(SPOKEN_CURVES)), np.nan, np.float32)
     heard[seen] = model.heard
     with replacing(folder.heard_file) as temporary, open(temporary, "wb") as file:
         np.save(file, heard)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from backend.media.audio_features import AudioFeatures
-from backend.performance.curves import SPEECH, ordered_curves
+from backend.performance.curves import CURVE_NAMES, SPOKEN_CURVES, ordered_curves
 from backend.portrait.audio_code import audio_windows
 from backend.portrait.portrait import Drive, Portrait
 from backend.train.data import TrainingData
@@ -32,7 +32,8 @@ def true_drive(portrait: Portrait, data: TrainingData) -> Drive:
     if portrait.needs_audio:
         audio = audio_windows(subject_audio(data), data.track.times_s, portrait.settings)
     track = data.track
-    return portrait.drive(ordered_curves(track), track.camera_from_head, float(data.subject.fps), audio, track.body)
+    curves = ordered_curves(track, portrait.curve_names)
+    return portrait.drive(curves, track.camera_from_head, float(data.subject.fps), audio, track.body)
 
 
 class PredictedSpeech:
@@ -45,9 +46,11 @@ class PredictedSpeech:
     """
 
     def __init__(self, heard: np.ndarray, share: float, seed: int) -> None:
-        """heard: (T, 27) predicted speech curves, NaN in frames without any; share: of the steps, in [0, 1]."""
+        """heard: (T, 35) predicted SPOKEN_CURVES, NaN in frames without any; share: of the steps, in [0, 1]."""
         self._heard, self._share, self._seed = torch.from_numpy(heard), share, seed
         self._known = np.isfinite(heard).all(axis=1)
+        # Models of older versions know nothing of the lips' own curves.
+        self._columns = [CURVE_NAMES.index(name) for name in SPOKEN_CURVES[: heard.shape[1]]]
 
     def drive(self, true: Drive, frame: int, step: int) -> Drive:
         """Frame `frame` of the true drive alone (T is 1), with the speech curves that step `step` trains on."""
@@ -56,6 +59,6 @@ class PredictedSpeech:
         if chance >= self._share or not self._known[frame]:
             return alone
         curves = alone.curves.clone()
-        speech = curves[:, SPEECH]
-        speech += float(way) * (self._heard[frame].to(curves.device) - speech)
+        told = curves[:, self._columns]
+        curves[:, self._columns] = told + float(way) * (self._heard[frame].to(curves.device) - told)
         return replace(alone, curves=curves)
