@@ -1,9 +1,9 @@
 """Lines in the voices of people, with what is spoken when: needed to make the mouth prior anew, and for nothing else.
 
-Flite and Festival join pieces of what people once recorded for them, and know the phones of it; one of Festival's voices
-comes with its speaker's whole recordings and their labels. Debian 12 has them all under free licences (docs/mouth_prior.md
-names the packages). What such a voice says sounds like its speaker, lips and noses included, which a formant
-synthesiser's speech does not.
+Flite and Festival join pieces of what people once recorded for them, and know the phones of it; one of Festival's
+voices comes with its speaker's whole recordings and their labels. Debian 12 has them all under free licences
+(docs/mouth_prior.md names the packages). What such a voice says sounds like its speaker, lips and nose included; a
+formant synthesiser's speech does not.
 
 Source: Festival manual (`Utterance`, features of phones in `ph_*`: vc, cplace, ctype, vheight, vfront, vrnd); Flite's
 option -psdur; festvox label files (time of a segment's end, colour, name).
@@ -74,7 +74,8 @@ _RUSSIAN = _names(
 
 
 def human_lines(count: int, seed: int) -> Iterator[SpokenLine]:
-    """`count` lines of each synthesised voice and all recordings, ROUNDS times; names in IPA. The same for the same seed.
+    """`count` lines of each voice of Festival, twice as many of Flite's, and all recordings ROUNDS times; names in IPA. The
+    same for the same seed.
 
     Raises InputError where Flite, Festival or one of their voices is not installed.
     """
@@ -138,7 +139,9 @@ def _recorded(voice: Path) -> Iterator[SpokenLine]:
         raise InputError(f"{voice} holds no recordings.", "Install the package festvox-ru (docs/mouth_prior.md).")
     for label in labels:
         segments = [line.split() for line in label.read_text(encoding="utf-8").splitlines()]
-        ends = [(_RUSSIAN.get(row[2], "" if row[2] in _PAUSES else "ə"), float(row[0])) for row in segments if len(row) == 3]
+        ends = [
+            (_RUSSIAN.get(row[2], "" if row[2] in _PAUSES else "ə"), float(row[0])) for row in segments if len(row) == 3
+        ]
         yield _line(voice / "wav" / f"{label.stem}.wav", ends)
 
 
