@@ -19,7 +19,7 @@ def with_edits(
     """The predicted curves, replaced by the `given` ones of as many frames, whose values are held in [0, 1].
 
     The lips' own curves tell much of what jaw and lips do. Where an artist changed blend shapes but not a curve of the
-    lips, that follows as it does in the footage: lips_following gives (T, 8) for a change (T, 27) of the speech curves
+    lips, that follows as it does in the footage: lips_following gives (T, 5) for a change (T, 27) of the speech curves
     (SpeechModel.lips_following).
     """
     kept = {name: np.clip(curve, 0.0, 1.0) for name, curve in given.curves.items() if name in CURVE_NAMES}

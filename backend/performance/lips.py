@@ -1,7 +1,7 @@
 """The lips' own curves: what blend shapes do not tell of lips, measured where the lips are seen.
 
-Eight measures of the lips' outline explain 98 % of how its forty landmarks move; blend shapes between nothing and 86 %,
-by clip. Values lie in [0, 1] like all curves; 0.5 is where the lips of this footage usually are.
+Blend shapes are what a net makes of a face, and miss much of how far these lips go. Values lie in [0, 1] like all curves;
+0.5 is where the lips of this footage usually are.
 """
 
 from __future__ import annotations
@@ -12,18 +12,16 @@ from backend.face.points import LIP_RING_INNER, LIP_RING_OUTER
 from backend.subject.track import Track
 
 LIP_CURVES: dict[str, float] = {
-    "lipUpperRaise": 3.0,
-    "lipLowerRaise": 6.0,
+    "lipsApart": 6.0,
+    "lipsWidth": 5.0,
     "lipUpperThickness": 1.5,
     "lipLowerThickness": 1.5,
-    "lipsWidth": 5.0,
     "lipCornersRaise": 3.0,
-    "lipsShift": 2.0,
-    "lipsTilt": 2.0,
 }
-"""Names, and the centimetres from 0 to 1. Raise: how high the lip's inner edge, or the corners, lie. Thickness: from
-the inner to the outer edge, less where a lip is rolled in. Width: from corner to corner. Shift: both corners to the
-person's left; tilt: how much higher the left one is than the right."""
+"""Names, and the centimetres from 0 to 1. Apart: between the lips' inner edges. Width: from corner to corner.
+Thickness: from a lip's inner to its outer edge, less where it is rolled in. Corners: how high they lie over the middle of
+the lips. None is a place in the head: that tells where a frame's pose is wrong, which no sound does, and a portrait
+would learn from it."""
 
 _LIPS_CM = np.array([0.0, -4.0, 5.0])
 """About where the lips are in the head's frame; for their distance from the camera."""
@@ -45,7 +43,7 @@ def lip_positions(track: Track) -> np.ndarray:
 
 
 def lip_curves(track: Track) -> np.ndarray:
-    """(T, 8) float32 in [0, 1], columns LIP_CURVES, under the track's head poses; interpolated in time where no
+    """(T, 5) float32 in [0, 1], columns LIP_CURVES, under the track's head poses; interpolated in time where no
     face was found."""
     found = track.confidence > 0
     if not found.any():
@@ -58,7 +56,7 @@ def lip_curves(track: Track) -> np.ndarray:
 
 
 def lips_by_shapes(shapes: np.ndarray, lips: np.ndarray) -> np.ndarray:
-    """(S, 8) how far the lips' own curves (T, 8) go with blend shapes (T, S) in this footage: a ridge regression
+    """(S, 5) how far the lips' own curves (T, 5) go with blend shapes (T, S) in this footage: a ridge regression
     of what they deviate. With it lips follow an artist who opens the jaw."""
     x, y = shapes - shapes.mean(axis=0), lips - lips.mean(axis=0)
     gram = x.T @ x
@@ -67,7 +65,7 @@ def lips_by_shapes(shapes: np.ndarray, lips: np.ndarray) -> np.ndarray:
 
 
 def _measures(lips: np.ndarray) -> np.ndarray:
-    """(T, 8) cm, in the order of LIP_CURVES, of lips as `lip_positions` gives them."""
+    """(T, 5) cm, in the order of LIP_CURVES, of lips as `lip_positions` gives them."""
 
     def middle(points: tuple[int, ...]) -> np.ndarray:
         return lips[:, [_RING.index(point) for point in points]].mean(axis=1)
@@ -76,14 +74,11 @@ def _measures(lips: np.ndarray) -> np.ndarray:
     right, left = (middle(corner) for corner in _CORNERS)
     return np.stack(
         [
-            upper,
-            lower,
+            upper - lower,
+            left[:, 0] - right[:, 0],
             middle(_UPPER_OUTER)[:, 1] - upper,
             lower - middle(_LOWER_OUTER)[:, 1],
-            left[:, 0] - right[:, 0],
-            (left[:, 1] + right[:, 1]) / 2,
-            (left[:, 0] + right[:, 0]) / 2,
-            left[:, 1] - right[:, 1],
+            (left[:, 1] + right[:, 1] - upper - lower) / 2,
         ],
         axis=1,
     )

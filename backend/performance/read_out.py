@@ -52,11 +52,10 @@ _USUAL: dict[str, dict[str, float]] = {
     "mouthUpperUpRight": {"wide": 0.7, "jaw": 0.4, "press": -0.4},
     "mouthStretchLeft": {"wide": 0.7},
     "mouthStretchRight": {"wide": 0.7},
-    "lipUpperRaise": {"jaw": 0.5, "wide": 0.3, "press": -0.4},
-    "lipLowerRaise": {"jaw": -1.0, "press": 0.4},
+    "lipsApart": {"jaw": 1.0, "press": -0.4},
+    "lipsWidth": {"wide": 0.6, "pucker": -0.8},
     "lipUpperThickness": {"press": -0.7, "wide": -0.3},
     "lipLowerThickness": {"press": -0.7, "tuck": -0.5},
-    "lipsWidth": {"wide": 0.6, "pucker": -0.8},
 }
 """What a curve usually does with the shapes of a mouth, all in deviations; the other curves nothing in particular."""
 

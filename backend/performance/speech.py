@@ -242,7 +242,7 @@ class SpeechModel:
         return np.clip(np.clip(curves, low - margin, high + margin), 0.0, 1.0).astype(np.float32)
 
     def lips_following(self, change: np.ndarray) -> np.ndarray:
-        """(T, 8) how the lips' own curves go with a change (T, 27) that an artist made to the speech curves; (T, 0) for
+        """(T, 5) how the lips' own curves go with a change (T, 27) that an artist made to the speech curves; (T, 0) for
         models that know nothing of them."""
         if "lips_follow" not in self._state:
             return np.zeros((len(change), 0))

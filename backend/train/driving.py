@@ -46,7 +46,7 @@ class PredictedSpeech:
     """
 
     def __init__(self, heard: np.ndarray, share: float, seed: int) -> None:
-        """heard: (T, 35) predicted SPOKEN_CURVES, NaN in frames without any; share: of the steps, in [0, 1]."""
+        """heard: (T, 32) predicted SPOKEN_CURVES, NaN in frames without any; share: of the steps, in [0, 1]."""
         self._heard, self._share, self._seed = torch.from_numpy(heard), share, seed
         self._known = np.isfinite(heard).all(axis=1)
         # Models of older versions know nothing of the lips' own curves.

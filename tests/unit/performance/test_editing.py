@@ -12,7 +12,7 @@ from backend.performance.editing import with_edits
 from backend.performance.lips import LIP_CURVES, lips_by_shapes
 
 FRAMES = 12
-JAW, LOWER = SPEECH_CURVES.index("jawOpen"), "lipLowerRaise"
+JAW, LOWER = SPEECH_CURVES.index("jawOpen"), "lipsApart"
 FOLLOW = np.zeros((len(SPEECH_CURVES), len(LIP_CURVES)))
 FOLLOW[JAW, list(LIP_CURVES).index(LOWER)] = -0.8
 
@@ -48,7 +48,7 @@ def test_a_jaw_that_is_opened_by_hand_takes_the_lips_along_where_it_was_opened()
 
 def test_lips_that_were_edited_themselves_stay_where_they_were_put():
     jaw, lower = line().curves["jawOpen"] + 0.2, np.full(FRAMES, 0.7, np.float32)
-    made = with_edits(line(), edited(jawOpen=jaw, lipLowerRaise=lower), following).curves
+    made = with_edits(line(), edited(jawOpen=jaw, lipsApart=lower), following).curves
     assert (made[LOWER] == np.float32(0.7)).all()
 
 
@@ -65,4 +65,4 @@ def test_how_lips_follow_is_what_the_footage_shows():
     shapes = draw.uniform(0, 0.5, (300, len(SPEECH_CURVES)))
     lips = shapes @ FOLLOW + 0.5
     assert lips_by_shapes(shapes, lips) == pytest.approx(FOLLOW, abs=0.05)
-    assert (lips_by_shapes(np.zeros((20, 27)), np.zeros((20, 8))) == 0.0).all()
+    assert (lips_by_shapes(np.zeros((20, 27)), np.zeros((20, 5))) == 0.0).all()

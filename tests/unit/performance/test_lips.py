@@ -44,15 +44,13 @@ def track_of(moves: dict[tuple[int, ...], tuple[float, float]], turned: bool = F
 
 
 def test_a_curve_does_what_its_name_says_and_no_other_moves():
+    upper, lower = (UPPER, UPPER_OUTER), (LOWER, LOWER_OUTER)
     cases = {
-        "lipUpperRaise": {UPPER: (0, 0.6), UPPER_OUTER: (0, 0.6)},
-        "lipLowerRaise": {LOWER: (0, 0.6), LOWER_OUTER: (0, 0.6)},
+        "lipsApart": {**dict.fromkeys(upper, (0, 0.3)), **dict.fromkeys(lower, (0, -0.3))},
+        "lipsWidth": {LEFT: (0.3, 0), RIGHT: (-0.3, 0)},
         "lipUpperThickness": {UPPER_OUTER: (0, 0.6)},
         "lipLowerThickness": {LOWER_OUTER: (0, -0.6)},
-        "lipsWidth": {LEFT: (0.3, 0), RIGHT: (-0.3, 0)},
         "lipCornersRaise": {LEFT + RIGHT: (0, 0.6)},
-        "lipsShift": {LEFT + RIGHT: (0.6, 0)},
-        "lipsTilt": {LEFT: (0, 0.3), RIGHT: (0, -0.3)},
     }
     assert set(cases) == set(LIP_CURVES)
     for name, moves in cases.items():
@@ -70,11 +68,16 @@ def test_lips_are_measured_in_the_head_however_it_turns():
     assert lip_curves(track_of(moves, turned=True)) == pytest.approx(lip_curves(track_of(moves)), abs=2e-3)
 
 
+def test_lips_that_are_elsewhere_in_the_head_have_the_same_form():
+    everything = (*LIP_RING_OUTER, *LIP_RING_INNER)
+    assert lip_curves(track_of({everything: (0.5, 0.5)})) == pytest.approx(0.5, abs=1e-4)
+
+
 def test_frames_without_a_face_lie_between_their_neighbours_and_values_stay_curves():
-    track = track_of({LOWER: (0, -8.0)})
+    track = track_of({LOWER: (0, -8.0), LOWER_OUTER: (0, -8.0)})
     track.confidence[3] = 0.0
     track.landmarks[3] = 1e4
-    lower = lip_curves(track)[:, list(LIP_CURVES).index("lipLowerRaise")]
+    lower = lip_curves(track)[:, list(LIP_CURVES).index("lipsApart")]
     assert lower[3] == pytest.approx((lower[2] + lower[4]) / 2, abs=1e-3)
     assert lower.min() == 0.0 and lower.max() == 1.0
     track.confidence[:] = 0.0
@@ -86,5 +89,5 @@ def test_a_track_of_any_age_has_them_in_order():
     track.curves[:, FACE_CURVES.index("jawOpen")] = 0.25
     curves = ordered_curves(track)
     assert curves.shape == (FRAMES, len(CURVE_NAMES)) and curves.dtype == np.float32
-    assert (ordered_curves(track, SPOKEN_CURVES)[:, -8:] == lip_curves(track)).all()
+    assert (ordered_curves(track, SPOKEN_CURVES)[:, -len(LIP_CURVES) :] == lip_curves(track)).all()
     assert (curves[:, CURVE_NAMES.index("jawOpen")] == np.float32(0.25)).all()
