@@ -1,7 +1,7 @@
 """The lips' own curves: what blend shapes do not tell of lips, measured where the lips are seen.
 
-Blend shapes are what a net makes of a face, and miss much of how far these lips go. Values lie in [0, 1] like all curves;
-0.5 is where the lips of this footage usually are.
+Blend shapes are what a net makes of a face, and miss much of how far these lips go. Values lie in [0, 1] like all
+curves; 0.5 is where the lips of this footage usually are.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ LIP_CURVES: dict[str, float] = {
     "lipCornersRaise": 3.0,
 }
 """Names, and the centimetres from 0 to 1. Apart: between the lips' inner edges. Width: from corner to corner.
-Thickness: from a lip's inner to its outer edge, less where it is rolled in. Corners: how high they lie over the middle of
-the lips. None is a place in the head: that tells where a frame's pose is wrong, which no sound does, and a portrait
+Thickness: from a lip's inner to its outer edge, less where it is rolled in. Corners: how high they lie over the middle
+of the lips. None is a place in the head: that tells where a frame's pose is wrong, which no sound does, and a portrait
 would learn from it."""
 
 _LIPS_CM = np.array([0.0, -4.0, 5.0])

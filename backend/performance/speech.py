@@ -357,5 +357,6 @@ def _closed(speech: np.ndarray) -> np.ndarray:
 
 def _most_closed(speech: np.ndarray) -> np.ndarray:
     """(T,) bool"""
-    opening = _opening(speech)
+    measured = speech.shape[1] > len(SPEECH_CURVES)
+    opening = speech[:, SPOKEN_CURVES.index("lipsApart")] if measured else _opening(speech)
     return opening <= np.percentile(opening, 10)
