@@ -1,7 +1,6 @@
 """The lips' own curves: what blend shapes do not tell of lips, measured where the lips are seen.
 
-Blend shapes are what a net makes of a face, and miss much of how far these lips go. Values lie in [0, 1] like all
-curves; 0.5 is where the lips of this footage usually are.
+Blend shapes are what a net makes of a face, and miss much of how far these lips go.
 """
 
 from __future__ import annotations
@@ -11,14 +10,14 @@ import numpy as np
 from backend.face.points import LIP_RING_INNER, LIP_RING_OUTER
 from backend.subject.track import Track
 
-LIP_CURVES: dict[str, float] = {
-    "lipsApart": 6.0,
-    "lipsWidth": 5.0,
-    "lipUpperThickness": 1.5,
-    "lipLowerThickness": 1.5,
-    "lipCornersRaise": 3.0,
+LIP_CURVES: dict[str, tuple[float, float]] = {
+    "lipsApart": (0.0, 4.0),
+    "lipsWidth": (0.0, 10.0),
+    "lipUpperThickness": (0.0, 2.0),
+    "lipLowerThickness": (0.0, 2.0),
+    "lipCornersRaise": (-1.5, 1.5),
 }
-"""Names, and the centimetres from 0 to 1. Apart: between the lips' inner edges. Width: from corner to corner.
+"""Names, and the centimetres that are 0 and 1. Apart: between the lips' inner edges. Width: from corner to corner.
 Thickness: from a lip's inner to its outer edge, less where it is rolled in. Corners: how high they lie over the middle
 of the lips. None is a place in the head: that tells where a frame's pose is wrong, which no sound does, and a portrait
 would learn from it."""
@@ -47,12 +46,12 @@ def lip_curves(track: Track) -> np.ndarray:
     face was found."""
     found = track.confidence > 0
     if not found.any():
-        return np.full((track.frame_count, len(LIP_CURVES)), 0.5, np.float32)
-    measured = _measures(lip_positions(track))
+        return np.zeros((track.frame_count, len(LIP_CURVES)), np.float32)
+    low, high = np.array(list(LIP_CURVES.values())).T
+    values = (_measures(lip_positions(track)) - low) / (high - low)
     index = np.arange(track.frame_count)
-    measured = np.stack([np.interp(index, index[found], column[found]) for column in measured.T], axis=1)
-    usual = np.median(measured[found], axis=0)
-    return np.clip(0.5 + (measured - usual) / list(LIP_CURVES.values()), 0.0, 1.0).astype(np.float32)
+    values = np.stack([np.interp(index, index[found], column[found]) for column in values.T], axis=1)
+    return np.clip(values, 0.0, 1.0).astype(np.float32)
 
 
 def lips_by_shapes(shapes: np.ndarray, lips: np.ndarray) -> np.ndarray:

@@ -17,13 +17,26 @@ RING = list(LIP_RING_OUTER) + list(LIP_RING_INNER)
 UPPER, LOWER = LIP_RING_INNER[1:10], LIP_RING_INNER[11:]
 UPPER_OUTER, LOWER_OUTER = LIP_RING_OUTER[1:10], LIP_RING_OUTER[11:]
 RIGHT, LEFT = (61, 78), (291, 308)
+FORM = {
+    RIGHT: (-2.5, 0.0), LEFT: (2.5, 0.0), UPPER: (0.0, 0.5), LOWER: (0.0, -0.5), UPPER_OUTER: (0.0, 1.3),
+    LOWER_OUTER: (0.0, -1.3),
+}  # fmt: skip
+USUAL = {
+    "lipsApart": 0.25,
+    "lipsWidth": 0.5,
+    "lipUpperThickness": 0.4,
+    "lipLowerThickness": 0.4,
+    "lipCornersRaise": 0.5,
+}
 
 
 def track_of(moves: dict[tuple[int, ...], tuple[float, float]], turned: bool = False) -> Track:
-    """Lips of which some landmarks go, evenly over the clip, from half of `moves` (cm across, up) below where they are
-    usually to half of it above."""
+    """Lips 5 cm wide, 1 cm apart and 0.8 cm thick, of which some landmarks go, evenly over the clip, from half of
+    `moves` (cm across, up) below that to half of it above."""
     way = np.linspace(-0.5, 0.5, FRAMES)
     in_head = np.tile(STILL, (FRAMES, 478, 1))
+    for points, place in FORM.items():
+        in_head[:, list(points), :2] += place
     for points, (across, up) in moves.items():
         in_head[:, list(points), 0] += across * way[:, None]
         in_head[:, list(points), 1] += up * way[:, None]
@@ -56,32 +69,33 @@ def test_a_curve_does_what_its_name_says_and_no_other_moves():
     for name, moves in cases.items():
         curves = dict(zip(LIP_CURVES, lip_curves(track_of(moves)).T, strict=True))
         moved = curves.pop(name)
-        assert moved == pytest.approx(0.5 + 0.6 * np.linspace(-0.5, 0.5, FRAMES) / LIP_CURVES[name], abs=1e-4), name
-        assert all(curve == pytest.approx(0.5, abs=1e-4) for curve in curves.values()), name
+        low, high = LIP_CURVES[name]
+        assert moved == pytest.approx(USUAL[name] + 0.6 * np.linspace(-0.5, 0.5, FRAMES) / (high - low), abs=1e-4), name
+        assert all(curve == pytest.approx(USUAL[other], abs=1e-4) for other, curve in curves.items()), name
 
 
 def test_lips_are_measured_in_the_head_however_it_turns():
     moves = {UPPER: (0, 0.5), LOWER: (0, -1.0), LEFT: (0.2, 0.1)}
-    assert lip_positions(track_of({}, turned=True)) == pytest.approx(
-        np.tile(STILL[:2], (FRAMES, len(RING), 1)), abs=1e-4
-    )
-    assert lip_curves(track_of(moves, turned=True)) == pytest.approx(lip_curves(track_of(moves)), abs=2e-3)
+    assert lip_positions(track_of({}, turned=True)) == pytest.approx(lip_positions(track_of({})), abs=0.05)
+    assert lip_curves(track_of(moves, turned=True)) == pytest.approx(lip_curves(track_of(moves)), abs=0.02)
 
 
 def test_lips_that_are_elsewhere_in_the_head_have_the_same_form():
     everything = (*LIP_RING_OUTER, *LIP_RING_INNER)
-    assert lip_curves(track_of({everything: (0.5, 0.5)})) == pytest.approx(0.5, abs=1e-4)
+    moved, still = lip_curves(track_of({everything: (0.5, 0.5)})), lip_curves(track_of({}))
+    assert moved == pytest.approx(still, abs=1e-4)
+    assert still[0] == pytest.approx(list(USUAL.values()), abs=1e-4)
 
 
 def test_frames_without_a_face_lie_between_their_neighbours_and_values_stay_curves():
     track = track_of({LOWER: (0, -8.0), LOWER_OUTER: (0, -8.0)})
-    track.confidence[3] = 0.0
-    track.landmarks[3] = 1e4
-    lower = lip_curves(track)[:, list(LIP_CURVES).index("lipsApart")]
-    assert lower[3] == pytest.approx((lower[2] + lower[4]) / 2, abs=1e-3)
-    assert lower.min() == 0.0 and lower.max() == 1.0
+    track.confidence[6] = 0.0
+    track.landmarks[6] = 1e4
+    apart = lip_curves(track)[:, list(LIP_CURVES).index("lipsApart")]
+    assert apart[6] == pytest.approx((apart[5] + apart[7]) / 2, abs=1e-3)
+    assert apart.min() == 0.0 and apart.max() == 1.0
     track.confidence[:] = 0.0
-    assert (lip_curves(track) == 0.5).all()
+    assert (lip_curves(track) == 0.0).all()
 
 
 def test_a_track_of_any_age_has_them_in_order():
