@@ -20,7 +20,7 @@ from shared.errors import EXIT_DONE
 from shared.files import file_sha256, replacing
 from shared.jobs import Reporter
 
-LINES, HUMAN_LINES, STEPS = 4000, 150, 12000
+LINES, HUMAN_LINES, STEPS = 4000, 70, 12000
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -45,8 +45,6 @@ FESTIVAL: dict[str, str] = {
 """Festival's voices, to what they read."""
 RECORDINGS = Path("/usr/share/festival/voices/russian/msu_ru_nsh_clunits")
 """The recordings (wav/) of one speaker and their labels (lab/)."""
-ROUNDS = 2
-"""How often each recording is heard, every time in another room."""
 
 _TIMEOUT_S = 1800.0
 _STRETCH = (0.75, 1.35)
@@ -74,8 +72,7 @@ _RUSSIAN = _names(
 
 
 def human_lines(count: int, seed: int) -> Iterator[SpokenLine]:
-    """`count` lines of each voice of Festival, twice as many of Flite's, and all recordings ROUNDS times; names in
-    IPA. The same for the same seed.
+    """`count` lines of each voice of Festival, twice as many of Flite's, and all recordings; names in IPA. The same for the same seed.
 
     Raises InputError where Flite, Festival or one of their voices is not installed.
     """
@@ -83,8 +80,7 @@ def human_lines(count: int, seed: int) -> Iterator[SpokenLine]:
         yield from _of_flite(voice, np.random.default_rng([seed, 1, index]), 2 * count)
     for index, (voice, reads) in enumerate(FESTIVAL.items()):
         yield from _of_festival(voice, reads, np.random.default_rng([seed, 2, index]), count)
-    for _ in range(ROUNDS):
-        yield from _recorded(RECORDINGS)
+    yield from _recorded(RECORDINGS)
 
 
 def _of_flite(voice: str, draw: np.random.Generator, count: int) -> Iterator[SpokenLine]:

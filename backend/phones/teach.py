@@ -17,7 +17,7 @@ from backend.phones.corpus import RATE_HZ, Lesson
 from backend.phones.sounds import SOUNDS
 from shared.jobs import Reporter
 
-HIDDEN, BATCH, RATE, WEIGHT_DECAY, DROPOUT = 128, 512, 3e-3, 1e-2, 0.1
+HIDDEN, BATCH, RATE, WEIGHT_DECAY, DROPOUT = 96, 512, 3e-3, 1e-2, 0.1
 SHAPE_WEIGHT = 8.0
 """Of the shapes' squared error against the cross entropy of the sounds."""
 LEAD_S = 0.0125
