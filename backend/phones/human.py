@@ -72,7 +72,8 @@ _RUSSIAN = _names(
 
 
 def human_lines(count: int, seed: int) -> Iterator[SpokenLine]:
-    """`count` lines of each voice of Festival, twice as many of Flite's, and all recordings; names in IPA. The same for the same seed.
+    """`count` lines of each voice of Festival, twice as many of Flite's, and all recordings; names in IPA. The
+    same for the same seed.
 
     Raises InputError where Flite, Festival or one of their voices is not installed.
     """
