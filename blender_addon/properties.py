@@ -41,10 +41,18 @@ LINE_SOURCES = (
     ("FILE", "File", "A sound file"),
 )
 POSE_MODES = (
-    ("RECORDED", "Recorded", "The head moves as in the footage; a longer line goes on without a jump"),
-    ("STILL", "Still", "The head keeps the pose of its calmest moment"),
-    ("OBJECT", "Object", "The head follows an object of the scene, seen by the scene's camera"),
-    ("FILE", "File", "Poses from a camera.json"),
+    # The numbers are those under which scenes keep a choice.
+    (
+        "LIFE",
+        "Life",
+        "The head moves by itself, with the line, as it does in the footage",
+        "NONE",
+        4,
+    ),
+    ("RECORDED", "Recorded", "The head moves as in the footage; a longer line goes on without a jump", "NONE", 0),
+    ("STILL", "Still", "The head keeps the pose of its calmest moment", "NONE", 1),
+    ("OBJECT", "Object", "The head follows an object of the scene, seen by the scene's camera", "NONE", 2),
+    ("FILE", "File", "Poses from a camera.json", "NONE", 3),
 )
 BACKGROUNDS = (
     ("PLATE", "Clean Plate", "The footage's own background with the person taken out"),
@@ -85,13 +93,25 @@ class TalkerSettings(bpy.types.PropertyGroup):
         name="Sound", description="A sound file with the new line", subtype="FILE_PATH", options=_PATH
     )
     line_frame: IntProperty(name="Start", description="Frame at which a line from a file begins", default=1)
-    pose_mode: EnumProperty(name="Head", description="How the head moves", items=POSE_MODES)
+    pose_mode: EnumProperty(
+        name="Head", description="How the head moves", items=POSE_MODES, default=choices.POSE.upper()
+    )
     pose_object: PointerProperty(
         name="Object",
         description="The object that the head follows: looking along its -Y, up along its Z",
         type=bpy.types.Object,
     )
     pose_file: StringProperty(name="Poses", description="A camera.json", subtype="FILE_PATH", options=_PATH)
+    head_life: FloatProperty(
+        name="Head Life",
+        description="How far the head moves by itself: 1 as far as in the footage, 0 not at all",
+        default=choices.LIVELINESS, min=0.0, max=choices.MOST_LIVELINESS, step=10, precision=2,
+    )  # fmt: skip
+    face_life: FloatProperty(
+        name="Face Life",
+        description="How far brows and gaze move by themselves: 1 as far as in the footage, 0 not at all, only blinks",
+        default=choices.LIVELINESS, min=0.0, max=choices.MOST_LIVELINESS, step=10, precision=2,
+    )  # fmt: skip
     strength: FloatProperty(
         name="Mouth",
         description="How far the mouth moves: 1 as far as in the footage, 0 only as far as the sound tells for sure",

@@ -13,8 +13,17 @@ COMMAND_PRESET = "draft"
 PANEL_PRESET = "standard"
 """The preset that a new scene has: an artist who presses the button once wants a head to work with."""
 
-POSES = ("recorded", "still")
-"""Head poses that need no file: the footage's, extended past its end, and the calmest one of them held."""
+LIFE, RECORDED, STILL = "life", "recorded", "still"
+POSES = (LIFE, RECORDED, STILL)
+"""Head poses that need no file: those that go with the line, the footage's own, extended past its end, and the calmest
+one of them held."""
+POSE = LIFE
+"""The poses where nothing else is asked: none were recorded for a new line."""
+
+LIVELINESS = 1.0
+"""How far head and face move by themselves where nothing else is asked: as far as in the footage."""
+MOST_LIVELINESS = 2.0
+"""The most that can be asked."""
 
 STRENGTH = 1.0
 """How far a mouth moves where nothing else is asked: as far as in the footage."""

@@ -142,7 +142,18 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--model", metavar="NAME")
     sub.add_argument("--fps", metavar="NUM/DEN", help="frame rate (default: the footage's)")
     sub.add_argument("--frames", metavar="A:B", help="frames to render, inclusive, from 1")
-    sub.add_argument("--pose", metavar="|".join((*choices.POSES, "FILE")))
+    sub.add_argument(
+        "--pose",
+        metavar="|".join((*choices.POSES, "FILE")),
+        help=f"how the head moves (default {choices.POSE}: by itself, with the line)",
+    )
+    for part, what in (("head", "the head moves with --pose life"), ("face", "brows and gaze move by themselves")):
+        sub.add_argument(
+            f"--{part}-life",
+            type=float,
+            metavar="F",
+            help=f"how far {what} (default {choices.LIVELINESS:g}: as far as in the footage; 0: not at all)",
+        )
     sub.add_argument("--performance", metavar="FILE", help="performance.json that replaces what audio predicts")
     sub.add_argument(
         "--strength",

@@ -23,8 +23,14 @@ class RenderSettings:
     """Frame rate as "num/den"; None: the footage's."""
     frames: str | None = None
     """Frames to render as "A:B", inclusive, from 1; None: all."""
-    pose: str = "recorded"
-    """Head poses: recorded (the footage's, extended past its end), still, or the path of a camera.json."""
+    pose: str = choices.POSE
+    """Head poses: life (moves of the footage that go with the line), recorded (the footage's own, extended past its
+    end), still, or the path of a camera.json."""
+    head_life: Annotated[float, Limits(0, choices.MOST_LIVELINESS)] = choices.LIVELINESS
+    """How far the head moves with pose=life: 1 as far as in the footage, 0 not at all."""
+    face_life: Annotated[float, Limits(0, choices.MOST_LIVELINESS)] = choices.LIVELINESS
+    """How far brows and gaze move by themselves, with other poses than recorded: 1 as far as in the footage, 0 not at
+    all, in a face that blinks."""
     performance: str | None = None
     """Path of a performance.json that replaces what audio predicts."""
     strength: Annotated[float, Limits(0, choices.MOST_STRENGTH)] = choices.STRENGTH
@@ -39,6 +45,6 @@ class RenderSettings:
     threads: Whole = 0
     """Threads; 0: all cores."""
     seed: int = 0
-    """Seed of what is generated: the blinks of a still head."""
+    """Seed of what is generated: which moves of the footage go with a line, blinks, gaze."""
     take: str | None = None
     """What the line is called; None: the sound file's name. A render folder takes edits of its own line only."""

@@ -146,7 +146,9 @@ def read_render(scene: bpy.types.Scene) -> Request:
         "model": model_name(settings),
         "fps": fps_text(keys.scene_fps(scene)),
         "pose": pose,
-        "strength": round(settings.strength, 3),  # Blender keeps single precision
+        "head_life": round(settings.head_life, 3),  # Blender keeps single precision
+        "face_life": round(settings.face_life, 3),
+        "strength": round(settings.strength, 3),
     }
     if settings.use_performance:
         controller = curves.find_controller(out)

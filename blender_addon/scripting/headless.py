@@ -67,8 +67,8 @@ def run_line(
 ) -> BroughtBack:
     """Render a sound file as a line of a trained subject and bring it back at `frame_start`; blocks.
 
-    `options` as `talker render` has them (model, fps, frames, pose, performance, layers), `import_options` as
-    `bring_back` has them. Raises TalkerError: InputError, JobFailed, Cancelled.
+    `options` as `talker render` has them (model, fps, frames, pose, head_life, face_life, performance, layers),
+    `import_options` as `bring_back` has them. Raises TalkerError: InputError, JobFailed, Cancelled.
     """
     arguments = {"subject": _path(subject), "audio": _path(audio), "out": _path(out), **options}
     result = blocking.run("render", arguments, timeout_s)

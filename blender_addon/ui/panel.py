@@ -135,8 +135,12 @@ def _draw_line(layout: bpy.types.UILayout, scene: bpy.types.Scene, busy: bool) -
         layout.prop(settings, "pose_object")
     elif settings.pose_mode == "FILE":
         layout.prop(settings, "pose_file")
+    elif settings.pose_mode == "LIFE":
+        layout.prop(settings, "head_life", slider=True)
     layout.prop(settings, "use_performance")
     if not settings.use_performance:
+        if settings.pose_mode != "RECORDED":
+            layout.prop(settings, "face_life", slider=True)
         layout.prop(settings, "strength", slider=True)
     layout.prop(settings, "output")
     subject = folders.subject(settings.subject)

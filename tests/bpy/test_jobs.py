@@ -104,7 +104,7 @@ def test_a_line_is_rendered_from_a_sound_file_at_the_scenes_rate(bpy, connection
         sound.setparams((1, 2, 16000, 0, "NONE", ""))
         sound.writeframes(bytes(2 * 16000))
     talker.line_source, talker.line_file, talker.line_frame = "FILE", str(tmp_path / "hello there.wav"), 101
-    talker.pose_mode, talker.strength = "STILL", 0.7
+    talker.pose_mode, talker.strength, talker.face_life = "STILL", 0.7, 1.2
     bpy.context.scene.render.fps, bpy.context.scene.render.fps_base = 24, 1.001
     assert bpy.ops.talker.render_line() == {"FINISHED"}
     out = str(tmp_path / "lines" / "hello_there")
@@ -115,9 +115,22 @@ def test_a_line_is_rendered_from_a_sound_file_at_the_scenes_rate(bpy, connection
         "model": "m2dao",
         "fps": "24000/1001",
         "pose": "still",
+        "head_life": 1.0,
+        "face_life": 1.2,
         "strength": 0.7,
     }
     assert (talker.take, talker.take_frame) == (out, 101)
+
+
+def test_the_head_moves_by_itself_unless_something_else_is_chosen_and_scenes_keep_their_choice(bpy, talker):
+    assert (talker.pose_mode, talker.head_life, talker.face_life) == ("LIFE", 1.0, 1.0)
+    items = talker.bl_rna.properties["pose_mode"].enum_items
+    # A scene keeps the number: these are what versions without Life kept.
+    assert {item.identifier: item.value for item in items} == {
+        "LIFE": 4, "RECORDED": 0, "STILL": 1, "OBJECT": 2, "FILE": 3,
+    }  # fmt: skip
+    talker.head_life, talker.face_life = 9.0, -1.0
+    assert (talker.head_life, talker.face_life) == (2.0, 0.0)
 
 
 def test_a_line_cannot_use_edited_curves_before_it_has_any(bpy, connection, talker, tmp_path):

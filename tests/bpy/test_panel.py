@@ -42,6 +42,7 @@ class Recorder:
                 self.texts.append(options["text"])
             if name in ("prop", "prop_search"):
                 assert hasattr(values[0], values[1]), values
+                self.texts.append(f"<{values[1]}>")
             if name == "prop_search":
                 assert hasattr(values[2], values[3]), values
             if name == "operator":
@@ -291,9 +292,11 @@ def test_what_a_job_has_left_is_seen_as_soon_as_it_has_ended(addon, job, subject
 def test_the_steps_options_follow_their_choices(draw, scene, addon):
     settings = scene.talker
     for source in ("STRIP", "RANGE", "FILE"):
-        for pose in ("RECORDED", "STILL", "OBJECT", "FILE"):
+        for pose in ("LIFE", "RECORDED", "STILL", "OBJECT", "FILE"):
             settings.line_source, settings.pose_mode = source, pose
-            draw()
+            drawn = draw()
+            assert ("<head_life>" in drawn) == (pose == "LIFE")
+            assert ("<face_life>" in drawn) == (pose != "RECORDED")
     scene.view_settings.view_transform = "AgX"
     assert "[talker.exact_colours]" in draw()
     addon.bridge.colour.make_exact(scene)

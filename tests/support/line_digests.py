@@ -15,12 +15,18 @@ import torch
 from backend.deliver.keys import digest, frame_keys
 from backend.deliver.line import plan_line
 from backend.deliver.render import _drive
+from backend.media.audio_features import log_mel
+from backend.performance.liveliness import life_of, with_eyes
+from backend.performance.parts import parts_of
 from backend.performance.speech import SpeechModel
+from backend.performance.stress import stress_of
+from backend.performance.voice import Voice
 from backend.portrait.audio_code import audio_windows
 from backend.portrait.saving import open_portrait
 from backend.settings import RenderSettings
 from backend.subject.subject import Subject
 from shared.jobs import Reporter
+from tests.support.lively_clip import FPS, RATE, lively_clip, spoken
 
 
 def digests(root: Path, sound: Path, camera: Path) -> dict[str, str]:
@@ -30,9 +36,11 @@ def digests(root: Path, sound: Path, camera: Path) -> dict[str, str]:
     portrait, speech = open_portrait(model), SpeechModel.load(model.speech_file)
     found = {}
     for name, settings in {
-        "recorded": RenderSettings(),
-        "recorded at another rate": RenderSettings(fps="30000/1001"),
-        "still": RenderSettings(pose="still", seed=3),
+        "life": RenderSettings(),
+        "life of the face": RenderSettings(pose="still", seed=4),
+        "recorded": RenderSettings(pose="recorded"),
+        "recorded at another rate": RenderSettings(pose="recorded", fps="30000/1001"),
+        "still": RenderSettings(pose="still", face_life=0.0, seed=3),
         "given": RenderSettings(pose=str(camera)),
     }.items():
         line = plan_line(subject, speech, sound, settings, Reporter())
@@ -44,6 +52,20 @@ def digests(root: Path, sound: Path, camera: Path) -> dict[str, str]:
     found["sound"] = digest(line.features.log_mel.tobytes())
     found["windows"] = digest(audio_windows(line.features, line.times_s, portrait.settings).tobytes())
     return found
+
+
+def lively_digests() -> dict[str, str]:
+    """Digests of how a person's manner is learned, and of what it makes of a line."""
+    manner, features = lively_clip().manner, log_mel(spoken(12.0, 3), RATE)
+    stress, times_s = stress_of(features, Voice.of(features)), np.arange(300) / float(FPS)
+    parts = parts_of(manner, stress)
+    life = life_of(manner, stress, parts, times_s)
+    upper = with_eyes(manner, stress, parts, times_s, life.face, life.head[:, :3])
+    learned = (manner.motion, manner.gain, manner.rest, manner.low, manner.blinking.shape, manner.gaze.slopes)
+    return {
+        "manner": digest(*(value.tobytes() for value in learned)),
+        "life": digest(life.head.tobytes(), life.body.tobytes(), upper.tobytes()),
+    }
 
 
 def libraries() -> dict[str, str]:
@@ -59,4 +81,5 @@ def libraries() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    print(json.dumps({"line": digests(*map(Path, sys.argv[1:])), "libraries": libraries()}))
+    line = digests(*map(Path, sys.argv[1:])) | lively_digests()
+    print(json.dumps({"line": line, "libraries": libraries()}))

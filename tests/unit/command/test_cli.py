@@ -8,8 +8,10 @@ import sys
 import pytest
 
 from backend.command import bench, cli
-from backend.settings import RunSettings
+from backend.command.arguments import render_arguments
+from backend.settings import RenderSettings, RunSettings
 from backend.settings.tree import names
+from shared.errors import InputError
 from tests.support.places import ROOT
 
 
@@ -96,6 +98,21 @@ def test_a_command_asks_for_what_a_job_would(monkeypatch, options, asked):
     assert [{name: value for name, value in arguments.items() if value is not None} for arguments in seen] == [
         {"subject": "x", **asked}
     ]
+
+
+def test_render_asks_for_life_as_a_job_would(monkeypatch):
+    seen = []
+    monkeypatch.setitem(cli.VERBS, "render", lambda arguments, report: seen.append(arguments) or {})
+    line = ["render", "--subject", "x", "--audio", "a.wav", "--out", "o"]
+    assert cli.main([*line, "--pose", "life", "--head-life", "0.5", "--face-life", "1.5"]) == 0
+    assert cli.main(line) == 0
+    full, plain = seen
+    assert (full["pose"], full["head_life"], full["face_life"]) == ("life", 0.5, 1.5)
+    assert render_arguments(full).settings.head_life == 0.5
+    without = {name: value for name, value in plain.items() if value is not None}
+    assert render_arguments(without).settings == RenderSettings() and RenderSettings().pose == "life"
+    with pytest.raises(InputError, match="head_life"):
+        render_arguments({**without, "head_life": 3.0})
 
 
 def test_settings_prints_every_setting_with_its_value_and_its_sentence(capsys):

@@ -76,7 +76,7 @@ def test_frames_asked_are_frames_got_at_any_rate_however_long_the_line(stage, fp
 def test_a_model_that_learned_from_poses_by_landmarks_is_shown_under_those(stage):
     subject, portrait, sound, out = stage
     portrait.settings = PortraitSettings(poses="landmarks")
-    rendering.render(subject, sound, out, RenderSettings(frames="1:1", layers="png"), Reporter())
+    rendering.render(subject, sound, out, RenderSettings(pose="recorded", frames="1:1", layers="png"), Reporter())
     _, poses = read_poses(out / "camera.json")
     track = subject.track()
     assert np.allclose(poses[0], track.landmark_poses[0], atol=1e-6)

@@ -21,7 +21,9 @@ from backend.media.audio_features import log_mel
 from backend.media.encode import GROUP_FRAMES, MovieWriter
 from backend.performance import mouth_prior
 from backend.performance.curves import CURVE_NAMES, Performance
+from backend.performance.parts import _starts
 from backend.performance.speech import SpeechModel
+from backend.performance.stress import stress_of
 from backend.performance.voice import Reach, Voice
 from backend.portrait.portrait import PortraitFrame
 from backend.settings import RenderSettings, SpeechSettings
@@ -29,6 +31,7 @@ from shared import layout
 from shared.errors import InputError
 from shared.jobs import Reporter
 from tests.support.disc_stage import SteadySpeech, make_stage
+from tests.support.lively_clip import make_lively, spoken
 
 pytestmark = pytest.mark.slow  # together: processes, or whole renders, in every test
 
@@ -173,11 +176,11 @@ def test_moving_a_word_of_a_long_line_draws_only_what_hears_it(stage, monkeypatc
     listen(monkeypatch, trained_speech())
     line = speech(20.0)
     save_wav(sound, line, RATE)
-    assert len(render(stage)[1]) == 500
+    assert len(render(stage, pose="recorded")[1]) == 500
     first, last = round(8.0 * RATE), round(9.0 * RATE)
     line[first:last] = np.roll(line[first:last], RATE // 12)
     save_wav(sound, line, RATE)
-    result, drawn = render(stage)
+    result, drawn = render(stage, pose="recorded")
     heard = SpeechSettings()
     around_s = 0.06  # a spectrum's width, the resampling's and a frame
     prior_s = mouth_prior.HALF_WIDTH_S + 1 / mouth_prior.RATE_HZ
@@ -186,7 +189,7 @@ def test_moving_a_word_of_a_long_line_draws_only_what_hears_it(stage, monkeypatc
     assert earliest <= drawn[0] and drawn[-1] <= latest
     assert set(range(206, 221)) <= set(drawn) and result.kept >= 460
     incremental = pictures(out)
-    assert incremental == full_render(stage)
+    assert incremental == full_render(stage, pose="recorded")
 
 
 def test_a_longer_line_keeps_what_it_had_and_a_shorter_one_leaves_no_frames_behind(stage, monkeypatch):
@@ -194,12 +197,46 @@ def test_a_longer_line_keeps_what_it_had_and_a_shorter_one_leaves_no_frames_behi
     listen(monkeypatch, trained_speech())
     line = speech(4.0)
     save_wav(sound, line[: 3 * RATE], RATE)
-    render(stage)
+    render(stage, pose="recorded")
     save_wav(sound, line, RATE)
-    assert render(stage)[1][0] >= 66  # frame 75 is the old line's last, and hears 0.3 s ahead
+    assert render(stage, pose="recorded")[1][0] >= 66  # frame 75 is the old line's last, and hears 0.3 s ahead
     save_wav(sound, line[: 2 * RATE], RATE)
-    assert render(stage)[1][0] >= 41
+    assert render(stage, pose="recorded")[1][0] >= 41
     assert sorted(path.name for path in out.glob("head.*"))[-1] == "head.000050.exr"
+
+
+@pytest.mark.slow
+def test_after_a_word_was_moved_head_and_eyes_move_anew_around_it_only(stage, monkeypatch):
+    subject, _, sound, out = stage
+    make_lively(subject)
+    line = spoken(20.0, 3)
+    save_wav(sound, line, RATE)
+    render(stage)
+    first, last = round(8.0 * RATE), round(9.0 * RATE)
+    line[first:last] = np.roll(line[first:last], RATE // 12)
+    save_wav(sound, line, RATE)
+    features = log_mel(line, RATE)
+    fresh = [start for start, is_fresh in _starts(stress_of(features, Voice.of(features)), 4.5) if is_fresh]
+    earliest = max([start for start in fresh if start < 8.0 - 5.0], default=0.0) - 1.0
+    latest = min([start for start in fresh if start > 9.0 + 5.0], default=20.0) + 1.0
+    result, drawn = render(stage)
+    assert earliest * 25 <= drawn[0] and drawn[-1] <= latest * 25 and result.kept > 150
+    assert pictures(out) == full_render(stage)
+
+
+def test_a_take_from_before_there_was_life_opens_and_keeps_its_frames_under_recorded_poses(stage, tmp_path):
+    _, _, _, out = stage
+    render(stage, pose="recorded")
+    manifest = json.loads((out / layout.MANIFEST_FILE).read_text())
+    for name in ("head_life", "face_life"):
+        del manifest["settings"][name]
+    (out / layout.MANIFEST_FILE).write_text(json.dumps(manifest))
+    before = tmp_path / "before.json"
+    before.write_bytes((out / layout.PERFORMANCE_FILE).read_bytes())
+    assert render(stage, pose="recorded")[1] == []
+    render(stage, performance=str(before))
+    assert Performance.load(out / layout.PERFORMANCE_FILE).curves.keys() == Performance.load(before).curves.keys()
+    assert np.array_equal(Performance.load(out / layout.PERFORMANCE_FILE).array(), Performance.load(before).array())
 
 
 def test_poses_beyond_the_recording_do_not_depend_on_where_the_line_ends(stage):
@@ -207,7 +244,7 @@ def test_poses_beyond_the_recording_do_not_depend_on_where_the_line_ends(stage):
     lines = {}
     for seconds in (3, 4):
         save_wav(sound, np.ones(seconds * RATE, np.float32) * 0.1, RATE)
-        lines[seconds] = plan_line(subject, SteadySpeech(), sound, RenderSettings(), Reporter())
+        lines[seconds] = plan_line(subject, SteadySpeech(), sound, RenderSettings(pose="recorded"), Reporter())
     assert len(lines[3].poses) == 75 > subject.frame_count
     assert np.array_equal(lines[3].poses, lines[4].poses[:75])
     first, second = (line.performance.array()[:75] for line in lines.values())

@@ -10,7 +10,10 @@ from tests.support import pages
 
 PAGES = (
     "README.md",
-    *(f"docs/{n}.md" for n in ("colour", "formats", "glossary", "how-to-add", "kernels", "protocol", "testing", "why")),
+    *(
+        f"docs/{n}.md"
+        for n in ("colour", "formats", "glossary", "how-to-add", "kernels", "life", "protocol", "testing", "why")
+    ),
 )
 EXAMPLES = {
     "backend/preprocess/exposure.py",

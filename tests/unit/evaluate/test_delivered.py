@@ -50,7 +50,9 @@ def test_a_scored_picture_has_the_bits_of_the_frame_that_render_delivers(subject
     performance = Performance.from_array(Fraction(25), ordered_curves(track)).as_saved()
     performance.save(tmp_path / "performance.json")
     save_wav(tmp_path / "line.wav", np.random.default_rng(0).standard_normal(FRAMES * 640).astype(np.float32), 16000)
-    settings = RenderSettings(performance=str(tmp_path / "performance.json"), engine="reference", threads=1)
+    settings = RenderSettings(
+        pose="recorded", performance=str(tmp_path / "performance.json"), engine="reference", threads=1
+    )
     rendering.render(subject, tmp_path / "line.wav", tmp_path / "out", settings, Reporter())
     plate = subject.background(SIZE)
     store = ExrStore(tmp_path / "out", colour, {}, plate)

@@ -174,7 +174,7 @@ def test_recorded_poses_are_replayed_with_their_body_and_others_without(subject,
     body = with_body(subject)
     sound = tmp_path / "line.wav"
     save_wav(sound, np.random.default_rng(0).standard_normal(16000 * 4).astype(np.float32), 16000)
-    line = plan_line(subject, SteadySpeech(), sound, RenderSettings(), Reporter())
+    line = plan_line(subject, SteadySpeech(), sound, RenderSettings(pose="recorded"), Reporter())
     assert line.body is not None
     assert line.body.shape == (line.frame_count, 2) and line.frame_count > FRAMES
     assert np.array_equal(line.body[:FRAMES].astype(np.float32), body)
