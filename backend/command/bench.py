@@ -22,7 +22,7 @@ from backend.deliver.store import frame_store
 from backend.media.audio_features import log_mel
 from backend.media.encode import MovieWriter
 from backend.parallel import in_order
-from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES
+from backend.performance.curves import CURVE_NAMES
 from backend.performance.speech import SpeechModel
 from backend.portrait.gaussians import FACE, ORAL, TORSO, GaussianSet, Seeds
 from backend.portrait.portrait import Drive, Portrait, PortraitFrame, PortraitSizes
@@ -186,7 +186,8 @@ def render_entries(
     def finished(finish: Callable[[int, PortraitFrame[np.ndarray]], Finished]) -> Iterator[Finished]:
         """What `finish` makes of every frame, in order."""
         curves = np.zeros((frames, len(CURVE_NAMES)), np.float32)
-        curves[:, : len(SPEECH_CURVES)] = speech.predict_array(log_mel(sound, SAMPLE_RATE), times_s)
+        told = [CURVE_NAMES.index(name) for name in speech.curve_names]
+        curves[:, told] = speech.predict_array(log_mel(sound, SAMPLE_RATE), times_s)
         drive = portrait.drive(curves, _nodding_poses(frames), float(LINE_FPS))
         with FrameDrawer(portrait, drive, size, engine, concurrency.threads) as drawer:
             numbers = range(1, frames + 1)

@@ -12,7 +12,8 @@ from backend.deliver.camera_file import read_poses
 from backend.deliver.motion import motion_of_line
 from backend.media.audio import read_audio
 from backend.media.audio_features import AudioFeatures, log_mel
-from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES, Performance
+from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES, UPPER_CURVES, Performance
+from backend.performance.editing import with_edits
 from backend.performance.speech import SpeechModel
 from backend.performance.voice import Voice, voice_of_edited
 from backend.settings import RenderSettings
@@ -98,15 +99,16 @@ def plan_line(
     track = subject.track().posed_by(poses_by)
     voice = voice_of_edited(features, first_heard)
     motion = motion_of_line(subject, track, settings, fps, count, features, voice)
-    if voice is not None and voice.reach is None:
+    if voice is not None and (voice.reach is None or len(voice.reach.mean) != len(speech.curve_names)):
         voice = replace(voice, reach=speech.reach_of(features, voice))
-    speech_curves = speech.predict_array(features, np.array(frame_times(count, fps)), voice, settings.strength)
-    predicted = Performance.from_array(fps, np.concatenate([speech_curves, motion.upper], axis=1))
-    performance = _edited(predicted, settings.performance, report).as_saved()
+    spoken = speech.predict_array(features, np.array(frame_times(count, fps)), voice, settings.strength)
+    names = speech.curve_names + UPPER_CURVES
+    predicted = Performance.from_array(fps, np.concatenate([spoken, motion.upper], axis=1), names)
+    performance = _edited(predicted, settings.performance, speech, report).as_saved()
     return Line(samples, rate, features, fps, count, first, last, performance, motion.poses, motion.body, voice)
 
 
-def _edited(predicted: Performance, path: str | None, report: Reporter) -> Performance:
+def _edited(predicted: Performance, path: str | None, speech: SpeechModel, report: Reporter) -> Performance:
     """The predicted curves, replaced by those of an edited performance.json where it has them."""
     if path is None:
         return predicted
@@ -119,6 +121,4 @@ def _edited(predicted: Performance, path: str | None, report: Reporter) -> Perfo
     expected = round(given.frame_count * predicted.fps / given.fps)
     if abs(expected - predicted.frame_count) > 1:
         report.message(f"{path} lasts {expected} frames, the line {predicted.frame_count}; it is cut or its end held.")
-    fitted = given.resampled(predicted.fps, predicted.frame_count)
-    kept = {name: np.clip(curve, 0.0, 1.0) for name, curve in fitted.curves.items() if name in CURVE_NAMES}
-    return Performance(predicted.fps, {**predicted.curves, **kept})
+    return with_edits(predicted, given.resampled(predicted.fps, predicted.frame_count), speech.lips_following)

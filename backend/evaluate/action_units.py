@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from backend.performance.curves import CURVE_NAMES
+from backend.performance.curves import FACE_CURVES
 
 UPPER_UNITS: dict[str, tuple[str, ...]] = {
     "AU1": ("browInnerUp",),
@@ -39,6 +39,6 @@ LOWER_UNITS: dict[str, tuple[str, ...]] = {
 
 
 def intensities(curves: np.ndarray, units: dict[str, tuple[str, ...]]) -> np.ndarray:
-    """(T, U) intensity of each unit, the mean of its two sides; curves: (T, len(CURVE_NAMES)) in [0, 1]."""
-    columns = [[CURVE_NAMES.index(name) for name in names] for names in units.values()]
+    """(T, U) intensity of each unit, the mean of its two sides; curves: (T, len(FACE_CURVES)) in [0, 1]."""
+    columns = [[FACE_CURVES.index(name) for name in names] for names in units.values()]
     return np.stack([curves[:, sides].mean(axis=1) for sides in columns], axis=1)

@@ -18,7 +18,7 @@ from backend.face.points import (
     LOWER_LIP_INNER,
     UPPER_LIP_INNER,
 )
-from backend.performance.curves import CURVE_NAMES
+from backend.performance.curves import FACE_CURVES
 
 LIPS = tuple(LIP_RING_OUTER) + tuple(LIP_RING_INNER)
 SCORE_SIZE = 256
@@ -34,7 +34,7 @@ class FaceTrack:
     landmarks: np.ndarray
     """(T, 478, 3) px of a picture of SCORE_SIZE."""
     expression: np.ndarray
-    """(T, len(CURVE_NAMES)) blendshapes in [0, 1]."""
+    """(T, len(FACE_CURVES)) blendshapes in [0, 1]."""
 
     @property
     def found(self) -> np.ndarray:
@@ -61,7 +61,7 @@ class FaceMeter:
         self._landmarker.close()
 
     def measure(self, picture: np.ndarray, around: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Landmarks (478, 3) px of SCORE_SIZE and blendshapes (len(CURVE_NAMES),), both NaN if there is no face.
+        """Landmarks (478, 3) px of SCORE_SIZE and blendshapes (len(FACE_CURVES),), both NaN if there is no face.
 
         picture: (S, S, 3) uint8 RGB. around: (4,) left, top, right, bottom of the recorded face, px of the picture: the
         rendered and the recorded picture are cut in the same way, so that the landmarker makes the same errors.
@@ -72,9 +72,9 @@ class FaceMeter:
             picture = cv2.resize(picture, (enlarged, enlarged), interpolation=cv2.INTER_CUBIC)
         faces = self._landmarker.find(picture, square_around(around * (enlarged / size)))
         if not faces:
-            return np.full((LANDMARK_POINTS, 3), np.nan), np.full(len(CURVE_NAMES), np.nan)
+            return np.full((LANDMARK_POINTS, 3), np.nan), np.full(len(FACE_CURVES), np.nan)
         names = self._landmarker.blendshape_names
-        order = [names.index(name) for name in CURVE_NAMES]
+        order = [names.index(name) for name in FACE_CURVES]
         return faces[0].landmarks * (SCORE_SIZE / enlarged), faces[0].blendshapes[order]
 
 

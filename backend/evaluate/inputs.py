@@ -8,7 +8,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from backend.media.audio_features import AudioFeatures
-from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES, UPPER, ordered_curves
+from backend.performance.curves import CURVE_NAMES, UPPER, ordered_curves
 from backend.performance.speech import SpeechModel
 from backend.performance.voice import Voice
 from backend.portrait.audio_code import audio_windows
@@ -29,7 +29,7 @@ def handed_over(track: Track, fps: float, smooth_s: float) -> np.ndarray:
     Blinks are as recorded. Brows, gaze, lids, cheeks and nose keep what is slow in them, by a Gaussian of deviation
     `smooth_s` seconds (0: all of it): what is fast in them moves with the lips (evaluate.leak).
     """
-    curves = ordered_curves(track).astype(np.float32)
+    curves = ordered_curves(track)
     slow = np.setdiff1d(np.arange(len(CURVE_NAMES))[UPPER], BLINKS)
     if smooth_s:
         curves[:, slow] = gaussian_filter1d(curves[:, slow], smooth_s * fps, axis=0, mode="nearest")
@@ -59,7 +59,10 @@ def drives(
         speech = SpeechModel.load(model.speech_file)
         if settings.strength and voice is not None:
             voice = replace(voice, reach=speech.reach_of(features, voice))
-        curves[:, : len(SPEECH_CURVES)] = speech.predict_array(features, track.times_s, voice, settings.strength)
+        told = [CURVE_NAMES.index(name) for name in speech.curve_names]
+        curves[:, told] = speech.predict_array(features, track.times_s, voice, settings.strength)
+    known = [CURVE_NAMES.index(name) for name in portrait.curve_names]
+    curves, still = curves[:, known], still[:, known]
     made = {
         "driven": portrait.drive(curves, track.camera_from_head, fps, windows, track.body),
         "static": portrait.drive(still, track.camera_from_head, fps, still_windows, track.body),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import solve
 
-from backend.evaluate.faces import LIPS
+from backend.performance.lips import lip_positions
 from backend.subject.track import Track
 from backend.train.holdout import Holdout
 
@@ -18,8 +18,6 @@ PARTS, GAP_S = 11, 0.3
 """The clip is predicted part by part from the others, without the frames next to it."""
 MOST_FRAMES = 800
 """Longer clips are thinned to as many: the kernel's cost grows with their cube."""
-_LIP_CM = np.array([0.0, -4.0, 5.0])
-"""About where the lips are in the head's frame; for their distance from the camera."""
 _RIDGES = (0.03, 0.3, 1.0, 3.0)
 _RIDGES_OF_KERNELS = (0.3, 3.0)
 _SHARPNESSES = (0.1, 0.5)
@@ -34,7 +32,11 @@ def leak(inputs: np.ndarray, track: Track) -> float:
     """
     known = np.flatnonzero(track.confidence > 0)
     known = known[:: max(1, -(-len(known) // MOST_FRAMES))]
-    lips, inputs, times_s = lip_positions(track)[known], np.asarray(inputs, np.float64)[known], track.times_s[known]
+    lips, inputs, times_s = (
+        lip_positions(track).reshape(track.frame_count, -1)[known],
+        np.asarray(inputs, np.float64)[known],
+        track.times_s[known],
+    )
     if len(known) < 2 * PARTS:
         return float("nan")
     unexplained = np.zeros(len(_RIDGES) + len(_SHARPNESSES) * len(_RIDGES_OF_KERNELS))
@@ -53,15 +55,6 @@ def leak(inputs: np.ndarray, track: Track) -> float:
         unexplained += [np.square(truth - p).sum() for p in predicted]
         total += np.square(truth).sum()
     return float(1.0 - unexplained.min() / total) if total > 1e-9 else float("nan")
-
-
-def lip_positions(track: Track) -> np.ndarray:
-    """(T, 80) cm: where the lips' landmarks are in the head's frame, across and up."""
-    rotation, position = track.camera_from_head[:, :3, :3], track.camera_from_head[:, :3, 3]
-    depth = (rotation @ _LIP_CM + position)[:, 2]
-    rays = (track.landmarks[:, LIPS, :2].astype(np.float64) - track.principal_px) / track.focal_px
-    seen = np.concatenate([rays, np.ones((*rays.shape[:2], 1))], axis=2) * depth[:, None, None]
-    return ((seen - position[:, None]) @ rotation)[..., :2].reshape(len(seen), -1)
 
 
 def _linear(x: np.ndarray, y: np.ndarray, at: np.ndarray, ridge: float) -> np.ndarray:

@@ -13,7 +13,7 @@ from backend.evaluate.nets import Nets
 from backend.evaluate.recorded import RecordedFrame
 from backend.evaluate.scores import SCORES, Seen, Shot
 from backend.face.points import LANDMARK_POINTS
-from backend.performance.curves import CURVE_NAMES
+from backend.performance.curves import FACE_CURVES
 from backend.portrait.portrait import Drive, Portrait
 
 FLOOR = "floor"
@@ -46,7 +46,7 @@ class Scorer:
         self._span = slice(int(frames[0]), int(frames[-1]) + 1)
         count = self._span.stop - self._span.start
         self._faces = {
-            name: FaceTrack(np.full((count, LANDMARK_POINTS, 3), np.nan), np.full((count, len(CURVE_NAMES)), np.nan))
+            name: FaceTrack(np.full((count, LANDMARK_POINTS, 3), np.nan), np.full((count, len(FACE_CURVES)), np.nan))
             for name in (*self.pictures, "footage")
         }
         self._last: dict[str, Shot] = {}

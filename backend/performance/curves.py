@@ -1,6 +1,7 @@
 """The performance: a few named curves over time that stand between audio and motion.
 
-The names are those of MediaPipe's face landmarker (Apple ARKit's blend shapes without tongueOut); values lie in [0, 1].
+The names are those of MediaPipe's face landmarker (Apple ARKit's blend shapes without tongueOut), and beside them the
+lips' own (performance.lips); values lie in [0, 1].
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from backend.performance.lips import LIP_CURVES, lip_curves
 from backend.subject.track import Track
 from shared.errors import InputError
 from shared.files import read_text_file, write_text
@@ -48,7 +50,7 @@ SPEECH_CURVES: tuple[str, ...] = (
     "mouthUpperUpLeft",
     "mouthUpperUpRight",
 )
-"""Curves of jaw and lips: what audio drives."""
+"""Blend shapes of jaw and lips."""
 
 UPPER_CURVES: tuple[str, ...] = (
     "browDownLeft",
@@ -78,12 +80,17 @@ UPPER_CURVES: tuple[str, ...] = (
 )
 """Curves of brows, eyes, cheeks and nose: blinks, gaze, expression."""
 
-CURVE_NAMES: tuple[str, ...] = SPEECH_CURVES + UPPER_CURVES
+FACE_CURVES: tuple[str, ...] = SPEECH_CURVES + UPPER_CURVES
+"""What the face landmarker tells."""
+
+CURVE_NAMES: tuple[str, ...] = FACE_CURVES + tuple(LIP_CURVES)
 """All curves, in the order in which arrays hold them."""
+SPOKEN_CURVES: tuple[str, ...] = SPEECH_CURVES + tuple(LIP_CURVES)
+"""What audio drives: jaw, lips, and the lips' own measures."""
 
 SPEECH = slice(0, len(SPEECH_CURVES))
 """Where the speech curves lie in an array of all curves."""
-UPPER = slice(len(SPEECH_CURVES), len(CURVE_NAMES))
+UPPER = slice(len(SPEECH_CURVES), len(FACE_CURVES))
 """Where the upper-face curves lie in an array of all curves."""
 
 
@@ -93,14 +100,14 @@ def from_track(
     """The true performance of the footage, from the face landmarker's blend shapes.
 
     blendshapes: (T, B) in [0, 1], names in `blendshape_names`; confidence: (T,), 0 where the face was not found: there
-    the curves are interpolated in time. Returns (T, len(CURVE_NAMES)) float32.
+    the curves are interpolated in time. Returns (T, len(FACE_CURVES)) float32.
     Raises InputError if a name is missing, or no frame has a face.
     """
     names = [str(name) for name in blendshape_names]
-    missing = [name for name in CURVE_NAMES if name not in names]
+    missing = [name for name in FACE_CURVES if name not in names]
     if missing:
         raise InputError(f"The face landmarker's model lacks {missing[0]}.", "Use face_landmarker.task version 2.")
-    curves = np.asarray(blendshapes, dtype=np.float32)[:, [names.index(name) for name in CURVE_NAMES]]
+    curves = np.asarray(blendshapes, dtype=np.float32)[:, [names.index(name) for name in FACE_CURVES]]
     found = np.isfinite(curves).all(axis=1)
     if confidence is not None:
         found &= np.asarray(confidence) > 0
@@ -189,12 +196,13 @@ class Performance:
         return cls(fps, curves)
 
 
-def ordered_curves(track: Track) -> np.ndarray:
-    """(T, K) the track's true curves in the order of CURVE_NAMES."""
-    names = [str(name) for name in track.curve_names]
-    return track.curves[:, [names.index(name) for name in CURVE_NAMES]]
+def ordered_curves(track: Track, names: Sequence[str] = CURVE_NAMES) -> np.ndarray:
+    """(T, K) float32 the track's true curves in the order of `names`."""
+    known = (*(str(name) for name in track.curve_names), *LIP_CURVES)
+    curves = np.concatenate([track.curves, lip_curves(track)], axis=1)
+    return curves[:, [known.index(name) for name in names]]
 
 
-def speech_mask() -> np.ndarray:
-    """(K,) which of CURVE_NAMES are speech curves."""
-    return np.array([name in SPEECH_CURVES for name in CURVE_NAMES])
+def spoken_mask() -> np.ndarray:
+    """(K,) which of CURVE_NAMES audio drives."""
+    return np.array([name in SPOKEN_CURVES for name in CURVE_NAMES])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from backend.media.audio_features import AudioFeatures
-from backend.performance.curves import SPEECH_CURVES, ordered_curves
+from backend.performance.curves import SPEECH_CURVES, SPOKEN_CURVES, ordered_curves
 from backend.performance.speech import SpeechModel
 from backend.settings import SpeechSettings
 from backend.subject.model_folder import ModelFolder, waiting_file
@@ -37,8 +37,9 @@ def learn_speech(
     features = AudioFeatures.load(subject.root / layout.AUDIO_FEATURES_FILE)
     seen = frames[track.confidence[frames] > 0]
     sound = features.of_frames(track.times_s, frames)
-    model = SpeechModel.fit(features, ordered_curves(track)[seen], track.times_s[seen], settings, report, sound)
-    heard = np.full((track.frame_count, len(SPEECH_CURVES)), np.nan, np.float32)
+    spoken = ordered_curves(track, SPOKEN_CURVES)[seen]
+    model = SpeechModel.fit(features, spoken, track.times_s[seen], settings, report, sound, SPOKEN_CURVES)
+    heard = np.full((track.frame_count, len(SPOKEN_CURVES)), np.nan, np.float32)
     heard[seen] = model.heard
     with replacing(folder.heard_file) as temporary, open(temporary, "wb") as file:
         np.save(file, heard)
@@ -47,16 +48,16 @@ def learn_speech(
 
 
 def load_heard(folder: ModelFolder, frame_count: int) -> np.ndarray:
-    """(T, 27) float32 speech curves of the footage of T frames as predicted from its sound, each frame without having
-    been learned from; NaN in frames that were left out. Raises InputError if the file cannot be read."""
+    """(T, 32) float32 spoken curves, (T, 27) in older models, of the footage of T frames as predicted from its sound,
+    each frame without having been learned from; NaN in frames that were left out. Raises InputError if the file cannot be read."""
     path = folder.heard_file
     require_file(path, _ANEW)
     try:
         heard = np.load(path, allow_pickle=False)
     except (OSError, EOFError, ValueError) as error:
         raise InputError(f"{path} cannot be read ({error}).", _ANEW) from error
-    shape = (frame_count, len(SPEECH_CURVES))
-    if not isinstance(heard, np.ndarray) or heard.dtype != np.float32 or heard.shape != shape:
+    shapes = [(frame_count, len(names)) for names in (SPOKEN_CURVES, SPEECH_CURVES)]
+    if not isinstance(heard, np.ndarray) or heard.dtype != np.float32 or heard.shape not in shapes:
         raise InputError(f"{path} does not hold what it should.", _ANEW)
     return heard
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backend.performance.curves import SPEECH_CURVES
+from backend.performance.curves import SPOKEN_CURVES
 from backend.performance.mouth_prior import SHAPES
 from backend.settings import SpeechSettings
 
@@ -52,6 +52,10 @@ _USUAL: dict[str, dict[str, float]] = {
     "mouthUpperUpRight": {"wide": 0.7, "jaw": 0.4, "press": -0.4},
     "mouthStretchLeft": {"wide": 0.7},
     "mouthStretchRight": {"wide": 0.7},
+    "lipsApart": {"jaw": 1.0, "press": -0.4},
+    "lipsWidth": {"wide": 0.6, "pucker": -0.8},
+    "lipUpperThickness": {"press": -0.7, "wide": -0.3},
+    "lipLowerThickness": {"press": -0.7, "tuck": -0.5},
 }
 """What a curve usually does with the shapes of a mouth, all in deviations; the other curves nothing in particular."""
 
@@ -63,22 +67,22 @@ class ReadOut:
     offset: np.ndarray
     """(D,) mean of the nets' outputs."""
     matrix: np.ndarray
-    """(D, 27)"""
+    """(D, K)"""
     prior_offset: np.ndarray
     """(5,) mean of the prior's shapes."""
     prior_matrix: np.ndarray
-    """(5, 27)"""
+    """(5, K)"""
     correlation: np.ndarray
-    """(27,) of each curve with its prediction, on blocks that were not learned from."""
+    """(K,) of each curve with its prediction, on blocks that were not learned from."""
     spread: np.ndarray
-    """(27,) how far predictions of the mean of the nets are likely to deviate on sound that was not learned from."""
+    """(K,) how far predictions of the mean of the nets are likely to deviate on sound that was not learned from."""
     told: np.ndarray
-    """(Q, 27) quantiles of the predicted deviations, rising, on sound that was not learned from."""
+    """(Q, K) quantiles of the predicted deviations, rising, on sound that was not learned from."""
     meant: np.ndarray
-    """(Q, 27) the footage's own deviations at those quantiles: what a prediction is to be enlarged to, so that a mouth
+    """(Q, K) the footage's own deviations at those quantiles: what a prediction is to be enlarged to, so that a mouth
     opens and closes as often as the footage's. The same as `told` where the sound tells next to nothing."""
     out_of_fold: np.ndarray
-    """(T, 27) the deviations of every frame, predicted by nets and regressions that never learned from it."""
+    """(T, K) the deviations of every frame, predicted by nets and regressions that never learned from it."""
 
 
 def read_out(
@@ -89,7 +93,7 @@ def read_out(
     seconds: float,
     settings: SpeechSettings,
 ) -> ReadOut:
-    """Fit to `seconds` of footage with the curves `speech` (T, 27).
+    """Fit to `seconds` of footage with the curves `speech` (T, K), the first K of SPOKEN_CURVES.
 
     outputs: (T, D) of the speaker's nets, each frame's by a net that never learned from its block; shapes: (T, 5) of
     the mouth prior; fold: (T,) the blocks. Each expert is a ridge regression with that ridge of the settings which
@@ -108,7 +112,7 @@ def read_out(
     deviation = truth.std(axis=0)
     spread = np.sqrt(np.einsum("ik,kij,jk->k", weights, grams, weights))
     correlation = np.einsum("ik,ki->k", weights, products) / (deviation * spread + 1e-8)
-    usual = np.array([_USUAL_CORRELATION if name in _USUAL else 0.0 for name in SPEECH_CURVES])
+    usual = np.array([_USUAL_CORRELATION if name in _USUAL else 0.0 for name in SPOKEN_CURVES[: speech.shape[1]]])
     likely = (independent * correlation + _FIRM * usual) / (independent + _FIRM)
     out_of_fold = (of_one[:, None] * told).sum(axis=0)
     return ReadOut(
@@ -124,7 +128,7 @@ def read_out(
 
 
 def _quantiles(told: np.ndarray, truth: np.ndarray, enlarged: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`told` and `meant` of a ReadOut, of deviations (T, 27) and those that they are predictions of; enlarged: (27,)
+    """`told` and `meant` of a ReadOut, of deviations (T, K) and those that they are predictions of; enlarged: (K,)
     bool, the curves that are."""
     given, wanted = np.quantile(told, _QUANTILES, axis=0), np.quantile(truth, _QUANTILES, axis=0)
     steps = np.maximum(np.diff(given, axis=0), 1e-6)
@@ -142,13 +146,15 @@ def _from_steps(steps: np.ndarray, number: int, value: np.ndarray) -> np.ndarray
 
 
 def _usual(inputs: np.ndarray, speech: np.ndarray) -> np.ndarray:
-    """(5, 27) the regression of curves (T, 27) on shapes (T, 5) to expect where nothing else is known: how far the
+    """(5, K) the regression of curves (T, K) on shapes (T, 5) to expect where nothing else is known: how far the
     curves move is taken from them, what moves them from _USUAL."""
     spread = np.maximum(inputs.std(axis=0), _LEAST_SPREAD)
     matrix = np.zeros((len(SHAPES), speech.shape[1]))
     for name, parts in _USUAL.items():
+        if name not in SPOKEN_CURVES[: speech.shape[1]]:
+            continue
         direction = np.array([parts.get(shape, 0.0) for shape in SHAPES])
-        curve = SPEECH_CURVES.index(name)
+        curve = SPOKEN_CURVES.index(name)
         moves = _USUAL_CORRELATION * speech[:, curve].std() / np.linalg.norm(direction)
         matrix[:, curve] = moves * direction / spread
     return matrix
@@ -192,7 +198,7 @@ class _Expert:
 
 
 def _of_mean(told: np.ndarray, truth: np.ndarray, members: int) -> np.ndarray:
-    """(27,) power of the mean of so many nets on unheard sound, as a share of one net's (T, 27): what they differ in
+    """(K,) power of the mean of so many nets on unheard sound, as a share of one net's (T, K): what they differ in
     cancels out. What one net says right, the others say as well."""
     right = np.square((told * truth).mean(axis=0)) / (
         np.square(told).mean(axis=0) * np.square(truth).mean(axis=0) + 1e-12
@@ -202,9 +208,9 @@ def _of_mean(told: np.ndarray, truth: np.ndarray, members: int) -> np.ndarray:
 
 
 def _moments(told: np.ndarray, truth: np.ndarray, power: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
-    """Mean products (27, E, E) of what experts told (E, T, 27) with each other, and (27, E) with truth (T, 27).
+    """Mean products (K, E, E) of what experts told (E, T, K) with each other, and (K, E) with truth (T, K).
 
-    power: (27,) of what the speaker's nets, the first expert, will tell, as a share of that of what they told here.
+    power: (K,) of what the speaker's nets, the first expert, will tell, as a share of that of what they told here.
     """
     grams = np.einsum("itk,jtk->kij", told, told) / len(truth)
     grams[:, 0, 0] *= power
@@ -212,7 +218,7 @@ def _moments(told: np.ndarray, truth: np.ndarray, power: np.ndarray | float) -> 
 
 
 def _weights(grams: np.ndarray, products: np.ndarray, independent: float) -> np.ndarray:
-    """(E, 27) weights of experts, by their `_moments`."""
+    """(E, K) weights of experts, by their `_moments`."""
     shared = _not_negative(grams.sum(axis=0), products.sum(axis=0), _USUAL_WEIGHTS, _FIRM / independent)
     each = [_not_negative(g, p, shared, _FIRM / independent) for g, p in zip(grams, products, strict=True)]
     return np.array(each).T

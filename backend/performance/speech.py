@@ -11,7 +11,8 @@ import torch
 
 from backend.exact import small_product
 from backend.media.audio_features import FLOOR, MELS, AudioFeatures
-from backend.performance.curves import SPEECH_CURVES, Performance
+from backend.performance.curves import SPEECH_CURVES, SPOKEN_CURVES, Performance
+from backend.performance.lips import lips_by_shapes
 from backend.performance.mouth_prior import SHAPES, MouthPrior
 from backend.performance.read_out import read_out
 from backend.performance.speech_net import MISSING_S, SpeechNet, train_net
@@ -56,7 +57,7 @@ class SpeechModel:
     """Audio to speech curves of one speaker. Make it with `fit` or `from_state`."""
 
     heard: np.ndarray | None = None
-    """(T, 27) float32 curves of the frames that `fit` learned from, each predicted without having learned from it: as
+    """(T, K) float32 curves of the frames that `fit` learned from, each predicted without having learned from it: as
     good as the model is on sound it has not heard. None for a model that was read from a file."""
 
     def __init__(self, settings: SpeechSettings, net: SpeechNet, state: dict[str, np.ndarray]) -> None:
@@ -74,11 +75,13 @@ class SpeechModel:
         settings: SpeechSettings | None = None,
         report: Reporter | None = None,
         voice_of: AudioFeatures | None = None,
+        names: tuple[str, ...] = SPEECH_CURVES,
     ) -> SpeechModel:
         """Learn from footage.
 
-        features: of the footage's sound in sync with its picture; curves: (T, K) with the speech curves first
-        (performance.curves) at `times_s` (T,) seconds. Hand in training frames only: what is held out must not be seen.
+        features: of the footage's sound in sync with its picture; curves: (T, N) with the K curves `names` first,
+        which are SPOKEN_CURVES or the first 27 of them, at `times_s` (T,) seconds. Hand in training frames only: what
+        is held out must not be seen.
         voice_of: vectors of the sound from which the voice's statistics are taken, None: all of it.
         Sound counts as far as it predicts the curves of blocks that were not learned from (performance.read_out); the
         rest stays at the mean. Same seed, same model. Raises InputError for fewer than ten frames or silence.
@@ -87,7 +90,7 @@ class SpeechModel:
         if len(curves) < _MIN_FRAMES:
             raise InputError(f"{len(curves)} frames are too few to learn speech from.", "Use longer footage.")
         settings = replace(settings, steps=_steps_for(len(curves), settings))
-        speech = np.asarray(curves, np.float64)[:, : len(SPEECH_CURVES)]
+        speech = np.asarray(curves, np.float64)[:, : len(names)]
         style = speech.mean(axis=0)
         targets = _targets(speech, settings.components)
         rest = _rest_target(speech, targets)
@@ -122,6 +125,7 @@ class SpeechModel:
             "told_deviation": found.spread,
             "low": np.minimum(speech.min(axis=0), style),
             "high": np.maximum(speech.max(axis=0), style),
+            "lips_follow": lips_by_shapes(*np.split(speech, [len(SPEECH_CURVES)], axis=1)),
             "voice_mean": voice.mean,
             "voice_deviation": voice.deviation,
             "voice_prior_s": np.array([voice.prior_s]),
@@ -133,14 +137,19 @@ class SpeechModel:
         return model
 
     @property
+    def curve_names(self) -> tuple[str, ...]:
+        """Names of the K curves that it tells; models of older versions know nothing of the lips' own."""
+        return SPOKEN_CURVES[: len(self._state["style"])]
+
+    @property
     def correlation(self) -> np.ndarray:
-        """(27,) correlation of each curve with its prediction, on blocks that were not learned from."""
+        """(K,) correlation of each curve with its prediction, on blocks that were not learned from."""
         return self._state["correlation"]
 
     def predict_array(
         self, features: AudioFeatures, times_s: np.ndarray, voice: Voice | None = None, strength: float = 0.0
     ) -> np.ndarray:
-        """(T, 27) float32 speech curves in [0, 1] at the exact times (T,) of a line, any voice.
+        """(T, K) float32 curves in [0, 1] at the exact times (T,) of a line, any voice.
 
         voice: to normalise the line by, with its reach where that is known; None: its own. strength: 0 gives the
         likeliest curves, which move less than a mouth does, the less the sound tells; 1 curves that move as far as the
@@ -153,7 +162,7 @@ class SpeechModel:
         if self._prior is not None:
             shapes, quiet = self._prior.hear(features, times_s, voice)
         moves = self._moves(features, times_s, voice, shapes)
-        if voice is not None and voice.reach is not None:
+        if voice is not None and voice.reach is not None and len(voice.reach.mean) == moves.shape[1]:
             moves = (moves - voice.reach.mean) * voice.reach.scale
         if strength:
             moves = moves + strength * (self._enlarged(moves) - moves)
@@ -189,7 +198,7 @@ class SpeechModel:
         return Reach(weight * (moves.mean(axis=0) - self._state["told_mean"]), 1.0 + weight * (scale - 1.0))
 
     def _enlarged(self, moves: np.ndarray) -> np.ndarray:
-        """(T, 27) the moves of a mouth that opens and closes as often as the footage's."""
+        """(T, K) the moves of a mouth that opens and closes as often as the footage's."""
         s = self._state
         if "meant" not in s:
             return moves * s.get("gain", 1.0)  # models of older versions know one factor, or none
@@ -204,14 +213,14 @@ class SpeechModel:
     def _moves(
         self, features: AudioFeatures, times_s: np.ndarray, voice: Voice | None, shapes: np.ndarray | None
     ) -> np.ndarray:
-        """(T, 27) float64 what sound adds to the style; shapes: (T, 5) of the mouth prior, None without one."""
+        """(T, K) float64 what sound adds to the style; shapes: (T, 5) of the mouth prior, None without one."""
         moves = self._heard_by_nets(features, times_s, voice)
         if shapes is None:
             return moves
         return moves + small_product(shapes - self._state["prior_offset"], self._state["prior_readout"])
 
     def _heard_by_nets(self, features: AudioFeatures, times_s: np.ndarray, voice: Voice | None) -> np.ndarray:
-        """(T, 27) float64 what the speaker's own nets add to the style."""
+        """(T, K) float64 what the speaker's own nets add to the style."""
         s = self._state
         half_width_s, taps = float(s["window"][0]), int(s["window"][1])
         # Older models, whose windows have no lead, hold two numbers.
@@ -225,17 +234,24 @@ class SpeechModel:
         return small_product(np.concatenate(outputs) - s["offset"], s["readout"])
 
     def _within_range(self, curves: np.ndarray) -> np.ndarray:
-        """Curves (T, 27) as float32, at most a tenth of their range beyond the footage's."""
+        """Curves (T, K) as float32, at most a tenth of their range beyond the footage's."""
         low, high = self._state["low"], self._state["high"]
         margin = 0.1 * (high - low)
         return np.clip(np.clip(curves, low - margin, high + margin), 0.0, 1.0).astype(np.float32)
+
+    def lips_following(self, change: np.ndarray) -> np.ndarray:
+        """(T, 5) how the lips' own curves go with a change (T, 27) that an artist made to the speech curves; (T, 0) for
+        models that know nothing of them."""
+        if "lips_follow" not in self._state:
+            return np.zeros((len(change), 0))
+        return small_product(change, self._state["lips_follow"])
 
     def predict(self, features: AudioFeatures, times_s: np.ndarray, fps: Fraction | None = None) -> Performance:
         """`predict_array` as named curves. fps: of the times, by default from their median distance."""
         if fps is None:
             step = float(np.median(np.diff(times_s))) if len(times_s) > 1 else 1.0
             fps = Fraction(1.0 / step).limit_denominator(1001)
-        return Performance.from_array(fps, self.predict_array(features, times_s), SPEECH_CURVES)
+        return Performance.from_array(fps, self.predict_array(features, times_s), self.curve_names)
 
     def state(self) -> dict[str, torch.Tensor]:
         """Everything as tensors, for a safetensors file."""
@@ -294,7 +310,7 @@ def _amid(times_s: np.ndarray) -> np.ndarray:
 
 
 def _usual_when(share: np.ndarray, speech: np.ndarray, seconds: float) -> np.ndarray:
-    """(27,) mean of the curves (T, 27) of so many seconds of footage, in the shares (T,) of its frames; drawn to a
+    """(K,) mean of the curves (T, K) of so many seconds of footage, in the shares (T,) of its frames; drawn to a
     closed mouth."""
     known = _KNOWN_S * len(speech) / seconds
     return (share @ speech + known * _closed(speech)) / (share.sum() + known)
@@ -327,11 +343,12 @@ def _rest_target(speech: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
 
 def _closed(speech: np.ndarray) -> np.ndarray:
-    """(27,) the curves of a closed mouth: their mean over that tenth of frames."""
+    """(K,) the curves of a closed mouth: their mean over that tenth of frames."""
     return speech[_most_closed(speech)].mean(axis=0)
 
 
 def _most_closed(speech: np.ndarray) -> np.ndarray:
     """(T,) bool"""
-    opening = _opening(speech)
+    measured = speech.shape[1] > len(SPEECH_CURVES)
+    opening = speech[:, SPOKEN_CURVES.index("lipsApart")] if measured else _opening(speech)
     return opening <= np.percentile(opening, 10)

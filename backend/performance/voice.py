@@ -8,7 +8,7 @@ import numpy as np
 
 from backend.exact import log
 from backend.media.audio_features import FLOOR, MELS, AudioFeatures
-from backend.performance.curves import SPEECH_CURVES
+from backend.performance.curves import SPEECH_CURVES, SPOKEN_CURVES
 from shared.errors import InputError
 
 _ACTIVE_NATS = 5.0
@@ -24,7 +24,7 @@ class Reach:
     """How a line's mouth is brought to where the speaker's own moves, and as far."""
 
     mean: np.ndarray
-    """(27,) by which the line's speech curves lie too high."""
+    """(K,) by which the line's spoken curves lie too high."""
     scale: float
     """By which they are to move further."""
 
@@ -71,8 +71,8 @@ class Voice:
         reach = None
         if "reach" in values:
             reach = Reach(np.array(values["reach"]["mean"], np.float64), float(values["reach"]["scale"]))
-            if reach.mean.shape != (len(SPEECH_CURVES),):
-                raise ValueError(f"{len(reach.mean)} curves, expected {len(SPEECH_CURVES)}")
+            if reach.mean.shape not in ((len(SPEECH_CURVES),), (len(SPOKEN_CURVES),)):
+                raise ValueError(f"{len(reach.mean)} curves, expected {len(SPOKEN_CURVES)}")
         return cls(mean, deviation, float(values["seconds"]), reach)
 
 

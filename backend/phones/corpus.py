@@ -11,6 +11,7 @@ from scipy.signal import resample_poly
 
 from backend.media.audio import SPEECH_RATE
 from backend.media.audio_features import log_mel
+from backend.phones.human import human_lines
 from backend.phones.lines import invented_line
 from backend.phones.rooms import elsewhere, nobody, wordless
 from backend.phones.sounds import SILENT, class_and_shape
@@ -36,6 +37,8 @@ _NOBODY = 0.1
 """Share of the lessons in which nobody speaks: noise is not to be taken for a voice."""
 _WORDLESS = 0.5
 """Share of the pauses before and after a line that hold breath, music or knocks."""
+_HUMAN = 1_000_000
+"""Tells the draws of lines in people's voices from those of the others."""
 _BESIDE_S = 0.08
 """Such a sound does not come nearer to a word."""
 
@@ -60,6 +63,16 @@ def lessons(count: int, seed: int) -> Iterator[Lesson]:
             yield lesson
 
 
+def human_lessons(count: int, seed: int) -> Iterator[Lesson]:
+    """Lessons in people's voices, `count` lines of each synthesised one (phones.human); the same for the same seed.
+
+    Raises InputError where what speaks in them is not installed.
+    """
+    for index, line in enumerate(human_lines(count, seed)):
+        if line.duration_s >= _SHORTEST_S:
+            yield _anywhere(line, np.random.default_rng([seed, _HUMAN, index]))
+
+
 def _lesson(draw: np.random.Generator) -> Lesson | None:
     if draw.random() < _NOBODY:
         samples = nobody(draw.uniform(2, 6), SPEECH_RATE, draw)
@@ -73,6 +86,11 @@ def _lesson(draw: np.random.Generator) -> Lesson | None:
         return None  # a language or voice that this build of eSpeak lacks
     if line.duration_s < _SHORTEST_S:
         return None
+    return _anywhere(line, draw)
+
+
+def _anywhere(line: SpokenLine, draw: np.random.Generator) -> Lesson:
+    """A line between pauses, a little faster or slower, in some room."""
     line = _at_another_rate(_between_silences(line, draw), draw)
     return _heard(elsewhere(line.samples, line.sample_rate, draw), line)
 

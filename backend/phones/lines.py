@@ -20,6 +20,12 @@ NUMBERS = (
 """Those in which only numbers are read."""
 ENGLISH = LETTERS[:4]
 
+SCRIPTS = {
+    "devanagari": (list("पफबभमकगतदनरलवसशचज"), ["", *"ािीुेो"]),
+    "telugu": (list("పఫబభమకగతదనరలవసశచజ"), ["", *"ాిీుేో"]),
+}
+"""Letters of Indian scripts: consonants, and signs of vowels."""
+
 _ONSETS = (
     *"pbmpbmpbmfvwtdnslrkgzhj",
     *("st", "pr", "br", "pl", "bl", "tr", "kr", "fl", "sp", "sm", "mp", "nt", "nd", "sh", "ch"),
@@ -59,9 +65,33 @@ def invented_line(draw: np.random.Generator) -> tuple[str, str]:
     if language in NUMBERS or kind < 0.2:
         return language, ", ".join(str(int(10 ** draw.uniform(0, 6))) for _ in range(4))
     if language in ENGLISH and kind < 0.6:
-        return language, " ".join(_SENTENCES[index] for index in draw.integers(len(_SENTENCES), size=2))
+        return language, _sentences(draw)
+    return language, invented_words(draw)
+
+
+def english_line(draw: np.random.Generator) -> str:
+    """An English text of about ten seconds: sentences, or invented words."""
+    return invented_words(draw) if draw.random() < 0.35 else _sentences(draw)
+
+
+def invented_words(draw: np.random.Generator) -> str:
+    """Words of Latin letters for about ten seconds."""
     words = [_word(draw) + draw.choice(("", ",", "."), p=(0.82, 0.12, 0.06)) for _ in range(14)]
-    return language, " ".join(words) + "."
+    return " ".join(words) + "."
+
+
+def syllables_of(script: str, draw: np.random.Generator) -> str:
+    """Words of an Indian script, `devanagari` or `telugu`, for some seconds."""
+    consonants, vowels = SCRIPTS[script]
+    words = []
+    for _ in range(12):
+        count = draw.integers(1, 4)
+        words.append("".join(str(draw.choice(consonants)) + str(draw.choice(vowels)) for _ in range(count)))
+    return " ".join(words)
+
+
+def _sentences(draw: np.random.Generator) -> str:
+    return " ".join(_SENTENCES[index] for index in draw.integers(len(_SENTENCES), size=2))
 
 
 def _word(draw: np.random.Generator) -> str:

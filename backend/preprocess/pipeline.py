@@ -243,7 +243,7 @@ def _camera_stage(run: StageRun, capture: Capture) -> None:
             blendshapes=capture.blendshapes,
             blendshape_names=capture.blendshape_names,
             curves=curves.from_track(capture.blendshapes, names, capture.found),
-            curve_names=np.array(curves.CURVE_NAMES),
+            curve_names=np.array(curves.FACE_CURVES),
             confidence=capture.found.astype(np.float32),
             reprojection_px=np.nan_to_num(solution.reprojection_px).astype(np.float32),
             times_s=capture.times_s,

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from backend.media.audio_features import AudioFeatures
-from backend.performance.curves import SPEECH, ordered_curves
+from backend.performance.curves import CURVE_NAMES, SPOKEN_CURVES, ordered_curves
 from backend.performance.learning import learn_speech, unusable_speech
 from backend.portrait.audio_code import audio_windows
 from backend.portrait.portrait import Drive, Portrait
@@ -38,7 +38,8 @@ def true_drive(portrait: Portrait, data: TrainingData) -> Drive:
     if portrait.needs_audio:
         audio = audio_windows(subject_audio(data), data.track.times_s, portrait.settings)
     track = data.track
-    return portrait.drive(ordered_curves(track), track.camera_from_head, float(data.subject.fps), audio, track.body)
+    curves = ordered_curves(track, portrait.curve_names)
+    return portrait.drive(curves, track.camera_from_head, float(data.subject.fps), audio, track.body)
 
 
 class PredictedSpeech:
@@ -50,10 +51,15 @@ class PredictedSpeech:
     Stateless: step and seed alone decide, so a resumed run draws the same.
     """
 
-    def __init__(self, heard: np.ndarray, share: float, seed: int) -> None:
-        """heard: (T, 27) predicted speech curves, NaN in frames without any; share: of the steps, in [0, 1]."""
-        self._heard, self._share, self._seed = torch.from_numpy(heard), share, seed
+    def __init__(self, heard: np.ndarray, share: float, seed: int, curve_names: tuple[str, ...] = CURVE_NAMES) -> None:
+        """heard: (T, 32) predicted SPOKEN_CURVES or the first 27 of them, NaN in frames without any; share: of the
+        steps, in [0, 1]; curve_names: those of the drive."""
+        self._share, self._seed = share, seed
         self._known = np.isfinite(heard).all(axis=1)
+        # Models of older versions know nothing of the lips' own curves.
+        names = [name for name in SPOKEN_CURVES[: heard.shape[1]] if name in curve_names]
+        self._heard = torch.from_numpy(heard[:, : len(names)])
+        self._columns = torch.tensor([curve_names.index(name) for name in names])
 
     def drive(self, true: Drive, frame: int, step: int) -> Drive:
         """Frame `frame` of the true drive alone (T is 1), with the speech curves that step `step` trains on."""
@@ -62,10 +68,10 @@ class PredictedSpeech:
         if chance >= self._share or not self._known[frame]:
             return alone
         curves = alone.curves.clone()
-        if self._heard.device != curves.device:
-            self._heard = self._heard.to(curves.device)  # once: a copy in every step would make a GPU wait
-        speech = curves[:, SPEECH]
-        speech += float(way) * (self._heard[frame] - speech)
+        if self._heard.device != curves.device:  # once: a copy in every step would make a GPU wait
+            self._heard, self._columns = self._heard.to(curves.device), self._columns.to(curves.device)
+        told = curves[:, self._columns]
+        curves[:, self._columns] = told + float(way) * (self._heard[frame] - told)
         return replace(alone, curves=curves)
 
 

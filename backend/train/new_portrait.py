@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from backend.performance.curves import CURVE_NAMES, ordered_curves, speech_mask
+from backend.performance.curves import CURVE_NAMES, ordered_curves, spoken_mask
 from backend.portrait import box
 from backend.portrait.condition import CurveProjection
 from backend.portrait.gaussians import FACE, OPACITY_START, ORAL, GaussianSet
@@ -33,7 +33,7 @@ def start_portrait(
     rest_pose = mean_pose(poses)
     evidence = data.evidence(rest_pose, models_dir)
     curves = ordered_curves(data.track)[data.frames]
-    mask = speech_mask()
+    mask = spoken_mask()
     speech = CurveProjection.fit(curves, mask, settings.speech_components, settings.component_variance)
     if settings.upper == "units":
         upper = CurveProjection.fixed(unit_matrix())

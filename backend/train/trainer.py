@@ -125,7 +125,7 @@ def _train(
     if not run.portrait.needs_audio:
         run.speech_s = run.speech_s if seconds is None else seconds
         heard = load_heard(model, subject.frame_count)
-        run.predicted_speech = PredictedSpeech(heard, settings.heard_share, settings.seed)
+        run.predicted_speech = PredictedSpeech(heard, settings.heard_share, settings.seed, run.portrait.curve_names)
 
     def keep() -> None:
         run.settle()

@@ -64,8 +64,15 @@ class SteadySpeech(SpeechModel):
     def __init__(self) -> None:
         """It has learned nothing."""
 
+    @property
+    def curve_names(self):
+        return SPEECH_CURVES
+
     def reach_of(self, features, voice):
         return None
+
+    def lips_following(self, change):
+        return np.zeros((len(change), 0))
 
     def predict_array(self, features, times_s, voice=None, strength=0.0):
         curves = np.zeros((len(times_s), len(SPEECH_CURVES)), np.float32)

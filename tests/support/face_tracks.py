@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from backend.evaluate.faces import FaceTrack
-from backend.performance.curves import CURVE_NAMES
+from backend.performance.curves import FACE_CURVES
 
 
 def face_track(frames: int = 6, seed: int = 3) -> FaceTrack:
     rng = np.random.default_rng(seed)
-    return FaceTrack(rng.uniform(50, 200, (frames, 478, 3)), rng.random((frames, len(CURVE_NAMES))))
+    return FaceTrack(rng.uniform(50, 200, (frames, 478, 3)), rng.random((frames, len(FACE_CURVES))))
 
 
 def moved(track: FaceTrack, shift: np.ndarray) -> FaceTrack:

@@ -9,7 +9,7 @@ import numpy as np
 
 from backend import rotations
 from backend.media.audio_features import AudioFeatures, log_mel
-from backend.performance.curves import CURVE_NAMES
+from backend.performance.curves import FACE_CURVES
 from backend.performance.manner import Manner
 from backend.performance.stress import smooth, stress_of
 from backend.performance.voice import Voice
@@ -75,8 +75,8 @@ def lively_clip(seconds: float = 20.0, linked: bool = True, seed: int = 1) -> Li
     poses = np.tile(np.eye(4), (count, 1, 1))
     poses[:, :3, :3] = np.diag([1.0, -1.0, -1.0]) @ rotations.to_matrix(rotations.from_vector(turns))
     poses[:, :3, 3] = drift[:, 3:6] * 0.4 + [0.0, 0.0, 60.0]
-    curves = np.full((count, len(CURVE_NAMES)), 0.05)
-    curves[:, CURVE_NAMES.index("browInnerUp")] = 0.3 + 0.05 * drift[:, 6] + 0.1 * stressed
+    curves = np.full((count, len(FACE_CURVES)), 0.05)
+    curves[:, FACE_CURVES.index("browInnerUp")] = 0.3 + 0.05 * drift[:, 6] + 0.1 * stressed
     closure = np.zeros(count)
     for start in np.arange(1.0, seconds - 0.5, 2.5):
         closure = np.maximum(closure, np.clip(1.5 - np.abs(times_s - start) / 0.08, 0.0, 1.0))
@@ -87,10 +87,10 @@ def lively_clip(seconds: float = 20.0, linked: bool = True, seed: int = 1) -> Li
         (("eyeLookUpLeft", "eyeLookUpRight"), upwards), (("eyeLookDownLeft", "eyeLookDownRight"), -upwards),
     ):  # fmt: skip
         for name in names:
-            curves[:, CURVE_NAMES.index(name)] = 0.3 + values
+            curves[:, FACE_CURVES.index(name)] = 0.3 + values
     for name in ("eyeBlinkLeft", "eyeBlinkRight"):
-        curves[:, CURVE_NAMES.index(name)] = 0.1 + (CLOSED - 0.1) * closure
-    curves[:, CURVE_NAMES.index("browDownLeft")] = 0.2 + BROW_IN_BLINK * closure
+        curves[:, FACE_CURVES.index(name)] = 0.1 + (CLOSED - 0.1) * closure
+    curves[:, FACE_CURVES.index("browDownLeft")] = 0.2 + BROW_IN_BLINK * closure
     return LivelyClip(poses, drift[:, 3:5], np.clip(curves, 0.0, 1.0).astype(np.float32), features)
 
 
@@ -105,7 +105,7 @@ def make_lively(subject: Subject, seconds: float = 12.0) -> LivelyClip:
     }
     track = replace(
         known, **repeated, camera_from_head=clip.poses, body=clip.body.astype(np.float32), curves=clip.curves,
-        curve_names=np.array(CURVE_NAMES), times_s=np.arange(count) / float(FPS),
+        curve_names=np.array(FACE_CURVES), times_s=np.arange(count) / float(FPS),
         confidence=np.ones(count, np.float32),
     )  # fmt: skip
     track.save(subject.root / layout.TRACK_FILE)

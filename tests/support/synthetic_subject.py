@@ -11,7 +11,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from backend.media.audio_features import log_mel
-from backend.performance.curves import CURVE_NAMES
+from backend.performance.curves import FACE_CURVES
 from backend.raster.rasterize import rasterize
 from backend.settings import PortraitSettings, TrainSettings
 from backend.subject.subject import Subject, SubjectInfo
@@ -98,14 +98,14 @@ def make_subject(root: Path, frames: int = FRAMES) -> Subject:
     turn = np.stack([0.1 * np.sin(phase), 0.15 * np.cos(phase), 0 * phase], axis=1)
     poses[:, :3, :3] = Rotation.from_rotvec(turn).as_matrix() @ np.diag([1.0, -1.0, -1.0])
     poses[:, :3, 3] = np.stack([0.5 * np.sin(phase), 0 * phase, DISTANCE_CM + 0 * phase], axis=1)
-    curves = np.zeros((frames, len(CURVE_NAMES)), np.float32)
-    curves[:, CURVE_NAMES.index("jawOpen")] = opening
-    curves[:, CURVE_NAMES.index("eyeBlinkLeft")] = rng.random(frames)
+    curves = np.zeros((frames, len(FACE_CURVES)), np.float32)
+    curves[:, FACE_CURVES.index("jawOpen")] = opening
+    curves[:, FACE_CURVES.index("eyeBlinkLeft")] = rng.random(frames)
     landmarks = np.zeros((frames, 478, 3), np.float32)
     track = Track(
         focal_px=FOCAL_PX, principal_px=np.array([SIZE / 2, SIZE / 2]), camera_from_head=poses, landmarks=landmarks,
         shape_offsets=np.zeros((468, 3), np.float32), blendshapes=np.zeros((frames, 52), np.float32),
-        blendshape_names=np.array([f"b{i}" for i in range(52)]), curves=curves, curve_names=np.array(CURVE_NAMES),
+        blendshape_names=np.array([f"b{i}" for i in range(52)]), curves=curves, curve_names=np.array(FACE_CURVES),
         confidence=np.ones(frames, np.float32), reprojection_px=np.zeros(frames, np.float32),
         times_s=np.arange(frames) / 25, landmark_poses=shifted(poses),
         landmark_shape_offsets=np.full((468, 3), 0.1, np.float32),

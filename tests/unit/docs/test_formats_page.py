@@ -17,7 +17,7 @@ from backend.deliver.store import KEY_ATTRIBUTE
 from backend.media import exr
 from backend.media.audio_features import AudioFeatures
 from backend.media.colour import TRANSFERS
-from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES, Performance
+from backend.performance.curves import CURVE_NAMES, FACE_CURVES, SPOKEN_CURVES, Performance
 from backend.performance.voice import Reach, Voice
 from backend.portrait.frame import PortraitSizes
 from backend.portrait.portrait import Portrait
@@ -185,5 +185,5 @@ def test_the_page_names_the_states_of_a_job_the_colours_and_the_schemas():
 
 def test_the_page_has_the_lengths_that_arrays_have():
     track = pages.section(PAGE, "track.npz")
-    assert f"(T, {len(CURVE_NAMES)})" in track and f"({len(CURVE_NAMES)},)" in track
-    assert f"(T, {len(SPEECH_CURVES)})" in pages.section(PAGE, "heard.npy")
+    assert f"(T, {len(FACE_CURVES)})" in track and f"({len(FACE_CURVES)},)" in track
+    assert f"(T, {len(SPOKEN_CURVES)})" in pages.section(PAGE, "heard.npy")

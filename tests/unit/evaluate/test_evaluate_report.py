@@ -10,7 +10,7 @@ import pytest
 from backend.evaluate import clip
 from backend.evaluate import report as harness
 from backend.evaluate.sheet import ComparisonSheet, difference
-from backend.performance.curves import CURVE_NAMES
+from backend.performance.curves import FACE_CURVES
 from backend.portrait.saving import save_portrait
 from backend.settings import EvaluateSettings, train_settings
 from backend.subject.model_folder import ModelFolder
@@ -39,7 +39,7 @@ class FakeMeter:
         landmarks = np.zeros((478, 3))
         landmarks[14, 1] = picture.mean()
         landmarks[152, 1] = 100.0
-        return landmarks, np.full(len(CURVE_NAMES), picture.mean() / 255)
+        return landmarks, np.full(len(FACE_CURVES), picture.mean() / 255)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from backend.evaluate.face_scores import (
 )
 from backend.evaluate.faces import LIPS, barely_changed
 from backend.face.points import CHIN, FOREHEAD_TOP, LOWER_LIP_INNER, UPPER_LIP_INNER
-from backend.performance.curves import CURVE_NAMES
+from backend.performance.curves import FACE_CURVES
 from tests.support.face_tracks import face_track, moved, without
 from tests.support.scored_pictures import photograph
 
@@ -62,19 +62,19 @@ def test_a_frame_without_a_recorded_face_counts_for_nothing():
 
 def test_expression_errors_are_those_of_jaw_and_lips_only():
     drawn = face_track()
-    drawn.expression[:, CURVE_NAMES.index("browInnerUp")] += 0.5
+    drawn.expression[:, FACE_CURVES.index("browInnerUp")] += 0.5
     assert (expression_errors(drawn, face_track()) == 0).all()
-    drawn.expression[:, CURVE_NAMES.index("jawOpen")] += 0.27
+    drawn.expression[:, FACE_CURVES.index("jawOpen")] += 0.27
     assert expression_errors(drawn, face_track()) == pytest.approx(0.01)
 
 
 def test_action_units_are_means_of_both_sides_and_upper_and_lower_ones_are_apart():
-    curves = np.zeros((1, len(CURVE_NAMES)))
-    curves[0, CURVE_NAMES.index("mouthSmileLeft")] = 0.6
+    curves = np.zeros((1, len(FACE_CURVES)))
+    curves[0, FACE_CURVES.index("mouthSmileLeft")] = 0.6
     units = dict(zip(LOWER_UNITS, intensities(curves, LOWER_UNITS)[0], strict=True))
     assert units["AU12"] == pytest.approx(0.3) and sum(units.values()) == pytest.approx(0.3)
     names = [name for units in (UPPER_UNITS, LOWER_UNITS) for names in units.values() for name in names]
-    assert len(names) == len(set(names)) and set(names) < set(CURVE_NAMES)
+    assert len(names) == len(set(names)) and set(names) < set(FACE_CURVES)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_action_units_are_means_of_both_sides_and_upper_and_lower_ones_are_apart
 )
 def test_an_error_of_a_curve_is_one_of_its_half_of_the_face(curve, upper, lower):
     drawn = face_track()
-    drawn.expression[:, CURVE_NAMES.index(curve)] += 0.2
+    drawn.expression[:, FACE_CURVES.index(curve)] += 0.2
     for units, error in ((UPPER_UNITS, upper), (LOWER_UNITS, lower)):
         assert action_unit_errors(drawn, face_track(), units) == pytest.approx(error / len(units), abs=1e-12)
 

@@ -18,7 +18,7 @@ from backend.evaluate.scorer import Scorer
 from backend.evaluate.scores import SCORES, Seen, pooled
 from backend.face.points import CHIN, FOREHEAD_TOP, LOWER_LIP_INNER, UPPER_LIP_INNER
 from backend.media.audio_features import MELS, AudioFeatures
-from backend.performance.curves import CURVE_NAMES
+from backend.performance.curves import FACE_CURVES
 from backend.portrait.portrait import PortraitFrame
 from tests.support.synthetic_subject import FRAMES, SIZE
 
@@ -31,11 +31,11 @@ class Meter:
     def measure(self, picture, around):
         middle = float(picture[12:20, 12:20].mean())
         if middle < float(picture[0, 0].mean()) + 10:
-            return np.full((478, 3), np.nan), np.full(len(CURVE_NAMES), np.nan)
+            return np.full((478, 3), np.nan), np.full(len(FACE_CURVES), np.nan)
         landmarks = np.random.default_rng(0).uniform(50, 200, (478, 3))
         landmarks[LOWER_LIP_INNER, 1] = landmarks[UPPER_LIP_INNER, 1] + middle / 10
         landmarks[CHIN, 1] = landmarks[FOREHEAD_TOP, 1] + 150
-        return landmarks, np.full(len(CURVE_NAMES), middle / 255)
+        return landmarks, np.full(len(FACE_CURVES), middle / 255)
 
 
 class Shows:
@@ -125,7 +125,7 @@ def track_of(opening: np.ndarray) -> FaceTrack:
     landmarks = np.zeros((len(opening), 478, 3))
     landmarks[:, LOWER_LIP_INNER, 1] = opening
     landmarks[:, CHIN, 1] = 1.0
-    return FaceTrack(landmarks, np.zeros((len(opening), len(CURVE_NAMES))))
+    return FaceTrack(landmarks, np.zeros((len(opening), len(FACE_CURVES))))
 
 
 def test_a_head_that_stands_still_follows_nothing():

@@ -6,17 +6,27 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES, UPPER_CURVES, Performance, from_track
+from backend.performance.curves import (
+    CURVE_NAMES,
+    FACE_CURVES,
+    SPEECH_CURVES,
+    SPOKEN_CURVES,
+    UPPER_CURVES,
+    Performance,
+    from_track,
+)
+from backend.performance.lips import LIP_CURVES
 from shared.errors import InputError
 
 
-def test_speech_and_upper_curves_are_all_curves_once():
-    assert len(SPEECH_CURVES) == 27 and len(UPPER_CURVES) == 24
-    assert len(set(CURVE_NAMES)) == 51 and CURVE_NAMES == SPEECH_CURVES + UPPER_CURVES
+def test_speech_upper_and_lip_curves_are_all_curves_once():
+    assert len(SPEECH_CURVES) == 27 and len(UPPER_CURVES) == 24 and len(LIP_CURVES) == 5
+    assert len(set(CURVE_NAMES)) == 56 and CURVE_NAMES == SPEECH_CURVES + UPPER_CURVES + tuple(LIP_CURVES)
+    assert SPOKEN_CURVES == SPEECH_CURVES + tuple(LIP_CURVES)
 
 
 def test_curves_come_from_the_blend_shapes_of_their_name_and_bridge_lost_frames():
-    names = ["_neutral", *reversed(CURVE_NAMES)]
+    names = ["_neutral", *reversed(FACE_CURVES)]
     shapes = np.zeros((3, len(names)), np.float32)
     jaw, blink = names.index("jawOpen"), names.index("eyeBlinkLeft")
     shapes[:, jaw] = [0.2, 0.9, 0.6]
@@ -31,11 +41,11 @@ def test_a_missing_blend_shape_or_no_face_at_all_is_refused():
     with pytest.raises(InputError, match="jawOpen"):
         from_track(np.zeros((2, 1)), ["_neutral"])
     with pytest.raises(InputError, match="No frame"):
-        from_track(np.zeros((2, 51)), CURVE_NAMES, confidence=np.zeros(2))
+        from_track(np.zeros((2, 51)), FACE_CURVES, confidence=np.zeros(2))
 
 
 def test_a_performance_comes_back_as_it_was_saved(tmp_path):
-    values = np.random.default_rng(0).random((7, 51)).astype(np.float32)
+    values = np.random.default_rng(0).random((7, len(CURVE_NAMES))).astype(np.float32)
     Performance.from_array(Fraction(24000, 1001), values).save(tmp_path / "performance.json")
     assert json.loads((tmp_path / "performance.json").read_text())["fps"] == "24000/1001"
     again = Performance.load(tmp_path / "performance.json")
