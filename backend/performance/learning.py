@@ -49,7 +49,8 @@ def learn_speech(
 
 def load_heard(folder: ModelFolder, frame_count: int) -> np.ndarray:
     """(T, 32) float32 spoken curves, (T, 27) in older models, of the footage of T frames as predicted from its sound,
-    each frame without having been learned from; NaN in frames that were left out. Raises InputError if the file cannot be read."""
+    each frame without having been learned from; NaN in frames that were left out. Raises InputError if the file cannot
+    be read."""
     path = folder.heard_file
     require_file(path, _ANEW)
     try:
