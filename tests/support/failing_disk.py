@@ -255,11 +255,13 @@ _ERRORS = {Kind.SYNC: errno.EIO, Kind.REMOVE: errno.EIO, Kind.ALLOCATE: errno.EN
 """With what they fail; the others as on a full disk."""
 
 
-def _spread(count: int, most: int | None) -> list[int]:
-    """Numbers below `count`: all, or `most` of them from the first to the last."""
+def _spread(count: int, most: int | None, mode: Mode) -> list[int]:
+    """Numbers below `count`: all, or about `most` of them, others in each mode; the last one too for KILL_AFTER."""
     if most is None or count <= most:
         return list(range(count))
-    return sorted({round(index * (count - 1) / max(most - 1, 1)) for index in range(most)})
+    share = (mode - 0.5) / len(Mode)
+    chosen = {int((index + share) * count / most) for index in range(most)}
+    return sorted(chosen | ({count - 1} if mode is Mode.KILL_AFTER else set()))
 
 
 def cases(counts: Mapping[Kind, int], most: int | None) -> Iterator[Case]:
@@ -269,5 +271,5 @@ def cases(counts: Mapping[Kind, int], most: int | None) -> Iterator[Case]:
         if kind in (Kind.WRITE, Kind.RENAME, Kind.SYNC, Kind.REMOVE):
             modes += (Mode.KILL_BEFORE, Mode.KILL_AFTER)
         for mode in modes:
-            for number in _spread(count, most):
+            for number in _spread(count, most, mode):
                 yield Case(kind, mode, number, _ERRORS.get(kind, errno.ENOSPC))
