@@ -140,7 +140,10 @@ class ModelFolder:
         the next to read config.json gives the files theirs.
         """
         waiting = [path for path in (self.weights_file, self.speech_file) if waiting_file(path).is_file()]
-        self.update_config(entries | {_WAITED: {path.name: file_sha256(waiting_file(path)) for path in waiting}})
+        known = self.config().get(_WAITED) if self.config_file.is_file() else None
+        named = known if isinstance(known, dict) else {}
+        named = named | {path.name: file_sha256(waiting_file(path)) for path in waiting}
+        self.update_config(entries | {_WAITED: named})
         self._settle(self.config())
 
     def _settle(self, config: dict[str, Any]) -> None:
