@@ -226,7 +226,9 @@ _OUT_OF_MEMORY = re.compile(
 
 def out_of_memory(error: BaseException) -> InputError | None:
     """An error of Python or a library that says that there is no memory left, as one of ours; None for any other."""
-    is_so = isinstance(error, MemoryError) or isinstance(error, Exception) and _OUT_OF_MEMORY.search(str(error))
+    reason = error.__cause__ or error.__context__ if isinstance(error, SystemError) else None
+    is_so = isinstance(error, MemoryError) or isinstance(reason, MemoryError)
+    is_so = is_so or isinstance(error, Exception) and bool(_OUT_OF_MEMORY.search(str(error)))
     if not is_so:
         return None
     return InputError("There is not enough memory.", "Close other programs, or ask for less at a time: a smaller size.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator
 from fractions import Fraction
@@ -13,7 +14,7 @@ import soundfile
 import soxr
 
 from shared.errors import InputError
-from shared.files import explaining, replacing, require_file
+from shared.files import explaining, require_file, write_bytes
 
 SPEECH_RATE = 16000
 """Sample rate at which speech is analysed, Hz."""
@@ -117,11 +118,10 @@ def save_wav(path: str | os.PathLike, samples: np.ndarray, rate: int) -> None:
 
     Raises InputError when the file cannot be written.
     """
-    try:
-        with explaining(path), replacing(Path(path)) as temporary:
-            soundfile.write(str(temporary), np.clip(samples, -1.0, 1.0), rate, subtype="PCM_16", format="WAV")
-    except soundfile.LibsndfileError as error:
-        raise InputError(f"{path} cannot be written ({error}).", "Check the folder and the free space.") from error
+    coded = io.BytesIO()  # the library does not tell of every write to a disk that fails
+    soundfile.write(coded, np.clip(samples, -1.0, 1.0), rate, subtype="PCM_16", format="WAV")
+    with explaining(path):
+        write_bytes(Path(path), coded.getvalue())
 
 
 def fit_length(samples: np.ndarray, count: int) -> np.ndarray:

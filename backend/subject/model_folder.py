@@ -139,8 +139,11 @@ class ModelFolder:
         Who is killed before config.json has its name leaves the model of before; who is killed after it, the new one:
         the next to read config.json gives the files theirs.
         """
+        known = self.config().get(_WAITED) if self.config_file.is_file() else None
+        named = known if isinstance(known, dict) else {}
         waiting = [path for path in (self.weights_file, self.speech_file) if waiting_file(path).is_file()]
-        self.update_config(entries | {_WAITED: {path.name: file_sha256(waiting_file(path)) for path in waiting}})
+        named = named | {path.name: file_sha256(waiting_file(path)) for path in waiting}
+        self.update_config(entries | {_WAITED: named})
         self._settle(self.config())
 
     def _settle(self, config: dict[str, Any]) -> None:

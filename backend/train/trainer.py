@@ -103,6 +103,8 @@ def _train(
     did = choose(before, settings, key)
     if did is not Did.ANEW and before is not None and before.settings != key:
         raise other_settings(model, settings)
+    if did is Did.NOTHING and not model.config_file.is_file():
+        did = Did.RESUMED  # an older version was killed between its last step and its model
     if before is not None and did is Did.NOTHING:
         return Trained(model.path, did, before.step, before.elapsed_s / 60.0)
     model.make()
@@ -147,14 +149,15 @@ def _train(
             preview = None
             if now - shown > settings.preview_s:
                 shown, preview = now, str(write_preview(run, model.preview_file))
-            if now - kept > settings.checkpoint_s:
+            if now - kept > settings.checkpoint_s and run.progress < 1.0:
                 kept = now
                 keep()
             done = run.round_step if run.settings.minutes is None else int(1000 * run.progress)
             report.step(done - reported, preview)
             reported = done
     except Cancelled:
-        keep()
+        if run.progress < 1.0:  # a checkpoint that says it is finished comes after its model
+            keep()
         raise
     write_preview(run, model.preview_file)
     save_portrait(run.portrait.eval(), model, _record(run))
