@@ -22,8 +22,8 @@ Thickness: from a lip's inner to its outer edge, less where it is rolled in. Cor
 of the lips. None is a place in the head: that tells where a frame's pose is wrong, which no sound does, and a portrait
 would learn from it."""
 
-_LIPS_CM = np.array([0.0, -4.0, 5.0])
-"""About where the lips are in the head's frame; for their distance from the camera."""
+_PLANE_CM = 5.4
+"""How far in front of the head's origin lips lie, about."""
 _UPPER_INNER, _LOWER_INNER = (82, 81, 13, 311, 312), (87, 178, 14, 402, 317)
 _UPPER_OUTER, _LOWER_OUTER = (37, 0, 267), (84, 17, 314)
 _CORNERS = ((61, 78), (291, 308))
@@ -33,12 +33,14 @@ _RIDGE = 0.02
 
 
 def lip_positions(track: Track) -> np.ndarray:
-    """(T, 40, 2) cm: where the lips' landmarks (outer, then inner ring) are in the head's frame, across and up."""
+    """(T, 40, 2) cm: where the lips' landmarks (outer, then inner ring) are in the head's frame, across and up, if they
+    lie in a plane before the face."""
     rotation, position = track.camera_from_head[:, :3, :3], track.camera_from_head[:, :3, 3]
-    depth = (rotation @ _LIPS_CM + position)[:, 2]
-    rays = (track.landmarks[:, _RING, :2].astype(np.float64) - track.principal_px) / track.focal_px
-    seen = np.concatenate([rays, np.ones((*rays.shape[:2], 1))], axis=2) * depth[:, None, None]
-    return ((seen - position[:, None]) @ rotation)[..., :2]
+    forward = rotation[:, :, 2:]
+    seen = (track.landmarks[:, _RING, :2].astype(np.float64) - track.principal_px) / track.focal_px
+    rays = np.concatenate([seen, np.ones((*seen.shape[:2], 1))], axis=2)
+    reach = (_PLANE_CM + position[:, None] @ forward) / (rays @ forward)
+    return ((rays * reach - position[:, None]) @ rotation)[..., :2]
 
 
 def lip_curves(track: Track) -> np.ndarray:

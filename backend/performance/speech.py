@@ -332,7 +332,7 @@ def _targets(speech: np.ndarray, components: int) -> np.ndarray:
     named = np.stack([_opening(speech), *(speech[:, SPEECH_CURVES.index(name)] for name in _NAMED)], axis=1)
     centred = speech - speech.mean(axis=0)
     left, sizes, _ = np.linalg.svd(centred, full_matrices=False)
-    kept = max(1, min(components, int((sizes > 1e-3 * sizes[0]).sum())))
+    kept = max(1, min(components, int((sizes > 1e-2 * sizes[0]).sum())))
     named = (named - named.mean(axis=0)) / np.maximum(named.std(axis=0), _SPREAD_FLOOR)
     return np.concatenate([named, left[:, :kept] * np.sqrt(len(speech))], axis=1).astype(np.float32)
 

@@ -22,8 +22,8 @@ SHAPE_WEIGHT = 8.0
 """Of the shapes' squared error against the cross entropy of the sounds."""
 LEAD_S = 0.00625
 """People's mouths are taken to lead those of the lessons by so much. By the net, the sound of clips in sync, from three
-makers, is late by 28, 21 and 24 ms; with all of that, open vowels of lines with known phones are opened too early to
-be seen, and half of it serves filmed lips as well."""
+makers, is late by 20 to 28 ms; with all of that, open vowels of lines with known phones are opened too early to be
+seen, and a quarter of it serves filmed lips as well."""
 _NOISE, _LOUDNESS, _TONE = 0.2, 0.3, 0.3
 """Largest noise on a feature, and of a window's loudness and tone, in deviations."""
 

@@ -21,7 +21,7 @@ def speaker(seed: int = 0) -> tuple[Track, np.ndarray]:
     poses = np.tile(np.diag([1.0, -1.0, -1.0, 1.0]), (FRAMES, 1, 1))
     poses[:, :3, 3] = np.stack([2 * np.sin(np.arange(FRAMES) / 40), np.zeros(FRAMES), np.full(FRAMES, 60.0)], axis=1)
     in_head = np.zeros((FRAMES, 478, 3))
-    in_head[:] = [0.0, -4.0, 5.0]
+    in_head[:] = [0.0, -4.0, 5.4]
     in_head[:, list(LIPS)[::2], 1] -= 0.2 * opening[:, None]
     seen = in_head * [1.0, -1.0, -1.0] + poses[:, None, :3, 3]
     landmarks = np.zeros((FRAMES, 478, 3), np.float32)

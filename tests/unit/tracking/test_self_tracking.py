@@ -43,12 +43,16 @@ def unsteadiness(poses: np.ndarray, true: np.ndarray) -> float:
 
 
 def test_poses_that_differ_from_each_other_come_together(subject):
+    """One head of so few steps is a matter of chance (0.13 to 0.18 cm): the mean of three is asked."""
     true = put_wrong(subject)
     before = subject.track()
-    found = self_track(subject, LONGER, Reporter())
-    after = subject.track()
+    left = []
+    for seed in range(3):
+        found = self_track(subject, replace(LONGER, seed=seed, again=True), Reporter())
+        after = subject.track()
+        left.append(unsteadiness(after.posed_by("rendered").camera_from_head, true))
     assert unsteadiness(before.camera_from_head, true) > 0.2
-    assert unsteadiness(after.posed_by("rendered").camera_from_head, true) < 0.16
+    assert np.mean(left) < 0.16
     assert found.frames == subject.frame_count
     assert found.difference_before is not None and found.difference_after is not None
     assert found.difference_after < found.difference_before
