@@ -203,6 +203,11 @@ def ordered_curves(track: Track, names: Sequence[str] = CURVE_NAMES) -> np.ndarr
     return curves[:, [known.index(name) for name in names]]
 
 
-def spoken_mask() -> np.ndarray:
-    """(K,) which of CURVE_NAMES audio drives."""
-    return np.array([name in SPOKEN_CURVES for name in CURVE_NAMES])
+def curve_names(lip_curves: bool) -> tuple[str, ...]:
+    """Curves of a portrait with the lips' own, or without."""
+    return CURVE_NAMES if lip_curves else FACE_CURVES
+
+
+def spoken_names(lip_curves: bool) -> tuple[str, ...]:
+    """Those of them that audio drives."""
+    return SPOKEN_CURVES if lip_curves else SPEECH_CURVES

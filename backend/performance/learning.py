@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from backend.media.audio_features import AudioFeatures
-from backend.performance.curves import SPEECH_CURVES, SPOKEN_CURVES, ordered_curves
+from backend.performance.curves import SPEECH_CURVES, SPOKEN_CURVES, ordered_curves, spoken_names
 from backend.performance.speech import SpeechModel
 from backend.settings import SpeechSettings
 from backend.subject.model_folder import ModelFolder, waiting_file
@@ -26,10 +26,12 @@ def learn_speech(
     settings: SpeechSettings | None = None,
     *,
     is_alone: bool = True,
+    lip_curves: bool = False,
 ) -> SpeechModel:
     """Learn audio to curves from `frames` (N,) of the footage, counted from 0, and keep it in the model's folder.
 
     is_alone: as the model's own at once; else it waits for the portrait that will be published (ModelFolder.publish).
+    lip_curves: whether it tells the lips' own curves, too.
 
     Frames in which the face was not found are left out. Raises InputError as SpeechModel.fit does.
     """
@@ -37,9 +39,10 @@ def learn_speech(
     features = AudioFeatures.load(subject.root / layout.AUDIO_FEATURES_FILE)
     seen = frames[track.confidence[frames] > 0]
     sound = features.of_frames(track.times_s, frames)
-    spoken = ordered_curves(track, SPOKEN_CURVES)[seen]
-    model = SpeechModel.fit(features, spoken, track.times_s[seen], settings, report, sound, SPOKEN_CURVES)
-    heard = np.full((track.frame_count, len(SPOKEN_CURVES)), np.nan, np.float32)
+    names = spoken_names(lip_curves)
+    spoken = ordered_curves(track, names)[seen]
+    model = SpeechModel.fit(features, spoken, track.times_s[seen], settings, report, sound, names)
+    heard = np.full((track.frame_count, len(names)), np.nan, np.float32)
     heard[seen] = model.heard
     with replacing(folder.heard_file) as temporary, open(temporary, "wb") as file:
         np.save(file, heard)
@@ -48,9 +51,9 @@ def learn_speech(
 
 
 def load_heard(folder: ModelFolder, frame_count: int) -> np.ndarray:
-    """(T, 32) float32 spoken curves, (T, 27) in older models, of the footage of T frames as predicted from its sound,
-    each frame without having been learned from; NaN in frames that were left out. Raises InputError if the file cannot
-    be read."""
+    """(T, 27) float32 speech curves, (T, 32) with the lips' own, of the footage of T frames as predicted from its
+    sound, each frame without having been learned from; NaN in frames that were left out. Raises InputError if the file
+    cannot be read."""
     path = folder.heard_file
     require_file(path, _ANEW)
     try:

@@ -47,6 +47,8 @@ class PortraitSettings:
     start: Annotated[str, OneOf(("mesh", "box"))] = "mesh"
     """Where Gaussians start: mesh (face mesh, hair, mouth, coloured by the frames) or box (at random in a box about the
     head, grey and hardly opaque)."""
+    lip_curves: bool = False
+    """Measures of the lips' form are curves beside the blend shapes, and drive the fields with them."""
     harmonics: Annotated[int, Limits(0, 3)] = 0
     """Degree of the spherical harmonics by which the head's colours change with the direction of view; 0: not at
     all."""

@@ -90,5 +90,6 @@ def learned_voice(
         return None
     started = time.perf_counter()
     speech = replace(settings.speech, seed=settings.seed + settings.speech.seed)
-    learn_speech(subject, model, frames, report, speech, is_alone=False)
+    lips = settings.portrait.lip_curves
+    learn_speech(subject, model, frames, report, speech, is_alone=False, lip_curves=lips)
     return time.perf_counter() - started

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from backend.performance.curves import CURVE_NAMES, ordered_curves, spoken_mask
+from backend.performance.curves import SPOKEN_CURVES, curve_names, ordered_curves
 from backend.portrait import box
 from backend.portrait.condition import CurveProjection
 from backend.portrait.gaussians import FACE, OPACITY_START, ORAL, GaussianSet
@@ -32,8 +32,9 @@ def start_portrait(
     poses = data.track.camera_from_head[data.frames]
     rest_pose = mean_pose(poses)
     evidence = data.evidence(rest_pose, models_dir)
-    curves = ordered_curves(data.track)[data.frames]
-    mask = spoken_mask()
+    names = curve_names(settings.lip_curves)
+    curves = ordered_curves(data.track, names)[data.frames]
+    mask = np.array([name in SPOKEN_CURVES for name in names])
     speech = CurveProjection.fit(curves, mask, settings.speech_components, settings.component_variance)
     if settings.upper == "units":
         upper = CurveProjection.fixed(unit_matrix())
@@ -57,11 +58,11 @@ def start_portrait(
         oral = seed_oral(evidence, in_mouth, rng)
     torso = seed_torso(evidence, settings.torso_gaussians, rng)
     sizes = PortraitSizes(
-        face=len(face.points), oral=len(oral.points), torso=len(torso.points), curves=len(CURVE_NAMES),
+        face=len(face.points), oral=len(oral.points), torso=len(torso.points), curves=len(names),
         speech_components=speech.component_count, upper_components=upper.component_count,
         lips=max(8, round(on_mesh * LIP_SHARE)), body=data.track.body.shape[1] if settings.torso_gaussians else 0,
     )  # fmt: skip
-    portrait = Portrait(settings, sizes, CURVE_NAMES)
+    portrait = Portrait(settings, sizes, names)
     portrait.face, portrait.oral = (GaussianSet.from_seeds(s, settings.harmonics, opacity) for s in (face, oral))
     portrait.torso = GaussianSet.from_seeds(torso)
     portrait.speech, portrait.upper = speech, upper

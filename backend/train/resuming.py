@@ -54,7 +54,7 @@ single round."""
 LATER = (
     *("speech", "masks", "annealing", "supervision", "densify", "losses.attention", "rates.attention"),
     *("rates.harmonics", "portrait.own_audio", "portrait.poses", "portrait.upper", "portrait.start"),
-    *("portrait.harmonics", "portrait.layered", "portrait.inside_share"),
+    *("portrait.harmonics", "portrait.layered", "portrait.inside_share", "portrait.lip_curves"),
 )
 """Settings that came after the first checkpoints, by their dotted names. A run has the same hash with and without one
 that has its default, so that those checkpoints are gone on with."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from backend.performance.curves import ordered_curves
+from backend.performance.curves import FACE_CURVES, ordered_curves
 from backend.portrait.condition import CurveProjection
 from backend.portrait.field import GatedNetField, ModeField, deform
 from backend.portrait.gaussians import GaussianSet, Seeds
@@ -201,10 +201,10 @@ def test_the_composite_shows_the_plate_exactly_where_nothing_was_drawn(portrait,
 
 def test_a_single_frame_equals_the_same_pose_held_in_a_track(portrait, subject):
     track = subject.track()
-    single = portrait.eval().drive(ordered_curves(track)[2:3], track.camera_from_head[2:3], 25.0)
+    single = portrait.eval().drive(ordered_curves(track, FACE_CURVES)[2:3], track.camera_from_head[2:3], 25.0)
     alone = portrait.render(single, 0, SIZE, engine="reference")
     held = portrait.drive(
-        np.tile(ordered_curves(track)[2], (6, 1)), np.tile(track.camera_from_head[2], (6, 1, 1)), 25.0
+        np.tile(ordered_curves(track, FACE_CURVES)[2], (6, 1)), np.tile(track.camera_from_head[2], (6, 1, 1)), 25.0
     )
     for index in (0, 5):
         assert np.array_equal(portrait.render(held, index, SIZE, engine="reference").rgb, alone.rgb)
@@ -272,7 +272,7 @@ def test_the_baseline_needs_audio_windows_and_draws_no_torso(subject):
     portrait = start_portrait(data, settings, seed=0)
     track = subject.track()
     with pytest.raises(ValueError, match="audio windows"):
-        portrait.drive(ordered_curves(track), track.camera_from_head)
+        portrait.drive(ordered_curves(track, FACE_CURVES), track.camera_from_head)
     frame = portrait.eval().render(true_drive(portrait, data), 0, SIZE, engine="reference")
     assert not portrait.has_torso
     assert frame.mattes is not None and frame.mattes[..., 3].max() == 0.0

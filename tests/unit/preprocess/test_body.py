@@ -8,7 +8,7 @@ import torch
 
 from backend.deliver.line import plan_line
 from backend.media.audio import save_wav
-from backend.performance.curves import SPEECH_CURVES, ordered_curves
+from backend.performance.curves import FACE_CURVES, SPEECH_CURVES, ordered_curves
 from backend.performance.poses import plan_replay, resample_values
 from backend.performance.speech import SpeechModel
 from backend.portrait.saving import open_portrait, save_portrait
@@ -107,7 +107,7 @@ def test_the_torso_is_told_the_recorded_body_or_what_the_head_says_of_it(subject
     portrait = start_portrait(data, SMALL, seed=0)
     track = data.track
     recorded = true_drive(portrait, data).motion
-    followed = portrait.drive(ordered_curves(track), track.camera_from_head).motion
+    followed = portrait.drive(ordered_curves(track, FACE_CURVES), track.camera_from_head).motion
     assert np.array_equal(recorded[:, 6:].numpy(), body)
     assert torch.equal(recorded[:, :6], followed[:, :6])
     off = (followed[:, 6:].numpy() - body).std(axis=0) / body.std(axis=0)
@@ -151,11 +151,11 @@ def test_a_portrait_with_a_body_is_saved_and_opened_with_it(subject):
     track = data.track
     assert opened.sizes.body == 2
     assert torch.equal(
-        opened.drive(ordered_curves(track), track.camera_from_head).motion,
-        portrait.drive(ordered_curves(track), track.camera_from_head).motion,
+        opened.drive(ordered_curves(track, FACE_CURVES), track.camera_from_head).motion,
+        portrait.drive(ordered_curves(track, FACE_CURVES), track.camera_from_head).motion,
     )
     with pytest.raises(ValueError, match="expected"):
-        opened.drive(ordered_curves(track), track.camera_from_head, body=np.zeros((FRAMES, 3), np.float32))
+        opened.drive(ordered_curves(track, FACE_CURVES), track.camera_from_head, body=np.zeros((FRAMES, 3), np.float32))
 
 
 class SteadySpeech(SpeechModel):

@@ -207,7 +207,7 @@ def test_checkpoints_from_before_a_setting_was_there_are_gone_on_with_where_it_c
     ):
         del values[name]
     later = {
-        "portrait": ("own_audio", "poses", "upper", "start", "harmonics", "layered", "inside_share"),
+        "portrait": ("own_audio", "poses", "upper", "start", "harmonics", "layered", "inside_share", "lip_curves"),
         "rates": ("attention", "harmonics"),
         "losses": ("attention",),
     }
