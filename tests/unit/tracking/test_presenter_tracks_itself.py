@@ -1,4 +1,4 @@
-"""The drawn presenter: poses that its own head refines are nearer to the truth; other poses show no hole and no seam."""
+"""The drawn presenter: poses that its own head refines are nearer to the truth; others show no hole and no seam."""
 
 from __future__ import annotations
 
