@@ -267,7 +267,7 @@ def _spread(count: int, most: int | None, mode: Mode) -> list[int]:
 def cases(counts: Mapping[Kind, int], most: int | None) -> Iterator[Case]:
     """Every fault of a job with these counts; of each kind and mode `most` of them, evenly spread; None: all."""
     for kind, count in counts.items():
-        modes = (Mode.ONCE, Mode.FOR_GOOD)
+        modes: tuple[Mode, ...] = (Mode.ONCE, Mode.FOR_GOOD)
         if kind in (Kind.WRITE, Kind.RENAME, Kind.SYNC, Kind.REMOVE):
             modes += (Mode.KILL_BEFORE, Mode.KILL_AFTER)
         for mode in modes:

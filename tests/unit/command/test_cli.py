@@ -102,7 +102,12 @@ def test_a_command_asks_for_what_a_job_would(monkeypatch, options, asked):
 
 def test_render_asks_for_life_as_a_job_would(monkeypatch):
     seen = []
-    monkeypatch.setitem(cli.VERBS, "render", lambda arguments, report: seen.append(arguments) or {})
+
+    def note(arguments, report):
+        seen.append(arguments)
+        return {}
+
+    monkeypatch.setitem(cli.VERBS, "render", note)
     line = ["render", "--subject", "x", "--audio", "a.wav", "--out", "o"]
     assert cli.main([*line, "--pose", "life", "--head-life", "0.5", "--face-life", "1.5"]) == 0
     assert cli.main(line) == 0

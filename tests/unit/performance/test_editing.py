@@ -56,8 +56,8 @@ def test_values_stay_curves_and_older_models_have_no_lips_to_follow():
     made = with_edits(line(), edited(jawOpen=np.full(FRAMES, 7.0, np.float32)), following).curves
     assert (made["jawOpen"] == 1.0).all() and min(curve.min() for curve in made.values()) >= 0.0
     older = Performance(Fraction(25), {name: line().curves[name] for name in SPEECH_CURVES})
-    made = with_edits(older, edited(jawOpen=np.ones(FRAMES, np.float32)), lambda change: np.zeros((len(change), 0)))
-    assert (made.curves["jawOpen"] == 1.0).all()
+    opened = with_edits(older, edited(jawOpen=np.ones(FRAMES, np.float32)), lambda change: np.zeros((len(change), 0)))
+    assert (opened.curves["jawOpen"] == 1.0).all()
 
 
 def test_how_lips_follow_is_what_the_footage_shows():

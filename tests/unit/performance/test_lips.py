@@ -58,7 +58,7 @@ def track_of(moves: dict[tuple[int, ...], tuple[float, float]], turned: bool = F
 
 def test_a_curve_does_what_its_name_says_and_no_other_moves():
     upper, lower = (UPPER, UPPER_OUTER), (LOWER, LOWER_OUTER)
-    cases = {
+    cases: dict[str, dict[tuple[int, ...], tuple[float, float]]] = {
         "lipsApart": {**dict.fromkeys(upper, (0, 0.3)), **dict.fromkeys(lower, (0, -0.3))},
         "lipsWidth": {LEFT: (0.3, 0), RIGHT: (-0.3, 0)},
         "lipUpperThickness": {UPPER_OUTER: (0, 0.6)},
