@@ -13,7 +13,7 @@ from backend.deliver.motion import motion_of_line
 from backend.media.audio import read_audio
 from backend.media.audio_features import AudioFeatures, log_mel
 from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES, UPPER_CURVES, Performance
-from backend.performance.editing import with_edits
+from backend.performance.editing import with_edits, with_lips_following
 from backend.performance.speech import SpeechModel
 from backend.performance.voice import Voice, voice_of_edited
 from backend.settings import RenderSettings
@@ -44,6 +44,8 @@ class Line:
     """Last frame to draw, inclusive."""
     performance: Performance
     """All curves, `frame_count` frames, with the values that performance.json gives them."""
+    driving: Performance
+    """The same as it drives the head: the lips' own curves go with what was edited."""
     poses: np.ndarray
     """(frame_count, 4, 4) camera_from_head, cm."""
     body: np.ndarray | None
@@ -104,11 +106,14 @@ def plan_line(
     spoken = speech.predict_array(features, np.array(frame_times(count, fps)), voice, settings.strength)
     names = speech.curve_names + UPPER_CURVES
     predicted = Performance.from_array(fps, np.concatenate([spoken, motion.upper], axis=1), names)
-    performance = _edited(predicted, settings.performance, speech, report).as_saved()
-    return Line(samples, rate, features, fps, count, first, last, performance, motion.poses, motion.body, voice)
+    performance = _edited(predicted, settings.performance, report).as_saved()
+    driving = with_lips_following(performance, predicted.as_saved(), speech.lips_following)
+    return Line(
+        samples, rate, features, fps, count, first, last, performance, driving, motion.poses, motion.body, voice
+    )
 
 
-def _edited(predicted: Performance, path: str | None, speech: SpeechModel, report: Reporter) -> Performance:
+def _edited(predicted: Performance, path: str | None, report: Reporter) -> Performance:
     """The predicted curves, replaced by those of an edited performance.json where it has them."""
     if path is None:
         return predicted
@@ -121,4 +126,4 @@ def _edited(predicted: Performance, path: str | None, speech: SpeechModel, repor
     expected = round(given.frame_count * predicted.fps / given.fps)
     if abs(expected - predicted.frame_count) > 1:
         report.message(f"{path} lasts {expected} frames, the line {predicted.frame_count}; it is cut or its end held.")
-    return with_edits(predicted, given.resampled(predicted.fps, predicted.frame_count), speech.lips_following)
+    return with_edits(predicted, given.resampled(predicted.fps, predicted.frame_count))

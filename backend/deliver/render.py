@@ -20,7 +20,7 @@ from backend.deliver.take import Take, TakeFolder
 from backend.media.audio import require_sound
 from backend.media.png import write_png
 from backend.parallel import in_order
-from backend.performance.curves import CURVE_NAMES
+from backend.performance.curves import CURVE_NAMES, require_known
 from backend.performance.learning import learn_speech
 from backend.performance.speech import SpeechModel
 from backend.portrait.audio_code import audio_windows
@@ -231,7 +231,8 @@ def _drive(portrait: Portrait, line: Line) -> Drive:
     windows = None
     if portrait.needs_audio:
         windows = audio_windows(line.features, line.times_s, portrait.settings)
-    curves = line.performance.array(portrait.curve_names or CURVE_NAMES)
+    require_known(portrait.curve_names)
+    curves = line.driving.array(portrait.curve_names or CURVE_NAMES)
     return portrait.drive(curves, line.poses, float(line.fps), windows, line.body)
 
 

@@ -153,7 +153,7 @@ class TakeFolder:
             if values is not None:
                 try:
                     return Voice.from_dict(values)
-                except (KeyError, TypeError, ValueError) as error:
+                except (KeyError, TypeError, ValueError, OverflowError) as error:
                     raise InputError(f"{folder / layout.VOICE_FILE} is damaged ({error!r}).", "Delete it.") from error
         return None
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from backend.media.audio_features import AudioFeatures
-from backend.performance.curves import CURVE_NAMES, UPPER, ordered_curves
+from backend.performance.curves import CURVE_NAMES, UPPER, ordered_curves, require_known
 from backend.performance.speech import SpeechModel
 from backend.performance.voice import Voice
 from backend.portrait.audio_code import audio_windows
@@ -61,6 +61,7 @@ def drives(
             voice = replace(voice, reach=speech.reach_of(features, voice))
         told = [CURVE_NAMES.index(name) for name in speech.curve_names]
         curves[:, told] = speech.predict_array(features, track.times_s, voice, settings.strength)
+    require_known(portrait.curve_names)
     known = [CURVE_NAMES.index(name) for name in portrait.curve_names]
     curves, still = curves[:, known], still[:, known]
     made = {

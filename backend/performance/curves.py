@@ -186,7 +186,7 @@ class Performance:
             data = json.loads(read_text_file(path, mend))
             fps = parse_fps(data["fps"])
             curves = {str(name): np.array(values, dtype=np.float32) for name, values in data["curves"].items()}
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, ZeroDivisionError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, ArithmeticError) as error:
             raise InputError(f"{path} is not a performance ({error}).", mend) from error
         lengths = {values.shape for values in curves.values()}
         if len(lengths) != 1 or len(next(iter(lengths))) != 1 or next(iter(lengths)) == (0,):
@@ -199,8 +199,18 @@ class Performance:
 def ordered_curves(track: Track, names: Sequence[str] = CURVE_NAMES) -> np.ndarray:
     """(T, K) float32 the track's true curves in the order of `names`."""
     known = (*(str(name) for name in track.curve_names), *LIP_CURVES)
+    missing = [name for name in names if name not in known]
+    if missing:
+        raise InputError(f"The track has no curve {missing[0]}.", "Preprocess the footage again.")
     curves = np.concatenate([track.curves, lip_curves(track)], axis=1)
     return curves[:, [known.index(name) for name in names]]
+
+
+def require_known(names: Sequence[str]) -> None:
+    """Raises InputError unless all of these curves of a model are among CURVE_NAMES."""
+    unknown = [str(name) for name in names if name not in CURVE_NAMES]
+    if unknown:
+        raise InputError(f"The model is driven by curves that nobody knows: {unknown[0]}.", "Train the model again.")
 
 
 def curve_names(lip_curves: bool) -> tuple[str, ...]:

@@ -271,6 +271,9 @@ class SpeechModel:
             )
             net = SpeechNet(members, taps, MELS, hidden, weights["last.weight"].shape[2], 0.0, 0)
             net.load_state_dict(weights)
+            if not members or not all(value.isfinite().all() for value in weights.values()):
+                raise ValueError("its net has no members, or weights that are no numbers")
+            _check(values, weights["last.weight"].shape[2])
             return cls(settings, net.eval(), values)
         except (KeyError, ValueError, TypeError, IndexError, RuntimeError) as error:
             raise InputError(f"The speech model is damaged ({error}).", "Train the model again.") from error
@@ -283,6 +286,35 @@ class SpeechModel:
     def load(cls, path: Path) -> SpeechModel:
         """Read what `save` wrote. Raises InputError if it is missing or damaged."""
         return cls.from_state(load_weights(path, "Train the model again.")[0])
+
+
+def _check(state: dict[str, np.ndarray], outputs: int) -> None:
+    """Raises ValueError where what belongs to a net with so many outputs is not what `fit` makes; parts that older
+    versions did not have may be missing."""
+    count = len(state["style"])
+    if count not in (len(SPEECH_CURVES), len(SPOKEN_CURVES)):
+        raise ValueError(f"{count} curves")
+    shapes = {
+        "readout": (outputs, count), "offset": (outputs,), "prior_readout": (len(SHAPES), count),
+        "prior_offset": (len(SHAPES),), "lips_follow": (len(SPEECH_CURVES), count - len(SPEECH_CURVES)),
+        "voice_mean": (MELS,), "voice_deviation": (MELS,), "voice_prior_s": (1,),
+    }  # fmt: skip
+    of_curves = ("style", "correlation", "pressed", "resting", "closed", "told_mean", "told_deviation", "low", "high")
+    for name, values in state.items():
+        shape = (count,) if name in of_curves else shapes.get(name, values.shape)
+        if values.shape != shape or values.dtype.kind != "f" or not np.isfinite(values).all():
+            raise ValueError(f"{name} is {values.dtype} {values.shape}, or not finite; expected numbers {shape}")
+    if "told" in state or "meant" in state:
+        told, meant = state["told"], state["meant"]
+        if (
+            told.shape != meant.shape
+            or told.ndim != 2
+            or told.shape[1] != count
+            or not (np.diff(told, axis=0) > 0).all()
+        ):
+            raise ValueError("told and meant do not rise together")
+    if not (state["voice_deviation"] > 0.0).all() or not (state["low"] <= state["high"]).all():
+        raise ValueError("voice_deviation is not above 0, or low above high")
 
 
 def _ramp(values: np.ndarray, low: float, high: float) -> np.ndarray:

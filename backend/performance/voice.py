@@ -64,7 +64,8 @@ class Voice:
 
     @classmethod
     def from_dict(cls, values: dict) -> Voice:
-        """Read what `to_dict` wrote. Raises ValueError, KeyError or TypeError for anything else."""
+        """Read what `to_dict` wrote. Raises ValueError, KeyError, TypeError or OverflowError for
+        anything else."""
         mean, deviation = (np.array(values[name], np.float32) for name in ("mean", "deviation"))
         if mean.shape != (MELS,) or deviation.shape != (MELS,) or not (deviation > 0).all():
             raise ValueError(f"statistics of shape {mean.shape} and {deviation.shape}, expected ({MELS},)")
@@ -73,7 +74,11 @@ class Voice:
             reach = Reach(np.array(values["reach"]["mean"], np.float64), float(values["reach"]["scale"]))
             if reach.mean.shape not in ((len(SPEECH_CURVES),), (len(SPOKEN_CURVES),)):
                 raise ValueError(f"{len(reach.mean)} curves, expected {len(SPOKEN_CURVES)}")
-        return cls(mean, deviation, float(values["seconds"]), reach)
+        seconds = float(values["seconds"])
+        numbers = [*mean, *deviation, seconds, *([] if reach is None else (*reach.mean, reach.scale))]
+        if not np.isfinite(numbers).all() or seconds < 0.0 or (reach is not None and reach.scale <= 0.0):
+            raise ValueError("values that no voice has")
+        return cls(mean, deviation, seconds, reach)
 
 
 def loudness_of_voice(features: AudioFeatures) -> float:

@@ -58,7 +58,10 @@ def open_portrait(model: ModelFolder) -> Portrait:
             if key in known
         }
         settings, sizes = PortraitSettings(**values), PortraitSizes(**config["sizes"])
-        portrait = Portrait(settings, sizes, tuple(config["curve_names"]))
+        names = tuple(config["curve_names"])
+        if len(names) != sizes.curves or len(set(names)) != len(names):
+            raise ValueError(f"{len(names)} curve_names, expected {sizes.curves} that differ")
+        portrait = Portrait(settings, sizes, names)
         portrait.camera, portrait.fps = _camera(config["camera"]), float(config["fps"])
         if not 0 < portrait.fps < math.inf:
             raise ValueError(f"fps is {portrait.fps}")

@@ -109,13 +109,15 @@ class Track:
             values["focal_px"] = float(values["focal_px"])
             track = cls(**values)
             track._check()
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, IndexError) as error:
             raise InputError(f"The track {path} is damaged ({error}).", _AGAIN) from error
         return track
 
     def _check(self) -> None:
         """Raises ValueError where arrays do not have the shapes that they should."""
         count = self.frame_count
+        if not count or not 0.0 < self.focal_px < np.inf:
+            raise ValueError(f"{count} frames with a focal length of {self.focal_px} px")
         shapes: dict[str, tuple[int, ...]] = {
             "principal_px": (2,),
             "camera_from_head": (count, 4, 4),
@@ -129,7 +131,7 @@ class Track:
             "body": (count, self.body.shape[-1]),
         }
         for name in ("landmark", "rendered"):
-            if getattr(self, f"{name}_poses").size:
+            if getattr(self, f"{name}_poses").shape != (0, 4, 4):
                 shapes |= {f"{name}_poses": (count, 4, 4), f"{name}_shape_offsets": (468, 3)}
         for name, shape in shapes.items():
             values = getattr(self, name)
