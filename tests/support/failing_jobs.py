@@ -24,7 +24,7 @@ import numpy as np
 from backend.deliver import render as rendering
 from backend.media.audio import save_wav
 from backend.media.encode import MovieWriter
-from backend.performance.curves import CURVE_NAMES
+from backend.performance.curves import FACE_CURVES
 from backend.performance.speech import SpeechModel
 from backend.preprocess import capture, pipeline
 from backend.preprocess.camera import CameraSolution
@@ -59,7 +59,7 @@ class _Tracker:
 
     def measure(self, number: int, rgb: np.ndarray) -> SimpleNamespace:
         points = np.random.default_rng(0).uniform(12, 52, (478, 3)) + number
-        names = ("_neutral", *CURVE_NAMES)
+        names = ("_neutral", *FACE_CURVES)
         return SimpleNamespace(landmarks=points, blendshapes=np.full(52, 0.1 * (number % 5)), blendshape_names=names)
 
 
