@@ -115,7 +115,8 @@ class Connection:
     def begin(cls, ready: ReadyFile, client: str = CLIENT_NAME) -> Connection:
         """Connect and say HELLO, without waiting for the answer.
 
-        Raises Refused (WRONG_VERSION) where the ready file already says that the backend speaks another protocol.
+        Raises Refused (WRONG_VERSION) where the ready file already says that the backend speaks another protocol, and
+        ConnectionLost where who has its port hangs up at once.
         """
         if ready.protocol != protocol.PROTOCOL_VERSION:
             raise Refused(
@@ -124,7 +125,11 @@ class Connection:
                 "Stop the backend, then start it again.",
             )
         connection = cls(ready)
-        connection._hello = connection.send(protocol.Hello(client))
+        try:
+            connection._hello = connection.send(protocol.Hello(client))
+        except ConnectionLost:
+            connection.close()
+            raise
         return connection
 
     def is_greeted(self, wait_s: float = 0.0) -> bool:

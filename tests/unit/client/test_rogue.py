@@ -1,5 +1,6 @@
 """Whoever has the port of a backend that died learns nothing, and nothing of it is believed."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -67,11 +68,12 @@ class Rogue:
 )
 def test_a_rogue_on_the_port_gets_no_word_of_ours(answer):
     with Rogue(answer=answer) as rogue:
-        connection = Connection.begin(ReadyFile(**dataclasses.asdict(a_ready_file(rogue.port))), SECRET)
-        end = time.monotonic() + 1.0
-        while time.monotonic() < end:
-            assert not connection.is_greeted(0.1)
-        connection.close()
+        with contextlib.suppress(ConnectionLost):  # where it hangs up before anything can be said
+            connection = Connection.begin(ReadyFile(**dataclasses.asdict(a_ready_file(rogue.port))), SECRET)
+            end = time.monotonic() + 1.0
+            while time.monotonic() < end:
+                assert not connection.is_greeted(0.1)
+            connection.close()
     assert SECRET.encode() not in rogue.received
     assert b"type" not in rogue.received  # a message of ours has it in the clear
 
