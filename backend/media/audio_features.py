@@ -87,6 +87,8 @@ class AudioFeatures:
             raise InputError(f"{path} is damaged ({error}).", do) from error
         if log_mel.ndim != 2 or log_mel.shape[1] != MELS or not len(log_mel) or not np.isfinite(log_mel).all():
             raise InputError(f"{path} is damaged: it holds no features.", do)
+        if not 0.0 < rate_hz < np.inf or not np.isfinite(start_s):
+            raise InputError(f"{path} is damaged: {rate_hz} vectors a second from {start_s} s.", do)
         return cls(log_mel, rate_hz, start_s)
 
 

@@ -275,7 +275,7 @@ class SpeechModel:
                 raise ValueError("its net has no members, or weights that are no numbers")
             _check(values, weights["last.weight"].shape[2])
             return cls(settings, net.eval(), values)
-        except (KeyError, ValueError, TypeError, IndexError, RuntimeError) as error:
+        except (KeyError, ValueError, TypeError, IndexError, RuntimeError, OverflowError) as error:
             raise InputError(f"The speech model is damaged ({error}).", "Train the model again.") from error
 
     def save(self, path: Path) -> None:
