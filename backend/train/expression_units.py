@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from backend.performance.curves import CURVE_NAMES
-
 UNITS: tuple[tuple[tuple[str, ...], float], ...] = (
     (("browInnerUp",), 5.0),
     (("browDownLeft", "browDownRight"), 5.0),
@@ -19,10 +17,10 @@ UNITS: tuple[tuple[tuple[str, ...], float], ...] = (
 for each, and the value that it has where they are one (OpenFace's go to 5; the blink is cut off at 2)."""
 
 
-def unit_matrix() -> np.ndarray:
-    """(K, 6) weights of the curves in each unit."""
-    matrix = np.zeros((len(CURVE_NAMES), len(UNITS)), np.float32)
+def unit_matrix(curve_names: tuple[str, ...]) -> np.ndarray:
+    """(K, 6) weights of the curves of those names in each unit."""
+    matrix = np.zeros((len(curve_names), len(UNITS)), np.float32)
     for unit, (names, full) in enumerate(UNITS):
         for name in names:
-            matrix[CURVE_NAMES.index(name), unit] = full / len(names)
+            matrix[curve_names.index(name), unit] = full / len(names)
     return matrix

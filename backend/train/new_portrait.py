@@ -37,7 +37,7 @@ def start_portrait(
     mask = np.array([name in SPOKEN_CURVES for name in names])
     speech = CurveProjection.fit(curves, mask, settings.speech_components, settings.component_variance)
     if settings.upper == "units":
-        upper = CurveProjection.fixed(unit_matrix())
+        upper = CurveProjection.fixed(unit_matrix(names))
     else:
         upper = CurveProjection.fit(curves, ~mask, settings.upper_components, settings.component_variance)
 

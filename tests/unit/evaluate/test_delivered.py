@@ -57,7 +57,9 @@ def test_a_scored_picture_has_the_bits_of_the_frame_that_render_delivers(subject
     plate = subject.background(SIZE)
     store = ExrStore(tmp_path / "out", colour, {}, plate)
 
-    drive = run.portrait.drive(performance.array(), track.camera_from_head, 25.0, None, track.body)
+    drive = run.portrait.drive(
+        performance.array(run.portrait.curve_names), track.camera_from_head, 25.0, None, track.body
+    )
     with Delivery(subject, run.portrait, SIZE, "reference", 1) as delivery:
         for frame in (0, 5, FRAMES - 1):
             scored = delivery.frame(drive, frame).over(plate)

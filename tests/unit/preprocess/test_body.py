@@ -174,6 +174,9 @@ class SteadySpeech(SpeechModel):
     def predict_array(self, features, times_s, voice=None, strength=0.0):
         return np.full((len(times_s), len(SPEECH_CURVES)), 0.5, np.float32)
 
+    def lips_following(self, change):
+        return np.zeros((len(change), 0))
+
 
 def test_recorded_poses_are_replayed_with_their_body_and_others_without(subject, tmp_path):
     body = with_body(subject)
