@@ -17,6 +17,7 @@ from shared.camera import Intrinsics
 
 from . import capture, constants
 from .cuda_lists import present_watch
+from .lens import Lens
 
 OLDEST_CAPABILITY = (7, 5)
 """Oldest compute capability that NVIDIA's present compiler supports (Turing)."""
@@ -79,7 +80,9 @@ def render(
         for tensor in (means, quaternions, scales, opacities, features, camera_from_world)
     ]
     learns = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs)
-    if where.type == "cuda" and not learns and present_watch() is None and capture.is_wanted():
+    # Under a lens the picture is a part of something that is captured as a whole.
+    alone = present_watch() is None and not isinstance(intrinsics, Lens)
+    if where.type == "cuda" and not learns and alone and capture.is_wanted():
         picture, alpha, depth = graphed_raster.render(inputs, intrinsics, blur)
     else:
         picture, alpha, depth = Rasterize.apply(*inputs, intrinsics, blur)
