@@ -82,6 +82,7 @@ class GraphPool:
         gc.disable()
         try:
             with torch.cuda.stream(self._stream):
+                torch.cuda.current_blas_handle()  # each thread has its own, and cannot make it while it captures
                 graph.capture_begin(pool=self._handle, capture_error_mode="thread_local")
                 try:
                     yield graph
