@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import gc
 import os
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -69,12 +71,16 @@ class GraphPool:
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
-        self._handle = torch.cuda.graph_pool_handle() if device.type == "cuda" else None
+        self._handle: Any = None
+        self._graphs: weakref.WeakSet[torch.cuda.CUDAGraph] = weakref.WeakSet()
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
 
     @contextmanager
     def capturing(self) -> Iterator[torch.cuda.CUDAGraph]:
         """A graph of what is sent to the GPU within."""
+        if not self._graphs:
+            # Memory of which every graph is gone is given back, and cannot be asked for again by its old handle.
+            self._handle = torch.cuda.graph_pool_handle()
         graph = torch.cuda.CUDAGraph()
         torch.cuda.synchronize(self.device)
         # An object that frees something of the GPU's when it is collected would spoil the capture.
@@ -91,6 +97,7 @@ class GraphPool:
                         graph.capture_end()
                     raise
                 graph.capture_end()
+                self._graphs.add(graph)
         finally:
             if collects:
                 gc.enable()
