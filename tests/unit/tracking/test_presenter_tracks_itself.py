@@ -1,4 +1,5 @@
-"""The drawn presenter: poses that its own head refines are nearer to the truth; others show no hole and no seam."""
+"""The drawn presenter: poses that its own head refines are nearer to the truth; others show no hole and no seam, and
+another voice's line does not press its lips into each other."""
 
 from __future__ import annotations
 
@@ -7,23 +8,37 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from backend.face.mesh import load_canonical_face
+from backend.media.audio_features import AudioFeatures, log_mel
 from backend.performance.curves import ordered_curves
+from backend.performance.speech import SpeechModel
+from backend.performance.voice import Voice
 from backend.preprocess.pipeline import preprocess
 from backend.presenter.make import draw_clip
+from backend.presenter.speech import speak
 from backend.settings import PortraitSettings, PreprocessSettings, SelfTrackingSettings, TrainSettings
 from backend.tracking.self_tracking import self_track
 from backend.train.trainer import prepare, steps
+from shared import layout
 from shared.jobs import Reporter
+from tests.support.lip_gap import lip_gaps
 from tests.support.presenter_truth import pose_errors
 
 pytestmark = pytest.mark.slow
 SENTENCE = "Papa bought a map, and we sail before five in the morning."
+OTHER_VOICES = ("de+f3", "fr+m2")
+OTHER_SENTENCE = "Mama, pump up the blue balloon before Bob and Pam come by."
+FPS = 25
 SIZE = 256
 BEYOND_DEGREES = 15.0
 GAP_PX = 13
 """Holes up to this wide are looked for."""
 SEAM_PX = 5
 """Head and torso meet where both are within half of this."""
+DEEPER_CM = 0.05
+"""How much further than in the footage lips may press together."""
+OPENS_CM = 0.3
+"""How far they open at least."""
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +114,30 @@ def test_a_head_that_is_turned_further_than_it_was_filmed_has_no_holes_and_no_se
     assert max(shares["with"]) < 1.0
     assert np.mean(shares["with"]) < 0.7 * np.mean(shares["without"])
     assert against_recorded.max() < 1.3
+
+
+def test_no_line_presses_the_lips_further_together_than_the_footage_does(filmed):
+    subject, _ = filmed
+    track = subject.track()
+    run = prepare(subject, TrainSettings(size=SIZE, steps=700, holdout=0, more_for_long=False))
+    list(steps(run))
+    head = run.portrait.eval()
+    own = ordered_curves(track, head.curve_names)
+    vertices = load_canonical_face().vertices + track.shape_offsets
+    filmed_gaps = lip_gaps(head, own, vertices)
+    voice = SpeechModel.fit(AudioFeatures.load(subject.root / layout.AUDIO_FEATURES_FILE), own, track.times_s)
+    nearest, widest = [], []
+    for name in OTHER_VOICES:
+        line = speak(OTHER_SENTENCE, name)
+        features = log_mel(line.samples, line.sample_rate)
+        times = np.arange(0.0, line.duration_s, 1 / FPS)
+        heard = Voice.of(features)
+        spoken = voice.predict_array(features, times, heard, strength=1.0)
+        curves = np.concatenate([spoken, np.tile(own[:, spoken.shape[1] :].mean(axis=0), (len(spoken), 1))], axis=1)
+        gaps = lip_gaps(head, curves.astype(np.float32), vertices)
+        nearest.append(np.nanmin(gaps))
+        widest.append(np.nanmax(gaps))
+    print(f"lips apart, cm: filmed {np.nanmin(filmed_gaps):.2f} to {np.nanmax(filmed_gaps):.2f};", end=" ")
+    print("lines", [f"{low:.2f} to {high:.2f}" for low, high in zip(nearest, widest, strict=True)])
+    assert min(nearest) > np.nanmin(filmed_gaps) - DEEPER_CM
+    assert min(widest) > np.nanmin(filmed_gaps) + OPENS_CM, "lips that do not move cannot press"
