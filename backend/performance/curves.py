@@ -191,8 +191,11 @@ class Performance:
         lengths = {values.shape for values in curves.values()}
         if len(lengths) != 1 or len(next(iter(lengths))) != 1 or next(iter(lengths)) == (0,):
             raise InputError(f"The curves in {path} are not all of one length.", mend)
-        if not all(np.isfinite(values).all() for values in curves.values()):
-            raise InputError(f"The curves in {path} hold values that are not numbers.", mend)
+        for name, values in curves.items():
+            broken = np.flatnonzero(~np.isfinite(values))
+            if len(broken):
+                where = f"{name} holds no number in frame {broken[0] + 1}"
+                raise InputError(f"The curves in {path} cannot be used: {where}.", mend)
         return cls(fps, curves)
 
 

@@ -14,10 +14,12 @@ from backend.portrait.portrait import Portrait
 from backend.settings import PortraitSettings
 from backend.subject.model_folder import ModelFolder, waiting_file
 from backend.subject.weights import load_weights, save_weights
+from shared.checked import build
 from shared.errors import InputError
 
-SCHEMA = 2
-"""1: the torso is driven by the head's motion only."""
+SCHEMA = 3
+"""1: the torso is driven by the head's motion only. 3: the lips' own curves drive it, too; a model without them is
+saved as a 2, which older versions open."""
 _AGAIN = "Train it again."
 
 
@@ -32,7 +34,7 @@ def save_portrait(portrait: Portrait, model: ModelFolder, training: Mapping[str,
     model.publish(
         record
         | {
-            "schema": SCHEMA,
+            "schema": SCHEMA if portrait.settings.lip_curves else 2,
             "settings": asdict(portrait.settings),
             "sizes": asdict(portrait.counted_sizes()),
             "curve_names": list(portrait.curve_names),
@@ -52,12 +54,8 @@ def open_portrait(model: ModelFolder) -> Portrait:
         if config["schema"] > SCHEMA:
             raise InputError(f"{model.path} was written by a newer version.", "Update M2DAO-Talker.")
         known = {f.name for f in fields(PortraitSettings)}
-        values: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value
-            for key, value in config["settings"].items()
-            if key in known
-        }
-        settings, sizes = PortraitSettings(**values), PortraitSizes(**config["sizes"])
+        values = {key: value for key, value in config["settings"].items() if key in known}
+        settings, sizes = build(PortraitSettings, values), build(PortraitSizes, config["sizes"])
         names = tuple(config["curve_names"])
         if len(names) != sizes.curves or len(set(names)) != len(names):
             raise ValueError(f"{len(names)} curve_names, expected {sizes.curves} that differ")

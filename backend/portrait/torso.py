@@ -10,6 +10,7 @@ from backend.portrait.field import ModeField
 from backend.portrait.head_motion import quaternion_from_vector, quaternion_multiply, rotation_from_vector
 from backend.portrait.planes import TriPlane
 from backend.settings import PortraitSettings
+from shared.errors import InputError
 
 NECK_TOP_BELOW_CHIN_CM = 2.0
 """Where head and body have equal weight at the start."""
@@ -72,13 +73,18 @@ class TorsoMotion(nn.Module):
 
     def with_body(self, motion: Tensor, body: Tensor | None) -> Tensor:
         """(T, D) what `drive` takes: head motion (T, head_width) (rotations.motion_features) and the body's (T,
-        body_width); None: predicted from the head's motion."""
+        body_width); None: predicted from the head's motion. Raises InputError for the body of another track."""
         if not self.body_width:
             return motion
         if body is None:
             # A row of it is part of what a frame's key is made of: it must not depend on the other rows.
             body = small_product(motion, self.follow[:-1]) + self.follow[-1]
         if body.shape != (len(motion), self.body_width):
+            if body.ndim == 2 and len(body) == len(motion):
+                raise InputError(
+                    f"The subject's track has {body.shape[1]} curves of the body, this model {self.body_width}.",
+                    "The subject was made anew since the training: train again.",
+                )
             raise ValueError(f"body motion has shape {tuple(body.shape)}, expected {(len(motion), self.body_width)}")
         return torch.cat([motion, body], dim=1)
 

@@ -85,3 +85,10 @@ def test_a_file_that_is_no_performance_is_the_callers_error(tmp_path, text):
     (tmp_path / "p.json").write_text(text)
     with pytest.raises(InputError):
         Performance.load(tmp_path / "p.json")
+
+
+def test_a_value_that_is_no_number_is_named_by_curve_and_frame(tmp_path):
+    path = tmp_path / "performance.json"
+    path.write_text('{"fps": "25", "curves": {"jawOpen": [0, 0, NaN], "mouthClose": [0, 0, 0]}}')
+    with pytest.raises(InputError, match="jawOpen holds no number in frame 3"):
+        Performance.load(path)

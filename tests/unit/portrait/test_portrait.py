@@ -263,6 +263,46 @@ def test_a_damaged_model_is_an_input_error(portrait, subject):
         open_portrait(subject.model("none"))
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"poses": "zzz"},
+        {"motion_windows_s": [float("nan")]},
+        {"facial_modes": 1e300},
+        {"jaw_link": "yes"},
+        {"field": 3},
+    ],
+    ids=str,
+)
+def test_a_model_with_settings_that_cannot_be_is_damaged(portrait, subject, change):
+    model = subject.model("m")
+    save_portrait(portrait, model)
+    config = model.config()
+    model.update_config(config | {"settings": config["settings"] | change})
+    with pytest.raises(InputError, match=f"cannot be read .*{next(iter(change))}"):
+        open_portrait(model)
+
+
+def test_only_a_model_with_curves_of_the_lips_form_is_too_new_for_older_versions(portrait, subject):
+    data = TrainingData(subject, SIZE)
+    with_lips = start_portrait(data, replace(SMALL, lip_curves=True), seed=1)
+    schemas = []
+    for name, one in (("plain", portrait), ("lips", with_lips)):
+        save_portrait(one, subject.model(name))
+        assert open_portrait(subject.model(name)).curve_names == one.curve_names
+        schemas.append(subject.model(name).config()["schema"])
+    assert schemas == [2, 3]
+
+
+def test_the_body_of_another_track_is_told_from_the_models(portrait, subject):
+    track = subject.track()
+    moved = Portrait(portrait.settings, replace(portrait.sizes, body=2), portrait.curve_names)
+    curves = ordered_curves(track, moved.curve_names)
+    moved.drive(curves, track.camera_from_head, body=np.zeros((len(curves), 2)))
+    with pytest.raises(InputError, match="train again"):
+        moved.drive(curves, track.camera_from_head, body=np.zeros((len(curves), 4)))
+
+
 def test_the_baseline_needs_audio_windows_and_draws_no_torso(subject):
     settings = replace(
         SMALL, recipe="talkinggaussian", drive="audio", field="net", jaw_link=False, torso_gaussians=0,
