@@ -26,7 +26,7 @@ _NAMED = ("jawOpen", "mouthClose", "mouthLowerDownLeft", "mouthUpperUpLeft")
 _SPREAD_FLOOR = 0.02
 """Curves that move less than this are not scaled up to unit deviation."""
 _MIN_FRAMES = 10
-_OPEN, _SHUT = 0.25, 0.5
+_OPEN, _SHUT = 0.22, 0.42
 """Pressure of the lips, as the prior hears it, up to which they need not close, and from which they do what this
 speaker's lips do for it."""
 _SPEECH, _QUIET = 0.5, 0.8
