@@ -198,8 +198,8 @@ def render_entries(
             pass
 
     with scratch_folder("bench") as folder:
-        exr = frame_store(folder, "exr", "srgb", {}, plate)
-        movie_only = frame_store(folder, "mp4", "srgb", {}, plate)
+        exr = frame_store(folder, "exr", "srgb", {}, plate, LINE_FPS)
+        movie_only = frame_store(folder, "mp4", "srgb", {}, plate, LINE_FPS)
 
         def to_exr() -> None:
             for _ in finished(lambda number, frame: exr.write(number, frame, "bench")):

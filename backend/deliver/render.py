@@ -39,6 +39,8 @@ from shared.timing import fps_text, samples_for_frames
 LIVE_PREVIEW_FILE = "preview.png"
 """The frame that was drawn last, shown while the job runs."""
 _LIVE_PREVIEW_S = 2.0
+_EXR_LAYOUT = "exr in two parts"
+"""How frames are stored now: those of one part, from before, are stored anew."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +174,7 @@ def _draw(job: _Job, target: TakeFolder, report: Reporter) -> tuple[int, Preview
     attributes = provenance.exr_attributes(job.details | {"crop": f"{crop.x} {crop.y} {crop.width} {crop.height}"})
     plate = job.subject.background(job.size)
     colour = job.subject.info.input_colour
-    store = frame_store(target.work, settings.layers, colour, attributes, plate, target.path)
+    store = frame_store(target.work, settings.layers, colour, attributes, plate, line.fps, target.path)
     keys = dict(enumerate(job.keys, start=1))
     found = target.sort_out(store, keys, report)
     stored = found.kept
@@ -257,7 +259,7 @@ def _keys(
     common = {
         "model": model_key(model, inputs["model"]["sha256"]),
         "size": size,
-        "layers": settings.layers,
+        "layers": _EXR_LAYOUT if settings.layers == "exr" else settings.layers,
         "engine": settings.engine,
         "colour": subject.info.input_colour,
         "details": details,

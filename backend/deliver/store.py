@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
@@ -43,15 +44,16 @@ def frame_store(
     colour_name: str,
     attributes: Mapping[str, str],
     plate: np.ndarray,
+    fps: Fraction,
     earlier: Path | None = None,
 ) -> FrameStore:
     """The store for `layers` (exr, png, or mp4: no frame files) in a folder.
 
     colour_name: transfer curve of drawn frames; attributes: header text; plate (H, W, 3) uint8: what the preview shows
-    behind the frames; earlier: the folder in which frames are that are not in this one.
+    behind the frames; fps: of the line; earlier: the folder in which frames are that are not in this one.
     """
     if layers == "exr":
-        return ExrStore(folder, colour_name, attributes, plate, earlier)
+        return ExrStore(folder, colour_name, attributes, plate, fps, earlier)
     return PngStore(folder, attributes, plate, earlier) if layers == "png" else MovieOnly(folder, plate)
 
 
@@ -69,9 +71,10 @@ class ExrStore:
         colour_name: str,
         attributes: Mapping[str, str],
         plate: np.ndarray,
+        fps: Fraction,
         earlier: Path | None = None,
     ) -> None:
-        self._earlier = earlier
+        self._earlier, self._fps = earlier, fps
         self._folder, self._colour_name, self._attributes, self._plate = folder, colour_name, attributes, plate
         self._own = threading.local()
 
@@ -86,7 +89,8 @@ class ExrStore:
 
     def write(self, number: int, frame: PortraitFrame[np.ndarray], key: str) -> np.ndarray:
         passes, self._own.buffers = frames.stored_passes(frame, self._colour_name, getattr(self._own, "buffers", None))
-        exr.write_layers(self.path(number), passes, {**self._attributes, KEY_ATTRIBUTE: key})
+        texts = {**self._attributes, KEY_ATTRIBUTE: key}
+        exr.write_layers(self.path(number), passes, texts, exr.FrameTime(number, self._fps))
         return frames.combined_over_plate(passes["Combined"], self._colour_name, self._plate)
 
     def read(self, number: int) -> np.ndarray:

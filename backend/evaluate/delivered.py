@@ -55,12 +55,12 @@ class Delivery:
     def __init__(self, subject: Subject, portrait: Portrait, size: int, engine: str, threads: int) -> None:
         """size: px; engine, threads: of the rasteriser."""
         self._portrait, self._size, self._engine, self._threads = portrait, size, engine, threads
-        self._colour, self._plate = subject.info.input_colour, subject.background(size)
+        self._colour, self._plate, self._fps = subject.info.input_colour, subject.background(size), subject.fps
 
     def __enter__(self) -> Delivery:
         self._open = ExitStack()
         folder = self._open.enter_context(scratch_folder("scores"))
-        self._store = ExrStore(folder, self._colour, {}, self._plate)
+        self._store = ExrStore(folder, self._colour, {}, self._plate, self._fps)
         return self
 
     def __exit__(self, *error: object) -> None:

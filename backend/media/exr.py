@@ -1,10 +1,18 @@
-"""Multilayer OpenEXR frames with the layer names for which Blender shows sockets."""
+"""OpenEXR frames in two parts: the picture where every program looks for it, and beside it the passes, with the layer
+names for which Blender shows sockets.
+
+Part 0 has the channels R, G, B, A and the name `head.Combined`, part 1 the other passes and the name `head`. Blender
+puts a part's name before its channels, and so has the layer `head` with all its passes; programs that know one part, or
+none by name, have the picture.
+"""
 
 from __future__ import annotations
 
 import os
 import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +23,8 @@ from shared.files import explaining, replacing
 
 LAYER = "head"
 """Name of the view layer that all passes belong to."""
+PICTURE = "Combined"
+"""The pass that is the picture."""
 _FLOAT_PASSES = ("Depth",)
 """Passes stored as 32-bit floats; the others are HALF."""
 CHECKSUM_ATTRIBUTE = "m2dao_talker.crc32"
@@ -23,46 +33,81 @@ _UNKNOWN = "0" * 8
 _CHECKSUM_FIELD = CHECKSUM_ATTRIBUTE.encode() + b"\0string\0" + len(_UNKNOWN).to_bytes(4, "little")
 """What stands before those digits (OpenEXR File Layout, "Header": name, type, length of the value)."""
 REC709_CHROMATICITIES = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)
+COLOUR_SPACE = "lin_rec709_scene"
+"""The picture's colour space by the name that the ASWF's Color Interop Forum gives it."""
+_MOST_FRAMES = 60
+"""A time code counts no more frames a second."""
+
+
+@dataclass(frozen=True)
+class FrameTime:
+    """Which frame of a line it is, from 1, at how many a second."""
+
+    number: int
+    fps: Fraction
+
+    def attributes(self) -> dict[str, object]:
+        """Header attributes: the exact rate, and the time since the line's start as a time code without dropped
+        frames, where there is one for the rate."""
+        told: dict[str, object] = {"framesPerSecond": self.fps}
+        counted = round(self.fps)
+        if 0 < counted <= _MOST_FRAMES:
+            seconds, frame = divmod(self.number - 1, counted)
+            clock = (seconds // 3600 % 24, seconds // 60 % 60, seconds % 60, frame)
+            told["timeCode"] = OpenEXR.TimeCode(*clock, *[0] * 14)
+        return told
 
 
 def channel_names(name: str, channels: int) -> list[str]:
-    """Full channel names of a pass: Combined is RGB(A), Depth is Z, one channel is X."""
+    """Channel names of a pass in its part: the picture is RGB(A), Depth is Z, one channel is X."""
+    if name == PICTURE:
+        return list("RGBA"[:channels])
     if name == "Depth":
-        return [f"{LAYER}.Depth.Z"]
-    return [f"{LAYER}.{name}.{letter}" for letter in ("RGBA" if channels > 2 else "XY")[:channels]]
+        return ["Depth.Z"]
+    return [f"{name}.{letter}" for letter in ("RGBA" if channels > 2 else "XY")[:channels]]
 
 
 def write_layers(
-    path: str | os.PathLike, passes: Mapping[str, np.ndarray], attributes: Mapping[str, str] | None = None
+    path: str | os.PathLike,
+    passes: Mapping[str, np.ndarray],
+    attributes: Mapping[str, str] | None = None,
+    time: FrameTime | None = None,
 ) -> None:
     """Write one frame, through a temporary name.
 
     passes: name to (H, W) or (H, W, C) floats, all of one size: "Combined" (scene-linear premultiplied RGBA), "Depth"
-    (kept in 32 bits), mattes. attributes: text that goes into the header. Data and display window are the picture.
-    Raises ValueError when sizes differ, InputError when the file cannot be written.
+    (kept in 32 bits), mattes. attributes: text that goes into the header of the first part; time: of the frame, where
+    it has one. Data and display window are the picture. Raises ValueError when sizes differ, InputError when the file
+    cannot be written.
     """
     path = Path(path)
     sizes = {values.shape[:2] for values in passes.values()}
     if len(sizes) != 1:
         raise ValueError(f"passes of different sizes: {sorted(sizes)}")
-    channels = {}
+    parts: dict[str, dict[str, np.ndarray]] = {}
     for name, values in passes.items():
         planes = values[..., None] if values.ndim == 2 else values
         kind = np.float32 if name in _FLOAT_PASSES else np.float16
+        channels = parts.setdefault(f"{LAYER}.{PICTURE}" if name == PICTURE else LAYER, {})
         for index, channel in enumerate(channel_names(name, planes.shape[2])):
             channels[channel] = np.ascontiguousarray(planes[..., index], dtype=kind)
-    header = {
+    shared = {
         "compression": OpenEXR.ZIP_COMPRESSION,
         "type": OpenEXR.scanlineimage,
         "chromaticities": REC709_CHROMATICITIES,
-        **(attributes or {}),
-        CHECKSUM_ATTRIBUTE: _UNKNOWN,
+        "colorInteropID": COLOUR_SPACE,
+        **(time.attributes() if time else {}),
     }
+    first = {**(attributes or {}), CHECKSUM_ATTRIBUTE: _UNKNOWN}
+    stored = [
+        OpenEXR.Part({**shared, **({} if index else first), "name": name}, parts[name])
+        for index, name in enumerate(sorted(parts, reverse=True))
+    ]
     try:
         # Not flushed: frames can be drawn again, and flushing would halve the rate. num_threads=0: in the calling
         # thread, since callers write several frames at a time (the library releases the GIL).
         with explaining(path), replacing(Path(path), durable=False) as temporary:
-            OpenEXR.File(header, channels, num_threads=0).write(str(temporary))
+            OpenEXR.File(stored, num_threads=0).write(str(temporary))
             _write_checksum(temporary)
     except RuntimeError as error:
         raise InputError(f"{path} cannot be written ({error}).", "Check the folder and the free space.") from error
@@ -77,26 +122,23 @@ def _write_checksum(path: Path) -> None:
 
 
 def is_whole(path: Path) -> bool:
-    """Whether a file is as `write_layers` wrote it. One from before there were checksums is decoded."""
+    """Whether a file is as `write_layers` wrote it; one without a checksum is not."""
     try:
-        data = bytearray(path.read_bytes())
+        return _has_its_checksum(path.read_bytes()) is True
     except OSError:
         return False
+
+
+def _has_its_checksum(file: bytes) -> bool | None:
+    """Whether a file has the checksum that its header tells; None where it tells none."""
+    data = bytearray(file)
     at = data.find(_CHECKSUM_FIELD)
     if at < 0:
-        return _can_be_decoded(path)
+        return None
     digits = slice(at + len(_CHECKSUM_FIELD), at + len(_CHECKSUM_FIELD) + len(_UNKNOWN))
     told = bytes(data[digits])
     data[digits] = _UNKNOWN.encode()
     return told == f"{zlib.crc32(data):08x}".encode()
-
-
-def _can_be_decoded(path: Path) -> bool:
-    try:
-        read_layers(path)
-    except InputError:
-        return False
-    return True
 
 
 def read_attribute(path: str | os.PathLike, name: str) -> str | None:
@@ -110,14 +152,25 @@ def read_attribute(path: str | os.PathLike, name: str) -> str | None:
 
 
 def read_layers(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict]:
-    """Read what `write_layers` wrote: pass name to (H, W) or (H, W, C), and the header's attributes.
+    """Read what `write_layers` wrote, now or when all passes were in one part: pass name to (H, W) or (H, W, C), and
+    the attributes of the first part's header.
 
     Raises InputError when it is missing, damaged, or holds no such passes.
     """
+    planes = {}
     try:
+        # First, since the library prints a warning of its own for damage in a later part, and goes on without it.
+        if _has_its_checksum(Path(path).read_bytes()) is False:
+            raise ValueError("it is not as it was written")
         with OpenEXR.File(str(path), separate_channels=True) as file:
             header = dict(file.header())
-            planes = {name: np.array(channel.pixels) for name, channel in file.channels().items()}
+            for part in file.parts:
+                prefix = part.name()
+                if not part.channels:
+                    raise ValueError(f"the part {prefix} is damaged")
+                for name, channel in part.channels.items():
+                    full = f"{prefix}.{name}" if prefix else name
+                    planes[full] = np.array(channel.pixels)
     except (OSError, RuntimeError, ValueError, TypeError) as error:  # what a damaged file gives depends on where it is
         raise InputError(f"{path} cannot be read ({error}).", "Render it again.") from error
     order = "RGBAXYZ"

@@ -11,6 +11,7 @@ import argparse
 import json
 import sys
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,7 @@ def write_take(folder: Path, colour: FootageColour, transfer: str, stored: np.nd
         depth=np.full(head.shape, 50, np.float32),
         mattes=np.repeat(alpha[..., None] / 4, 4, axis=2),
     )
-    store = frame_store(folder, "exr", transfer, {"m2dao_talker.transfer": transfer}, to_bytes(stored))
+    store = frame_store(folder, "exr", transfer, {"m2dao_talker.transfer": transfer}, to_bytes(stored), Fraction(25))
     for number in range(1, FRAMES + 1):
         store.write(number, frame, "key")
     frames = {"first": 1, "colour": transfer, "footage_colour": colour.space}

@@ -167,7 +167,8 @@ def test_the_page_has_the_channels_and_the_texts_of_a_frame():
     assert sorted(pages.first_column(body, "channels")) == sorted(channels)
     own = pages.literal_keys("backend/deliver/render.py", "audio", "model", "fps") | {"crop"}
     texts = {*provenance.exr_attributes(dict.fromkeys(own, "")), KEY_ATTRIBUTE, exr.CHECKSUM_ATTRIBUTE}
-    assert set(pages.first_column(body, "attribute")) == texts | {"chromaticities"}
+    timed = exr.FrameTime(1, Fraction(25)).attributes()
+    assert set(pages.first_column(body, "attribute")) == texts | {"chromaticities", "colorInteropID", *timed}
 
 
 def test_the_page_has_the_metadata_of_a_movie_and_the_record_of_its_groups():

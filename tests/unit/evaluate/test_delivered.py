@@ -55,7 +55,7 @@ def test_a_scored_picture_has_the_bits_of_the_frame_that_render_delivers(subject
     )
     rendering.render(subject, tmp_path / "line.wav", tmp_path / "out", settings, Reporter())
     plate = subject.background(SIZE)
-    store = ExrStore(tmp_path / "out", colour, {}, plate)
+    store = ExrStore(tmp_path / "out", colour, {}, plate, Fraction(25))
 
     drive = run.portrait.drive(
         performance.array(run.portrait.curve_names), track.camera_from_head, 25.0, None, track.body

@@ -4,12 +4,13 @@ from fractions import Fraction
 
 import av
 import numpy as np
+import OpenEXR
 import pytest
 
 from backend.deliver.preview import Preview
 from backend.media import colour
 from backend.media.encode import GROUP_FRAMES, CodedMovie, MovieWriter
-from backend.media.exr import channel_names, read_attribute, read_layers, write_layers
+from backend.media.exr import FrameTime, channel_names, is_whole, read_attribute, read_layers, write_layers
 from backend.media.png import read_png, read_text, write_png
 from shared.errors import InputError
 
@@ -48,8 +49,10 @@ def test_an_exr_comes_back_with_its_names_types_and_attributes(tmp_path):
     passes["Depth"][0, 0] = 1e10
     write_layers(tmp_path / "head.000001.exr", passes, {"comments": "synthetic"})
     again, header = read_layers(tmp_path / "head.000001.exr")
-    names = [channel.name for channel in header["channels"]]
-    assert sorted(names) == sorted([*(f"head.Combined.{c}" for c in "RGBA"), "head.Depth.Z", "head.Oral.X"])
+    with OpenEXR.File(str(tmp_path / "head.000001.exr"), separate_channels=True) as file:
+        names = {part.name(): sorted(part.channels) for part in file.parts}
+    assert names == {"head.Combined": list("ABGR"), "head": ["Depth.Z", "Oral.X"]}
+    assert list(names)[0] == "head.Combined", "other programs look into the first part"
     assert again["Combined"].dtype == np.float16 and again["Depth"].dtype == np.float32
     assert np.abs(again["Combined"] - passes["Combined"]).max() < 5e-4
     assert np.array_equal(again["Depth"], passes["Depth"])
@@ -62,7 +65,49 @@ def test_passes_of_different_sizes_and_folders_that_are_not_there_are_refused(tm
         write_layers(tmp_path / "a.exr", {"Oral": np.zeros((2, 2)), "Face": np.zeros((3, 2))})
     with pytest.raises(InputError, match="cannot be written"):
         write_layers(tmp_path / "no" / "a.exr", {"Oral": np.zeros((2, 2))})
-    assert channel_names("Flow", 2) == ["head.Flow.X", "head.Flow.Y"]
+    assert channel_names("Flow", 2) == ["Flow.X", "Flow.Y"]
+
+
+def test_other_programs_find_the_picture_its_rate_and_its_time(tmp_path):
+    """FFmpeg's decoder, by PyAV, knows one part, and only channels that are called R, G, B, A."""
+    path = tmp_path / "head.000051.exr"
+    combined = np.random.default_rng(0).random((6, 8, 4)).astype(np.float32)
+    write_layers(path, {"Depth": np.ones((6, 8)), "Combined": combined}, time=FrameTime(51, Fraction(24000, 1001)))
+    with av.open(str(path)) as container:
+        frame = next(container.decode(video=0))
+    seen = frame.to_ndarray(format="gbrapf32le")
+    assert np.abs(seen - combined).max() < 1e-3
+    with OpenEXR.File(str(path)) as file:
+        header = dict(file.header())
+    assert header["framesPerSecond"] == Fraction(24000, 1001)
+    clock = header["timeCode"]
+    assert (clock.hours, clock.minutes, clock.seconds, clock.frame) == (0, 0, 2, 2)
+    assert header["colorInteropID"] == "lin_rec709_scene"
+
+
+def test_a_frame_of_one_part_from_before_is_read(tmp_path):
+    path = tmp_path / "old.exr"
+    colour = {f"head.Combined.{name}": np.full((3, 4), 0.5, np.float16) for name in "RGBA"}
+    depth = {"head.Depth.Z": np.full((3, 4), 0.7, np.float32)}
+    header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
+    OpenEXR.File(header, colour | depth).write(str(path))
+    passes, _ = read_layers(path)
+    assert passes["Combined"].shape == (3, 4, 4) and passes["Depth"].dtype == np.float32
+    assert not is_whole(path), "nothing tells whether it is"
+
+
+def test_a_frame_that_is_cut_or_changed_anywhere_is_refused(tmp_path):
+    path = tmp_path / "head.000001.exr"
+    rng = np.random.default_rng(0)
+    write_layers(path, {"Combined": rng.random((24, 24, 4)), "Depth": rng.random((24, 24))})
+    written = path.read_bytes()
+    broken = [written[:length] for length in range(400, len(written), 701)]
+    broken += [written[:at] + bytes([written[at] ^ 255]) + written[at + 1 :] for at in range(600, len(written), 701)]
+    for data in broken:
+        path.write_bytes(data)
+        assert not is_whole(path)
+        with pytest.raises(InputError, match="cannot be read"):
+            read_layers(path)
 
 
 def written_movie(path, fps, frames, sound_s, size=(48, 64)):
