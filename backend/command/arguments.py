@@ -124,6 +124,14 @@ class RunArguments:
 
 
 @dataclass(frozen=True)
+class ExportArguments:
+    """Write the finished take in the folder `take` as the file `out` for another program."""
+
+    take: Path
+    out: Path
+
+
+@dataclass(frozen=True)
 class DoctorArguments:
     """Where model files are looked for."""
 
@@ -158,6 +166,11 @@ def evaluate_arguments(plain: Mapping[str, Any]) -> EvaluateArguments:
 def compare_arguments(plain: Mapping[str, Any]) -> CompareArguments:
     """models, subject, page."""
     return _without_settings(CompareArguments, plain)
+
+
+def export_arguments(plain: Mapping[str, Any]) -> ExportArguments:
+    """take, out."""
+    return _without_settings(ExportArguments, plain)
 
 
 def run_arguments(plain: Mapping[str, Any]) -> RunArguments:

@@ -155,7 +155,11 @@ def build_parser() -> argparse.ArgumentParser:
             metavar="F",
             help=f"how far {what} (default {choices.LIVELINESS:g}: as far as in the footage; 0: not at all)",
         )
-    sub.add_argument("--performance", metavar="FILE", help="performance.json that replaces what audio predicts")
+    sub.add_argument(
+        "--performance",
+        metavar="FILE",
+        help="curves in place of what audio predicts: performance.json, or Live Link Face's CSV",
+    )
     sub.add_argument(
         "--strength",
         type=float,
@@ -183,6 +187,14 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("models", nargs="+", metavar="MODEL", help="a model's name, or its folder; the first: reference")
     sub.add_argument("--subject", metavar="DIR", help="whose models they are")
     sub.add_argument("--page", metavar="FILE", help="write an HTML page with figures, curves and pictures")
+
+    sub = verb("export", "A finished take as one file for another program.")
+    sub.add_argument("take", metavar="TAKE", help="folder of the take")
+    sub.add_argument(
+        "out",
+        metavar="FILE",
+        help=".mov: ProRes 4444 with alpha, and sound; .csv: curves for Live Link Face",
+    )
 
     sub = verb("run", "The whole chain: footage and a line of dialogue to a talking head.")
     sub.add_argument("footage", metavar="FOOTAGE")

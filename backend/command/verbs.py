@@ -21,6 +21,7 @@ from backend.command.arguments import (
     compare_arguments,
     doctor_arguments,
     evaluate_arguments,
+    export_arguments,
     preprocess_arguments,
     render_arguments,
     run_arguments,
@@ -148,6 +149,14 @@ def compare(arguments: Mapping[str, Any], report: Reporter) -> dict:
     return result | {"page": None if asked.page is None else str(asked.page)}
 
 
+def export(arguments: Mapping[str, Any], report: Reporter) -> dict:
+    """A finished take as one file for another program. Returns out, kind, frames and fps."""
+    from backend.export.export import export as run_export
+
+    asked = export_arguments(arguments)
+    return run_export(asked.take, asked.out, report)
+
+
 def run(arguments: Mapping[str, Any], report: Reporter) -> dict:
     """The whole chain: footage, audio, out. Leaves out/subject, out/render, out/contact_sheet.png, out/report.json."""
     asked = run_arguments(arguments)
@@ -210,6 +219,7 @@ VERBS: dict[str, Verb] = {
     "render": render,
     "evaluate": evaluate,
     "compare": compare,
+    "export": export,
     "run": run,
     "doctor": doctor,
 }

@@ -14,6 +14,7 @@ from backend.media.audio import read_audio
 from backend.media.audio_features import AudioFeatures, log_mel
 from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES, UPPER_CURVES, Performance
 from backend.performance.editing import with_edits, with_lips_following
+from backend.performance.files import load_performance
 from backend.performance.speech import SpeechModel
 from backend.performance.voice import Voice, voice_of_edited
 from backend.settings import RenderSettings
@@ -72,7 +73,7 @@ def require_readable(settings: RenderSettings) -> None:
     if settings.pose not in choices.POSES:
         read_poses(settings.pose)
     if settings.performance is not None:
-        Performance.load(settings.performance)
+        load_performance(settings.performance)
 
 
 def plan_line(
@@ -114,10 +115,10 @@ def plan_line(
 
 
 def _edited(predicted: Performance, path: str | None, report: Reporter) -> Performance:
-    """The predicted curves, replaced by those of an edited performance.json where it has them."""
+    """The predicted curves, replaced by those of a file where it has them."""
     if path is None:
         return predicted
-    given = Performance.load(path)
+    given = load_performance(path)
     unknown = sorted(set(given.curves) - set(CURVE_NAMES))
     if unknown:
         report.message(f"{path} holds curves that move nothing: {', '.join(unknown)}.")

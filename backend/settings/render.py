@@ -32,7 +32,7 @@ class RenderSettings:
     """How far brows and gaze move by themselves, with other poses than recorded: 1 as far as in the footage, 0 not at
     all, in a face that blinks."""
     performance: str | None = None
-    """Path of a performance.json that replaces what audio predicts."""
+    """Path of a performance.json, or of a CSV by Live Link Face, that replaces what audio predicts."""
     strength: Annotated[float, Limits(0, choices.MOST_STRENGTH)] = choices.STRENGTH
     """How far the mouth moves: 1 as far as in the footage; 0 only as far as the sound tells for sure, which looks
     mumbled; more than 1 beyond."""

@@ -1,0 +1,73 @@
+"""A finished take as one file for another program; the file's name says which."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+
+from backend.disk import require_space
+from backend.export.finished import FinishedTake
+from backend.media.alpha_movie import AlphaMovieWriter
+from backend.media.audio import read_audio
+from backend.performance.curves import Performance
+from backend.performance.live_link import SUFFIX, write_live_link
+from shared import layout
+from shared.errors import InputError
+from shared.files import explaining, make_writable
+from shared.jobs import Reporter
+from shared.timing import fps_text, samples_for_frames
+
+MOVIE = ".mov"
+KINDS = {MOVIE: "ProRes 4444 with alpha and sound", SUFFIX: "blend shapes as Live Link Face has them"}
+"""What can be written, by the ends of names."""
+_BITS_A_PIXEL = 26.0
+"""What ProRes 4444 takes at most, alpha included, bits."""
+
+
+def export(folder: Path, out: Path, report: Reporter) -> dict:
+    """Write the finished take in `folder` to `out`. Returns out, kind, frames and fps.
+
+    Raises InputError for a name that ends otherwise, a folder without a finished take, and what cannot be read or
+    written.
+    """
+    kind = KINDS.get(out.suffix.lower())
+    if kind is None:
+        known = ", ".join(f"{end} ({what})" for end, what in KINDS.items())
+        raise InputError(f"Nothing is known of files that end with {out.suffix or 'nothing'!r}.", f"Known: {known}.")
+    take = FinishedTake.open(folder)
+    make_writable(out.absolute().parent)
+    with explaining(out):
+        if out.suffix.lower() == MOVIE:
+            frames = _movie(take, out, report)
+        else:
+            performance = Performance.load(folder / layout.PERFORMANCE_FILE)
+            write_live_link(performance, out)
+            frames = performance.frame_count
+    return {"out": str(out), "kind": kind, "frames": frames, "fps": fps_text(take.fps)}
+
+
+def _movie(take: FinishedTake, out: Path, report: Reporter) -> int:
+    if take.layers == "mp4":
+        raise InputError(f"{take.folder} holds no frames, only a movie.", "Render the line with --layers exr.")
+    height, width = take.picture(take.first).shape[:2]
+    needed = len(take.numbers) * height * width * _BITS_A_PIXEL / 8
+    require_space(out.absolute().parent, needed, out.name, "Make space, or choose another disk.")
+    samples, rate = read_audio(take.folder / layout.AUDIO_FILE)
+    sound = (samples[samples_for_frames(take.first - 1, rate, take.fps) :], rate)
+    report.phase("write", len(take.numbers))
+    with AlphaMovieWriter(out, width, height, take.fps, sound, _marks(take.folder)) as movie:
+        for number in take.numbers:
+            movie.write(take.picture(number))
+            report.step()
+    return len(take.numbers)
+
+
+def _marks(folder: Path) -> dict[str, str]:
+    """What the take's own movie says of itself, so that this one says it too."""
+    path = folder / layout.PREVIEW_FILE
+    try:
+        with av.open(str(path)) as preview:
+            return {name: preview.metadata[name] for name in ("title", "comment") if name in preview.metadata}
+    except (OSError, av.FFmpegError) as error:
+        raise InputError(f"{path} cannot be read ({error}).", "Render the line again.") from error

@@ -1,0 +1,107 @@
+"""A finished take as a movie with alpha and as a phone's curves: what is in the files is what is in the take."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from backend.deliver import provenance
+from backend.export.export import export
+from backend.export.finished import FinishedTake
+from backend.media import colour, exr
+from backend.media.audio import save_wav
+from backend.media.encode import MovieWriter
+from backend.performance.curves import FACE_CURVES, Performance
+from backend.performance.live_link import read_live_link
+from shared import layout
+from shared.errors import InputError
+from shared.jobs import Reporter
+
+SIZE, FIRST, LAST = 48, 3, 8
+FPS = Fraction(30000, 1001)
+RATE = 16000
+SKIN = np.array([0.8, 0.55, 0.45])
+
+
+@pytest.fixture
+def take(tmp_path):
+    """A disc of one colour with a soft edge, darker by frame; a tone that begins with frame 3."""
+    folder = tmp_path / "take"
+    folder.mkdir()
+    y, x = np.mgrid[:SIZE, :SIZE]
+    alpha = np.clip((14 - np.hypot(x - 23.5, y - 23.5)) / 4 + 0.5, 0, 1)
+    to_linear, _ = colour.transfer("srgb")
+    for number in range(FIRST, LAST + 1):
+        linear = to_linear(SKIN * (1 - number / 40))
+        combined = np.concatenate([alpha[..., None] * linear, alpha[..., None]], axis=2)
+        exr.write_layers(folder / layout.EXR_NAME.format(frame=number), {"Combined": combined, "Depth": alpha})
+    with MovieWriter(folder / layout.PREVIEW_FILE, 16, 16, FPS, None, provenance.movie_metadata("t", {})) as movie:
+        movie.write(np.zeros((16, 16, 3), np.uint8))
+    sound = np.zeros(round(10 / FPS * RATE), np.float32)
+    sound[round(2 / FPS * RATE) :] = 0.5
+    save_wav(folder / layout.AUDIO_FILE, sound, RATE)
+    curves = np.random.default_rng(0).random((10, len(FACE_CURVES))).astype(np.float32)
+    Performance.from_array(FPS, curves, FACE_CURVES).save(folder / layout.PERFORMANCE_FILE)
+    frames = {"first": FIRST, "last": LAST, "fps": "30000/1001", "layers": "exr", "colour": "srgb"}
+    (folder / layout.MANIFEST_FILE).write_text(json.dumps({"complete": True, "frames": frames}))
+    return folder
+
+
+def test_a_movie_has_the_takes_colour_alpha_rate_sound_and_marks(take, tmp_path):
+    told = export(take, tmp_path / "shot" / "head.mov", Reporter())
+    assert told["frames"] == LAST - FIRST + 1 and "ProRes" in told["kind"]
+    with av.open(str(tmp_path / "shot" / "head.mov")) as movie:
+        video = movie.streams.video[0]
+        assert video.codec_context.name == "prores" and video.average_rate == FPS
+        assert (video.codec_context.color_primaries, video.codec_context.colorspace) == (1, 1)
+        assert provenance.STATEMENT in movie.metadata["comment"]
+        pictures = [frame.to_ndarray(format="rgba64le") / 65535.0 for frame in movie.decode(video=0)]
+    with av.open(str(tmp_path / "shot" / "head.mov")) as movie:
+        sound = np.concatenate([frame.to_ndarray().ravel() for frame in movie.decode(audio=0)]) / 2.0**31
+    assert len(pictures) == LAST - FIRST + 1
+    finished = FinishedTake.open(take)
+    for number, picture in zip(finished.numbers, pictures, strict=True):
+        asked = finished.picture(number)
+        assert np.abs(picture[..., 3] - asked[..., 3]).max() < 0.01
+        inside = asked[..., 3] > 0.5
+        assert np.abs(picture - asked)[inside].max() < 0.02
+        assert np.allclose(np.median(picture[inside][:, :3], axis=0), SKIN * (1 - number / 40), atol=0.005)
+    assert abs(len(sound) / 48000 - float(len(pictures) / FPS)) < 1e-3
+    assert 0.45 < np.abs(sound[100:]).min(), "sound begins with the first frame that is there"
+
+
+def test_colour_goes_on_beyond_the_heads_edge(take):
+    picture = FinishedTake.open(take).picture(FIRST)
+    assert np.abs(picture[..., :3] - SKIN * (1 - FIRST / 40)).max() < 0.01
+    assert picture[0, 0, 3] == 0
+
+
+def test_curves_go_to_a_phones_format_and_back(take, tmp_path):
+    export(take, tmp_path / "line.csv", Reporter())
+    again, given = read_live_link(tmp_path / "line.csv"), Performance.load(take / layout.PERFORMANCE_FILE)
+    assert np.abs(again.array(FACE_CURVES) - given.array(FACE_CURVES)).max() < 1e-6
+
+
+def test_what_cannot_be_is_said(take, tmp_path):
+    with pytest.raises(InputError, match="end with '.avi'.*Known: .mov"):
+        export(take, tmp_path / "head.avi", Reporter())
+    with pytest.raises(InputError, match="no finished take"):
+        export(tmp_path, tmp_path / "head.mov", Reporter())
+    (take / layout.EXR_NAME.format(frame=5)).write_bytes(b"cut")
+    with pytest.raises(InputError, match="cannot be read"):
+        export(take, tmp_path / "head.mov", Reporter())
+    assert not (tmp_path / "head.mov").exists() and not list(tmp_path.glob("*.partial"))
+    manifest = json.loads((take / layout.MANIFEST_FILE).read_text())
+    for change, said in (
+        ({"complete": False}, "not finished"),
+        ({"frames": {"first": 0, "last": 8, "fps": "25/1", "layers": "exr", "colour": "srgb"}}, "damaged"),
+        ({"frames": []}, "damaged"),
+        ({"frames": manifest["frames"] | {"layers": "mp4"}}, "--layers exr"),
+    ):
+        (take / layout.MANIFEST_FILE).write_text(json.dumps(manifest | change))
+        with pytest.raises(InputError, match=said):
+            export(take, tmp_path / "head.mov", Reporter())
