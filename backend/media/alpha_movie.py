@@ -77,6 +77,7 @@ class AlphaMovieWriter:
         frame = self._reformatter.reformat(
             av.VideoFrame.from_ndarray(np.ascontiguousarray(deep), format="rgba64le"),
             format="yuva444p10le", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG,
+            threads=1,  # with more, swscale writes stray alpha where its slices meet
         )  # fmt: skip
         frame.pts, frame.time_base = self._frames, 1 / self._fps
         self._mux(self._video, frame)

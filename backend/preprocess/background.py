@@ -22,6 +22,7 @@ STRIP_ROWS = 64
 def estimate_plate(
     frames: Sequence[np.ndarray] | np.ndarray,
     alphas: Sequence[np.ndarray] | np.ndarray,
+    still: np.ndarray | None = None,
     *,
     max_samples: int = MAX_SAMPLES,
 ) -> np.ndarray:
@@ -31,14 +32,16 @@ def estimate_plate(
     are filled smoothly from their surroundings (`media.fill`).
 
     frames: T pictures (H, W, 3) RGB, uint8 or uint16. alphas: T mattes of the person, (H, W) uint8 (255 is one) or
-    float in [0, 1]. Raises ValueError when there are no frames or the counts differ.
+    float in [0, 1]. still: (H, W), above 0 where the person never is, whatever the mattes say. Raises ValueError when
+    there are no frames or the counts differ.
     """
     if len(frames) == 0 or len(frames) != len(alphas):
         raise ValueError(f"{len(frames)} frames and {len(alphas)} mattes; both must be equal and at least 1")
     chosen = np.unique(np.linspace(0, len(frames) - 1, min(max_samples, len(frames))).round().astype(int))
     colours = np.stack([np.asarray(frames[index]) for index in chosen])
     height, width = colours.shape[1:3]
-    clear = np.stack([_is_clear(np.asarray(alphas[index])) for index in chosen])
+    known_clear = np.zeros((height, width), bool) if still is None else still > 0
+    clear = np.stack([_is_clear(np.where(known_clear, 0, alphas[index])) for index in chosen])
     plate = np.zeros((height, width, 3), np.float32)
     for top in range(0, height, STRIP_ROWS):
         rows = slice(top, top + STRIP_ROWS)

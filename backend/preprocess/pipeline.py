@@ -12,6 +12,7 @@ import numpy as np
 
 from backend.disk import GB, folder_bytes, free_bytes, require_space
 from backend.face.mesh import load_canonical_face
+from backend.media.arrays import load_arrays, save_arrays
 from backend.media.audio import SPEECH_RATE, extract_audio, fit_length, load_audio, require_sound, resample, save_wav
 from backend.media.audio_features import log_mel
 from backend.media.colour import chosen_transfer
@@ -31,6 +32,7 @@ from backend.preprocess.speaker import FacePath
 from backend.preprocess.stage_run import (
     DAMAGE_FILE,
     LANDMARKS_FILE,
+    NEVER_COVERED_FILE,
     SCAN_FILE,
     SCRATCH_FOLDER,
     SOUND_FILE,
@@ -39,6 +41,7 @@ from backend.preprocess.stage_run import (
     StageRun,
     handed_on,
 )
+from backend.preprocess.still import never_covered
 from backend.preprocess.unusable import UnusableFootage
 from backend.preprocess.working_folder import WorkingFolder
 from backend.settings import PRESETS, PreprocessSettings
@@ -272,14 +275,17 @@ def _background_and_regions_stages(run: StageRun, capture: Capture) -> None:
     plate_path = run.folder.path / layout.BACKGROUND_FILE
     with_hair = hair_model(run.settings.models_dir)
     key = run.key("background", run.keys["frames"], file_sha256(with_hair) if with_hair else "")
-    outputs = [layout.BACKGROUND_FILE]
+    outputs = [layout.BACKGROUND_FILE, handed_on(NEVER_COVERED_FILE)]
     if not run.folder.is_done("background", key, outputs):
         run.folder.begin("background", outputs)
         chosen = np.unique(np.linspace(0, len(frames) - 1, min(PLATE_SAMPLES, len(frames))).round().astype(int))
         maps = segment([frames[t] for t in chosen], capture.landmarks[chosen])
         recorded = _stored_frames(run, capture, deep=True)
         alphas = [np.minimum(one.astype(np.uint16).sum(-1), 255).astype(np.uint8) for one in maps]
-        write_png(plate_path, background.estimate_plate([recorded[t] for t in chosen], alphas), fast=True)
+        shown = [recorded[t] for t in chosen]
+        still = never_covered(shown, alphas)
+        save_arrays(run.intermediate(NEVER_COVERED_FILE), {"still": still})
+        write_png(plate_path, background.estimate_plate(shown, alphas, still), fast=True)
         run.folder.finish("background", key)
     key = run.key("regions", run.keys["background"])
     outputs = [layout.REGIONS_FOLDER]
@@ -288,7 +294,8 @@ def _background_and_regions_stages(run: StageRun, capture: Capture) -> None:
         folder = run.folder.path / layout.REGIONS_FOLDER
         folder.mkdir()
         plate = read_picture(plate_path, None, 3)
-        maps = segment(frames, capture.landmarks, background=plate)
+        still = load_arrays(run.intermediate(NEVER_COVERED_FILE), "Preprocess the footage again.")["still"]
+        maps = segment(frames, capture.landmarks, background=plate, still=still)
         for index, region in enumerate(maps):
             write_png(folder / layout.frame_name(index + 1), region, fast=True)
         run.folder.finish("regions", key)

@@ -15,6 +15,7 @@ import numpy as np
 from backend.face.points import BEFORE_EARS, CHIN, FACE_OVAL, FOREHEAD_TOP, JAW_LINE, LANDMARK_POINTS, LIP_RING_INNER
 from backend.parallel import in_order_with_tools
 from backend.preprocess.matting import PersonSegmenter, keep_speaker, matte, shrunk
+from backend.preprocess.still import without_background
 from backend.settings import RegionSettings
 from shared.jobs import Reporter
 
@@ -27,13 +28,15 @@ def segment(
     models_dir: str | None = None,
     report: Reporter | None = None,
     background: np.ndarray | None = None,
+    still: np.ndarray | None = None,
     settings: RegionSettings | None = None,
 ) -> Iterator[np.ndarray]:
     """Yield the soft region map of every frame: (H, W, 4) uint8, channels as layout.REGION_NAMES, summing to alpha.
 
     frames: T pictures (H, W, 3) uint8 RGB. landmarks: (T, 478, 3) px of those pictures. matting_size: longer side at
     which the person is matted, px. background: (H, W, 3) uint8 plate of a static camera, which sharpens the matte, or
-    None. Raises ValueError when shapes do not match or landmarks are not finite, InputError without a model.
+    None; still: (H, W) uint8, where the plate is seen in every frame (still.never_covered). Raises ValueError when
+    shapes do not match or landmarks are not finite, InputError without a model.
     """
     settings = settings or RegionSettings()
     report = report or Reporter()
@@ -42,7 +45,8 @@ def segment(
         raise ValueError(f"landmarks have shape {landmarks.shape}, expected ({len(frames)}, {LANDMARK_POINTS}, 3)")
     if not np.isfinite(landmarks).all():
         raise ValueError("landmarks must be finite; interpolate frames without a face first")
-    return _segment(frames, landmarks, matting_size, models_dir, report, background, settings)
+    scene = None if background is None else Scene(background, still, matting_size)
+    return _segment(frames, landmarks, matting_size, models_dir, report, scene, settings)
 
 
 def _segment(
@@ -51,20 +55,28 @@ def _segment(
     matting_size: int,
     models_dir: str | None,
     report: Reporter,
-    background: np.ndarray | None,
+    scene: Scene | None,
     settings: RegionSettings,
 ) -> Iterator[np.ndarray]:
     report.phase("regions", len(frames))
-    if background is not None:
-        height, width = background.shape[:2]
-        background = shrunk(background, matting_shape(width, height, matting_size)[0])
 
     def work(segmenter: PersonSegmenter, index: int) -> np.ndarray:
-        return _segment_frame(frames[index], landmarks[index], segmenter, matting_size, background, settings)
+        return _segment_frame(frames[index], landmarks[index], segmenter, matting_size, scene, settings)
 
     for region in in_order_with_tools(work, range(len(frames)), lambda: PersonSegmenter(models_dir)):
         yield region
         report.step()
+
+
+class Scene:
+    """What a static camera sees where the person is not."""
+
+    def __init__(self, plate: np.ndarray, still: np.ndarray | None, matting_size: int) -> None:
+        """plate: (H, W, 3) uint8; still: (H, W) uint8 as `segment` takes it; matting_size: px."""
+        height, width = plate.shape[:2]
+        self.plate, self.still = plate, still
+        self.small = shrunk(plate, matting_shape(width, height, matting_size)[0])
+        """The plate at the size at which the person is matted."""
 
 
 def matting_shape(width: int, height: int, matting_size: int) -> tuple[tuple[int, int], float]:
@@ -78,7 +90,7 @@ def _segment_frame(
     landmarks: np.ndarray,
     segmenter: PersonSegmenter,
     matting_size: int,
-    background: np.ndarray | None,
+    scene: Scene | None,
     settings: RegionSettings,
 ) -> np.ndarray:
     height, width = rgb.shape[:2]
@@ -87,7 +99,10 @@ def _segment_frame(
     confidence, hair = segmenter.confidences(small)
     size_px = face_height(landmarks)
     inside = polygon(small_size[1], small_size[0], landmarks[FACE_OVAL, :2] * scale, 0.0) > 0.5
-    alpha = matte(rgb, keep_speaker(confidence, inside), size_px * scale, settings.matting, background, small)
+    plate = None if scene is None else scene.small
+    alpha = matte(rgb, keep_speaker(confidence, inside), size_px * scale, settings.matting, plate, small)
+    if scene is not None and scene.still is not None:
+        alpha = without_background(alpha, rgb, scene.plate, scene.still)
     weights = head_weights(height, width, landmarks, settings)
     alpha = np.maximum(alpha, weights.sure_face)
     if hair is not None:

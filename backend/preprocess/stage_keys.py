@@ -8,7 +8,7 @@ import json
 from backend.settings import PreprocessSettings
 from backend.settings.tree import digest
 
-CODE_VERSIONS = {"face": 1, "frames": 1, "camera": 5, "background": 3, "regions": 3, "body": 1, "audio": 1, "sync": 4}
+CODE_VERSIONS = {"face": 1, "frames": 1, "camera": 5, "background": 4, "regions": 4, "body": 1, "audio": 1, "sync": 4}
 """Raise a stage's number when its code writes something else for the same settings and inputs."""
 
 READS: dict[str, tuple[str, ...]] = {

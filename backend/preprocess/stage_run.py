@@ -20,6 +20,7 @@ SCRATCH_FOLDER = "scratch"
 SOUND_FILE = "sound.wav"
 SYNC_FILE = "sync.json"
 STILLNESS_FILE = "stillness.json"
+NEVER_COVERED_FILE = "never_covered.npz"
 """Temporal deviation of the upper face in the head's frame, grey levels, before and after pose refinement."""
 
 

@@ -13,6 +13,7 @@ from backend.deliver import provenance
 from backend.export.export import export
 from backend.export.finished import FinishedTake
 from backend.media import colour, exr
+from backend.media.alpha_movie import AlphaMovieWriter
 from backend.media.audio import save_wav
 from backend.media.encode import MovieWriter
 from backend.performance.curves import FACE_CURVES, Performance
@@ -105,3 +106,16 @@ def test_what_cannot_be_is_said(take, tmp_path):
         (take / layout.MANIFEST_FILE).write_text(json.dumps(manifest | change))
         with pytest.raises(InputError, match=said):
             export(take, tmp_path / "head.mov", Reporter())
+
+
+def test_alpha_is_clean_where_pictures_are_high_enough_to_be_cut_into_slices(tmp_path):
+    picture = np.zeros((450, 450, 4), np.float32)
+    picture[230:, 100:300] = 0.6
+    with AlphaMovieWriter(tmp_path / "a.mov", 450, 450, Fraction(25)) as movie:
+        for _ in range(12):
+            movie.write(picture)
+    with av.open(str(tmp_path / "a.mov")) as movie:
+        for frame in movie.decode(video=0):
+            plane = frame.planes[3]
+            alpha = np.frombuffer(plane, np.uint16).reshape(plane.height, -1)[:, : frame.width]
+            assert alpha[:220].max() == 0

@@ -20,6 +20,7 @@ from backend.train.data import TrainingData
 from backend.train.driving import true_drive
 from backend.train.new_portrait import start_portrait
 from shared import layout
+from shared.errors import InputError
 from shared.jobs import Reporter
 from tests.support.synthetic_subject import FRAMES, SIZE
 
@@ -154,7 +155,7 @@ def test_a_portrait_with_a_body_is_saved_and_opened_with_it(subject):
         opened.drive(ordered_curves(track, FACE_CURVES), track.camera_from_head).motion,
         portrait.drive(ordered_curves(track, FACE_CURVES), track.camera_from_head).motion,
     )
-    with pytest.raises(ValueError, match="expected"):
+    with pytest.raises(InputError, match="train again"):
         opened.drive(ordered_curves(track, FACE_CURVES), track.camera_from_head, body=np.zeros((FRAMES, 3), np.float32))
 
 
