@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -29,6 +30,9 @@ _MIN_FRAMES = 10
 _OPEN, _SHUT = 0.22, 0.42
 """Pressure of the lips, as the prior hears it, up to which they need not close, and from which they do what this
 speaker's lips do for it."""
+_OPENING, _WIDE = 0.5, 1.5
+"""How far the lips are told to be open, in deviations over the mean, up to which they close where pressure is heard,
+and from which they do not."""
 _SPEECH, _QUIET = 0.5, 0.8
 """How likely nothing is said, up to which lips move as they are told, and from which they are at rest."""
 _KNOWN_S = 5.0
@@ -164,15 +168,28 @@ class SpeechModel:
         moves = self._moves(features, times_s, voice, shapes)
         if voice is not None and voice.reach is not None and len(voice.reach.mean) == moves.shape[1]:
             moves = (moves - voice.reach.mean) * voice.reach.scale
+        may_close = self._may_close(moves)
         if strength:
             moves = moves + strength * (self._enlarged(moves) - moves)
         curves = s["style"] + moves
         if strength and shapes is not None and quiet is not None:
             # Models of older versions know one closed mouth for both.
-            for share, mouth in ((_at_rest(quiet), "resting"), (_pressed(shapes), "pressed")):
+            for share, mouth in ((_at_rest(quiet), "resting"), (_pressed(shapes) * may_close, "pressed")):
                 wanted = s[mouth] if mouth in s else s["closed"]
                 curves = curves + min(strength, 1.0) * share[:, None] * (wanted - curves)
         return self._within_range(curves)
+
+    def _may_close(self, moves: np.ndarray) -> np.ndarray:
+        """(T,) in [0, 1]: how far lips may close where pressure is heard: not where the moves (T, K) open them wide, as
+        they never do beside a true p, b or m. 1 for models of older versions."""
+        s = self._state
+        if "told" not in s or "told_mean" not in s:
+            return np.ones(len(moves))
+        opening = _opening(moves) - _opening(s["told_mean"].astype(np.float64)[None])
+        told = [float(value) for value in _opening(s["told"].astype(np.float64))]
+        mean = math.fsum(told) / len(told)  # sums that are the same bits on every machine
+        spread = max(math.sqrt(math.fsum((value - mean) ** 2 for value in told) / len(told)), _SPREAD_FLOOR)
+        return 1.0 - _ramp(opening / spread, _OPENING, _WIDE)
 
     def reach_of(self, features: AudioFeatures, voice: Voice) -> Reach | None:
         """How the mouth of a line in this voice is brought to where the speaker's own moves, and as far.
