@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 SUBJECT_FILE = "subject.json"
+CONSENT_FILE = "consent.json"
 FRAMES_FOLDER = "frames"
 REGIONS_FOLDER = "regions"
 BACKGROUND_FILE = "background.png"
@@ -26,6 +27,7 @@ PERFORMANCE_FILE = "performance.json"
 CAMERA_FILE = "camera.json"
 MANIFEST_FILE = "manifest.json"
 VOICE_FILE = "voice.json"
+SIGNATURE_FILE = "signature.json"
 
 REPORT_FILE = "report.json"
 DEMO_BLEND_FILE = "demo.blend"

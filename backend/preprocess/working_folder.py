@@ -158,7 +158,7 @@ def _is_gone_on_with(relative: Path) -> bool:
         relative.parts[0] != layout.MODELS_FOLDER
         and relative.suffix != ".npy"
         and not relative.name.endswith(PARTIAL)
-        and str(relative) not in (layout.SUBJECT_FILE, STAGES_FILE)
+        and str(relative) not in (layout.SUBJECT_FILE, layout.CONSENT_FILE, STAGES_FILE)
     )
 
 
