@@ -1,4 +1,4 @@
-"""Every delivered file says that it is synthetic, of whom, for which line and by what consent; `talker verify` reads it."""
+"""Every delivered file says that it is synthetic, of whom, for which line, by what consent; verify reads it."""
 
 import json
 import os
@@ -27,20 +27,24 @@ CONSENT = Consent(given_by="Åsa Ñandú 李", uses="the film", on="2026-11-01")
 TELLTALE = "telltale-folder-of-a-person"
 
 
-@pytest.fixture
-def stage(tmp_path, monkeypatch):
-    return make_stage(tmp_path, monkeypatch)
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory):
+    """Takes of four frames, as EXR and as PNG."""
+    folder = tmp_path_factory.mktemp("rendered")
+    with pytest.MonkeyPatch.context() as patch:
+        subject, _, sound, _ = make_stage(folder, patch)
+        write_consent(subject.root, CONSENT)
+        for layers in ("exr", "png"):
+            settings = RenderSettings(layers=layers, frames="1:4")
+            rendering.render(subject, sound, folder / "takes" / layers, settings, Reporter())
+    return folder / "takes"
 
 
 @pytest.fixture
-def take(stage):
-    """A take of four EXR frames, and one of PNG frames beside it."""
-    subject, _, sound, out = stage
-    write_consent(subject.root, CONSENT)
-    for layers in ("exr", "png"):
-        settings = RenderSettings(layers=layers, frames="1:4")
-        rendering.render(subject, sound, out.with_name(layers), settings, Reporter())
-    return out.with_name("exr")
+def take(rendered, tmp_path):
+    """The take of EXR frames, with the other one beside it: copies, to be damaged."""
+    shutil.copytree(rendered, tmp_path / "takes")
+    return tmp_path / "takes" / "exr"
 
 
 def check(path):
@@ -75,7 +79,8 @@ def test_marks_leave_pictures_and_sounds_as_they_are_for_others(take):
         assert sum(frame.samples for frame in sound.decode(audio=0)) == 26 * 640
     with av.open(str(take / "preview.mp4")) as movie:
         assert len(list(movie.decode(video=0))) == 4 and movie.metadata["comment"].startswith(STATEMENT)
-    assert cv2.imread(str(take / "contact_sheet.png")).shape[2] == 3
+    sheet = cv2.imread(str(take / "contact_sheet.png"))
+    assert sheet is not None and sheet.shape == (278, 1024, 3)
 
 
 def test_the_verb_ends_with_0_where_marks_are_whole_and_2_where_not(take, capsys):
