@@ -6,6 +6,7 @@ from pathlib import Path
 
 SUBJECT_FILE = "subject.json"
 CONSENT_FILE = "consent.json"
+STAGES_FILE = "stages.json"
 FRAMES_FOLDER = "frames"
 REGIONS_FOLDER = "regions"
 BACKGROUND_FILE = "background.png"

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 from backend.command.arguments import TREES, set_from_texts
 from backend.command.key_verb import add_keys_arguments, host_and_port, keys
-from backend.command.person_verbs import add_person_verbs, identity
+from backend.command.person_verbs import add_person_verbs, forget, identity
 from backend.command.terminal import ProgressBar, print_result
 from backend.command.verbs import VERBS
 from backend.settings import DRIVEN_BY, ENGINES, INPUT_COLOURS, LAYERS, PreprocessSettings, ServeSettings
@@ -273,6 +273,8 @@ def _special_verb(arguments: argparse.Namespace) -> dict | list | None:
         return keys(arguments)
     if arguments.verb == "identity":
         return identity(arguments)
+    if arguments.verb == "forget":
+        return forget(arguments)
     if arguments.verb == "bench":
         return _bench(arguments)
     raise InternalError(f"The verb {arguments.verb} is on the command line, but nothing does it.")

@@ -70,6 +70,11 @@ def print_result(verb: str, result: Any) -> None:
         for one in result.get("models", [result]):
             console.print(f"pictures: {one['sheet']}", soft_wrap=True)
         return
+    if verb == "forget":
+        from backend.command.person_verbs import lines_of
+
+        console.print(*lines_of(result), sep="\n", soft_wrap=True, markup=False)
+        return
     if verb == "compare":
         from backend.evaluate.compare import markdown_tables
 

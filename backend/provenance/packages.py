@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib
 import sys
+from pathlib import Path
 from typing import Any
 
 from shared.errors import InputError
+
+_REQUIREMENTS = Path(__file__).resolve().parents[2] / "requirements" / "credentials.txt"
 
 
 def c2pa() -> Any:
@@ -25,5 +28,5 @@ def _package(module: str, name: str) -> Any:
     except (ImportError, OSError) as error:
         raise InputError(
             f"Signatures need the package {name}, which does not import here ({error}).",
-            f"Run {sys.executable} -m pip install -r requirements/credentials.txt (docs/consent.md).",
+            f"Run {sys.executable} -m pip install -r {_REQUIREMENTS} (docs/consent.md).",
         ) from error
