@@ -169,13 +169,13 @@ class TakeFolder:
 
     def id(self, take: Take) -> str:
         """The id of a take in this folder, as its files carry it: the caller's, else the one that the folder has, else
-        one by its person, its name and its sound."""
+        one by its person and its name, so that the same line gives the same frames in every folder."""
         if take.id is not None:
             return public_id(take.id)
         known = (self.manifest() or {}).get("take_id")
         if isinstance(known, str) and known:
             return public_id(known)
-        return public_id("/".join((take.footage_sha256, take.name, take.audio_sha256)))
+        return public_id("/".join((take.footage_sha256, take.name)))
 
     def manifest(self) -> dict | None:
         """What manifest.json says, that of an unfinished render where none was finished yet; None if there is none.
