@@ -98,5 +98,5 @@ def _print_entry(console: Console, key: str, value: Any, indent: str) -> None:
             console.print(f"{indent}  {entry}", soft_wrap=True)
     elif isinstance(value, float):
         console.print(f"{indent}{name}: {value:.4g}")
-    elif value not in (None, [], {}):
+    elif value not in (None, "", [], {}):
         console.print(f"{indent}{name}: {value}", soft_wrap=True)

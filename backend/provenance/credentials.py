@@ -40,8 +40,6 @@ class Checked:
     """What c2pa's own reader finds in a file."""
 
     signed_by: str
-    serial_number: str
-    """Of the certificate: its SHA-256 is not told by the reader."""
     is_whole: bool
     """Whether the file is as it was signed."""
     is_trusted: bool
@@ -130,7 +128,6 @@ def _checked(said: dict) -> Checked:
     marks = assertions.get(MARKS_LABEL, {})
     return Checked(
         signed_by=str(signature.get("common_name") or signature.get("issuer") or "nobody"),
-        serial_number=str(signature.get("cert_serial_number", "")),
         is_whole=said.get("validation_state") in ("Valid", "Trusted") and not wrong,
         is_trusted=said.get("validation_state") == "Trusted",
         wrong=wrong,

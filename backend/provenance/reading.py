@@ -27,7 +27,7 @@ class Found:
     signed_by: str = ""
     """Name in the certificate; "" where nothing is signed."""
     certificate: str = ""
-    """What tells the certificate from others of the same name."""
+    """SHA-256 of the certificate, hexadecimal; "" where it is not known: C2PA's reader does not tell it."""
     is_trusted: bool = False
     """Whether a certificate that the caller trusts vouches for the name."""
 
@@ -82,8 +82,7 @@ def _check_credentials(path: Path, ending: str, trusted_pem: str, found: Found) 
     if checked is None:
         found.wrong.append("It has a place for a signature, and none in it.")
         return
-    found.signed_by, found.certificate = checked.signed_by, checked.serial_number
-    found.is_trusted = checked.is_trusted
+    found.signed_by, found.is_trusted = checked.signed_by, checked.is_trusted
     if not checked.is_whole:
         found.wrong.append(f"It was changed after it was signed ({', '.join(checked.wrong) or 'the signature fails'}).")
     elif marks.of_values(checked.marks) != found.marks:

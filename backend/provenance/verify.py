@@ -70,7 +70,7 @@ def _notice(found: Found) -> str:
     if not found.is_trusted:
         return (
             f"The signature holds, but nobody that you named vouches for {found.signed_by}: anybody can sign under any "
-            "name. Compare the certificate, or name those that you trust with --trust."
+            "name. Name the certificates that you trust with --trust."
         )
     return f"Signed by {found.signed_by}, for whom a certificate that you trust vouches."
 

@@ -260,7 +260,7 @@ def test_a_run_that_breaks_off_is_gone_on_with(project, monkeypatch):
     subject = project / "anna" / "subject"
     unlink, runs = Path.unlink, 0
     while subject.exists():
-        done = []
+        done: list[Path] = []
 
         def failing(path, missing_ok=False, done=done):
             done.append(path)
