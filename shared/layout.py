@@ -29,6 +29,16 @@ CAMERA_FILE = "camera.json"
 MANIFEST_FILE = "manifest.json"
 VOICE_FILE = "voice.json"
 SIGNATURE_FILE = "signature.json"
+TAKE_FILES = (
+    PREVIEW_FILE,
+    PERFORMANCE_FILE,
+    CAMERA_FILE,
+    AUDIO_FILE,
+    VOICE_FILE,
+    MANIFEST_FILE,
+    CONTACT_SHEET_FILE,
+)
+"""Files of a take beside its frames and its signature: those that are signed, verified, and go with a person."""
 
 REPORT_FILE = "report.json"
 DEMO_BLEND_FILE = "demo.blend"

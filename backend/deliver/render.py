@@ -108,7 +108,11 @@ def _render(
     )  # fmt: skip
     target = TakeFolder(out)
     target.check(take)
-    marks = Marks(subject.id, target.id(take), consent.words(), DRAWN)
+    signed_by = "" if credentials is None else credentials.identity.fingerprint
+    # EXR files have no place for a signature: that of the take covers them.
+    marks = Marks(
+        subject.id, target.id(take), consent.words(), DRAWN, signed_by=signed_by if settings.layers == "png" else ""
+    )
     inputs["audio"]["path_key"] = path_key(marks.take, take.audio_path)
     first_heard = target.voice()
     speech = _speech_model(subject, model, report)
@@ -119,9 +123,7 @@ def _render(
         "transfer": subject.info.input_colour, "footage_colour": subject.footage_space,
     }  # fmt: skip
     drive = _drive(portrait, line)
-    keys = _keys(
-        subject, model, drive, size, settings, inputs, {"details": details, **_told(marks, credentials, settings)}
-    )
+    keys = _keys(subject, model, drive, size, settings, inputs, {"details": details, "marks": marks.texts()})
     earlier = PreviewRecord.of(target.manifest())
     job = _Job(subject, portrait, line, drive, size, settings, details, keys, earlier, marks, credentials)
     target.make(report)
@@ -132,7 +134,7 @@ def _render(
             provenance.manifest(
                 take=take.name, marks=job.marks_of(DRAWN_OVER_FOOTAGE), inputs=inputs, settings=settings,
                 subject_folder=provenance.subject_beside(out, subject.root), complete=complete,
-                signed_by=None if credentials is None else credentials.identity.fingerprint,
+                signed_by=signed_by or None,
                 frames={"count": line.frame_count, "first": line.first, "last": line.last, "fps": fps_text(line.fps),
                         "size": size, "layers": settings.layers, "colour": subject.info.input_colour,
                         "footage_colour": subject.footage_space, "drawn": drawn},
@@ -193,8 +195,9 @@ class _Job:
     """Who signs; None: nobody."""
 
     def marks_of(self, source_type: str) -> Marks:
-        """The marks of a file that came to be in another way than the frames."""
-        return replace(self.marks, source_type=source_type)
+        """The marks of a file that came to be in another way than the frames, and is signed where anybody signs."""
+        signed_by = "" if self.credentials is None else self.credentials.identity.fingerprint
+        return replace(self.marks, source_type=source_type, signed_by=signed_by)
 
     def sign(self, path: Path, source_type: str) -> None:
         """Sign a finished file, where there is somebody who signs. Raises InputError."""
@@ -204,12 +207,6 @@ class _Job:
     def signed_frame(self, data: bytes) -> bytes:
         """The bytes of a frame's PNG, signed where there is somebody who signs. Raises InputError."""
         return data if self.credentials is None else self.credentials.signed(data, ".png", self.marks)
-
-
-def _told(marks: Marks, credentials: Credentials | None, settings: RenderSettings) -> dict[str, object]:
-    """What frames' own files say of whom, and who signed them: EXR frames are signed in a file beside them."""
-    signed = credentials is not None and settings.layers == "png"
-    return {"marks": marks.texts(), "signed_by": credentials.identity.fingerprint if credentials and signed else None}
 
 
 def _draw(job: _Job, target: TakeFolder, report: Reporter) -> tuple[int, PreviewRecord, tuple[str, ...]]:

@@ -116,7 +116,9 @@ def check(path: Path, ending: str, trusted_pem: str = "") -> Checked | None:
     except library.C2paError.ManifestNotFound:
         return None
     except (library.C2paError, ValueError) as error:
-        raise InputError(f"{path} cannot be read ({error}).", "Get the file again.") from error
+        raise InputError(f"The signature in {path} cannot be read ({error}).", "Get the file again.") from error
+    except (LookupError, TypeError, AttributeError) as error:  # what the reader tells of a damaged manifest
+        raise InputError(f"The signature in {path} is damaged ({error!r}).", "Get the file again.") from error
 
 
 def _checked(said: dict) -> Checked:

@@ -28,7 +28,7 @@ _COMMON_NAMES = {"statement": "comments", "program": "software"}
 
 @dataclass(frozen=True)
 class Marks:
-    """All marks of a file; none is ever empty in a file that is delivered."""
+    """All marks of a file; none but the last is ever empty in a file that is delivered."""
 
     subject: str
     """Id of the subject (Subject.id)."""
@@ -40,10 +40,12 @@ class Marks:
     """How it came to be: a term of IPTC's "digital source type" vocabulary, as its address."""
     statement: str = STATEMENT
     program: str = PROGRAM
+    signed_by: str = ""
+    """SHA-256 of the certificate by which the file itself is signed: so that a signature that is lost is missed."""
 
     def texts(self) -> dict[str, str]:
         """The marks by the names that they have in the header of an EXR and in the text of a PNG."""
-        return {_name(mark): value for mark, value in asdict(self).items()}
+        return {_name(mark): value for mark, value in self._told().items()}
 
     def movie_texts(self) -> dict[str, str]:
         """The marks by the names that an .mp4 has: the statement for people, all of them as JSON for programs."""
@@ -54,10 +56,15 @@ class Marks:
         return {"ICMT": self.statement, "ISBJ": self._json(), "ISFT": self.program}
 
     def _json(self) -> str:
-        return json.dumps(asdict(self), ensure_ascii=False)
+        return json.dumps(self._told(), ensure_ascii=False)
+
+    def _told(self) -> dict[str, str]:
+        return {mark: value for mark, value in asdict(self).items() if value or mark in REQUIRED}
 
 
 NAMES = tuple(field.name for field in fields(Marks))
+REQUIRED = tuple(name for name in NAMES if name != "signed_by")
+"""Marks that every delivered file has."""
 
 
 def of_texts(texts: Mapping[str, str]) -> dict[str, str]:

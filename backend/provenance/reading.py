@@ -74,6 +74,8 @@ def read_file(path: Path, trusted_pem: str = "") -> Found:
         found.wrong.append("It is cut off, damaged, or was changed by another program.")
     if kind.has_credentials(path):
         _check_credentials(path, kind.ending, trusted_pem, found)
+    elif found.marks.get("signed_by"):
+        found.wrong.append("It says that it was signed, and its signature is gone.")
     return found
 
 

@@ -25,15 +25,6 @@ from shared.files import explaining, file_sha256, read_json_object, write_json
 
 SCHEMA = 1
 _OURS = re.compile(r"head\.\d{6}\.(?:exr|png)")
-_FILES = (
-    layout.AUDIO_FILE,
-    layout.CAMERA_FILE,
-    layout.CONTACT_SHEET_FILE,
-    layout.MANIFEST_FILE,
-    layout.PERFORMANCE_FILE,
-    layout.PREVIEW_FILE,
-    layout.VOICE_FILE,
-)
 _AGAIN = "Render the line again."
 
 
@@ -51,7 +42,9 @@ class TakeSignature:
 
 def take_files(folder: Path) -> dict[str, Path]:
     """The files of a take in a folder, by name: what the project writes there, and nothing else."""
-    found = {path.name: path for path in folder.iterdir() if path.name in _FILES or _OURS.fullmatch(path.name)}
+    found = {
+        path.name: path for path in folder.iterdir() if path.name in layout.TAKE_FILES or _OURS.fullmatch(path.name)
+    }
     return dict(sorted(found.items()))
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from backend.provenance import marks
-from backend.provenance.marks import NAMES
+from backend.provenance.identity import read_chain
+from backend.provenance.marks import REQUIRED
 from backend.provenance.reading import Found, read_file
 from backend.provenance.signature import read_signature, take_files
 from shared import layout
@@ -25,10 +26,14 @@ _SAME_IN_ALL = ("subject", "take", "consent", "program", "statement")
 def verify(path: Path, trust: Path | None, report: Reporter) -> dict[str, Any]:
     """What a file or a take's folder says of itself.
 
-    trust: a file of certificates (PEM) whose signatures are known. Raises InputError where marks are missing, where
-    what is marked was changed, and for what is neither a file with marks nor a take.
+    trust: a file of certificates (PEM) whose signatures are known; then one of them has to vouch for who signed. Raises
+    InputError where marks are missing, where what is marked was changed, where nobody that is trusted signed it, and
+    for what is neither a file with marks nor a take.
     """
-    trusted_pem = "" if trust is None else read_text_file(trust, "Name a file of certificates in PEM.")
+    trusted_pem = ""
+    if trust is not None:
+        trusted_pem = read_text_file(trust, "Name a file of certificates in PEM.")
+        read_chain(trusted_pem.encode(), str(trust))
     with explaining(path):
         if path.is_dir():
             found = _of_take(path, trusted_pem, report)
@@ -36,11 +41,14 @@ def verify(path: Path, trust: Path | None, report: Reporter) -> dict[str, Any]:
             require_file(path, "Name an EXR, MP4, PNG or WAV file, or a take's folder.")
             found = read_file(path, trusted_pem)
     _require_marks(path, found)
+    if trust is not None and not found.is_trusted:
+        signed = f"signed by {found.signed_by}" if found.signed_by else "not signed"
+        raise InputError(f"{path} is {signed}; no certificate in {trust} vouches for it.", _RENDER_AGAIN)
     return {
         "file": str(path),
         "kind": found.kind,
         "synthetic": True,
-        **{name: found.marks[name] for name in NAMES},
+        **{name: found.marks[name] for name in REQUIRED},
         "signature": "holds" if found.signed_by else "none",
         "signed_by": found.signed_by or None,
         "certificate": found.certificate or None,
@@ -50,8 +58,8 @@ def verify(path: Path, trust: Path | None, report: Reporter) -> dict[str, Any]:
 
 
 def _require_marks(path: Path, found: Found) -> None:
-    missing = [name for name in NAMES if name not in found.marks]
-    if len(missing) == len(NAMES):
+    missing = [name for name in REQUIRED if name not in found.marks]
+    if len(missing) == len(REQUIRED):
         told = " ".join([f"{path} carries no marks.", *found.wrong])
         raise InputError(told, "It is not from here, or another program has taken them out. " + _RENDER_AGAIN)
     if missing:
@@ -110,9 +118,11 @@ def _wrong_in(name: str, file: Path, take: Found, trusted_pem: str, *, is_hashed
     except InputError as error:
         return [error.what.removeprefix(f"{file} ")]
     wrong = list(one.wrong)
-    missing = [mark for mark in NAMES if mark not in one.marks]
+    missing = [mark for mark in REQUIRED if mark not in one.marks]
     if missing:
-        wrong.append(f"It lacks the marks {', '.join(missing)}." if len(missing) < len(NAMES) else "It has no marks.")
+        wrong.append(
+            f"It lacks the marks {', '.join(missing)}." if len(missing) < len(REQUIRED) else "It has no marks."
+        )
     elif any(one.marks[mark] != take.marks.get(mark) for mark in _SAME_IN_ALL):
         wrong.append("Its marks are not those of the manifest.")
     return wrong

@@ -35,7 +35,7 @@ from shared.training import TrainingState
 from tests.support import pages
 
 PAGE = pages.page("formats.md")
-MARKS = Marks("", "", "", "")
+MARKS = Marks("", "", "", "", signed_by="x")
 
 
 def fields_of(cls):

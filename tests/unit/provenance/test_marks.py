@@ -16,6 +16,7 @@ from backend.deliver import render as rendering
 from backend.media import exr, png, riff
 from backend.media.audio import save_wav
 from backend.provenance.marks import DRAWN, DRAWN_OVER_FOOTAGE, OF_PARTS, STATEMENT, Marks
+from backend.provenance.signature import take_files
 from backend.provenance.verify import verify
 from backend.settings import RenderSettings
 from shared.consent import Consent, write_consent
@@ -70,6 +71,12 @@ def test_every_kind_of_file_carries_all_marks(take):
         assert (found["signature"], found["trusted"]) == ("none", False) and "not signed" in found["notice"]
     whole = check(take)
     assert (whole["kind"], whole["consent"], whole["take"]) == ("take", CONSENT.words(), manifest["take_id"])
+
+
+def test_every_file_of_a_take_is_known_as_one(take):
+    """Else it would be neither signed nor verified, and would stay when a person is forgotten."""
+    for folder in (take, take.with_name("png")):
+        assert set(take_files(folder)) == {path.name for path in folder.iterdir()}
 
 
 def test_marks_leave_pictures_and_sounds_as_they_are_for_others(take):

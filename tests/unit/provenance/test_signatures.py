@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import av
+import numpy as np
 import pytest
 import soundfile
 
@@ -115,7 +116,13 @@ def test_a_take_is_signed_as_a_whole_and_known_by_the_certificates_that_one_trus
     trust = folder / "identity" / "certificates.pem"
     assert found(take, trust)["trusted"] is found(take / "preview.mp4", trust)["trusted"] is True
     new_identity(tmp_path / "other", "The Studio")
-    assert found(take, tmp_path / "other" / "certificates.pem")["trusted"] is False
+    for path in (take, take / "preview.mp4"):
+        with pytest.raises(InputError, match="signed by The Studio .*; no certificate in .* vouches for it"):
+            found(path, tmp_path / "other" / "certificates.pem")
+    with pytest.raises(InputError, match="is not signed; no certificate"):
+        found(take / "head.000001.exr", trust)
+    with pytest.raises(InputError, match="holds no certificates"):
+        found(take, folder / "identity" / "key.pem")
 
 
 def change_frame(take):
@@ -188,6 +195,57 @@ def test_a_byte_changed_after_signing_is_found(take, name):
     (take / name).write_bytes(data)
     with pytest.raises(InputError, match="changed after it was signed|is not whole"):
         found(take / name)
+
+
+MEDIA = {".mp4": b"mdat", ".png": b"IDAT", ".wav": b"data"}
+"""What stands before the picture or the sound."""
+
+
+@pytest.mark.parametrize("name", SIGNED)
+def test_any_byte_of_picture_or_sound_that_is_changed_is_found(take, name):
+    rng = np.random.default_rng(1)
+    whole = (take / name).read_bytes()
+    begin = whole.index(MEDIA[(take / name).suffix]) + 8
+    for _ in range(20):
+        data = bytearray(whole)
+        data[rng.integers(begin, begin + 200)] ^= rng.integers(1, 256)
+        (take / name).write_bytes(data)
+        with pytest.raises(InputError, match="is not whole"):
+            found(take / name)
+
+
+@pytest.mark.parametrize("name", SIGNED)
+def test_a_damaged_signed_file_never_ends_in_a_fault(take, name):
+    """Also where the damage lies in the manifest, whose reader then tells odd things. (Not all of a manifest is signed:
+    it is padded.)"""
+    rng = np.random.default_rng(1)
+    whole = (take / name).read_bytes()
+    for _ in range(60):
+        data = bytearray(whole)
+        for at in rng.integers(0, len(whole), rng.integers(1, 6)):
+            data[at] ^= rng.integers(1, 256)
+        (take / name).write_bytes(data[: rng.integers(1, len(whole))] if rng.random() < 0.3 else data)
+        with contextlib.suppress(InputError):
+            found(take / name)
+
+
+def test_a_signature_that_another_program_took_out_is_missed(take):
+    data = (take / "preview.mp4").read_bytes()
+    at = data.index(bytes.fromhex("d8fec3d61b0e483c92975828877ec481")) - 8
+    length = int.from_bytes(data[at : at + 4], "big")
+    (take / "preview.mp4").write_bytes(data[: at + 4] + b"free" + data[at + 8 :])
+    assert length > 1000
+    with pytest.raises(InputError, match="its signature is gone"):
+        found(take / "preview.mp4")
+
+
+@pytest.mark.parametrize(
+    "said", [{}, {"active_manifest": "a", "manifests": {}}, {"active_manifest": 1, "manifests": []}]
+)
+def test_what_the_reader_tells_of_a_damaged_manifest_is_damage(take, said, monkeypatch):
+    monkeypatch.setattr(c2pa.Reader, "json", lambda reader: json.dumps(said))
+    with pytest.raises(InputError, match="is damaged"):
+        found(take / "preview.mp4")
 
 
 def test_a_certificate_that_may_not_sign_others_makes_no_chain(identity, folder, tmp_path):
