@@ -82,6 +82,9 @@ def plan(subject: Path, take_folders: Iterable[Path], state_folders: Iterable[Pa
         found = takes.find_takes(person, told, searched, stays)
         naming = Naming(person, found)
         parts = [_part("take", ours.sort_take(folder), folder, stays) for folder in found]
+        written = [path for folder in states for path in state.exports_told(folder, found)]
+        for path in takes.find_exports(person, written, searched, found):
+            parts.append(Part("exported for another program", path, [path]))
         parts += _parts_of_run(person, found)
         logs = []
         for folder in states:

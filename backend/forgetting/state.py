@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,19 @@ def takes_told(folder: Path) -> Iterator[Path]:
             if os.path.isabs(text) and "\0" not in text and len(text) < _LONGEST_PATH:
                 named = Path(text)
                 yield from (named, named.parent, named / "render")
+
+
+def exports_told(folder: Path, takes: Collection[Path]) -> Iterator[Path]:
+    """Files that jobs wrote, or were to write, of takes for other programs."""
+    for path in _files(folder / _JOBS, "*.json"):
+        values = _json(path)
+        arguments = values.get("arguments") if isinstance(values, dict) else None
+        if not isinstance(arguments, dict) or values.get("verb") != "export":
+            continue
+        take, out = arguments.get("take"), arguments.get("out")
+        if isinstance(take, str) and isinstance(out, str) and "\0" not in take + out and os.path.isabs(out):
+            if Path(os.path.realpath(take)) in takes:
+                yield Path(out)
 
 
 def _texts(values: Any) -> Iterator[str]:

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from backend.forgetting.person import Person
+from backend.provenance.reading import movie_marks
 from shared import layout
 from shared.errors import InputError
 from shared.files import read_json_object
 from shared.pending import PUBLISHING_FOLDER, UNFINISHED_FOLDER
 
+_EXPORTED = ".mov"
 _BESIDE = ("render", "lines")
 """Folders beside a subject's that hold takes: those of `talker run`, and of the add-on."""
 
@@ -47,6 +49,18 @@ def find_takes(person: Person, told: Iterable[Path], folders: Iterable[Path], un
         candidates += _folders_under(folder, unread)
     found = {Path(os.path.realpath(path)) for path in candidates if not _is_link(path)}
     return [path for path in sorted(found) if is_take_of(path, person)]
+
+
+def find_exports(person: Person, told: Iterable[Path], folders: Iterable[Path], takes: Iterable[Path]) -> list[Path]:
+    """Files that were made of a person's takes for other programs: those that are `told` (by jobs), and movies that
+    carry the person's mark under `folders` and beside `takes`. No link is followed."""
+    found = {path for path in told if path.is_file() and not path.is_symlink()}
+    places = [place for folder in folders for place in _folders_under(folder, [])]
+    for place in {*places, *(take.parent for take in takes)}:
+        for path in place.glob(f"*{_EXPORTED}"):
+            if path.is_file() and not path.is_symlink() and movie_marks(path).get("subject") == person.id:
+                found.add(path)
+    return sorted({Path(os.path.realpath(path)) for path in found})
 
 
 def _is_link(path: Path) -> bool:

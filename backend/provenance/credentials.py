@@ -23,7 +23,7 @@ from shared.errors import InputError
 from shared.files import explaining, replacing
 from shared.version import VERSION
 
-KINDS = {".mp4": "video/mp4", ".png": "image/png", ".wav": "audio/wav"}
+KINDS = {".mov": "video/quicktime", ".mp4": "video/mp4", ".png": "image/png", ".wav": "audio/wav"}
 """Endings of files that can be signed, to their media types."""
 MARKS_LABEL = "org.m2dao-talker.marks"
 """The assertion that holds the marks."""
@@ -74,7 +74,7 @@ class Credentials:
         """Put a manifest into a file, through a temporary name. Raises InputError."""
         with explaining(path), replacing(path, durable=False, ending=path.suffix) as temporary:
             with open(path, "rb") as source, open(temporary, "w+b") as target:
-                self._sign(source, target, path.suffix, marks, stamped)
+                self._sign(source, target, path.suffix.lower(), marks, stamped)
 
     def _sign(self, source: BinaryIO, target: BinaryIO, ending: str, marks: Marks, stamped: bool) -> None:
         own, server = self.identity, self._time_stamp_server if stamped else None

@@ -51,6 +51,10 @@ class Marks:
         """The marks by the names that an .mp4 has: the statement for people, all of them as JSON for programs."""
         return {"comment": self.statement, "description": self._json(), "encoder": self.program}
 
+    def quicktime_texts(self, comment: str) -> dict[str, str]:
+        """The same for a .mov, which knows no description: the JSON stands behind what else is in the comment."""
+        return {"comment": f"{comment} {self._json()}", "encoder": self.program}
+
     def sound_texts(self) -> dict[str, str]:
         """The marks as text of a WAV, by the names of its INFO list (Microsoft, Multimedia Programming Interface)."""
         return {"ICMT": self.statement, "ISBJ": self._json(), "ISFT": self.program}
@@ -73,9 +77,9 @@ def of_texts(texts: Mapping[str, str]) -> dict[str, str]:
 
 
 def of_json(text: str) -> dict[str, str]:
-    """The marks in the JSON of a movie or a sound; nothing of what is none."""
+    """The marks in the JSON of a movie or a sound, with which a text ends; nothing of what is none."""
     try:
-        values = json.loads(text)
+        values = json.loads(text[max(0, text.rfind('{"subject"')) :])  # inside of JSON, its quotes would be escaped
     except (ValueError, RecursionError):
         return {}
     return of_values(values) if isinstance(values, dict) else {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from uuid import UUID
 
@@ -43,8 +43,10 @@ class _Kind:
     has_credentials: Callable[[Path], bool]
 
 
-def _of_movie(path: Path) -> dict[str, str]:
-    return marks.of_json(mp4.read_texts(path).get("description", ""))
+def movie_marks(path: Path) -> dict[str, str]:
+    """The marks of a movie; nothing for any other file. Raises OSError."""
+    texts = mp4.read_texts(path)
+    return marks.of_json(texts.get("description") or texts.get("comment", ""))
 
 
 def _of_sound(path: Path) -> dict[str, str]:
@@ -58,7 +60,8 @@ _PNG = _Kind(
     "PNG picture", ".png", lambda path: marks.of_texts(png.read_text(path)), png.is_whole,
     lambda path: png.has_chunk(path, b"caBX"),
 )  # fmt: skip
-_MP4 = _Kind("movie", ".mp4", _of_movie, mp4.is_whole, lambda path: mp4.has_uuid_box(path, _C2PA_BOX))
+_MP4 = _Kind("movie", ".mp4", movie_marks, mp4.is_whole, lambda path: mp4.has_uuid_box(path, _C2PA_BOX))
+_MOV = replace(_MP4, ending=".mov")
 _WAV = _Kind("sound", ".wav", _of_sound, riff.is_whole, lambda path: riff.has_chunk(path, b"C2PA"))
 
 
@@ -102,7 +105,7 @@ def _kind_of(path: Path) -> _Kind:
     if head[:8] == b"\x89PNG\r\n\x1a\n":
         return _PNG
     if head[4:8] == b"ftyp":
-        return _MP4
+        return _MOV if head[8:] == b"qt  " else _MP4
     if head[:4] == b"RIFF" and head[8:] == b"WAVE":
         return _WAV
     raise InputError(

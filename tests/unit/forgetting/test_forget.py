@@ -12,6 +12,7 @@ import pytest
 
 from backend.command import cli
 from backend.deliver import render as rendering
+from backend.export.export import export
 from backend.forgetting import forget as forgetting
 from backend.serve.jobstore import JobStore
 from backend.settings import RenderSettings
@@ -297,6 +298,19 @@ def test_what_run_leaves_around_a_subject_goes_with_it(project):
     assert not (anna / "report.json").exists() and not (anna / "contact_sheet.png").exists()
     assert run(project / "berta" / "subject", "--yes") == 0
     assert (project / "berta" / "report.json").exists(), "it does not say that it is of this subject"
+
+
+def test_what_was_exported_goes_where_it_is_marked_or_a_job_tells_of_it(project, state, tmp_path):
+    take = project / "anna" / "lines" / "one"
+    outs = [project / "anna" / "lines" / "one.mov", tmp_path / "shots" / "far.mov", tmp_path / "shots" / "curves.csv"]
+    for out in outs:
+        export(take, out, Reporter())
+    export(project / "berta" / "lines" / "one", tmp_path / "shots" / "other.mov", Reporter())
+    (tmp_path / "shots" / "film.mov").write_bytes(b"not of here")
+    store = JobStore(state, 100)
+    store.save(JobInfo("e", "export", {"take": str(take), "out": str(outs[2])}, JobState.DONE))
+    assert run(project / "anna" / "subject", "--state-dir", state, "--takes", tmp_path / "shots", "--yes") == 0
+    assert names(tmp_path / "shots") == {"other.mov", "film.mov"} and not outs[0].exists()
 
 
 def test_the_command_works_as_a_process_of_its_own(project):

@@ -15,7 +15,7 @@ from backend.command import cli
 from backend.deliver import render as rendering
 from backend.media import exr, png, riff
 from backend.media.audio import save_wav
-from backend.provenance.marks import DRAWN, DRAWN_OVER_FOOTAGE, OF_PARTS, STATEMENT, Marks
+from backend.provenance.marks import DRAWN, DRAWN_OVER_FOOTAGE, OF_PARTS, STATEMENT, Marks, of_json
 from backend.provenance.signature import take_files
 from backend.provenance.verify import verify
 from backend.settings import RenderSettings
@@ -255,6 +255,13 @@ def test_nothing_delivered_tells_of_the_folders_of_the_machine(tmp_path, monkeyp
     for path in delivered:
         data = path.read_bytes()
         assert TELLTALE.encode() not in data and str(tmp_path).encode() not in data, path
+
+
+@pytest.mark.parametrize("consent", ["{", '{"subject": "x"}', "a\\", '"', "none recorded {"])
+def test_marks_come_back_from_behind_any_comment(consent):
+    marks = Marks("s", "t", consent, DRAWN)
+    comment = marks.quicktime_texts('It says {"subject": "nobody"} and more.')["comment"]
+    assert of_json(comment)["consent"] == of_json(marks.movie_texts()["description"])["consent"] == consent
 
 
 def test_text_beyond_latin_comes_back_from_a_picture_and_a_sound(tmp_path):
