@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from backend.media import riff
 from shared.errors import InputError
 from shared.files import explaining, require_file, write_bytes
 
@@ -113,15 +114,20 @@ def _opened(path: str | os.PathLike) -> av.container.InputContainer:
         raise InputError(f"{path} cannot be read as sound or video ({error}).", "Check the file.") from error
 
 
-def save_wav(path: str | os.PathLike, samples: np.ndarray, rate: int) -> None:
-    """Write (n,) samples in [-1, 1] as 16-bit PCM WAV, through a temporary name.
+def save_wav(path: str | os.PathLike, samples: np.ndarray, rate: int, text: Mapping[str, str] | None = None) -> None:
+    """Write (n,) samples in [-1, 1] as 16-bit PCM WAV, through a temporary name; `text` as `wav_bytes` takes it.
 
     Raises InputError when the file cannot be written.
     """
+    with explaining(path):
+        write_bytes(Path(path), wav_bytes(samples, rate, text))
+
+
+def wav_bytes(samples: np.ndarray, rate: int, text: Mapping[str, str] | None = None) -> bytes:
+    """The bytes of a 16-bit PCM WAV of (n,) samples in [-1, 1]; text: by the four letters of the INFO list's names."""
     coded = io.BytesIO()  # the library does not tell of every write to a disk that fails
     soundfile.write(coded, np.clip(samples, -1.0, 1.0), rate, subtype="PCM_16", format="WAV")
-    with explaining(path):
-        write_bytes(Path(path), coded.getvalue())
+    return riff.with_info(coded.getvalue(), text) if text else coded.getvalue()
 
 
 def fit_length(samples: np.ndarray, count: int) -> np.ndarray:
