@@ -84,6 +84,7 @@ def preprocess(footage: Path, subject_dir: Path, settings: PreprocessSettings, r
     if sound is None and not info.has_audio:
         raise _no_sound(footage)
     colour, words = colour_as_read(info.tags, settings.input_colour)
+    words = [*info.notes, *words]
     for text in words:
         report.message(text)
     with preprocessing_claim(subject_dir, report):

@@ -47,7 +47,7 @@ def test_ntsc_film_rate_is_exact(tmp_path):
     _write(tmp_path / "clip.mp4", rate, _steady(rate, 20))
     info = probe(tmp_path / "clip.mp4")
     assert info.fps == rate
-    assert (info.width, info.height, info.rotation, info.variable_rate) == (WIDTH, HEIGHT, 0, False)
+    assert (info.width, info.height, info.orientation.turns, info.variable_rate) == (WIDTH, HEIGHT, 0, False)
     frames = list(read_frames(tmp_path / "clip.mp4"))
     assert _numbers([rgb for _, rgb in frames]) == list(range(20))
     for number, (time, _) in enumerate(frames):
