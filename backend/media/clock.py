@@ -9,8 +9,8 @@ from typing import TypeVar
 Picture = TypeVar("Picture")
 
 RATE_TOLERANCE = Fraction(1, 4)
-"""A gap between frames that differs from the average by more than this share of it makes the rate variable; so far, too,
-a stated rate may be from what the timestamps say."""
+"""A gap between frames that differs from the average by more than this share of it makes the rate variable; a stated
+rate that is so far from what the timestamps say is not believed."""
 RATE_ROUNDING = Fraction(1, 5000)
 """A stated rate this near to a whole or NTSC rate (as a share of it) is that rate; those two lie 1/1000 apart."""
 STEP_BACK_S, LEAP_S = Fraction(1, 2), Fraction(60)
