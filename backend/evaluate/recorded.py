@@ -131,9 +131,9 @@ def scored_size(subject: Subject, asked: int | None, footage: Path | None) -> Sc
 
 
 def _as_stored(footage: Path, subject: Subject) -> VideoInfo:
-    """A clip whose colours are read as they were when the subject's frames were stored. Raises InputError where it is
-    damaged, or the subject is."""
-    info = probe(footage)
+    """A clip that is read as it was when the subject's frames were stored: its colours, and which way up. Raises
+    InputError where it is damaged, or the subject is."""
+    info = probe(footage).turned(subject.info.footage_turns)
     return replace(info, colour=colour_as_stored(subject.info.footage_colour, info.tags))
 
 
@@ -168,7 +168,8 @@ class RecordedFrames:
             yield from ((int(index), stored[int(index)]) for index in wanted)
             return
         left = set(map(int, wanted))
-        for index, (_, rgb) in enumerate(read_frames(self._footage, _as_stored(self._footage, self._subject))):
+        info, first = _as_stored(self._footage, self._subject), self._subject.info.footage_first
+        for index, (_, rgb) in enumerate(read_frames(self._footage, info, first=first)):
             if index in left:
                 left.remove(index)
                 yield index, to_bytes(cut(rgb, self._subject.crop, self._size))

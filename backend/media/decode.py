@@ -271,6 +271,9 @@ def read_frames(
     info: VideoInfo | None = None,
     warn: Callable[[str], None] = lambda text: None,
     every: int = 1,
+    first: int = 0,
+    end: int | None = None,
+    watch: Callable[[av.VideoFrame], None] | None = None,
 ) -> Iterator[tuple[Fraction, np.ndarray]]:
     """Frames of a video in the order shown, one at a time.
 
@@ -279,7 +282,9 @@ def read_frames(
     Footage of variable rate is resampled to its stated average rate: picture n is the source frame nearest to
     n / fps after the first, with that frame's own timestamp, so a source frame may come twice or not at all. Where
     frames are missing, the one before them stands in.
+    first, end: pictures from number `first`, from 0, up to but not with `end`; None: to the last.
     `every`: only the first picture of so many is given (decoding cannot be spared, turning it into RGB can).
+    `watch` gets every picture in the range as it is stored, also those that are not given.
     `warn` receives sentences about damage. Raises InputError as `probe`, or if nothing can be decoded.
     """
     path = Path(path)
@@ -287,8 +292,11 @@ def read_frames(
     decoded = _decoded(path, warn)
     timed = _timed(deinterlaced(decoded) if info.is_interlaced else decoded, info.fps)
     steady = resampled(timed, info.fps) if info.variable_rate else without_holes(timed, info.fps, warn)
-    for time, frame in islice(steady, 0, None, every):
-        yield time, as_shown(to_rgb(frame, info.colour), info)
+    for number, (time, frame) in enumerate(islice(steady, first, end)):
+        if watch is not None:
+            watch(frame)
+        if number % every == 0:
+            yield time, as_shown(to_rgb(frame, info.colour), info)
 
 
 def as_shown(rgb: np.ndarray, info: VideoInfo) -> np.ndarray:
