@@ -26,13 +26,6 @@ SCANS_PER_S = 5.0
 """Frames a second that are searched for every face."""
 LYING_DEGREES = 60.0
 """A face that lies on its side by more than this is filmed with the camera turned."""
-SELDOM = 0.6
-"""Where a face is found in less than this share of the scanned frames, the clip may stand on its head."""
-MORE_OFTEN = 1.5
-"""The clip is turned over where faces are then found so many times as often."""
-TRIED = 40
-"""Frames that are looked at upside down."""
-
 MOST_NAMED = 6
 """Shots whose times are told."""
 
@@ -100,12 +93,6 @@ def scan_faces(
     look = functools.partial(_look, footage, part=part, to_the_end=settings.end_s is None, models=settings.models_dir)
     seen, words = look(info, report=report), []
     turns = seen.turns
-    if (
-        not turns
-        and seen.share < SELDOM
-        and _share_upside_down(footage, info, part, settings.models_dir) > max(1 - SELDOM, MORE_OFTEN * seen.share)
-    ):
-        turns = 2
     if turns:
         how = {1: "a quarter turn to the left", 2: "half a turn", 3: "a quarter turn to the right"}[turns]
         words.append(f"The speaker does not stand upright in the footage: it is turned by {how}.")
@@ -126,6 +113,8 @@ class _Seen:
 
     faces: list[tuple[int, list[FaceObservation]]]
     """Number of each scanned picture, and the faces in it."""
+    on_their_head: int
+    """How many of them show a face only when they are turned over."""
     whole: Shot
     """All pictures that were read."""
     shots: list[Shot]
@@ -149,13 +138,10 @@ class _Seen:
         return most / self.scanned(shot) * (shot.end - shot.first)
 
     @property
-    def share(self) -> float:
-        """Share of the scanned pictures with a face."""
-        return sum(bool(faces) for _, faces in self.faces) / max(1, len(self.faces))
-
-    @property
     def turns(self) -> int:
         """Quarter turns anticlockwise that set most faces upright; 0 where they lie by less than LYING_DEGREES."""
+        if self.on_their_head > len(self.faces) / 2:
+            return 2
         rolls = [max(faces, key=lambda face: area(face.box)).roll_degrees for _, faces in self.faces if faces]
         lying = [roll for roll in rolls if abs(roll) > LYING_DEGREES]
         if len(lying) <= len(rolls) / 2:
@@ -173,26 +159,27 @@ def _look(footage: Path, info: VideoInfo, part: Shot, to_the_end: bool, models: 
         footage, info, every=stride, first=part.first, end=None if to_the_end else part.end, watch=small.add
     )
     found: list[tuple[int, list[FaceObservation]]] = []
-    for faces in in_order_with_tools(
-        find_all_faces, (to_bytes(rgb) for _, rgb in read), lambda: Landmarker(models, MAX_FACES)
-    ):
+    on_their_head = 0
+    pictures = (to_bytes(rgb) for _, rgb in read)
+    for faces, is_on_its_head in in_order_with_tools(_search, pictures, lambda: Landmarker(models, MAX_FACES)):
         found.append((part.first + len(found) * stride, faces))
+        on_their_head += is_on_its_head
         report.step()
     whole = Shot(part.first, part.first + small.count)
     shots = [Shot(part.first + shot.first, part.first + shot.end) for shot in small.shots()]
-    return _Seen(found, whole, shots or [whole])
+    return _Seen(found, on_their_head, whole, shots or [whole])
 
 
-def _share_upside_down(footage: Path, info: VideoInfo, part: Shot, models: str | None) -> float:
-    """Share of some pictures that show an upright face when the clip is turned over."""
-    every = max(1, (part.end - part.first) // TRIED)
-    pictures = read_frames(footage, info.turned(2), every=every, first=part.first, end=part.end)
-    with Landmarker(models, MAX_FACES) as landmarker:
-        upright = [
-            any(abs(face.roll_degrees) < 90 - LYING_DEGREES for face in find_all_faces(landmarker, to_bytes(rgb)))
-            for _, rgb in pictures
-        ]
-    return sum(upright) / max(1, len(upright))
+def _search(landmarker: Landmarker, rgb: np.ndarray) -> tuple[list[FaceObservation], bool]:
+    """Every face of a picture, and whether it shows one when it is turned over that it does not show as it is.
+
+    The landmarker sees hardly any face that stands on its head, and what it takes for one is an upright one.
+    """
+    faces = landmarker.find(rgb)
+    if faces:
+        return faces, False
+    turned = landmarker.find(np.ascontiguousarray(rgb[::-1, ::-1]))
+    return find_all_faces(landmarker, rgb), any(abs(face.roll_degrees) < LYING_DEGREES for face in turned)
 
 
 def _words_of_part(seen: _Seen, shot: Shot, info: VideoInfo) -> list[str]:
@@ -224,16 +211,17 @@ def _speaker(
         )
     if len(ordered) == 1:
         return ordered[0], []
+    heard = choose(ordered) if wanted is None else None
     if wanted is not None:
-        speaker, why = ordered[wanted - 1], "is taken as the speaker, as asked"
+        number, why = wanted - 1, "as asked"
+    elif heard is not None:
+        number, why = heard, "since its lips go with the sound"
     else:
-        heard = choose(ordered)
-        if heard is not None:
-            speaker, why = ordered[heard], "is taken as the speaker: its lips go with the sound"
-        else:
-            speaker, why = faces[0], "is taken as the speaker: it is the largest and most constant one"
+        number = next(index for index, face in enumerate(ordered) if face is faces[0])
+        why = "since it is the largest and most constant one"
+    speaker = ordered[number]
     x, y = centre(speaker.boxes[0])
     return speaker, [
-        f"{len(ordered)} faces are in the footage; number {ordered.index(speaker) + 1} from the left (around "
-        f"x {x:.0f}, y {y:.0f} px) {why}. --speaker N takes another."
+        f"{len(ordered)} faces are in the footage; number {number + 1} from the left (around x {x:.0f}, "
+        f"y {y:.0f} px) is taken as the speaker, {why}. --speaker N takes another."
     ]
