@@ -79,6 +79,9 @@ def _add_preprocess(parser: argparse.ArgumentParser, audio: bool = True) -> None
     parser.add_argument(
         "--audio-track", type=int, metavar="N", help="sound track that is read (default: the one with speech)"
     )
+    parser.add_argument(
+        "--fps", metavar="NUM/DEN", dest="sequence_fps", help="rate of footage that is numbered pictures (default 25)"
+    )
     parser.add_argument("--speaker", type=int, metavar="N", help="whose face it is, counted from the left, from 1")
     parser.add_argument("--in", type=float, metavar="S", dest="start_s", help="second from which the footage is used")
     if audio:  # `run` has another --out

@@ -14,20 +14,18 @@ from itertools import islice
 from pathlib import Path
 
 import av
-import cv2
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
 from backend.media.clock import SteadyClock, believed_rate, is_variable, resampled, without_holes
-from backend.media.colour import FootageColour, to_bytes, to_working_space
-from backend.media.colour_tags import MATRICES, RGB, ColourTags, footage_colour, rgb_of_ycbcr
+from backend.media.colour import FootageColour
+from backend.media.colour_tags import UNSPECIFIED, ColourTags, footage_colour
 from backend.media.container import frames_of, moving_pictures, open_video, packets, time_of, undecodable
 from backend.media.framing import Orientation, fitted, resized, square_size
 from backend.media.interlacing import deinterlaced
+from backend.media.pixels import to_rgb
+from backend.media.sequence import USUAL_FPS, Sequence, sequence_of
 from shared.errors import InputError
 
-RGB_CONVERSION = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
-"""swscale's flags for YUV to RGB: exact rounding, chroma interpolated at full width."""
 _LOOKED_AT = 8
 """Frames that are decoded to see whether a clip is interlaced."""
 _ONE_SIZE = ("mov", "gif", "image2")
@@ -105,12 +103,16 @@ def _look_through(path: Path) -> _Packets:
     return _Packets(sorted(times), count, sizes)
 
 
-def probe(path: str | os.PathLike) -> VideoInfo:
-    """Describe a video file without decoding more than a few frames, and key frames where the size may change.
+def probe(path: str | os.PathLike, fps: Fraction | None = None) -> VideoInfo:
+    """Describe a clip without decoding more than a few frames, and key frames where the size may change.
 
+    fps: of numbered pictures (media.sequence), which do not say it; None: USUAL_FPS.
     Raises InputError if the file is missing, is not a video, or not one frame of it can be decoded.
     """
     path = Path(path)
+    sequence = sequence_of(path)
+    if sequence is not None:
+        return _probe_sequence(sequence, fps)
     with open_video(path) as container:
         stream = moving_pictures(container)[0]
         by_container = _container_tags(stream)
@@ -155,6 +157,35 @@ def probe(path: str | os.PathLike) -> VideoInfo:
     return info
 
 
+def _probe_sequence(sequence: Sequence, fps: Fraction | None) -> VideoInfo:
+    frame = next((frame for _, frame in sequence.frames(Fraction(1)) if frame is not None), None)
+    if frame is None:
+        raise InputError(f"Not one picture of {sequence.name} can be decoded.", "Give pictures such as PNG or EXR.")
+    tags = ColourTags.of(frame, (UNSPECIFIED, UNSPECIFIED, UNSPECIFIED))
+    orientation = Orientation.of(frame)
+    size = (frame.width, frame.height)
+    width, height = reversed(size) if orientation.is_sideways else size
+    notes = (
+        [] if fps else [f"The pictures of {sequence.name} are taken as {USUAL_FPS} a second: --fps says another rate."]
+    )
+    return VideoInfo(
+        width=width,
+        height=height,
+        fps=fps or USUAL_FPS,
+        frame_count_estimate=sequence.length,
+        orientation=orientation,
+        stored_size=size,
+        pixel_aspect=Fraction(1),
+        is_interlaced=False,
+        tags=tags,
+        colour=footage_colour(tags)[0],
+        has_audio=False,
+        variable_rate=False,
+        start_s=Fraction(0),
+        notes=notes,
+    )
+
+
 def _notes(info: VideoInfo, sizes: list[tuple[int, int]]) -> list[str]:
     """What reading does to the pictures of a clip, in words."""
     notes = []
@@ -183,45 +214,6 @@ def _container_tags(stream: av.VideoStream) -> tuple[int, int, int]:
     """Primaries, transfer and matrix by the container (H.273 code points); asked before anything is decoded."""
     codec = stream.codec_context
     return int(codec.color_primaries), int(codec.color_trc), int(codec.colorspace)
-
-
-def to_rgb(frame: av.VideoFrame, colour: FootageColour) -> np.ndarray:
-    """(H, W, 3) RGB in the working space of a decoded frame as stored (not turned).
-
-    uint16 where the file has more than 8 bits (65535 is one), else uint8.
-    """
-    if not colour.is_converted and colour.stored_bits == 8:
-        return _bytes_of(frame, colour)
-    rgb = to_working_space(_words_of(frame, colour), colour)
-    return rgb if colour.stored_bits == 16 else to_bytes(rgb)
-
-
-def _bytes_of(frame: av.VideoFrame, colour: FootageColour) -> np.ndarray:
-    """(H, W, 3) uint8 RGB through the matrix and the range, under the frame's own curve."""
-    if colour.matrix == RGB:
-        return frame.to_ndarray(format="rgb24")
-    return frame.to_ndarray(
-        format="rgb24",
-        src_colorspace=MATRICES[colour.matrix].swscale,
-        src_color_range=ColorRange.JPEG if colour.full_range else ColorRange.MPEG,
-        dst_color_range=ColorRange.JPEG,
-        interpolation=RGB_CONVERSION,
-    )
-
-
-def _words_of(frame: av.VideoFrame, colour: FootageColour) -> np.ndarray:
-    """The same as uint16. swscale only interpolates chroma: its own RGB in 16 bits is dark by a part in 260."""
-    if colour.matrix == RGB or frame.format.name.startswith("gray"):
-        return frame.to_ndarray(format="rgb48le")
-    ycbcr = frame.to_ndarray(
-        format="yuv444p16le",
-        src_colorspace=Colorspace.ITU709,
-        dst_colorspace=Colorspace.ITU709,
-        src_color_range=ColorRange.MPEG,
-        dst_color_range=ColorRange.MPEG,
-        interpolation=RGB_CONVERSION,
-    )
-    return cv2.transform(ycbcr, rgb_of_ycbcr(colour))
 
 
 def _decoded(path: Path, warn: Callable[[str], None]) -> Iterator[av.VideoFrame]:
@@ -289,8 +281,12 @@ def read_frames(
     """
     path = Path(path)
     info = info or probe(path)
-    decoded = _decoded(path, warn)
-    timed = _timed(deinterlaced(decoded) if info.is_interlaced else decoded, info.fps)
+    sequence = sequence_of(path)
+    if sequence is not None:
+        timed = ((time, frame) for time, frame in sequence.frames(info.fps) if frame is not None)
+    else:
+        decoded = _decoded(path, warn)
+        timed = _timed(deinterlaced(decoded) if info.is_interlaced else decoded, info.fps)
     steady = resampled(timed, info.fps) if info.variable_rate else without_holes(timed, info.fps, warn)
     for number, (time, frame) in enumerate(islice(steady, first, end)):
         if watch is not None:

@@ -18,6 +18,7 @@ from backend.media.audio_features import log_mel
 from backend.media.colour import chosen_transfer
 from backend.media.decode import VideoInfo, probe
 from backend.media.png import write_png
+from backend.media.sequence import asked_rate, footage_sha256
 from backend.media.sound_choice import SoundChoice
 from backend.parallel import single_threaded_opencv
 from backend.performance import curves
@@ -28,7 +29,7 @@ from backend.preprocess.camera import solve_camera
 from backend.preprocess.capture import Capture, store_frames
 from backend.preprocess.crop import head_and_shoulders, stored_size
 from backend.preprocess.matting import hair_model
-from backend.preprocess.reading import colour_as_read, in_key
+from backend.preprocess.reading import colour_as_read, in_key, require_rate
 from backend.preprocess.scan import Scan, scan_faces, what_is_used
 from backend.preprocess.shots import Shot
 from backend.preprocess.sound import chosen_sound
@@ -82,7 +83,8 @@ def preprocess(footage: Path, subject_dir: Path, settings: PreprocessSettings, r
     if subject_dir.is_symlink():
         subject_dir = subject_dir.resolve()  # what it leads to is made again, not the link
     report.phase("decode")
-    info = probe(footage)
+    info = probe(footage, asked_rate(footage, settings.sequence_fps))
+    require_rate(info)
     heard = chosen_sound(footage, settings)
     colour, words = colour_as_read(info.tags, settings.input_colour)
     words = [*info.notes, *words, *heard.words]
@@ -90,7 +92,7 @@ def preprocess(footage: Path, subject_dir: Path, settings: PreprocessSettings, r
         report.message(text)
     with preprocessing_claim(subject_dir, report):
         consent_of_made_again(subject_dir, settings)  # before anything is made
-        folder = WorkingFolder(subject_dir, file_sha256(footage), report)
+        folder = WorkingFolder(subject_dir, footage_sha256(footage), report)
         consent = consent_of_made_again(subject_dir, settings)  # of what may have got its name back just now
         run = StageRun(footage, settings, report, folder, replace(info, colour=colour), consent, warnings=list(words))
         with explaining(subject_dir), single_threaded_opencv():
@@ -122,7 +124,7 @@ def _stages(run: StageRun, heard: SoundChoice) -> SubjectInfo:
 
 def _audio_stage(run: StageRun, heard: SoundChoice) -> None:
     """Mono speech at 16 kHz on the picture's clock; done first, since a clip without sound should fail at once."""
-    sound = file_sha256(Path(run.settings.audio)) if run.settings.audio else ""
+    sound = file_sha256(heard.track.path) if heard.track.path != run.footage else ""
     key = run.key("audio", run.folder.stages["source"], sound, *heard.in_key)
     outputs, words_path = [handed_on(SOUND_FILE)], run.intermediate(SOUND_WORDS_FILE)
     if not run.folder.is_done("audio", key, outputs):

@@ -77,7 +77,12 @@ def asked_range(settings: PreprocessSettings, info: VideoInfo) -> Shot:
 
 def what_is_used(settings: PreprocessSettings) -> tuple[str, ...]:
     """What the key of the first stage that reads pictures has of the user's choice; nothing where there is none."""
-    chosen = {"start": settings.start_s, "end": settings.end_s, "speaker": settings.speaker}
+    chosen = {
+        "fps": settings.sequence_fps,
+        "start": settings.start_s,
+        "end": settings.end_s,
+        "speaker": settings.speaker,
+    }
     return tuple(f"{name} {value}" for name, value in chosen.items() if value is not None)
 
 

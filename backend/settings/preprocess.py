@@ -153,6 +153,8 @@ class PreprocessSettings:
     """A sound file that replaces the footage's own."""
     audio_track: Annotated[int, Limits(1, 1000)] | None = None
     """Sound track that is read, from 1, of the footage or of `audio`; None: the one that holds speech."""
+    sequence_fps: str | None = None
+    """Pictures a second, as "num/den", of footage that is numbered pictures; None: 25."""
     start_s: Annotated[float, Limits(0, 1e6)] | None = None
     """Second of the footage from which it is used; None: from its start."""
     end_s: Annotated[float, Limits(0, 1e6)] | None = None

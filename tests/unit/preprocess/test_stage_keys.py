@@ -25,6 +25,7 @@ PLAIN = PreprocessSettings()
 NOT_IN_A_KEY = {
     "audio": "the sound file's hash is",
     "audio_track": "the track that it leads to is, where it is not the first",
+    "sequence_fps": "it is where it is given",
     "start_s": "it is where it is given",
     "end_s": "it is where it is given",
     "speaker": "it is where it is given",
