@@ -46,9 +46,10 @@ def open_video(path: Path) -> av.container.InputContainer:
 
 
 def moving_pictures(container: av.container.InputContainer) -> list[av.VideoStream]:
-    """The picture streams but cover art, those that players show by default first."""
+    """The picture streams but cover art, that which FFmpeg thinks the best first (av_find_best_stream)."""
     streams = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
-    return sorted(streams, key=lambda stream: not stream.disposition & av.stream.Disposition.default)
+    best = container.streams.best("video") if len(streams) > 1 else None
+    return sorted(streams, key=lambda stream: stream is not best)
 
 
 def undecodable(path: Path) -> InputError:

@@ -32,7 +32,10 @@ class Orientation:
 
         The nearest of the eight where the matrix turns by another angle; upright where it says nothing.
         """
-        data = frame.side_data.get(Type.DISPLAYMATRIX)
+        try:
+            data = frame.side_data.get(Type.DISPLAYMATRIX)
+        except ValueError:  # the frame has side data that PyAV does not know (EXIF, say)
+            return cls(round(frame.rotation / 90) % 4)
         if data is None:
             return cls()
         a, b, _, c, d = struct.unpack_from("=5i", bytes(data))

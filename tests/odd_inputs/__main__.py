@@ -68,7 +68,8 @@ def main(arguments: list[str]) -> int:
         attempt(f"line: {line.name}", lambda place, line=line: try_line(line, clip.sound, spoken, place))
     wrong = [one for one in outcomes if one.wrong]
     print(
-        f"{len(outcomes)} inputs, {len(outcomes) - len(wrong)} right; {sum(one.status == 1 for one in outcomes)} ended with 1"
+        f"{len(outcomes)} inputs, {len(outcomes) - len(wrong)} right; "
+        f"{sum(one.status == 1 for one in outcomes)} ended with 1"
     )
     if asked.page is not None:
         asked.page.write_text(_table(outcomes), encoding="utf-8")
@@ -78,7 +79,12 @@ def main(arguments: list[str]) -> int:
 def _table(outcomes: list[Outcome]) -> str:
     rows = ["| input | what comes of it | landmarks, px at 512 |", "| --- | --- | --- |"]
     for one in outcomes:
-        said = "; ".join(one.wrong or tuple(text for text in one.said if "s only:" not in text)) or "as the plain clip"
+        said = (
+            "; ".join(
+                one.wrong or tuple(text for text in one.said if not text.startswith(("The clip shows", "The face is")))
+            )
+            or "as the plain clip"
+        )
         distance = "" if one.landmarks_px is None else f"{one.landmarks_px:.2f}"
         rows.append(f"| {one.name} | {'**wrong**: ' if one.wrong else ''}{said} | {distance} |".replace("\n", " "))
     return "\n".join(rows) + "\n"

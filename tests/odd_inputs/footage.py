@@ -36,6 +36,8 @@ class Footage:
     """Pictures of the subject; None: as many as the plain clip has."""
     within_px: float = 1.0
     """How near landmarks lie to the plain clip's, at 512 px."""
+    place: tuple[float, float, float] = (1.0, 0.0, 0.0)
+    """Size of the plain picture in the footage's, and its left and top, px of the footage."""
     sound: float = 0.95
     """Least correlation of the subject's sound with the plain one's; 0: not compared."""
 
@@ -79,12 +81,15 @@ def interlaced(first: str) -> Footage:
     return Footage(f"interlaced, {first}", make, says=("interlaced",))
 
 
-def coded(name: str, file: str, codec: str, pixels: str, audio: str = "aac", **options: str) -> Footage:
+def coded(
+    name: str, file: str, codec: str, pixels: str, audio: str = "aac", frames: int | None = None,
+    within_px: float = 1.0, **options: str,
+) -> Footage:  # fmt: skip
     def make(clip: Clip, folder: Path) -> Path:
         sounds = [SoundOf(clip.sound[None], audio)]
         return write(folder / file, clip, Movie(codec, pixels, options), sounds)
 
-    return Footage(name, make)
+    return Footage(name, make, frames=frames, within_px=within_px)
 
 
 def at_rate(fps: Fraction, **more: object) -> Footage:
@@ -118,13 +123,13 @@ def size_change(clip: Clip, folder: Path) -> Path:
 
 
 def trimmed(clip: Clip, folder: Path) -> Path:
-    longer = Clip([*clip.pictures[:20], *clip.pictures], np.concatenate([clip.sound[: 20 * 1920], clip.sound]))
+    silence = np.zeros(20 * 1920, np.float32)
+    longer = Clip([*clip.pictures[:1] * 20, *clip.pictures], np.concatenate([silence, clip.sound]))
     whole = write(folder / "whole.mp4", longer, Movie(options={"crf": "8", "g": "250"}))
     return trimmed_without_encoding(whole, folder / "clip.mp4", 0.8)
 
 
 def dv_avi(clip: Clip, folder: Path) -> Path:
-    pictures = [cv2.resize(picture, (720, 576), interpolation=cv2.INTER_AREA) for picture in clip.pictures]
     height, width = clip.pictures[0].shape[:2]
     left = (768 * height // 576 - width) // 2  # DV's own shape, 768 x 576 in square pixels
     wide = [cv2.copyMakeBorder(p, 0, 0, left, left, cv2.BORDER_REPLICATE) for p in clip.pictures]
@@ -144,12 +149,14 @@ def gif(clip: Clip, folder: Path) -> Path:
 
 
 def hdr(transfer: int, name: str) -> Footage:
+    """The plain pictures, tagged as HDR: they look odd, but the face is where it was."""
+
     def make(clip: Clip, folder: Path) -> Path:
         options = {"x265-params": "log-level=none:crf=8", "preset": "ultrafast"}
         movie = Movie("libx265", "yuv420p10le", options, colour=(9, transfer, 9))
         return write(folder / "clip.mov", clip, movie)
 
-    return Footage(f"HDR, {name}, 10 bits", make, says=(f"HDR ({name})",))
+    return Footage(f"HDR, {name}, 10 bits", make, says=(f"HDR ({name})",), within_px=4.0)
 
 
 def sequence(ending: str, pixels: str, pattern: str | None = None, hole: bool = False) -> Footage:
@@ -161,7 +168,7 @@ def sequence(ending: str, pixels: str, pattern: str | None = None, hole: bool = 
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
             if ending == "exr":
                 light = srgb_to_linear(picture / np.float32(255)).astype(np.float32)
-                frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(light[..., [1, 2, 0]]), format="gbrpf32le")
+                frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(light), format="gbrpf32le")
             path = folder / "shot" / f"a_{number + 1001}.{ending}"
             codec = {"tif": "tiff"}.get(ending, ending)
             with av.open(str(path), "w", format="image2", options={"update": "1"}) as made:
@@ -286,10 +293,11 @@ FOOTAGE = [
     at_rate(Fraction(60)),
     at_rate(Fraction(240)),
     Footage("variable rate", variable_rate, within_px=4.0, frames=-1),
-    Footage("the size changes", size_change, says=("size of the pictures changes",), within_px=2.0),
+    # Each half has its own coder's delay in the sound, some hundredths of a second.
+    Footage("the size changes", size_change, says=("size of the pictures changes",), within_px=2.0, sound=0.5),
     Footage("trimmed without encoding (edit list)", trimmed),
     Footage("picture and sound start late", false_rate),
-    Footage("DV in AVI", dv_avi, says=("not square",), within_px=1.5),
+    Footage("DV in AVI", dv_avi, says=("not square",), within_px=1.5, place=(2.25, 10 * 2.25, 0.0)),
     hdr(18, "HLG"),
     hdr(16, "PQ"),
     coded("10 bits", "clip.mov", "libx265", "yuv420p10le", **{"x265-params": "log-level=none:crf=8"}),
@@ -297,7 +305,11 @@ FOOTAGE = [
     coded("full range, 4:4:4", "clip.mp4", "libx264", "yuvj444p", crf="8"),
     coded("grey", "clip.mkv", "ffv1", "gray", "flac"),
     coded("RGB", "clip.mkv", "ffv1", "bgr0", "pcm_s24le"),
-    coded("MJPEG in AVI, MP3", "clip.avi", "mjpeg", "yuvj420p", "mp3", q="2", qmin="1", qmax="2"),
+    # MP3 begins before the picture, which AVI can put off by whole frames only.
+    coded(
+        "MJPEG in AVI, MP3", "clip.avi", "mjpeg", "yuvj420p", "mp3", frames=-1, within_px=2.0,
+        q="2", qmin="1", qmax="2",
+    ),
     coded("VP8, Opus", "clip.webm", "libvpx", "yuv420p", "libopus", b="4000000", deadline="realtime"),
     coded("VP9, Opus", "clip.webm", "libvpx-vp9", "yuv420p", "libopus", crf="10", b="0", deadline="realtime"),
     coded("MPEG-2 in a transport stream", "clip.ts", "mpeg2video", "yuv420p", "mp2", b="8000000"),
@@ -310,7 +322,8 @@ FOOTAGE = [
     sequence("png", "rgb24", "a_1001.png"),
     sequence("png", "rgb24", hole=True),
     *map(named, ("take:1 50%.mp4", 'he said "go" & \'left\'.mp4', "アンナ 🎬 Jürgen.mp4", "-rf.mp4", "%04d.mp4")),
-    Footage("damaged in the middle", damaged_middle, says=("damaged",), within_px=4.0),
+    # Packets of sound are lost as well, each shorter than what is filled with silence.
+    Footage("damaged in the middle", damaged_middle, says=("damaged",), within_px=4.0, sound=0.5),
     Footage("cut off at the end", cut_off, frames=-1, sound=0.0),
     Footage("without its index", without_index, status=2, says=("breaks off before its index",)),
     *(turned_without_tag(turns) for turns in (1, 2, 3)),

@@ -59,7 +59,9 @@ SOUND_OF_FOOTAGE = [
     _sounds("silent track first", lambda s: [SoundOf(0 * s[None]), SoundOf(s[None])], "2 sound tracks", "1 is silent"),
     _sounds("tone first", lambda s: [SoundOf(_tone(s)[None]), SoundOf(s[None])], "1 has sound that is no speech"),
     _sounds("time code first", lambda s: [SoundOf(time_code(s)[None]), SoundOf(s[None])], "1 has sound that is no"),
-    _sounds("--audio-track 2", lambda s: [SoundOf(s[None]), SoundOf(s[None])], "2 is taken", options=("--audio-track", "2")),
+    _sounds(
+        "--audio-track 2", lambda s: [SoundOf(s[None]), SoundOf(s[None])], "2 is taken", options=("--audio-track", "2")
+    ),
     _sounds(
         "--audio-track 9", lambda s: [SoundOf(s[None])], "no sound track 9", options=("--audio-track", "9"), status=2
     ),
@@ -74,7 +76,8 @@ SOUND_OF_FOOTAGE = [
     _sounds("silence throughout", lambda s: [SoundOf(0 * s[None])], "is silent", sound=0.0),
     _sounds("no sound", lambda s: [], "no sound", status=2),
     _sounds("AAC in MP4 (priming)", lambda s: [SoundOf(s[None])], file="clip.mp4"),
-    _sounds("sound starts late", lambda s: [SoundOf(s[None, 24000:], "pcm_s16le", start_s=0.5)], sound=0.9),
+    # Its first half second is not there.
+    _sounds("sound starts late", lambda s: [SoundOf(s[None, 24000:], "pcm_s16le", start_s=0.5)], sound=0.8),
     _sounds("sound at 8 kHz", lambda s: [SoundOf(at_rate(s, 8000)[None], "pcm_s16le", rate=8000)]),
     _sounds("sound at 96 kHz, 24 bits", lambda s: [SoundOf(at_rate(s, 96000)[None], "pcm_s24le", rate=96000)]),
 ]  # fmt: skip
@@ -160,6 +163,6 @@ LINES = [
     _channels("5.1, speech in the centre", lambda s: [_tone(s), _tone(s), s, 0 * s, 0 * s, 0 * s], "the centre alone"),
     _channels("8 channels, one with speech", lambda s: [0 * s] * 4 + [s] + [0 * s] * 3, "are silent"),
     *map(_file, ("line.flac", "line.ogg", "line.mp3", "line.aiff", "line: 50% アンナ.wav")),
-    *(_coded(*kind) for kind in (("line.m4a", "aac"), ("line.mp4", "aac"), ("line.mka", "libopus"), ("line.mov", "pcm_s24be"))),
+    *map(_coded, ("line.m4a", "line.mp4", "line.mkv", "line.mov"), ("aac", "aac", "libopus", "pcm_s24be")),
     Line("no sound", _text, ("line.wav",), refused=True),
 ]  # fmt: skip

@@ -68,7 +68,7 @@ def try_footage(case: Footage, clip: Clip, plain: Subject, folder: Path) -> Outc
         if frames >= 0 and subject.frame_count != frames:
             wrong.append(f"{subject.frame_count} frames in place of {frames}")
         if case.first is not None:
-            distance = landmark_distance(subject, plain, case.first)
+            distance = landmark_distance(subject, plain, case.first, case.place)
             if distance > case.within_px:
                 wrong.append(f"landmarks {distance:.2f} px off")
         if case.sound:
@@ -80,13 +80,19 @@ def try_footage(case: Footage, clip: Clip, plain: Subject, folder: Path) -> Outc
     return Outcome(case.name, status, tuple(wrong), said, distance)
 
 
-def landmark_distance(subject: Subject, plain: Subject, first: int) -> float:
-    """Median over frames of the mean distance, at 512 px, between landmarks that are in the footage at one place."""
+def landmark_distance(
+    subject: Subject, plain: Subject, first: int, place: tuple[float, float, float] = (1.0, 0.0, 0.0)
+) -> float:
+    """Median over frames of the mean distance, at 512 px, between landmarks and the plain clip's.
+
+    first: the plain clip's picture that the subject's first one shows; place: its size and place in the footage's.
+    """
     sets = []
     for one in (subject, plain):
         scale = one.crop.width / one.info.size
         sets.append(one.track().landmarks[..., :2] * scale + [one.crop.x, one.crop.y])
-    ours, theirs = sets[0], sets[1][first:]
+    size, left, top = place
+    ours, theirs = (sets[0] - [left, top]) / size, sets[1][first:]
     count = min(len(ours), len(theirs))
     apart = np.linalg.norm(ours[:count] - theirs[:count], axis=-1).mean(axis=1)
     return float(np.median(apart) * 512 / plain.crop.width)

@@ -112,7 +112,7 @@ def _write_sound(container: av.container.OutputContainer, track: av.AudioStream,
 
 
 def trimmed_without_encoding(source: Path, path: Path, start_s: float) -> Path:
-    """A copy that shows `source` from `start_s` on, by an edit list: packets before it are kept, with negative times."""
+    """A copy that shows `source` from `start_s` on, by an edit list: earlier pictures are kept, with negative times."""
     with av.open(str(source)) as given, av.open(str(path), "w", options={"avoid_negative_ts": "disabled"}) as made:
         copies = {stream: made.add_stream_from_template(stream) for stream in given.streams}
         for packet in given.demux():
