@@ -139,7 +139,8 @@ def _render(
                 signed_by=signed_by or None,
                 frames={"count": line.frame_count, "first": line.first, "last": line.last, "fps": fps_text(line.fps),
                         "size": size, "layers": settings.layers, "colour": subject.info.input_colour,
-                        "footage_colour": subject.footage_space, "drawn": drawn},
+                        "footage_colour": subject.footage_space, "footage_turns": subject.info.footage_turns,
+                        "footage_first": subject.info.footage_first, "drawn": drawn},
                 preview=None if preview is None else preview.to_dict(),
                 timings_s={phase: round(seconds, 2) for phase, seconds in timings.items()},
             )

@@ -82,7 +82,9 @@ class _Packets:
 def _look_through(path: Path) -> _Packets:
     """All packets of a clip. A file cut short ends in a broken packet: what came before it counts here, and
     `read_frames` warns."""
-    times, count, sizes, clock = [], 0, [], SteadyClock()
+    times: list[Fraction] = []
+    sizes: list[tuple[int, int]] = []
+    count, clock = 0, SteadyClock()
     with open_video(path) as container:
         stream = moving_pictures(container)[0]
         changes = container.format.name.split(",")[0] not in _ONE_SIZE and stream.codec_context.name in _MANY_SIZES
@@ -158,7 +160,7 @@ def probe(path: str | os.PathLike, fps: Fraction | None = None) -> VideoInfo:
 
 
 def _probe_sequence(sequence: Sequence, fps: Fraction | None) -> VideoInfo:
-    frame = next((frame for _, frame in sequence.frames(Fraction(1)) if frame is not None), None)
+    _, frame = next(sequence.frames(Fraction(1)), (None, None))
     if frame is None:
         raise InputError(f"Not one picture of {sequence.name} can be decoded.", "Give pictures such as PNG or EXR.")
     tags = ColourTags.of(frame, (UNSPECIFIED, UNSPECIFIED, UNSPECIFIED))
@@ -283,7 +285,7 @@ def read_frames(
     info = info or probe(path)
     sequence = sequence_of(path)
     if sequence is not None:
-        timed = ((time, frame) for time, frame in sequence.frames(info.fps) if frame is not None)
+        timed = sequence.frames(info.fps)
     else:
         decoded = _decoded(path, warn)
         timed = _timed(deinterlaced(decoded) if info.is_interlaced else decoded, info.fps)

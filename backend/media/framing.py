@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any
 
 import av
 import cv2
@@ -33,7 +34,8 @@ class Orientation:
         The nearest of the eight where the matrix turns by another angle; upright where it says nothing.
         """
         try:
-            data = frame.side_data.get(Type.DISPLAYMATRIX)
+            kept: Any = frame.side_data  # its stubs lack the kinds that it has
+            data = kept.get(Type.DISPLAYMATRIX)
         except ValueError:  # the frame has side data that PyAV does not know (EXIF, say)
             return cls(round(frame.rotation / 90) % 4)
         if data is None:

@@ -14,9 +14,10 @@ _DEINTERLACER = "mode=send_frame:parity=auto:deint=interlaced"
 
 def deinterlaced(frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
     """Whole pictures of frames with two fields, at the same rate and times: each is its first field, filled in."""
-    graph, form = None, None
+    graph: av.filter.Graph | None = None
+    form = None
     for frame in frames:
-        if form != (frame.width, frame.height, frame.format.name):
+        if graph is None or form != (frame.width, frame.height, frame.format.name):
             if graph is not None:
                 yield from _drained(graph)
             graph, form = _graph_for(frame), (frame.width, frame.height, frame.format.name)

@@ -51,11 +51,13 @@ class Sequence:
         beside = [path for path in sorted(folder.parent.iterdir()) if path.suffix.lower() in SOUNDS]
         return inside or [path for path in beside if path.stem == folder.name]
 
-    def frames(self, fps: Fraction) -> Iterator[tuple[Fraction, av.VideoFrame | None]]:
-        """(seconds, frame) of every picture that is there, from 0 on; None for a damaged one."""
+    def frames(self, fps: Fraction) -> Iterator[tuple[Fraction, av.VideoFrame]]:
+        """(seconds, frame) of every picture that can be decoded, counted from the first number."""
         first = min(self.pictures)
         for number, path in self.pictures.items():
-            yield (number - first) / fps, decoded_picture(path)
+            frame = _decoded(path)
+            if frame is not None:
+                yield (number - first) / fps, frame
 
     def sha256(self) -> str:
         """Hash of all pictures with their numbers. Raises InputError if one cannot be read."""
@@ -113,7 +115,7 @@ def footage_sha256(path: Path) -> str:
     return file_sha256(path) if sequence is None else sequence.sha256()
 
 
-def decoded_picture(path: Path) -> av.VideoFrame | None:
+def _decoded(path: Path) -> av.VideoFrame | None:
     """A picture file; None where it cannot be decoded."""
     try:
         with opened(path) as container:

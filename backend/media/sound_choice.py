@@ -130,18 +130,20 @@ def _with_channels(track: SoundTrack, heard: _Heard, words: tuple[str, ...]) -> 
         return everything
     if count > 2 and CENTRE in track.channels and heard.is_speech[track.channels.index(CENTRE)]:
         centre = track.channels.index(CENTRE)
-        told = f"Of {count} channels, the centre alone is taken: dialogue is there."
-        return SoundChoice(track, (centre,), (*words, told))
-    spoken = [index for index in range(count) if heard.is_speech[index]]
-    if not spoken:
+        of_centre = f"Of {count} channels, the centre alone is taken: dialogue is there."
+        return SoundChoice(track, (centre,), (*words, of_centre))
+    spoken = list(np.flatnonzero(heard.is_speech))
+    sounding = spoken or list(np.flatnonzero(~heard.is_silent))
+    if not sounding:
         return everything
     power = np.square(heard.loudness).sum(axis=1)
-    loudest = next(index for index in spoken if power[index] > _AS_LOUD * power[spoken].max())
+    loudest = next(index for index in sounding if power[index] >= _AS_LOUD * power[sounding].max())
     alike = heard.correlations[loudest]
     opposite = [index for index in range(count) if alike[index] < OPPOSITE]
-    silent = [index for index in range(count) if heard.is_silent[index]]
-    others = {*range(count)} - {*spoken, *opposite, *silent}
-    speechless = sorted(index for index in others if alike[index] < -OPPOSITE)
+    # Where nothing is speech, silence beside it is left alone: a tone has no better half.
+    silent = [index for index in range(count) if heard.is_silent[index] and spoken]
+    others = {*range(count)} - {*sounding, *opposite, *silent}
+    speechless = sorted(index for index in others if alike[index] < -OPPOSITE and spoken)
     left_out = {
         f"in opposite phase to channel {loudest + 1}, with which it would cancel": opposite,
         "silent": silent,

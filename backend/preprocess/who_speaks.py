@@ -46,8 +46,8 @@ def who_speaks(
     start = round(first / info.fps * SPEECH_RATE)
     heard = load_audio(sound)[start : start + round(length / info.fps * SPEECH_RATE)]
     moments = np.array(times)
-    found = [estimate_offset(heard, SPEECH_RATE, mouth(one[: len(times)]), moments) for one in seen]
-    fits = [estimate.correlation * estimate.confidence for estimate in found]
+    estimates = [estimate_offset(heard, SPEECH_RATE, mouth(one[: len(times)]), moments) for one in seen]
+    fits = [estimate.correlation * estimate.confidence for estimate in estimates]
     order = np.argsort(fits)[::-1]
     best, second = fits[order[0]], fits[order[1]]
     return int(order[0]) if best > EVIDENCE and best > second + AHEAD else None

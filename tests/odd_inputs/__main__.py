@@ -9,6 +9,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -62,10 +63,10 @@ def main(arguments: list[str]) -> int:
             return 1
         plain = Subject.open(Path(folder) / "subject")
         for case in (*FOOTAGE, *SOUND_OF_FOOTAGE):
-            attempt(case.name, lambda place, case=case: try_footage(case, clip, plain, place))
+            attempt(case.name, partial(try_footage, case, clip, plain))
     spoken = resample(clip.sound, AUDIO_RATE, SPEECH_RATE)
     for line in LINES:
-        attempt(f"line: {line.name}", lambda place, line=line: try_line(line, clip.sound, spoken, place))
+        attempt(f"line: {line.name}", partial(try_line, line, clip.sound, spoken))
     wrong = [one for one in outcomes if one.wrong]
     print(
         f"{len(outcomes)} inputs, {len(outcomes) - len(wrong)} right; "

@@ -13,7 +13,17 @@ import cv2
 import numpy as np
 
 from backend.media.colour import srgb_to_linear
-from tests.odd_inputs.writing import AUDIO_RATE, Clip, Movie, SoundOf, trimmed_without_encoding, write, write_wav
+from tests.odd_inputs.writing import (
+    AUDIO_RATE,
+    Clip,
+    Movie,
+    SoundOf,
+    picture_stream,
+    sound_stream,
+    trimmed_without_encoding,
+    write,
+    write_wav,
+)
 
 Make = Callable[[Clip, Path], Path]
 
@@ -30,6 +40,8 @@ class Footage:
     status: int = 0
     says: tuple[str, ...] = ()
     """What is said among other things."""
+    never: tuple[str, ...] = ()
+    """What is not said."""
     first: int | None = 0
     """The plain clip's picture that the first of the subject shows; None: landmarks are not compared."""
     frames: int | None = None
@@ -124,7 +136,7 @@ def size_change(clip: Clip, folder: Path) -> Path:
 
 def trimmed(clip: Clip, folder: Path) -> Path:
     silence = np.zeros(20 * 1920, np.float32)
-    longer = Clip([*clip.pictures[:1] * 20, *clip.pictures], np.concatenate([silence, clip.sound]))
+    longer = Clip([*[clip.pictures[0]] * 20, *clip.pictures], np.concatenate([silence, clip.sound]))
     whole = write(folder / "whole.mp4", longer, Movie(options={"crf": "8", "g": "250"}))
     return trimmed_without_encoding(whole, folder / "clip.mp4", 0.8)
 
@@ -172,7 +184,7 @@ def sequence(ending: str, pixels: str, pattern: str | None = None, hole: bool = 
             path = folder / "shot" / f"a_{number + 1001}.{ending}"
             codec = {"tif": "tiff"}.get(ending, ending)
             with av.open(str(path), "w", format="image2", options={"update": "1"}) as made:
-                stream = made.add_stream(codec, rate=25)
+                stream = picture_stream(made, codec, 25)
                 stream.width, stream.height, stream.pix_fmt = picture.shape[1], picture.shape[0], pixels
                 made.mux(stream.encode(frame.reformat(format=pixels)))
                 made.mux(stream.encode(None))
@@ -244,12 +256,11 @@ def cover_art(clip: Clip, folder: Path) -> Path:
     """A movie whose first picture stream is a still."""
     path = folder / "clip.mkv"
     with av.open(str(path), "w") as container:
-        still = container.add_stream("mjpeg", rate=1, options={"strict": "unofficial"})
+        still = picture_stream(container, "mjpeg", 1, {"strict": "unofficial"})
         still.width, still.height, still.pix_fmt = 64, 64, "yuvj420p"
-        still.disposition = av.stream.Disposition.attached_pic
-        moving = container.add_stream("libx264", rate=clip.fps, options={"crf": "8"})
+        moving = picture_stream(container, "libx264", clip.fps, {"crf": "8"})
         moving.height, moving.width = clip.pictures[0].shape[:2]
-        sound = container.add_stream("pcm_s16le", rate=AUDIO_RATE, layout="mono")
+        sound = sound_stream(container, "pcm_s16le")
         container.mux(still.encode(av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")))
         container.mux(still.encode(None))
         for number, picture in enumerate(clip.pictures):
@@ -295,12 +306,12 @@ FOOTAGE = [
     Footage("variable rate", variable_rate, within_px=4.0, frames=-1),
     # Each half has its own coder's delay in the sound, some hundredths of a second.
     Footage("the size changes", size_change, says=("size of the pictures changes",), within_px=2.0, sound=0.5),
-    Footage("trimmed without encoding (edit list)", trimmed),
+    Footage("trimmed without encoding (edit list)", trimmed, never=("breaks off",)),
     Footage("picture and sound start late", false_rate),
     Footage("DV in AVI", dv_avi, says=("not square",), within_px=1.5, place=(2.25, 10 * 2.25, 0.0)),
     hdr(18, "HLG"),
     hdr(16, "PQ"),
-    coded("10 bits", "clip.mov", "libx265", "yuv420p10le", **{"x265-params": "log-level=none:crf=8"}),
+    coded("10 bits", "clip.mov", "libx265", "yuv420p10le", crf="8"),
     coded("12 bits", "clip.mkv", "ffv1", "yuv444p12le", "flac"),
     coded("full range, 4:4:4", "clip.mp4", "libx264", "yuvj444p", crf="8"),
     coded("grey", "clip.mkv", "ffv1", "gray", "flac"),

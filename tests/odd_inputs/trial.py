@@ -61,6 +61,7 @@ def try_footage(case: Footage, clip: Clip, plain: Subject, folder: Path) -> Outc
         said = tuple(report["quality"]["warnings"])
     wrong = [] if status == case.status else [f"ends with {status}: {said}"]
     wrong += [f"does not say {text!r}" for text in case.says if text not in " ".join(said)]
+    wrong += [f"says {text!r}" for text in case.never if text in " ".join(said)]
     distance = None
     if status == 0 and not wrong:
         subject = Subject.open(folder / "subject")

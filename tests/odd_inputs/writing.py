@@ -66,7 +66,7 @@ def write(path: Path, clip: Clip, movie: Movie | None = None, sounds: Sequence[S
     if sounds is None:
         sounds = [SoundOf(clip.sound[None])]
     with av.open(str(path.absolute()), "w", container_options=dict(movie.container)) as container:
-        stream = container.add_stream(movie.codec, rate=clip.fps, options=dict(movie.options))
+        stream = picture_stream(container, movie.codec, clip.fps, movie.options)
         stream.height, stream.width = clip.pictures[0].shape[:2]
         stream.pix_fmt = movie.pixels
         codec = stream.codec_context
@@ -78,7 +78,7 @@ def write(path: Path, clip: Clip, movie: Movie | None = None, sounds: Sequence[S
             codec.color_primaries, codec.color_trc, codec.colorspace = movie.colour
         if movie.times is not None:
             codec.time_base = Fraction(1, 90000)
-        tracks = [container.add_stream(one.codec, rate=one.rate, layout=one.layout) for one in sounds]
+        tracks = [sound_stream(container, one.codec, one.rate, one.layout) for one in sounds]
         for number, picture in enumerate(clip.pictures):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format=_FORMATS[picture.shape[2]])
             frame = frame.reformat(format=movie.pixels)
@@ -91,6 +91,24 @@ def write(path: Path, clip: Clip, movie: Movie | None = None, sounds: Sequence[S
         for one, track in zip(sounds, tracks, strict=True):
             _write_sound(container, track, one)
     return path
+
+
+def picture_stream(
+    container: av.container.OutputContainer, codec: str, fps: Fraction | int, options: Mapping[str, str] | None = None
+) -> av.VideoStream:
+    """A new picture stream."""
+    stream = container.add_stream(codec, rate=fps, options=dict(options or {}))
+    assert isinstance(stream, av.VideoStream)
+    return stream
+
+
+def sound_stream(
+    container: av.container.OutputContainer, codec: str, rate: int = AUDIO_RATE, layout: str = "mono"
+) -> av.AudioStream:
+    """A new sound track."""
+    stream = container.add_stream(codec, rate=rate, layout=layout)
+    assert isinstance(stream, av.AudioStream)
+    return stream
 
 
 _FORMATS = {3: "rgb24", 4: "rgba"}
@@ -116,7 +134,7 @@ def trimmed_without_encoding(source: Path, path: Path, start_s: float) -> Path:
     with av.open(str(source)) as given, av.open(str(path), "w", options={"avoid_negative_ts": "disabled"}) as made:
         copies = {stream: made.add_stream_from_template(stream) for stream in given.streams}
         for packet in given.demux():
-            if packet.dts is None:
+            if packet.dts is None or packet.pts is None:
                 continue
             shift = round(start_s / packet.time_base)
             if packet.stream.type == "audio" and packet.pts < shift:

@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from pathlib import Path
+from unittest.mock import Mock, PropertyMock
 
 import av
 import cv2
@@ -62,14 +63,9 @@ def test_a_turn_that_is_added_follows_the_file_s_own(tmp_path):
 
 
 def test_side_data_of_an_unknown_kind_leaves_the_turn():
-    class Frame:
-        rotation = -90
-
-        @property
-        def side_data(self):
-            raise ValueError("31 is not a valid Type")
-
-    assert Orientation.of(Frame()) == Orientation(3)
+    frame = Mock(spec=av.VideoFrame, rotation=-90)
+    type(frame).side_data = PropertyMock(side_effect=ValueError("31 is not a valid Type"))
+    assert Orientation.of(frame) == Orientation(3)
 
 
 @pytest.mark.parametrize(("stored", "aspect"), [((72, 64), Fraction(4, 3)), ((96, 48), Fraction(3, 4))])

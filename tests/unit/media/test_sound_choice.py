@@ -1,13 +1,14 @@
 """The track and the channels that hold speech are taken, and that is said."""
 
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from backend.media.audio import load_audio, read_audio, require_sound
-from backend.media.sound_choice import choose_sound
+from backend.media.audio import load_audio, read_audio, require_sound, resample
+from backend.media.sound_choice import SoundChoice, choose_sound
 from backend.presenter.speech import speak
 from shared.errors import InputError
 from tests.odd_inputs.sounds import LINES, time_code
@@ -20,8 +21,6 @@ PICTURES = [np.full((64, 64, 3), 90, np.uint8)] * 5
 @pytest.fixture(scope="module")
 def line() -> np.ndarray:
     """Two seconds of speech at AUDIO_RATE."""
-    from backend.media.audio import resample
-
     spoken = speak("Papa bought a map, and we sail.")
     samples = resample(spoken.samples, spoken.sample_rate, AUDIO_RATE)
     return 0.8 * samples / np.abs(samples).max()
@@ -30,6 +29,12 @@ def line() -> np.ndarray:
 @pytest.mark.parametrize("case", LINES, ids=lambda case: case.name)
 def test_a_line_is_read_whatever_its_file_is_like(tmp_path, line, case):
     assert try_line(case, line, at_rate(line, 16000), tmp_path).wrong == ()
+
+
+def chosen_of(path: Path, number: int | None = None) -> SoundChoice:
+    chosen = choose_sound(path, number)
+    assert chosen is not None
+    return chosen
 
 
 def tracks(tmp_path, *samples: np.ndarray):
@@ -42,7 +47,7 @@ def tracks(tmp_path, *samples: np.ndarray):
 def test_the_track_with_speech_is_taken(tmp_path, line, what):
     other = {"silence": 0 * line, "time code": time_code(line), "tone": np.sin(np.arange(len(line)) / 9)}[what] * 0.5
     path = tracks(tmp_path, other.astype(np.float32), line)
-    chosen = choose_sound(path)
+    chosen = chosen_of(path)
     assert chosen.track.number == 2
     assert "2 sound tracks: 2 is taken (1 " in chosen.words[0]
     assert chosen.in_key != ()
@@ -51,9 +56,9 @@ def test_the_track_with_speech_is_taken(tmp_path, line, what):
 
 def test_the_first_of_two_tracks_with_speech_is_taken_and_the_other_on_request(tmp_path, line):
     path = tracks(tmp_path, line, line[::-1])
-    assert choose_sound(path).track.number == 1
-    assert "2 has speech too" in choose_sound(path).words[0]
-    asked = choose_sound(path, 2)
+    assert chosen_of(path).track.number == 1
+    assert "2 has speech too" in chosen_of(path).words[0]
+    asked = chosen_of(path, 2)
     assert asked.track.number == 2
     assert alikeness(load_audio(path, choice=asked), at_rate(line[::-1], 16000)) > 0.98
 
@@ -76,14 +81,22 @@ def test_plain_sound_is_read_as_ever_and_needs_no_word(tmp_path, line):
         said: list[str] = []
         found, rate = read_audio(tmp_path / "line.wav", say=said.append)
         assert np.array_equal(found, samples.astype(np.float32).mean(axis=0, dtype=np.float32))
-        assert (rate, said, choose_sound(tmp_path / "line.wav").in_key) == (AUDIO_RATE, [], ())
+        assert (rate, said, chosen_of(tmp_path / "line.wav").in_key) == (AUDIO_RATE, [], ())
+
+
+def test_what_is_no_speech_is_not_cancelled_either(tmp_path):
+    tone = (0.5 * np.sin(np.arange(96000) / 9)).astype(np.float32)
+    soundfile.write(tmp_path / "line.wav", np.stack([tone, -tone]).T, AUDIO_RATE, subtype="FLOAT")
+    said: list[str] = []
+    found, _ = read_audio(tmp_path / "line.wav", say=said.append)
+    assert np.array_equal(found, tone) and "opposite phase" in said[0]
 
 
 def test_a_short_sound_is_not_judged(tmp_path, line):
     """Half a second tells nothing of what is in it."""
     short = np.stack([line[:24000], 0.3 * time_code(line[:24000])])
     soundfile.write(tmp_path / "line.wav", short.T, AUDIO_RATE)
-    assert choose_sound(tmp_path / "line.wav").channels == ()
+    assert chosen_of(tmp_path / "line.wav").channels == ()
 
 
 def test_sound_that_overshoots_a_little_is_left_as_it_is(tmp_path, line):
