@@ -205,6 +205,10 @@ def _notes(info: VideoInfo, sizes: list[tuple[int, int]]) -> list[str]:
         )
     if info.orientation.mirrored:
         notes.append("The footage says that its pictures are to be shown mirrored, and so they are.")
+    if info.variable_rate:
+        notes.append(
+            f"The footage's frame rate varies: it is brought to its average, {float(info.fps):.5g} pictures a second."
+        )
     if info.is_interlaced:
         notes.append(
             "The footage is interlaced: whole pictures are made of its fields (bwdif), at the same frame rate."

@@ -71,7 +71,7 @@ def store_frames(
     """Write the crops of the scan's frames into `folder` and measure their landmarks. Memory does not grow with the
     clip."""
     folder.mkdir(parents=True, exist_ok=True)
-    report.phase("landmarks", info.frame_count_estimate)
+    report.phase("landmarks", scan.count(info))
     scale = size / crop.width
     landmarks: list[np.ndarray] = []
     blendshapes: list[np.ndarray] = []

@@ -173,7 +173,7 @@ def _frames_stage(run: StageRun, scan: Scan) -> Capture:
     outputs = [layout.FRAMES_FOLDER, handed_on(LANDMARKS_FILE), handed_on(DAMAGE_FILE)]
     if not run.folder.is_done("frames", key, outputs):
         run.folder.begin("frames", outputs)
-        _require_space(run)
+        _require_space(run, scan.count(run.info))
         damage: list[str] = []
         store_frames(
             run.footage,
@@ -193,9 +193,9 @@ def _frames_stage(run: StageRun, scan: Scan) -> Capture:
     return Capture.load(path)
 
 
-def _require_space(run: StageRun) -> None:
-    """Raises InputError where the disk will not hold the pictures."""
-    needed = run.info.frame_count_estimate * run.size**2 * STORED_BYTES_PER_PIXEL[run.info.colour.stored_bits]
+def _require_space(run: StageRun, count: int) -> None:
+    """Raises InputError where the disk will not hold so many pictures."""
+    needed = count * run.size**2 * STORED_BYTES_PER_PIXEL[run.info.colour.stored_bits]
     do = "Make room, name a folder on another disk, or store smaller frames with --size."
     require_space(run.folder.path, needed, "the subject", do)
 

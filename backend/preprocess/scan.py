@@ -48,6 +48,10 @@ class Scan:
     end: int | None = None
     """The picture after the last one; None: to the clip's end."""
 
+    def count(self, info: VideoInfo) -> int:
+        """How many pictures of the clip are used, about."""
+        return (info.frame_count_estimate if self.end is None else self.end) - self.first
+
     def save(self, path: Path) -> None:
         """Write as JSON, through a temporary name. Raises OSError."""
         boxes = [box.tolist() for box in self.speaker.boxes]
