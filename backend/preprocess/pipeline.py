@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from backend.disk import GB, folder_bytes, free_bytes, require_space
+from backend.disk import GB, folder_bytes
 from backend.face.mesh import load_canonical_face
 from backend.media.arrays import load_arrays, save_arrays
 from backend.media.audio import SPEECH_RATE, fit_length, load_audio, save_wav
@@ -33,6 +33,7 @@ from backend.preprocess.reading import colour_as_read, in_key, require_rate
 from backend.preprocess.scan import Scan, scan_faces, what_is_used
 from backend.preprocess.shots import Shot
 from backend.preprocess.sound import chosen_sound
+from backend.preprocess.space import require_room, warn_of_little_room
 from backend.preprocess.speaker import FacePath
 from backend.preprocess.stage_run import (
     DAMAGE_FILE,
@@ -51,7 +52,7 @@ from backend.preprocess.still import never_covered
 from backend.preprocess.unusable import UnusableFootage
 from backend.preprocess.who_speaks import who_speaks
 from backend.preprocess.working_folder import WorkingFolder
-from backend.settings import PRESETS, PreprocessSettings
+from backend.settings import PreprocessSettings
 from backend.subject.claims import preprocessing_claim
 from backend.subject.consent import consent_of_made_again, keep_consent
 from backend.subject.pictures import PictureFolder, read_picture
@@ -64,8 +65,6 @@ from shared.timing import fps_text, samples_for_frames
 
 MIN_USABLE_S, FEW_USABLE_S = 2.5, 5.0
 """Seconds of frames with a face below which a clip is refused, and below which the user is warned."""
-STORED_BYTES_PER_PIXEL = {8: 1.3, 16: 5.3}
-"""Frame and region map together, as PNG, by the bits of the frame; grainy footage takes half as much again."""
 PLATE_SAMPLES = 48
 """Frames, spread over the clip, that are matted to find the background plate."""
 
@@ -173,7 +172,7 @@ def _frames_stage(run: StageRun, scan: Scan) -> Capture:
     outputs = [layout.FRAMES_FOLDER, handed_on(LANDMARKS_FILE), handed_on(DAMAGE_FILE)]
     if not run.folder.is_done("frames", key, outputs):
         run.folder.begin("frames", outputs)
-        _require_space(run, scan.count(run.info))
+        require_room(run, scan.count(run.info))
         damage: list[str] = []
         store_frames(
             run.footage,
@@ -191,13 +190,6 @@ def _frames_stage(run: StageRun, scan: Scan) -> Capture:
     for text in json.loads(damage_path.read_text()):
         run.warn(text)
     return Capture.load(path)
-
-
-def _require_space(run: StageRun, count: int) -> None:
-    """Raises InputError where the disk will not hold so many pictures."""
-    needed = count * run.size**2 * STORED_BYTES_PER_PIXEL[run.info.colour.stored_bits]
-    do = "Make room, name a folder on another disk, or store smaller frames with --size."
-    require_space(run.folder.path, needed, "the subject", do)
 
 
 def _check_length(run: StageRun, capture: Capture) -> None:
@@ -354,23 +346,12 @@ def _sync_stage(run: StageRun, capture: Capture) -> tuple[float, bool]:
     return float(found["offset_s"]), bool(found["corrected"])
 
 
-def _warn_of_little_space(run: StageRun, count: int) -> None:
-    """Training at another size than the stored one keeps the clip's pictures at that size, uncompressed."""
-    size = PRESETS["standard"].size
-    needed, free = count * size**2 * (3 + len(layout.REGION_NAMES)), free_bytes(run.folder.path)
-    if size != run.size and free < needed:
-        run.warn(
-            f"Only {free / GB:.1f} GB are free on the disk; training with the standard preset keeps "
-            f"{needed / GB:.1f} GB of pictures there. Make room, or move the subject."
-        )
-
-
 def _quality_stage(run: StageRun, capture: Capture, track: Track, offset_s: float, corrected: bool) -> SubjectInfo:
     """Quality report, contact sheet and subject.json."""
     run.report.phase("quality")
     count = len(capture.found)
     frames = _stored_frames(run, capture)
-    _warn_of_little_space(run, count)
+    warn_of_little_room(run, count)
     report = quality.quality_report(track, frames, run.size, offset_s, run.warnings)
     report["disk_gb"] = round(folder_bytes(run.folder.path) / GB, 2)
     if run.settings.refine_poses:
