@@ -13,6 +13,8 @@ RATE_TOLERANCE = Fraction(1, 4)
 rate that is so far from what the timestamps say is not believed."""
 RATE_ROUNDING = Fraction(1, 5000)
 """A stated rate this near to a whole or NTSC rate (as a share of it) is that rate; those two lie 1/1000 apart."""
+REORDERED = 16
+"""Packets behind their own time that a coder may put a picture, at the most (H.264, A.3.1)."""
 STEP_BACK_S, LEAP_S = Fraction(1, 2), Fraction(60)
 """A timestamp this far before the last one, or behind it, begins a new clock: recordings that were put one after
 another, clocks that ran over."""
@@ -61,7 +63,12 @@ def standard_rate(fps: Fraction) -> Fraction:
 
 
 def is_variable(times: list[Fraction], fps: Fraction) -> bool:
-    """Whether the gaps between times, in ascending order, are not all those of the rate `fps`."""
+    """Whether the gaps between times, in ascending order, are not all those of the rate `fps`.
+
+    Those at the end of a long clip do not count: a file that was cut off lacks some of its last pictures.
+    """
+    if len(times) > 4 * REORDERED:
+        times = times[:-REORDERED]
     if len(times) < 3:
         return False
     period = 1 / fps

@@ -227,8 +227,9 @@ def _decoded(path: Path, warn: Callable[[str], None]) -> Iterator[av.VideoFrame]
     with open_video(path) as container:
         stream = moving_pictures(container)[0]
         stream.thread_type = "AUTO"
-        stated, count, broken = _stated_frames(stream), 0, 0
+        stated, received, count, broken = _stated_frames(stream), 0, 0, 0
         for packet in packets(container, stream):
+            received += bool(packet.size) and not packet.is_discard
             frames = frames_of(packet)
             if frames is None:
                 broken += 1
@@ -239,9 +240,9 @@ def _decoded(path: Path, warn: Callable[[str], None]) -> Iterator[av.VideoFrame]
                 yield frame
         if count == 0:
             raise undecodable(path)
-        if stated and count < stated - 1:
+        if stated and received < stated - 1:
             warn(f"The footage breaks off: {count} of {stated} frames could be decoded; those are used.")
-        elif broken:
+        elif broken or (stated and count < stated - 1):
             warn(f"Parts of the footage are damaged; the {count} frames that could be decoded are used.")
 
 

@@ -84,7 +84,7 @@ def _table(outcomes: list[Outcome]) -> str:
             "; ".join(
                 one.wrong or tuple(text for text in one.said if not text.startswith(("The clip shows", "The face is")))
             )
-            or "as the plain clip"
+            or "nothing to say"
         )
         distance = "" if one.landmarks_px is None else f"{one.landmarks_px:.2f}"
         rows.append(f"| {one.name} | {'**wrong**: ' if one.wrong else ''}{said} | {distance} |".replace("\n", " "))

@@ -200,7 +200,7 @@ def damaged_middle(clip: Clip, folder: Path) -> Path:
     path = write(folder / "clip.mp4", clip, Movie(options={"crf": "8", "g": "10"}))
     data = bytearray(path.read_bytes())
     middle = (data.index(b"mdat") + data.index(b"moov")) // 2
-    data[middle : middle + 1500] = bytes(1500)
+    data[middle : middle + 8000] = bytes(8000)
     path.write_bytes(data)
     return path
 
@@ -308,7 +308,7 @@ FOOTAGE = [
     Footage("the size changes", size_change, says=("size of the pictures changes",), within_px=2.0, sound=0.5),
     Footage("trimmed without encoding (edit list)", trimmed, never=("breaks off",)),
     Footage("picture and sound start late", false_rate),
-    Footage("DV in AVI", dv_avi, says=("not square",), within_px=1.5, place=(2.25, 10 * 2.25, 0.0)),
+    Footage("DV in AVI", dv_avi, says=("not square",), within_px=1.5, place=(2.25, 24.0, 0.0)),
     hdr(18, "HLG"),
     hdr(16, "PQ"),
     coded("10 bits", "clip.mov", "libx265", "yuv420p10le", crf="8"),
@@ -334,8 +334,11 @@ FOOTAGE = [
     sequence("png", "rgb24", hole=True),
     *map(named, ("take:1 50%.mp4", 'he said "go" & \'left\'.mp4', "アンナ 🎬 Jürgen.mp4", "-rf.mp4", "%04d.mp4")),
     # Packets of sound are lost as well, each shorter than what is filled with silence.
-    Footage("damaged in the middle", damaged_middle, says=("damaged",), within_px=4.0, sound=0.5),
-    Footage("cut off at the end", cut_off, frames=-1, sound=0.0),
+    Footage(
+        "damaged in the middle", damaged_middle, says=("damaged", "missing"), never=("breaks off",),
+        within_px=4.0, sound=0.5,
+    ),
+    Footage("cut off at the end", cut_off, never=("varies",), frames=-1, sound=0.0),
     Footage("without its index", without_index, status=2, says=("breaks off before its index",)),
     *(turned_without_tag(turns) for turns in (1, 2, 3)),
     Footage("black, a title, black", titles_and_black, says=("is taken",)),

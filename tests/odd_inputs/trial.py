@@ -119,7 +119,7 @@ def try_line(case: Line, line: np.ndarray, spoken: np.ndarray, folder: Path) -> 
         said.append(f"{error}")
         wrong = [] if case.refused else [f"refused: {error}"]
         wrong += [f"does not say {text!r}" for text in case.says if text not in " ".join(said)]
-        return Outcome(case.name, 2, tuple(wrong), tuple(said))
+        return Outcome(f"line: {case.name}", 2, tuple(wrong), tuple(said))
     wrong = ["not refused"] if case.refused else []
     wrong += [f"does not say {text!r}" for text in case.says if text not in " ".join(said)]
     length = len(samples) / len(spoken)
@@ -127,4 +127,4 @@ def try_line(case: Line, line: np.ndarray, spoken: np.ndarray, folder: Path) -> 
         wrong.append(f"{length:.2f} of the line's length")
     if case.alike and (found := alikeness(samples, spoken)) < case.alike:
         wrong.append(f"alike by {found:.2f} only")
-    return Outcome(case.name, 0, tuple(wrong), tuple(said))
+    return Outcome(f"line: {case.name}", 0, tuple(wrong), tuple(said))

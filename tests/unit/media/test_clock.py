@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from backend.media.clock import SteadyClock, believed_rate, without_holes
+from backend.media.clock import SteadyClock, believed_rate, is_variable, without_holes
 
 
 def times(rate: Fraction, count: int = 50) -> list[Fraction]:
@@ -39,6 +39,13 @@ def test_a_clock_that_begins_anew_goes_on_one_frame_later():
 def test_a_clock_that_leaps_by_hours_goes_on():
     clock = SteadyClock()
     assert [clock.time(Fraction(stamp)) for stamp in (0, 1, 95444, 95445)] == [0, 1, 2, 3]
+
+
+def test_pictures_that_a_cut_off_file_lacks_at_its_end_make_no_varying_rate():
+    whole = times(Fraction(25), 100)
+    assert not is_variable(whole[:90] + whole[92:94] + whole[97:98], Fraction(25))
+    assert is_variable(whole[:50] + whole[53:], Fraction(25))
+    assert is_variable([*times(Fraction(25), 10), Fraction(2)], Fraction(25))
 
 
 def test_a_pause_and_reordered_stamps_are_left_as_they_are():
