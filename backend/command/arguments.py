@@ -46,7 +46,7 @@ _NO_FIELDS = {"train": ("recipe",)}
 """Arguments that choose settings but are none of their fields."""
 _ALIKE = ("engine", "threads", "seed", "models_dir")
 """Names that mean the same in every stage of `run` that has them."""
-_MEANT = {"size": "preprocess", "model": "train", "strength": "render"}
+_MEANT = {"size": "preprocess", "audio_track": "preprocess", "model": "train", "strength": "render"}
 """Names that several stages have: the one that `run` means. train.size and the like reach the others."""
 
 

@@ -76,6 +76,18 @@ def _add_preprocess(parser: argparse.ArgumentParser, audio: bool = True) -> None
         "--keep-audio-offset", dest="correct_audio_offset", action="store_const", const=False,
         help="do not shift the sound by the measured offset between voice and lips",
     )  # fmt: skip
+    parser.add_argument(
+        "--audio-track", type=int, metavar="N", help="sound track that is read (default: the one with speech)"
+    )
+    parser.add_argument(
+        "--fps", metavar="NUM/DEN", dest="sequence_fps", help="rate of footage that is numbered pictures (default 25)"
+    )
+    parser.add_argument("--speaker", type=int, metavar="N", help="whose face it is, counted from the left, from 1")
+    parser.add_argument("--in", type=float, metavar="S", dest="start_s", help="second from which the footage is used")
+    if audio:  # `run` has another --out
+        parser.add_argument("--out", type=float, metavar="S", dest="end_s", help="second up to which it is used")
+    else:
+        parser.add_argument("--until", type=float, metavar="S", dest="end_s", help="second up to which it is used")
     parser.add_argument("--consent", metavar="NOTE", help="a note on the consent of the person shown")
     parser.add_argument("--consent-by", metavar="NAME", help="who gave it")
     parser.add_argument("--consent-for", metavar="TEXT", help="the uses that it was given for")
@@ -146,6 +158,7 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--audio", required=True, metavar="WAV")
     sub.add_argument("--out", required=True, metavar="DIR")
     sub.add_argument("--model", metavar="NAME")
+    sub.add_argument("--audio-track", type=int, metavar="N", help="its sound track (default: the one with speech)")
     sub.add_argument("--fps", metavar="NUM/DEN", help="frame rate (default: the footage's)")
     sub.add_argument("--frames", metavar="A:B", help="frames to render, inclusive, from 1")
     sub.add_argument(

@@ -169,7 +169,7 @@ def run(arguments: Mapping[str, Any], report: Reporter) -> dict:
     from backend.deliver.line import require_readable
     from backend.media.audio import require_sound
 
-    require_sound(asked.audio)
+    require_sound(asked.audio, settings.render.audio_track)
     require_readable(settings.render)
     if settings.train.model is not None:
         ModelFolder.of(subject, settings.train.model)

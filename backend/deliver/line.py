@@ -12,6 +12,7 @@ from backend.deliver.camera_file import read_poses
 from backend.deliver.motion import motion_of_line
 from backend.media.audio import read_audio
 from backend.media.audio_features import AudioFeatures, log_mel
+from backend.media.sound_choice import choose_sound
 from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES, UPPER_CURVES, Performance
 from backend.performance.editing import with_edits, with_lips_following
 from backend.performance.files import load_performance
@@ -53,6 +54,8 @@ class Line:
     """(frame_count, K) the body motion that was recorded with the poses; None: the body follows the head."""
     voice: Voice | None = None
     """The voice by which the sound was normalised; None for silence."""
+    heard: tuple[str, ...] = ()
+    """What was chosen of the sound file and mended in it, in words."""
 
     @property
     def times_s(self) -> np.ndarray:
@@ -91,7 +94,10 @@ def plan_line(
     the frames near it and no others. poses_by: as PortraitSettings.poses, the model's. Raises InputError for wrong
     options and files.
     """
-    samples, rate = read_audio(audio)
+    heard: list[str] = []
+    samples, rate = read_audio(audio, choose_sound(audio, settings.audio_track), heard.append)
+    for text in heard:
+        report.message(text)
     features = log_mel(samples, rate)
     try:
         fps = parse_fps(settings.fps) if settings.fps else subject.fps
@@ -110,7 +116,19 @@ def plan_line(
     performance = _edited(predicted, settings.performance, report).as_saved()
     driving = with_lips_following(performance, predicted.as_saved(), speech.lips_following)
     return Line(
-        samples, rate, features, fps, count, first, last, performance, driving, motion.poses, motion.body, voice
+        samples,
+        rate,
+        features,
+        fps,
+        count,
+        first,
+        last,
+        performance,
+        driving,
+        motion.poses,
+        motion.body,
+        voice,
+        tuple(heard),
     )
 
 

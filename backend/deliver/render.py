@@ -67,6 +67,8 @@ class RenderResult:
     """The other frames of first..last: they were there, and nothing that they depend on has changed."""
     frames_per_second: float
     """Frames drawn, encoded and written a second."""
+    sound: tuple[str, ...] = ()
+    """What was chosen of the line's sound and mended in it, in words."""
 
     def to_dict(self) -> dict:
         return asdict(self)
@@ -84,7 +86,7 @@ def render(subject: Subject, audio: Path, out: Path, settings: RenderSettings, r
     audio, out = Path(audio), Path(out)
     _check(settings)
     consent = require_consent(subject, report)
-    require_sound(audio)
+    require_sound(audio, settings.audio_track)
     require_readable(settings)
     subject.model(settings.model).config()
     credentials = configured_credentials(settings)
@@ -137,7 +139,8 @@ def _render(
                 signed_by=signed_by or None,
                 frames={"count": line.frame_count, "first": line.first, "last": line.last, "fps": fps_text(line.fps),
                         "size": size, "layers": settings.layers, "colour": subject.info.input_colour,
-                        "footage_colour": subject.footage_space, "drawn": drawn},
+                        "footage_colour": subject.footage_space, "footage_turns": subject.info.footage_turns,
+                        "footage_first": subject.info.footage_first, "drawn": drawn},
                 preview=None if preview is None else preview.to_dict(),
                 timings_s={phase: round(seconds, 2) for phase, seconds in timings.items()},
             )
@@ -170,6 +173,7 @@ def _render(
         out=str(out), frames=line.frame_count, first=line.first, last=line.last, fps=fps_text(line.fps),
         preview=str(out / layout.PREVIEW_FILE), contact_sheet=str(out / layout.CONTACT_SHEET_FILE), rendered=drawn,
         kept=wanted - drawn, frames_per_second=round(wanted / max(timings["draw"], 1e-6), 2),
+        sound=line.heard,
     )  # fmt: skip
 
 

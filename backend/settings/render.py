@@ -23,6 +23,8 @@ class RenderSettings:
     """Frame rate as "num/den"; None: the footage's."""
     frames: str | None = None
     """Frames to render as "A:B", inclusive, from 1; None: all."""
+    audio_track: Annotated[int, Limits(1, 1000)] | None = None
+    """Sound track of the line that is read, from 1; None: the one that holds speech."""
     pose: str = choices.POSE
     """Head poses: life (moves of the footage that go with the line), recorded (the footage's own, extended past its
     end), still, or the path of a camera.json."""

@@ -64,6 +64,11 @@ class SubjectInfo:
     """Square cut out of the footage: x, y, width, height in the footage's (upright) px."""
     footage_width: int
     footage_height: int
+    """Of the footage as it is shown, turned and in square pixels."""
+    footage_turns: int = 0
+    """Quarter turns anticlockwise, beyond what the footage itself says, by which it was turned upright: 0 to 3."""
+    footage_first: int = 0
+    """Pictures of the footage before the first that is used."""
     audio_offset_s: float = 0.0
     """How late the footage's sound was against its picture, seconds (positive: late); already taken out of audio.wav
     when `audio_offset_corrected`."""
@@ -102,6 +107,9 @@ def _check(info: SubjectInfo) -> None:
             raise ValueError(f"{name} is {number!r}")
     if sorted(info.crop) != ["height", "width", "x", "y"] or any(type(info.crop[name]) is not int for name in "xy"):
         raise ValueError(f"crop is {info.crop}")
+    for name, end in (("footage_turns", 4), ("footage_first", 1 << 31)):
+        if type(getattr(info, name)) is not int or not 0 <= getattr(info, name) < end:
+            raise ValueError(f"{name} is {getattr(info, name)!r}")
     if not 0 < parse_fps(info.fps) < 1000:
         raise ValueError(f"fps is {info.fps!r}")
     if info.input_colour not in TRANSFERS:

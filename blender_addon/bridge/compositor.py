@@ -203,12 +203,13 @@ class _GroupMaker:
     def _footage(self, path: Path) -> bpy.types.NodeSocket | None:
         image = tagged.image(str(path), self.take_id, "footage", "MOVIE")
         stops = colour.read_as(image, self.take.footage_space, self.warnings)
-        if tuple(image.size) not in ((0, 0), self.take.footage_size):
+        if self.take.footage_turns or tuple(image.size) not in ((0, 0), self.take.footage_size):
             self.warnings.append(f"Blender shows {path.name} turned or resized; it is left out of the background.")
             return None
         node = self._image_node(image, "Footage", 0, -2)
         node.frame_start = self.placement.frame_start
-        node.frame_duration = max(1, image.frame_duration)
+        node.frame_duration = max(1, image.frame_duration - self.take.footage_first)
+        node.frame_offset = self.take.footage_first
         node.use_cyclic = True
         return self._exposed(node.outputs["Image"], stops, 1, -2) if stops else node.outputs["Image"]
 
