@@ -26,6 +26,8 @@ PERFORMANCE_FILE = "performance.json"
 CAMERA_FILE = "camera.json"
 MANIFEST_FILE = "manifest.json"
 VOICE_FILE = "voice.json"
+CHUNKS_FOLDER = "chunks"
+CHUNK_RECORD_FILE = "line.json"
 
 REPORT_FILE = "report.json"
 DEMO_BLEND_FILE = "demo.blend"

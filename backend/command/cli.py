@@ -90,6 +90,42 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     length.add_argument("--minutes", type=float, metavar="M", help="training time")
 
 
+def _add_line(parser: argparse.ArgumentParser) -> None:
+    """What a line of dialogue is drawn from."""
+    parser.add_argument("--subject", required=True, metavar="DIR")
+    parser.add_argument("--audio", required=True, metavar="WAV")
+    parser.add_argument("--out", required=True, metavar="DIR")
+    parser.add_argument("--model", metavar="NAME")
+    parser.add_argument("--fps", metavar="NUM/DEN", help="frame rate (default: the footage's)")
+    parser.add_argument("--frames", metavar="A:B", help="frames to render, inclusive, from 1")
+    parser.add_argument(
+        "--pose",
+        metavar="|".join((*choices.POSES, "FILE")),
+        help=f"how the head moves (default {choices.POSE}: by itself, with the line)",
+    )
+    for part, what in (("head", "the head moves with --pose life"), ("face", "brows and gaze move by themselves")):
+        parser.add_argument(
+            f"--{part}-life",
+            type=float,
+            metavar="F",
+            help=f"how far {what} (default {choices.LIVELINESS:g}: as far as in the footage; 0: not at all)",
+        )
+    parser.add_argument(
+        "--performance",
+        metavar="FILE",
+        help="curves in place of what audio predicts: performance.json, or Live Link Face's CSV",
+    )
+    parser.add_argument(
+        "--strength",
+        type=float,
+        metavar="F",
+        help=f"how far the mouth moves (default {choices.STRENGTH:g}: as far as in the footage)",
+    )
+    parser.add_argument("--layers", choices=LAYERS)
+    parser.add_argument("--take", metavar="NAME", help="what the line is called (default: its sound file's name)")
+    _add_engine(parser)
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line."""
     parser = _Parser(prog="talker", description="Audio-driven 3D-Gaussian talking heads from footage.")
@@ -136,38 +172,15 @@ def build_parser() -> argparse.ArgumentParser:
     _add_train(sub)
     _add_engine(sub)
 
-    sub = verb("render", "Render a line of dialogue.")
-    sub.add_argument("--subject", required=True, metavar="DIR")
-    sub.add_argument("--audio", required=True, metavar="WAV")
-    sub.add_argument("--out", required=True, metavar="DIR")
-    sub.add_argument("--model", metavar="NAME")
-    sub.add_argument("--fps", metavar="NUM/DEN", help="frame rate (default: the footage's)")
-    sub.add_argument("--frames", metavar="A:B", help="frames to render, inclusive, from 1")
-    sub.add_argument(
-        "--pose",
-        metavar="|".join((*choices.POSES, "FILE")),
-        help=f"how the head moves (default {choices.POSE}: by itself, with the line)",
-    )
-    for part, what in (("head", "the head moves with --pose life"), ("face", "brows and gaze move by themselves")):
-        sub.add_argument(
-            f"--{part}-life",
-            type=float,
-            metavar="F",
-            help=f"how far {what} (default {choices.LIVELINESS:g}: as far as in the footage; 0: not at all)",
-        )
-    sub.add_argument(
-        "--performance",
-        metavar="FILE",
-        help="curves in place of what audio predicts: performance.json, or Live Link Face's CSV",
-    )
-    sub.add_argument(
-        "--strength",
-        type=float,
-        metavar="F",
-        help=f"how far the mouth moves (default {choices.STRENGTH:g}: as far as in the footage)",
-    )
-    sub.add_argument("--layers", choices=LAYERS)
-    sub.add_argument("--take", metavar="NAME", help="what the line is called (default: its sound file's name)")
+    _add_line(verb("render", "Render a line of dialogue."))
+
+    _add_line(verb("chunk", "Draw some frames of a line while others draw the rest: a render farm's task."))
+
+    sub = verb("join", "Make a take of the frames that were drawn in chunks.")
+    sub.add_argument("out", metavar="TAKE")
+    sub.add_argument("--subject", metavar="DIR", help="default: where it lay for who drew the frames")
+    sub.add_argument("--audio", metavar="WAV", help="default: where it lay for who drew the frames")
+    sub.add_argument("--frames", metavar="A:B", help="frames of the take (default: the whole line)")
     _add_engine(sub)
 
     sub = verb("evaluate", "Score a model on the frames kept out of its training.")

@@ -165,7 +165,7 @@ def test_the_page_has_the_channels_and_the_texts_of_a_frame():
     passes = {"Combined": 4, "Depth": 1} | {name.capitalize(): 1 for name in layout.REGION_NAMES}
     channels = [channel for name, count in passes.items() for channel in exr.channel_names(name, count)]
     assert sorted(pages.first_column(body, "channels")) == sorted(channels)
-    own = pages.literal_keys("backend/deliver/render.py", "audio", "model", "fps") | {"crop"}
+    own = pages.literal_keys("backend/deliver/plan.py", "audio", "model", "fps") | {"crop"}
     texts = {*provenance.exr_attributes(dict.fromkeys(own, "")), KEY_ATTRIBUTE, exr.CHECKSUM_ATTRIBUTE}
     timed = exr.FrameTime(1, Fraction(25)).attributes()
     assert set(pages.first_column(body, "attribute")) == texts | {"chromaticities", "colorInteropID", *timed}
