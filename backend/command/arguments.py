@@ -38,6 +38,7 @@ TREES: dict[str, type] = {
     "render": RenderSettings,
     "chunk": RenderSettings,
     "join": RenderSettings,
+    "farm": RenderSettings,
     "evaluate": EvaluateSettings,
     "run": RunSettings,
     "serve": ServeSettings,
@@ -181,7 +182,12 @@ def chunk_arguments(plain: Mapping[str, Any]) -> RenderArguments:
 
 def join_arguments(plain: Mapping[str, Any]) -> JoinArguments:
     """out, subject, audio, and changes of RenderSettings."""
-    return _parsed("join", JoinArguments, plain, dict)
+
+    def changes(given: dict[str, Any]) -> dict[str, Any]:
+        build(RenderSettings, given)
+        return given
+
+    return _parsed("join", JoinArguments, plain, changes)
 
 
 def evaluate_arguments(plain: Mapping[str, Any]) -> EvaluateArguments:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from backend.command.arguments import TREES, set_from_texts
+from backend.command.farm_verb import add_farm_arguments, farm
 from backend.command.key_verb import add_keys_arguments, host_and_port, keys
 from backend.command.terminal import ProgressBar, print_result
 from backend.command.verbs import VERBS
@@ -95,6 +96,10 @@ def _add_line(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--subject", required=True, metavar="DIR")
     parser.add_argument("--audio", required=True, metavar="WAV")
     parser.add_argument("--out", required=True, metavar="DIR")
+    _add_line_settings(parser)
+
+
+def _add_line_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="NAME")
     parser.add_argument("--fps", metavar="NUM/DEN", help="frame rate (default: the footage's)")
     parser.add_argument("--frames", metavar="A:B", help="frames to render, inclusive, from 1")
@@ -227,6 +232,10 @@ def build_parser() -> argparse.ArgumentParser:
     sub = verb("settings", "All settings with their values, what they may hold, and what they are for.")
     sub.add_argument("of", nargs="?", default="run", choices=tuple(TREES), metavar="VERB", help="default run")
 
+    sub = verb("farm", "Write lines and trainings as jobs of a render farm (Open Job Description, Flamenco).")
+    add_farm_arguments(sub)
+    _add_line_settings(sub)
+
     sub = verb("keys", "Keys by which other machines may use a backend of this one, and the list of who may.")
     add_keys_arguments(sub)
 
@@ -277,6 +286,8 @@ def _special_verb(arguments: argparse.Namespace) -> dict | list | None:
         return None
     if arguments.verb == "keys":
         return keys(arguments)
+    if arguments.verb == "farm":
+        return farm(_plain(arguments))
     if arguments.verb == "bench":
         return _bench(arguments)
     raise InternalError(f"The verb {arguments.verb} is on the command line, but nothing does it.")

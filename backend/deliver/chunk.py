@@ -61,9 +61,10 @@ def draw_chunk(subject: Subject, audio: Path, out: Path, settings: RenderSetting
     target = TakeFolder(out)
     report.phase("prepare the line")
     plan = plan_render(subject, audio, target, settings, report)
-    target.make_chunks(_record(plan))
     store = plan.store(target.chunks)
     wanted = [number for number in plan.numbers if not target.holds(store, number, plan.key(number))]
+    if wanted:
+        target.make_chunks(_record(plan))
     concurrency = concurrency_for(settings.threads, plan.size, max(1, len(wanted)))
     report.phase("render", len(wanted))
     with FrameDrawer(plan.portrait, plan.drive, plan.size, settings.engine, concurrency.threads) as drawer:

@@ -76,6 +76,13 @@ def require_readable(settings: RenderSettings) -> None:
         load_performance(settings.performance)
 
 
+def line_frames(subject: Subject, audio: Path, settings: RenderSettings) -> tuple[int, int]:
+    """The first and the last frame that a render draws, from 1. Raises InputError for wrong options and files."""
+    require_readable(settings)
+    samples, rate = read_audio(audio)
+    return _frames_of(subject, settings, len(samples), rate)[2:]
+
+
 def plan_line(
     subject: Subject,
     speech: SpeechModel,
@@ -93,12 +100,7 @@ def plan_line(
     """
     samples, rate = read_audio(audio)
     features = log_mel(samples, rate)
-    try:
-        fps = parse_fps(settings.fps) if settings.fps else subject.fps
-        count = frame_count(len(samples), rate, fps)
-        first, last = parse_frame_range(settings.frames, count) if settings.frames else (1, count)
-    except ValueError as error:
-        raise InputError(f"{str(error).capitalize()}.", "Correct the option.") from error
+    fps, count, first, last = _frames_of(subject, settings, len(samples), rate)
     track = subject.track().posed_by(poses_by)
     voice = voice_of_edited(features, first_heard)
     motion = motion_of_line(subject, track, settings, fps, count, features, voice)
@@ -112,6 +114,17 @@ def plan_line(
     return Line(
         samples, rate, features, fps, count, first, last, performance, driving, motion.poses, motion.body, voice
     )
+
+
+def _frames_of(subject: Subject, settings: RenderSettings, samples: int, rate: int) -> tuple[Fraction, int, int, int]:
+    """Frame rate of a line of so many samples, its frames, and the first and last to draw. Raises InputError."""
+    try:
+        fps = parse_fps(settings.fps) if settings.fps else subject.fps
+        count = frame_count(samples, rate, fps)
+        first, last = parse_frame_range(settings.frames, count) if settings.frames else (1, count)
+    except ValueError as error:
+        raise InputError(f"{str(error).capitalize()}.", "Correct the option.") from error
+    return fps, count, first, last
 
 
 def _edited(predicted: Performance, path: str | None, report: Reporter) -> Performance:

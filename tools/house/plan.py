@@ -22,7 +22,7 @@ BACKEND: Floors = [
     ["backend.face", "backend.raster", "backend.subject"],
     ["backend.performance", "backend.portrait"],
     ["backend.deliver", "backend.preprocess", "backend.presenter", "backend.train"],
-    ["backend.evaluate", "backend.export", "backend.phones", "backend.serve", "backend.tracking"],
+    ["backend.evaluate", "backend.export", "backend.farm", "backend.phones", "backend.serve", "backend.tracking"],
     ["backend.__main__", "backend.command"],
 ]
 """The backend's process."""
