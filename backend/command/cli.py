@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 from backend.command.arguments import TREES, set_from_texts
 from backend.command.farm_verb import add_farm_arguments, farm
+from backend.command.jobs_verb import add_jobs_arguments, jobs
 from backend.command.key_verb import add_keys_arguments, host_and_port, keys
 from backend.command.terminal import ProgressBar, print_result
 from backend.command.verbs import VERBS
@@ -239,6 +240,9 @@ def build_parser() -> argparse.ArgumentParser:
     sub = verb("keys", "Keys by which other machines may use a backend of this one, and the list of who may.")
     add_keys_arguments(sub)
 
+    sub = verb("jobs", "Jobs of a running backend: list, show, cancel, resume.")
+    add_jobs_arguments(sub)
+
     sub = verb("serve", "Serve jobs to the Blender add-on.")
     sub.add_argument("--state-dir", required=True, metavar="DIR", help="where jobs are kept")
     sub.add_argument("--ready-file", required=True, metavar="FILE", help="written when the server listens")
@@ -286,6 +290,8 @@ def _special_verb(arguments: argparse.Namespace) -> dict | list | None:
         return None
     if arguments.verb == "keys":
         return keys(arguments)
+    if arguments.verb == "jobs":
+        return jobs(arguments)
     if arguments.verb == "farm":
         return farm(_plain(arguments))
     if arguments.verb == "bench":
