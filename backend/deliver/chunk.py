@@ -60,9 +60,9 @@ def draw_chunk(subject: Subject, audio: Path, out: Path, settings: RenderSetting
     require_drawable(subject, audio, settings)
     target = TakeFolder(out)
     report.phase("prepare the line")
-    plan = plan_render(subject, audio, target, settings, report)
+    plan = plan_render(subject, audio, target, settings, report, whole=False)
     store = plan.store(target.chunks)
-    wanted = [number for number in plan.numbers if not target.holds(store, number, plan.key(number))]
+    wanted = [number for number in plan.numbers if not target.holds(store, number, plan.keys[number])]
     if wanted:
         target.make_chunks(_record(plan))
     concurrency = concurrency_for(settings.threads, plan.size, max(1, len(wanted)))
@@ -73,12 +73,12 @@ def draw_chunk(subject: Subject, audio: Path, out: Path, settings: RenderSetting
             frame = drawer.draw(number)
             for tries_left in reversed(range(_TRIES)):
                 # Somebody else may have drawn it, or even joined the take, by now.
-                if target.holds(store, number, plan.key(number)):
+                if target.holds(store, number, plan.keys[number]):
                     return
                 try:
                     with explaining(target.chunks):
                         target.chunks.mkdir(exist_ok=True)
-                    store.write(number, frame, plan.key(number))
+                    store.write(number, frame, plan.keys[number])
                     return
                 except InputError:
                     if not tries_left:

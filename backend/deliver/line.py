@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -10,8 +11,8 @@ import numpy as np
 
 from backend.deliver.camera_file import read_poses
 from backend.deliver.motion import motion_of_line
-from backend.media.audio import read_audio
-from backend.media.audio_features import AudioFeatures, log_mel
+from backend.media.audio import sound_blocks, sound_length
+from backend.media.audio_features import AudioFeatures, log_mel_of_file
 from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES, UPPER_CURVES, Performance
 from backend.performance.editing import with_edits, with_lips_following
 from backend.performance.files import load_performance
@@ -32,9 +33,10 @@ _LONGEST_FRAMES = 1 << 40
 class Line:
     """What a render draws."""
 
-    samples: np.ndarray
-    """(n,) mono float32, the sound as given."""
+    audio: Path
+    """The sound as given."""
     sample_rate: int
+    """Its rate, Hz."""
     features: AudioFeatures
     fps: Fraction
     frame_count: int
@@ -53,6 +55,10 @@ class Line:
     """(frame_count, K) the body motion that was recorded with the poses; None: the body follows the head."""
     voice: Voice | None = None
     """The voice by which the sound was normalised; None for silence."""
+
+    def sound(self) -> Iterator[np.ndarray]:
+        """The sound, mono, in blocks (n,) float32. Raises InputError where it cannot be read any more."""
+        return (block for block, _ in sound_blocks(self.audio))
 
     @property
     def times_s(self) -> np.ndarray:
@@ -79,8 +85,7 @@ def require_readable(settings: RenderSettings) -> None:
 def line_frames(subject: Subject, audio: Path, settings: RenderSettings) -> tuple[int, int]:
     """The first and the last frame that a render draws, from 1. Raises InputError for wrong options and files."""
     require_readable(settings)
-    samples, rate = read_audio(audio)
-    return _frames_of(subject, settings, len(samples), rate)[2:]
+    return _frames_of(subject, settings, *sound_length(audio))[2:]
 
 
 def plan_line(
@@ -91,29 +96,32 @@ def plan_line(
     report: Reporter,
     first_heard: Voice | None = None,
     poses_by: str = "refined",
+    whole: bool = True,
 ) -> Line:
     """Everything about a line but its pictures.
 
     first_heard: the voice of the first render of this take. An edit of the sound, of the curves or of the poses changes
-    the frames near it and no others. poses_by: as PortraitSettings.poses, the model's. Raises InputError for wrong
-    options and files.
+    the frames near it and no others. poses_by: as PortraitSettings.poses, the model's. whole: False where the curves of
+    frames that are not drawn are not needed: those that sound moves are 0 there, and those that are drawn have the same
+    bits. Raises InputError for wrong options and files.
     """
-    samples, rate = read_audio(audio)
-    features = log_mel(samples, rate)
-    fps, count, first, last = _frames_of(subject, settings, len(samples), rate)
+    features, samples, rate = log_mel_of_file(audio)
+    fps, count, first, last = _frames_of(subject, settings, samples, rate)
     track = subject.track().posed_by(poses_by)
     voice = voice_of_edited(features, first_heard)
     motion = motion_of_line(subject, track, settings, fps, count, features, voice)
     if voice is not None and (voice.reach is None or len(voice.reach.mean) != len(speech.curve_names)):
         voice = replace(voice, reach=speech.reach_of(features, voice))
-    spoken = speech.predict_array(features, np.array(frame_times(count, fps)), voice, settings.strength)
+    told = slice(0, count) if whole else slice(first - 1, last)
+    spoken = np.zeros((count, len(speech.curve_names)), np.float32)
+    spoken[told] = speech.predict_array(features, np.array(frame_times(count, fps))[told], voice, settings.strength)
     names = speech.curve_names + UPPER_CURVES
     predicted = Performance.from_array(fps, np.concatenate([spoken, motion.upper], axis=1), names)
     performance = _edited(predicted, settings.performance, report).as_saved()
     driving = with_lips_following(performance, predicted.as_saved(), speech.lips_following)
     return Line(
-        samples, rate, features, fps, count, first, last, performance, driving, motion.poses, motion.body, voice
-    )
+        audio, rate, features, fps, count, first, last, performance, driving, motion.poses, motion.body, voice
+    )  # fmt: skip
 
 
 def _frames_of(subject: Subject, settings: RenderSettings, samples: int, rate: int) -> tuple[Fraction, int, int, int]:

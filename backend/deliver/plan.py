@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from backend.deliver import provenance
 from backend.deliver.keys import frame_keys, model_key
 from backend.deliver.line import Line, plan_line, require_readable
@@ -48,8 +50,8 @@ class RenderPlan:
     """Footage, sound and model by name and SHA-256, as the manifest has them."""
     details: dict[str, str]
     """What stands in the headers of frames and movie."""
-    keys: list[str]
-    """Of every frame of the line (deliver.keys)."""
+    keys: dict[int, str]
+    """Of every frame that is known, from 1 (deliver.keys)."""
     first_heard: Voice | None
     """The voice of the take's first render, if there was one."""
 
@@ -57,10 +59,6 @@ class RenderPlan:
     def numbers(self) -> range:
         """The frames to draw, from 1."""
         return range(self.line.first, self.line.last + 1)
-
-    def key(self, number: int) -> str:
-        """Of a frame of the line, from 1."""
-        return self.keys[number - 1]
 
     def store(self, folder: Path, earlier: Path | None = None) -> FrameStore:
         """Where frames are written, as `frame_store` makes it."""
@@ -84,9 +82,10 @@ def require_drawable(subject: Subject, audio: Path, settings: RenderSettings) ->
 
 
 def plan_render(
-    subject: Subject, audio: Path, target: TakeFolder, settings: RenderSettings, report: Reporter
+    subject: Subject, audio: Path, target: TakeFolder, settings: RenderSettings, report: Reporter, whole: bool = True
 ) -> RenderPlan:
-    """Plan a line for the take in `target`. Raises InputError for wrong input and a folder that holds another take."""
+    """Plan a line for the take in `target`. whole: False to know only of the frames that are drawn. Raises InputError
+    for wrong input and a folder that holds another take."""
     model = subject.model(settings.model)
     portrait = open_portrait(model).to(engine_device(settings.engine))
     inputs = _inputs(subject, model, audio)
@@ -98,27 +97,32 @@ def plan_render(
     target.refuse_other(take)
     first_heard = target.voice()
     speech = _speech_model(subject, model, report)
-    line = plan_line(subject, speech, audio, settings, report, first_heard, portrait.settings.poses)
+    line = plan_line(subject, speech, audio, settings, report, first_heard, portrait.settings.poses, whole)
     size = settings.size or subject.crop.width
     details = {
         "audio": inputs["audio"]["name"], "model": model.name, "fps": fps_text(line.fps),
         "transfer": subject.info.input_colour, "footage_colour": subject.footage_space,
     }  # fmt: skip
-    drive = line_drive(portrait, line)
+    known = range(line.frame_count) if whole else range(line.first - 1, line.last)
+    drive = line_drive(portrait, line, known)
     common = {
         "model": model_key(model, inputs["model"]["sha256"]), "size": size,
         "layers": _EXR_LAYOUT if settings.layers == "exr" else settings.layers,
         "engine": settings.engine, "colour": subject.info.input_colour, "details": details,
     }  # fmt: skip
-    keys = frame_keys(drive, common)
+    keys = dict(zip((index + 1 for index in known), frame_keys(drive, common, known), strict=True))
     return RenderPlan(subject, portrait, line, drive, size, settings, take, inputs, details, keys, first_heard)
 
 
-def line_drive(portrait: Portrait, line: Line) -> Drive:
-    """What moves a portrait in every frame of a line."""
+def line_drive(portrait: Portrait, line: Line, known: range | None = None) -> Drive:
+    """What moves a portrait in every frame of a line; of sound itself only what moves it in the frames `known`, from 0
+    (None: all)."""
     windows = None
     if portrait.needs_audio:
-        windows = audio_windows(line.features, line.times_s, portrait.settings)
+        heard = slice(0, line.frame_count) if known is None else slice(known.start, known.stop)
+        found = audio_windows(line.features, line.times_s[heard], portrait.settings)
+        windows = np.zeros((line.frame_count, *found.shape[1:]), np.float32)  # of which the system gives what is used
+        windows[heard] = found
     require_known(portrait.curve_names)
     curves = line.driving.array(portrait.curve_names or CURVE_NAMES)
     return portrait.drive(curves, line.poses, float(line.fps), windows, line.body)

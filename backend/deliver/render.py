@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from backend.deliver.pipeline import FrameDrawer, concurrency_for
 from backend.deliver.plan import RenderPlan, plan_render, require_drawable
 from backend.deliver.preview import Preview, PreviewRecord
 from backend.deliver.take import TakeFolder
+from backend.media.audio import after
 from backend.media.png import write_png
 from backend.parallel import in_order
 from backend.settings import RenderSettings
@@ -106,7 +108,7 @@ def _render(
     picture, footage_size = job.portrait.intrinsics(size), (subject.info.footage_width, subject.info.footage_height)
     write_camera(target.work / layout.CAMERA_FILE, line.fps, picture, subject.crop, footage_size, line.poses)
     line.performance.save(target.work / layout.PERFORMANCE_FILE)
-    package.write_sound(target.work, line.samples, line.sample_rate, line.frame_count, line.fps)
+    package.write_sound(target.work, line.sound(), line.sample_rate, line.frame_count, line.fps)
     drawn, preview, stale = _draw(job, target, earlier, draw_missing, report)
     timings["draw"] = time.monotonic() - started - timings["prepare"]
     write_manifest(complete=True, preview=preview, drawn=drawn)
@@ -128,7 +130,7 @@ def _draw(
     line, settings, numbers = job.line, job.settings, job.numbers
     plate = job.subject.background(job.size)
     store = job.store(target.work, target.path)
-    keys = dict(enumerate(job.keys, start=1))
+    keys = job.keys
     found = target.sort_out(store, keys, report)
     stored = found.kept
     missing = set() if settings.layers == "mp4" else set(numbers) - stored
@@ -172,7 +174,6 @@ def _draw(
     return len(set(wanted) - stored), preview.record(), found.stale
 
 
-def _sound_of(line: Line) -> tuple[np.ndarray, int]:
+def _sound_of(line: Line) -> tuple[Iterator[np.ndarray], int]:
     """The line's sound from its first drawn frame on."""
-    start = samples_for_frames(line.first - 1, line.sample_rate, line.fps)
-    return line.samples[start:], line.sample_rate
+    return after(line.sound(), samples_for_frames(line.first - 1, line.sample_rate, line.fps)), line.sample_rate

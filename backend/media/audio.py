@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator
+import wave
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,10 +15,12 @@ import soundfile
 import soxr
 
 from shared.errors import InputError
-from shared.files import explaining, require_file, write_bytes
+from shared.files import explaining, replacing, require_file
 
 SPEECH_RATE = 16000
 """Sample rate at which speech is analysed, Hz."""
+_BLOCK = 1 << 18
+"""Samples that are read at a time."""
 _LOUDEST = 1000.0
 """Samples beyond so many times full scale are no sound."""
 _GAP_S = Fraction(1, 25)
@@ -39,23 +42,52 @@ def read_audio(path: str | os.PathLike) -> tuple[np.ndarray, int]:
     Returns ((n,) float32 in [-1, 1], rate in Hz); several channels are averaged.
     Raises InputError when the file is missing, holds no sound or cannot be decoded.
     """
+    blocks, rates = zip(*sound_blocks(path), strict=True)
+    return np.concatenate(blocks), rates[0]
+
+
+def sound_blocks(path: str | os.PathLike) -> Iterator[tuple[np.ndarray, int]]:
+    """What `read_audio` gives, block by block: ((n,) float32, rate in Hz), so that hours of sound take no more memory
+    than seconds. Raises InputError as it does, where the fault is met."""
     path = Path(path)
     require_file(path, "Give a sound file, or a movie with sound.")
-    try:
-        samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
-        samples = samples.mean(axis=1)
-    except soundfile.LibsndfileError:
-        decoded = extract_audio(path)
-        if decoded is None:
-            raise InputError(f"{path} holds no sound.", "Give a WAV, MP3, M4A … or a movie with sound.") from None
-        samples, rate = decoded
-    if not len(samples):
+    is_empty = True
+    for samples, rate in _decoded(path):
+        if not len(samples):
+            continue
+        is_empty = False
+        if not np.isfinite(samples).all():
+            raise InputError(f"{path} holds samples that are not numbers.", "Export the sound again.")
+        if np.abs(samples).max() > _LOUDEST:
+            raise InputError(f"{path} holds samples far beyond full scale.", "Export the sound again, in [-1, 1].")
+        yield samples, rate
+    if is_empty:
         raise InputError(f"{path} holds no sound (it is empty).", "Give a file with speech in it.")
-    if not np.isfinite(samples).all():
-        raise InputError(f"{path} holds samples that are not numbers.", "Export the sound again.")
-    if np.abs(samples).max() > _LOUDEST:
-        raise InputError(f"{path} holds samples far beyond full scale.", "Export the sound again, in [-1, 1].")
-    return samples, rate
+
+
+def sound_length(path: str | os.PathLike) -> tuple[int, int]:
+    """Samples of a file's sound, and their rate in Hz. Raises InputError as `read_audio` does."""
+    lengths, rates = zip(*((len(samples), rate) for samples, rate in sound_blocks(path)), strict=True)
+    return sum(lengths), rates[0]
+
+
+def _decoded(path: Path) -> Iterator[tuple[np.ndarray, int]]:
+    """Mono blocks by the library for sound files, or where that cannot read on, by the one for movies."""
+    given = 0
+    try:
+        with soundfile.SoundFile(str(path)) as file:
+            for block in file.blocks(_BLOCK, dtype="float32", always_2d=True):
+                given += len(block)
+                yield block.mean(axis=1), file.samplerate
+            return
+    except soundfile.LibsndfileError:
+        has_none = True
+    for samples, rate in _track_blocks(path):
+        has_none, skipped = False, min(given, len(samples))
+        given -= skipped
+        yield samples[skipped:], rate
+    if has_none:
+        raise InputError(f"{path} holds no sound.", "Give a WAV, MP3, M4A … or a movie with sound.")
 
 
 def require_sound(path: Path) -> None:
@@ -82,6 +114,23 @@ def resample(samples: np.ndarray, rate: int, to_rate: int) -> np.ndarray:
     return np.pad(resampled, (0, max(0, count - len(resampled))))[:count]
 
 
+def resampled(blocks: Iterable[np.ndarray], rate: int, to_rate: int) -> Iterator[np.ndarray]:
+    """Blocks (n,) float32 at `rate` Hz as blocks at `to_rate` Hz: together what `resample` makes of all of them."""
+    if rate == to_rate:
+        yield from blocks
+        return
+    stream = soxr.ResampleStream(rate, to_rate, 1, dtype="float32", quality="HQ")
+    came = went = 0
+    for block in blocks:
+        came += len(block)
+        made = stream.resample_chunk(np.ascontiguousarray(block, dtype=np.float32))
+        went += len(made)
+        yield made
+    wanted = round(came * to_rate / rate)
+    rest = stream.resample_chunk(np.zeros(0, np.float32), last=True)
+    yield fit_length(rest, max(0, wanted - went))
+
+
 def extract_audio(video: str | os.PathLike) -> tuple[np.ndarray, int] | None:
     """The first sound track of a movie, on the clock of its picture: sample 0 sounds when the first frame shows.
 
@@ -90,19 +139,29 @@ def extract_audio(video: str | os.PathLike) -> tuple[np.ndarray, int] | None:
     Returns ((n,) mono float32 in [-1, 1], rate in Hz), or None if there is no sound track with anything in it.
     Raises InputError if the file cannot be opened at all.
     """
+    found = list(_track_blocks(video))
+    if not any(len(samples) for samples, _ in found):
+        return None
+    return np.concatenate([samples for samples, _ in found]), found[-1][1]
+
+
+def _track_blocks(video: str | os.PathLike) -> Iterator[tuple[np.ndarray, int]]:
+    """What `extract_audio` gives, block by block; nothing where there is no sound track."""
     with _opened(video) as container:
         if not container.streams.audio:
-            return None
-        start = _first_picture_time(container)
-        if start is not None:
+            return
+        picture_start = _first_picture_time(container)
+        if picture_start is not None:
             container.seek(0)
-        chunks, rate, sound_start = _decode_audio(container)
-    if not chunks:
-        return None
-    samples = np.concatenate(chunks)
-    lead = round((sound_start - start) * rate) if start is not None and sound_start is not None else 0
-    samples = np.pad(samples, (lead, 0)) if lead > 0 else samples[-lead:]
-    return (samples, rate) if len(samples) else None
+        lead: int | None = None
+        for samples, rate, start in _decode_audio(container):
+            if lead is None:
+                lead = round((start - picture_start) * rate) if picture_start is not None and start is not None else 0
+                if lead > 0:
+                    yield np.zeros(lead, np.float32), rate
+            skipped = min(max(-lead, 0), len(samples))
+            lead += skipped
+            yield samples[skipped:], rate
 
 
 def _opened(path: str | os.PathLike) -> av.container.InputContainer:
@@ -118,10 +177,36 @@ def save_wav(path: str | os.PathLike, samples: np.ndarray, rate: int) -> None:
 
     Raises InputError when the file cannot be written.
     """
-    coded = io.BytesIO()  # the library does not tell of every write to a disk that fails
-    soundfile.write(coded, np.clip(samples, -1.0, 1.0), rate, subtype="PCM_16", format="WAV")
-    with explaining(path):
-        write_bytes(Path(path), coded.getvalue())
+    save_wav_blocks(path, [samples], rate)
+
+
+def save_wav_blocks(path: str | os.PathLike, blocks: Iterable[np.ndarray], rate: int) -> None:
+    """`save_wav` of sound that comes in blocks (n,)."""
+    # The library codes the samples and Python writes them: it tells of every write to a disk that fails.
+    with explaining(path), replacing(Path(path)) as temporary, open(temporary, "wb") as file:
+        with wave.open(file, "wb") as written:
+            written.setparams((1, 2, rate, 0, "NONE", "not compressed"))
+            for block in blocks:
+                coded = io.BytesIO()
+                soundfile.write(coded, np.clip(block, -1.0, 1.0), rate, subtype="PCM_16", format="RAW")
+                written.writeframesraw(coded.getvalue())
+
+
+def fitted(blocks: Iterable[np.ndarray], count: int) -> Iterator[np.ndarray]:
+    """Blocks (n,) of sound, cut or lengthened with silence so that they have `count` samples together."""
+    for block in blocks:
+        yield block[:count]
+        count -= min(count, len(block))
+    while count > 0:
+        yield np.zeros(min(count, _BLOCK), np.float32)
+        count -= min(count, _BLOCK)
+
+
+def after(blocks: Iterable[np.ndarray], count: int) -> Iterator[np.ndarray]:
+    """Blocks (n,) of sound without their first `count` samples."""
+    for block in blocks:
+        yield block[count:]
+        count -= min(count, len(block))
 
 
 def fit_length(samples: np.ndarray, count: int) -> np.ndarray:
@@ -148,17 +233,13 @@ def _time_of(frame: av.frame.Frame) -> Fraction | None:
     return frame.pts * frame.time_base
 
 
-def _decode_audio(
-    container: av.container.InputContainer,
-) -> tuple[list[np.ndarray], int, Fraction | None]:
-    """Mono chunks without holes, their rate, and the timestamp of the first sample in seconds."""
+def _decode_audio(container: av.container.InputContainer) -> Iterator[tuple[np.ndarray, int, Fraction | None]]:
+    """Mono blocks without holes, their rate, and the timestamp of the first sample of all in seconds."""
     stream = container.streams.audio[0]
-    chunks: list[np.ndarray] = []
-    rate = getattr(stream, "rate", None) or SPEECH_RATE  # a codec that nothing here knows has none
     start: Fraction | None = None
     count = 0
     for frame in _audio_frames(container, stream):
-        rate = frame.sample_rate or rate
+        rate = frame.sample_rate or getattr(stream, "rate", None) or SPEECH_RATE
         time = _time_of(frame)
         if start is None:
             start = time
@@ -166,12 +247,11 @@ def _decode_audio(
             hole = time - start - Fraction(count, rate)
             if hole > _GAP_S:
                 silence = np.zeros(round(hole * rate), np.float32)
-                chunks.append(silence)
+                yield silence, rate, start
                 count += len(silence)
         mono = _mono(frame)
-        chunks.append(mono)
+        yield mono, rate, start
         count += len(mono)
-    return chunks, rate, start
 
 
 def _audio_frames(container: av.container.InputContainer, stream: av.AudioStream) -> Iterator[av.AudioFrame]:
