@@ -166,8 +166,8 @@ def test_the_job_type_of_flamenco_draws_every_frame_in_one_task_and_joins_after_
     for task in draws:
         asked = chunk_arguments(parsed("chunk", arguments_in(task)))
         assert (asked.subject, asked.audio, asked.settings.pose) == (*stage[:2], "still")
-    asked = join_arguments(parsed("join", arguments_in(join)))
-    assert (asked.out, asked.settings["frames"]) == (stage[2].parent / "take", "1-26")
+    joining = join_arguments(parsed("join", arguments_in(join)))
+    assert (joining.out, joining.settings["frames"]) == (stage[2].parent / "take", "1-26")
 
 
 def test_the_job_type_of_flamenco_trains_a_task_a_subject(stage):
