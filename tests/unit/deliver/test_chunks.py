@@ -133,7 +133,8 @@ def test_the_same_chunk_twice_at_once_is_the_same_frames(stage, tmp_path):
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="a killed process is a fork, which this system does not have")
 def test_a_chunk_that_was_killed_is_repeated_and_leaves_nothing(stage, tmp_path, monkeypatch):
-    plain, written = exr._write_checksum, []
+    plain = exr._write_checksum
+    written: list[Path] = []
 
     def die_in_the_third_file(path):
         plain(path)
@@ -159,7 +160,7 @@ def test_a_chunk_that_is_still_drawn_when_the_take_is_joined_harms_nothing(stage
     """As on a farm that took a machine for dead and gave its chunk to another one."""
     _, portrait, _, out = stage
     plain = portrait.render
-    drawn = []
+    drawn: list[int] = []
 
     def render(drive, index, size, **options):
         if not drawn:
@@ -176,7 +177,8 @@ def test_a_chunk_that_is_still_drawn_when_the_take_is_joined_harms_nothing(stage
 
 def test_a_frame_is_written_again_where_a_join_has_cleared_its_file_away(stage, monkeypatch):
     _, _, _, out = stage
-    plain, cleared = exr._write_checksum, []
+    plain = exr._write_checksum
+    cleared: list[Path] = []
 
     def clear_once(path):
         plain(path)
