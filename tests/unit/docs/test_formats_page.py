@@ -87,7 +87,7 @@ TABLES = {
     "subject.json": lambda folder: fields_of(SubjectInfo),
     "quality in subject.json": quality_keys,
     "track.npz": lambda folder: fields_of(Track),
-    "audio.wav, audio_features.npz, contact_sheet.png": lambda folder: fields_of(AudioFeatures),
+    "audio.wav, audio_features.npz, contact_sheet.png": lambda folder: fields_of(AudioFeatures) - {"cut_off"},
     "config.json": lambda folder: pages.literal_keys("backend/portrait/saving.py", "sizes") | {"training", "waited"},
     "sizes in config.json": lambda folder: fields_of(PortraitSizes),
     "training in config.json": lambda folder: pages.literal_keys("backend/train", "learned_from"),

@@ -292,6 +292,6 @@ def test_a_table_that_is_none_is_named_with_its_row(tmp_path, table, said):
 
 def test_a_column_that_is_no_setting_is_named(stage, capsys):
     root, sound, job = stage
-    (sound.parent / "lines.csv").write_text("audio,out,strenght\nline.wav,a,2\n")
+    (sound.parent / "lines.csv").write_text("audio,out,strengths\nline.wav,a,2\n")
     assert cli.main(["farm", str(root), "--job", str(job), "--lines", str(sound.parent / "lines.csv")]) == EXIT_CALLER
-    assert re.search("strenght.*strength", capsys.readouterr().err)
+    assert re.search(r"strengths.*\bstrength\b", capsys.readouterr().err)
