@@ -102,6 +102,7 @@ def _render(
         )  # fmt: skip
 
     write_manifest(complete=False, preview=earlier)
+    target.take_over_chunks()
     gone = target.write_voice(line.voice)
     if job.first_heard is not None and (line.voice is None or line.voice.mean is not job.first_heard.mean):
         report.message("The line sounds like another voice than before: all of its lip movements are made anew.")

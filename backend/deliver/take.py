@@ -117,7 +117,6 @@ class TakeFolder:
         make_writable(self.work)
         with explaining(self.path):
             told = " ".join(filter(None, map(remove_leftovers, (self.path, self.work))))
-            self._take_over_chunks()
         if told:
             report.message(told)
 
@@ -137,12 +136,15 @@ class TakeFolder:
                     return True
         return False
 
-    def _take_over_chunks(self) -> None:
-        """Bring frames that were drawn without holding the folder into `work`. Others may still write some of them,
-        doing what was done already: those notice it (deliver.chunk). Raises OSError."""
-        for path, _ in _frames(self.chunks):
-            os.replace(path, self.work / path.name)
-        if self.chunks.is_dir():
+    def take_over_chunks(self) -> None:
+        """Bring frames that were drawn without holding the folder into `work`, which has its manifest by now: their own
+        record goes. Others may still write some of them, doing what was done already: those notice it (deliver.chunk).
+        Raises InputError where that fails."""
+        if not self.chunks.is_dir():
+            return
+        with explaining(self.chunks):
+            for path, _ in _frames(self.chunks):
+                os.replace(path, self.work / path.name)
             for left in self.chunks.iterdir():
                 left.unlink(missing_ok=True)
             with suppress(OSError):  # somebody has written another one

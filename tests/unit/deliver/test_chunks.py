@@ -230,3 +230,27 @@ def test_two_machines_with_the_same_process_id_share_no_temporary_name():
     names = [subprocess.check_output([sys.executable, "-c", code], text=True, cwd=ROOT) for _ in range(2)]
     counts = {name.split(".")[2] for name in names}
     assert len(counts) == 2
+
+
+def test_a_join_that_breaks_off_after_it_took_the_chunks_over_is_repeated(stage, tmp_path, monkeypatch):
+    """Whoever comes next finds what the frames are of: in the record of chunks, or in the manifest of what is begun."""
+    draw(stage, None)
+    plain = rendering.TakeFolder.take_over_chunks
+
+    def take_over_and_fail(folder):
+        plain(folder)
+        raise InputError("The disk is full.", "Make room.")
+
+    monkeypatch.setattr(rendering.TakeFolder, "take_over_chunks", take_over_and_fail)
+    with pytest.raises(InputError, match="disk is full"):
+        joined(stage)
+    monkeypatch.setattr(rendering.TakeFolder, "take_over_chunks", plain)
+    assert draw(stage, None).rendered == 0
+    joined(stage)
+    assert files(stage[3]) == single(stage, tmp_path / "single")
+
+
+def test_a_frame_of_which_the_disk_took_nothing_is_told(stage, monkeypatch):
+    monkeypatch.setattr(exr.OpenEXR.File, "write", lambda self, path: Path(path).write_bytes(b""))
+    with pytest.raises(InputError, match=r"cannot be written \(nothing was written\)"):
+        draw(stage, "1-2")
