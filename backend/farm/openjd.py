@@ -76,9 +76,9 @@ def _parameters(work: FarmWork) -> list[dict[str, Any]]:
             "maxValue": MOST_CHUNK_FRAMES, "description": "Frames of a task.",
         })  # fmt: skip
     if _is_single(work):
-        line = work.lines[0]
+        line, subject_flow = work.lines[0], "IN" if work.training is None else "INOUT"
         found += [
-            {"name": "Subject", "type": "PATH", "objectType": "DIRECTORY", "dataFlow": "INOUT"},
+            {"name": "Subject", "type": "PATH", "objectType": "DIRECTORY", "dataFlow": subject_flow},
             {"name": "Audio", "type": "PATH", "objectType": "FILE", "dataFlow": "IN"},
             {"name": "Take", "type": "PATH", "objectType": "DIRECTORY", "dataFlow": "INOUT"},
             *(
@@ -91,10 +91,14 @@ def _parameters(work: FarmWork) -> list[dict[str, Any]]:
 
 
 def _training_step(work: FarmWork) -> dict[str, Any]:
+    """A task for each head; for a job about one line no more than that line's."""
     assert work.training is not None
-    subjects = {"name": "Trained", "type": "PATH", "range": [_plain(str(path)) for path in work.training.subjects]}
-    command = ["train", "--subject", "{{Task.Param.Trained}}", "--resume", *map(_plain, work.training.options)]
-    return _step(work, _TRAIN_STEP, command, [subjects], [])
+    definitions, subject = [], "{{Param.Subject}}"
+    if not _is_single(work):
+        trained = [_plain(str(path)) for path in work.training.subjects]
+        definitions, subject = [{"name": "Trained", "type": "PATH", "range": trained}], "{{Task.Param.Trained}}"
+    command = ["train", "--subject", subject, "--resume", *map(_plain, work.training.options)]
+    return _step(work, _TRAIN_STEP, command, definitions, [])
 
 
 def _line_steps(work: FarmWork, line: FarmLine, name: str) -> list[dict[str, Any]]:

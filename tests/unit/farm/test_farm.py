@@ -110,6 +110,14 @@ def test_heads_are_trained_before_lines_are_drawn(stage):
     assert (asked.settings.steps, asked.settings.start) == (40, "resume")
 
 
+def test_a_line_whose_head_is_trained_first_names_its_subject_once(stage):
+    train, draw, join = write_line(stage, "--train", "draft")["steps"]
+    assert "parameterSpace" not in train
+    for step in (train, draw, join):
+        assert after(arguments_of(step), "--subject") == "{{Param.Subject}}"
+    assert (draw["dependencies"], join["dependencies"]) == ([{"dependsOn": "Train"}], [{"dependsOn": "Render"}])
+
+
 @pytest.mark.parametrize(
     "options", [(), ("--pose", "recorded", "--strength", "1.2", "--take", "a b", "--threads", "2")]
 )
