@@ -19,6 +19,7 @@ from backend.command.arguments import TREES, set_from_texts
 from backend.command.farm_verb import add_farm_arguments, farm
 from backend.command.jobs_verb import add_jobs_arguments, jobs
 from backend.command.key_verb import add_keys_arguments, host_and_port, keys
+from backend.command.person_verbs import add_person_verbs, forget, identity
 from backend.command.terminal import ProgressBar, print_result
 from backend.command.verbs import VERBS
 from backend.settings import DRIVEN_BY, ENGINES, INPUT_COLOURS, LAYERS, PreprocessSettings, ServeSettings
@@ -78,6 +79,10 @@ def _add_preprocess(parser: argparse.ArgumentParser, audio: bool = True) -> None
         help="do not shift the sound by the measured offset between voice and lips",
     )  # fmt: skip
     parser.add_argument("--consent", metavar="NOTE", help="a note on the consent of the person shown")
+    parser.add_argument("--consent-by", metavar="NAME", help="who gave it")
+    parser.add_argument("--consent-for", metavar="TEXT", help="the uses that it was given for")
+    parser.add_argument("--consent-on", metavar="DATE", help="the first day on which it holds, YYYY-MM-DD")
+    parser.add_argument("--consent-until", metavar="DATE", help="the last day on which it holds")
     _add_models_dir(parser)
 
 
@@ -224,6 +229,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_train(sub)
     _add_engine(sub)
 
+    add_person_verbs(verb)
+
     sub = verb("bench", "Measure rasteriser, training step and rendering.")
     sub.add_argument("--subject", metavar="DIR", help="measure a trained model of it as well")
     sub.add_argument("--model", metavar="NAME", help="which one (default: the one that was trained last)")
@@ -294,6 +301,10 @@ def _special_verb(arguments: argparse.Namespace) -> dict | list | None:
         return jobs(arguments)
     if arguments.verb == "farm":
         return farm(_plain(arguments))
+    if arguments.verb == "identity":
+        return identity(arguments)
+    if arguments.verb == "forget":
+        return forget(arguments)
     if arguments.verb == "bench":
         return _bench(arguments)
     raise InternalError(f"The verb {arguments.verb} is on the command line, but nothing does it.")

@@ -57,14 +57,14 @@ def draw_chunk(subject: Subject, audio: Path, out: Path, settings: RenderSetting
     audio, out = Path(audio), Path(out)
     if settings.layers == "mp4":
         raise InputError("A movie alone is not made in chunks.", "Use the layers exr or png, or talker render.")
-    require_drawable(subject, audio, settings)
+    consent = require_drawable(subject, audio, settings, report)
     target = TakeFolder(out)
     report.phase("prepare the line")
-    plan = plan_render(subject, audio, target, settings, report, whole=False)
+    plan = plan_render(subject, consent, audio, target, settings, report, whole=False)
     store = plan.store(target.chunks)
     wanted = [number for number in plan.numbers if not target.holds(store, number, plan.keys[number])]
     if wanted:
-        target.make_chunks(_record(plan))
+        target.make_chunks(_record(plan, audio))
     concurrency = concurrency_for(settings.threads, plan.size, max(1, len(wanted)))
     report.phase("render", len(wanted))
     with FrameDrawer(plan.portrait, plan.drive, plan.size, settings.engine, concurrency.threads) as drawer:
@@ -103,30 +103,35 @@ def join(
 
     It may be repeated. changes: of the settings that a chunk was drawn with, such as paths and frames on this machine;
     without frames it is the whole line. subject, audio: where they lie on this machine, None: where they lay on the one
-    that drew a chunk. Raises InputError where nothing was drawn or frames are missing, and as `render`.
+    that drew a chunk; a take that is joined does not tell any more. Raises InputError where nothing was drawn or frames
+    are missing, and as `render`.
     """
     out = Path(out)
-    record = TakeFolder(out).newest_record()
+    target = TakeFolder(out)
+    told = target.chunk_record()
+    record = told or target.manifest()
     if record is None:
         raise InputError(f"Nothing was drawn into {out}.", "Draw its frames first (talker chunk).")
     try:
         settings = build(RenderSettings, record["settings"])
-        subject = subject or Path(record["subject"])
-        audio = audio or Path(record["inputs"]["audio"]["path"])
+        places = [given or Path((told or {})[name]) for given, name in ((subject, "subject_folder"), (audio, "audio"))]
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"The record of {out} is damaged ({error!r}).", "Draw a chunk again, then join.") from error
+        what = f"What was drawn into {out} does not tell all of its line ({error})."
+        raise InputError(what, "Name --subject and --audio, or draw a chunk again.") from error
+    subject, audio = places
     return render(
         Subject.open(subject), audio, out, with_changes(settings, changes), report, draw_missing=False
     )  # fmt: skip
 
 
-def _record(plan: RenderPlan) -> dict:
+def _record(plan: RenderPlan, audio: Path) -> dict:
     """What a chunk tells of its line, in the words of a manifest; the same for all chunks of a take."""
     return {
         "take": plan.take.name,
-        "take_id": plan.take.id,
+        "take_id": plan.marks.take,
         "complete": False,
-        "subject": str(plan.subject.root.resolve()),
+        "subject_folder": str(plan.subject.root.resolve()),
+        "audio": str(audio.resolve()),
         "inputs": plan.inputs,
         "settings": asdict(replace(plan.settings, frames=None)),
     }

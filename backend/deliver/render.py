@@ -20,9 +20,12 @@ from backend.deliver.take import TakeFolder
 from backend.media.audio import after
 from backend.media.png import write_png
 from backend.parallel import in_order
+from backend.provenance.marks import DRAWN_OVER_FOOTAGE, OF_PARTS
+from backend.provenance.signature import write_signature
 from backend.settings import RenderSettings
 from backend.subject.subject import Subject
 from shared import layout
+from shared.consent import Consent
 from shared.errors import InputError
 from shared.files import explaining
 from shared.jobs import Reporter
@@ -69,30 +72,31 @@ def render(
     user asked to stop.
     """
     audio, out = Path(audio), Path(out)
-    require_drawable(subject, audio, settings)
+    consent = require_drawable(subject, audio, settings, report)
     with explaining(out), TakeFolder(out).claimed(report):
-        return _render(subject, audio, out, settings, report, draw_missing)
+        return _render(subject, consent, audio, out, settings, report, draw_missing)
 
 
 def _render(
-    subject: Subject, audio: Path, out: Path, settings: RenderSettings, report: Reporter, draw_missing: bool
-) -> RenderResult:
+    subject: Subject, consent: Consent, audio: Path, out: Path, settings: RenderSettings, report: Reporter,
+    draw_missing: bool,
+) -> RenderResult:  # fmt: skip
     started = time.monotonic()
     report.phase("prepare the line")
     target = TakeFolder(out)
     target.refuse_unknown()
-    job = plan_render(subject, audio, target, settings, report)
+    job = plan_render(subject, consent, audio, target, settings, report)
     line, size = job.line, job.size
     earlier = PreviewRecord.of(target.manifest())
-    take_id = settings.take_id or target.id()
     target.make(report)
     timings = {"prepare": time.monotonic() - started}
 
     def write_manifest(complete: bool, preview: PreviewRecord | None, drawn: int | None = None) -> None:
         target.write_manifest(
             provenance.manifest(
-                take=job.take.name, take_id=take_id, subject=subject.root, inputs=job.inputs, settings=asdict(settings),
-                complete=complete,
+                take=job.take.name, marks=job.marks_of(DRAWN_OVER_FOOTAGE), inputs=job.inputs, settings=settings,
+                subject_folder=provenance.subject_beside(out, subject.root), complete=complete,
+                signed_by=job.signed_by or None,
                 frames={"count": line.frame_count, "first": line.first, "last": line.last, "fps": fps_text(line.fps),
                         "size": size, "layers": settings.layers, "colour": subject.info.input_colour,
                         "footage_colour": subject.footage_space, "drawn": drawn},
@@ -109,12 +113,20 @@ def _render(
     picture, footage_size = job.portrait.intrinsics(size), (subject.info.footage_width, subject.info.footage_height)
     write_camera(target.work / layout.CAMERA_FILE, line.fps, picture, subject.crop, footage_size, line.poses)
     line.performance.save(target.work / layout.PERFORMANCE_FILE)
-    package.write_sound(target.work, line.sound(), line.sample_rate, line.frame_count, line.fps)
+    package.write_sound(target.work, line.sound(), line.sample_rate, line.frame_count, line.fps, job.marks_of(OF_PARTS))
+    job.sign(target.work / layout.AUDIO_FILE, OF_PARTS)
     drawn, preview, stale = _draw(job, target, earlier, draw_missing, report)
     timings["draw"] = time.monotonic() - started - timings["prepare"]
     write_manifest(complete=True, preview=preview, drawn=drawn)
     (target.work / LIVE_PREVIEW_FILE).unlink(missing_ok=True)
-    target.publish((*gone, *stale))
+    gone = (*gone, *stale)
+    if job.credentials is None:
+        gone = (*gone, layout.SIGNATURE_FILE)
+    else:
+        report.phase("sign")
+        write_signature(target.work, target.path, gone, job.credentials.identity, job.marks, report.check)
+    target.publish(gone)
+    target.remove_chunks()
     wanted = line.last - line.first + 1
     return RenderResult(
         out=str(out), frames=line.frame_count, first=line.first, last=line.last, fps=fps_text(line.fps),
@@ -143,7 +155,8 @@ def _draw(
     title = f"{job.subject.info.source}: {job.details['audio']}"
     preview = Preview(
         target.work / layout.PREVIEW_FILE, [keys[number] for number in numbers], plate, line.fps, earlier,
-        sound=_sound_of(line), metadata=provenance.movie_metadata(title, job.details),
+        sound=_sound_of(line),
+        metadata=provenance.movie_metadata(title, job.marks_of(DRAWN_OVER_FOOTAGE), job.details),
         earlier_path=target.path / layout.PREVIEW_FILE,
     )  # fmt: skip
     on_sheet = set(package.sheet_frames(line.first, line.last))
@@ -171,7 +184,10 @@ def _draw(
                     live_at, live = time.monotonic(), target.work / LIVE_PREVIEW_FILE
                     write_png(live, package.sheet_cell(picture))
                 report.step(preview=None if live is None else str(live))
-    package.write_contact_sheet(target.work / layout.CONTACT_SHEET_FILE, cells)
+    job.sign(target.work / layout.PREVIEW_FILE, DRAWN_OVER_FOOTAGE)
+    sheet = target.work / layout.CONTACT_SHEET_FILE
+    package.write_contact_sheet(sheet, cells, job.marks_of(DRAWN_OVER_FOOTAGE))
+    job.sign(sheet, DRAWN_OVER_FOOTAGE)
     return len(set(wanted) - stored), preview.record(), found.stale
 
 

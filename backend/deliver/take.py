@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from shared.errors import InputError
 from shared.files import explaining, make_writable, read_json_object, remove_leftovers, write_json
 from shared.jobs import Reporter
 from shared.pending import PUBLISHING_FOLDER, UNFINISHED_FOLDER, publish_pending, settle
+from shared.take_ids import is_id, path_key, public_id
 
 _OURS = re.compile(r"^head\.(\d{6})\.(?:exr|png)$")
 _DELETE_IT = "Choose another folder, or delete it."
@@ -53,10 +53,12 @@ class Take:
         if _part(manifest, "inputs", "footage").get("sha256") != self.footage_sha256:
             return False
         if self.id is not None and manifest.get("take_id") is not None:
-            return manifest["take_id"] == self.id
+            return is_id(manifest["take_id"], self.id)
         if audio.get("sha256") == self.audio_sha256:
             return True
-        return manifest.get("take") == self.name and (self.is_named or audio.get("path") == self.audio_path)
+        path = audio.get("path") or audio.get("path_key")  # a path in manifests up to schema 2
+        same_file = path in (self.audio_path, path_key(manifest.get("take_id"), self.audio_path))
+        return manifest.get("take") == self.name and (self.is_named or same_file)
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ class TakeFolder:
         manifest = self.manifest()
         if manifest is not None and not take.is_that_of(manifest):
             held = _part(manifest, "inputs", "audio")
-            line = held.get("path") or held.get("name", "another line")
+            line = held.get("name", "another line")
             mend = _DELETE_IT
             if manifest.get("take") == take.name:
                 mend += f" If it is the same line, edited, say so with --take {take.name}."
@@ -137,14 +139,18 @@ class TakeFolder:
         return False
 
     def take_over_chunks(self) -> None:
-        """Bring frames that were drawn without holding the folder into `work`, which has its manifest by now: their own
-        record goes. Others may still write some of them, doing what was done already: those notice it (deliver.chunk).
-        Raises InputError where that fails."""
+        """Bring frames that were drawn without holding the folder into `work`. Others may still write some of
+        them, doing what was done already: those notice it (deliver.chunk). Raises InputError where that fails."""
         if not self.chunks.is_dir():
             return
         with explaining(self.chunks):
             for path, _ in _frames(self.chunks):
                 os.replace(path, self.work / path.name)
+
+    def remove_chunks(self) -> None:
+        """Remove what is left where frames were drawn in chunks, now that the take of them is published. Raises
+        OSError."""
+        if self.chunks.is_dir():
             for left in self.chunks.iterdir():
                 left.unlink(missing_ok=True)
             with suppress(OSError):  # somebody has written another one
@@ -200,10 +206,15 @@ class TakeFolder:
         write_json(self.work / layout.VOICE_FILE, voice.to_dict())
         return ()
 
-    def id(self) -> str:
-        """The id of the take that the folder holds; a new one where it holds none."""
+    def id(self, take: Take) -> str:
+        """The id of a take in this folder, as its files carry it: the caller's, else the one that the folder has, else
+        one by its person and its name, so that the same line gives the same frames in every folder."""
+        if take.id is not None:
+            return public_id(take.id)
         known = (self.manifest() or {}).get("take_id")
-        return known if isinstance(known, str) else uuid.uuid4().hex
+        if isinstance(known, str) and known:
+            return public_id(known)
+        return public_id("/".join((take.footage_sha256, take.name)))
 
     def manifest(self) -> dict | None:
         """What manifest.json says, that of an unfinished render where none was finished yet, or the record of chunks;
@@ -213,12 +224,12 @@ class TakeFolder:
         """
         return _first_of(self._records())
 
-    def newest_record(self) -> dict | None:
-        """What was last drawn into the folder, whole or not: a manifest or the record of chunks; None if nothing was.
+    def chunk_record(self) -> dict | None:
+        """What the chunks tell that were drawn into the folder and are not published yet; None if there are none.
 
         Raises InputError if it is damaged.
         """
-        return _first_of(reversed(self._records()))
+        return _read_json(self.chunks / layout.CHUNK_RECORD_FILE)
 
     def _records(self) -> list[Path]:
         """Where it may stand what the folder holds, from the finished to the begun."""

@@ -5,15 +5,17 @@ from __future__ import annotations
 import io
 import os
 import wave
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 import numpy as np
 import soundfile
 import soxr
 
+from backend.media import riff
 from shared.errors import InputError
 from shared.files import explaining, replacing, require_file
 
@@ -172,24 +174,40 @@ def _opened(path: str | os.PathLike) -> av.container.InputContainer:
         raise InputError(f"{path} cannot be read as sound or video ({error}).", "Check the file.") from error
 
 
-def save_wav(path: str | os.PathLike, samples: np.ndarray, rate: int) -> None:
-    """Write (n,) samples in [-1, 1] as 16-bit PCM WAV, through a temporary name.
+def save_wav(path: str | os.PathLike, samples: np.ndarray, rate: int, text: Mapping[str, str] | None = None) -> None:
+    """Write (n,) samples in [-1, 1] as 16-bit PCM WAV, through a temporary name; `text` as `wav_bytes` takes it.
 
     Raises InputError when the file cannot be written.
     """
-    save_wav_blocks(path, [samples], rate)
+    save_wav_blocks(path, [samples], rate, text)
 
 
-def save_wav_blocks(path: str | os.PathLike, blocks: Iterable[np.ndarray], rate: int) -> None:
+def save_wav_blocks(
+    path: str | os.PathLike, blocks: Iterable[np.ndarray], rate: int, text: Mapping[str, str] | None = None
+) -> None:
     """`save_wav` of sound that comes in blocks (n,)."""
+    with explaining(path), replacing(Path(path)) as temporary:
+        with open(temporary, "wb") as file:
+            _write_wav(file, blocks, rate)
+        if text:
+            riff.append_info(temporary, text)
+
+
+def wav_bytes(samples: np.ndarray, rate: int, text: Mapping[str, str] | None = None) -> bytes:
+    """The bytes of a 16-bit PCM WAV of (n,) samples in [-1, 1]; text: by the four letters of the INFO list's names."""
+    coded = io.BytesIO()
+    _write_wav(coded, [samples], rate)
+    return riff.with_info(coded.getvalue(), text) if text else coded.getvalue()
+
+
+def _write_wav(file: BinaryIO, blocks: Iterable[np.ndarray], rate: int) -> None:
     # The library codes the samples and Python writes them: it tells of every write to a disk that fails.
-    with explaining(path), replacing(Path(path)) as temporary, open(temporary, "wb") as file:
-        with wave.open(file, "wb") as written:
-            written.setparams((1, 2, rate, 0, "NONE", "not compressed"))
-            for block in blocks:
-                coded = io.BytesIO()
-                soundfile.write(coded, np.clip(block, -1.0, 1.0), rate, subtype="PCM_16", format="RAW")
-                written.writeframesraw(coded.getvalue())
+    with wave.open(file, "wb") as written:
+        written.setparams((1, 2, rate, 0, "NONE", "not compressed"))
+        for block in blocks:
+            coded = io.BytesIO()
+            soundfile.write(coded, np.clip(block, -1.0, 1.0), rate, subtype="PCM_16", format="RAW")
+            written.writeframesraw(coded.getvalue())
 
 
 def fitted(blocks: Iterable[np.ndarray], count: int) -> Iterator[np.ndarray]:

@@ -46,6 +46,7 @@ from backend.preprocess.unusable import UnusableFootage
 from backend.preprocess.working_folder import WorkingFolder
 from backend.settings import PRESETS, PreprocessSettings
 from backend.subject.claims import preprocessing_claim
+from backend.subject.consent import consent_of_made_again, keep_consent
 from backend.subject.pictures import PictureFolder, read_picture
 from backend.subject.subject import Subject, SubjectInfo
 from backend.subject.track import Track
@@ -69,8 +70,8 @@ def preprocess(footage: Path, subject_dir: Path, settings: PreprocessSettings, r
     It is made in a folder beside `subject_dir`, which is renamed when everything is done. A second call continues where
     the first was cancelled, and repeats only stages that other settings change.
 
-    Raises InputError: not a video, no face, too few frames with a face, no sound, an unwritable folder or a full disk,
-    a folder that holds something else. Raises Cancelled when the user asked to stop.
+    Raises InputError: a consent that does not hold, not a video, no face, too few frames with a face, no sound, an
+    unwritable folder or a full disk, a folder that holds something else. Raises Cancelled when the user asked to stop.
     """
     footage, subject_dir = Path(footage), Path(subject_dir)
     if subject_dir.is_symlink():
@@ -86,8 +87,10 @@ def preprocess(footage: Path, subject_dir: Path, settings: PreprocessSettings, r
     for text in words:
         report.message(text)
     with preprocessing_claim(subject_dir, report):
+        consent_of_made_again(subject_dir, settings)  # before anything is made
         folder = WorkingFolder(subject_dir, file_sha256(footage), report)
-        run = StageRun(footage, settings, report, folder, replace(info, colour=colour), warnings=list(words))
+        consent = consent_of_made_again(subject_dir, settings)  # of what may have got its name back just now
+        run = StageRun(footage, settings, report, folder, replace(info, colour=colour), consent, warnings=list(words))
         with explaining(subject_dir), single_threaded_opencv():
             try:
                 subject_info = _stages(run, sound)
@@ -381,7 +384,7 @@ def _quality_stage(run: StageRun, capture: Capture, track: Track, offset_s: floa
         audio_offset_corrected=corrected,
         input_colour=chosen_transfer(run.settings.input_colour),
         footage_colour=run.info.colour.to_dict(),
-        consent=run.settings.consent,
+        consent="" if run.consent.is_empty else run.consent.words(),
         stages=dict(run.folder.stages),
         quality=report,
     )
@@ -390,5 +393,6 @@ def _quality_stage(run: StageRun, capture: Capture, track: Track, offset_s: floa
     sheet = quality.contact_sheet(track, frames, maps, load_canonical_face(run.settings.models_dir))
     sheet_path = run.folder.path / layout.CONTACT_SHEET_FILE
     write_png(sheet_path, sheet)
+    keep_consent(run.folder.path, run.consent)
     subject.save_info()
     return info

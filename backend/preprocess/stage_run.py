@@ -10,6 +10,7 @@ from backend.preprocess.stage_keys import stage_key
 from backend.preprocess.working_folder import INTERMEDIATE_FOLDER, WorkingFolder
 from backend.settings import PreprocessSettings
 from shared.camera import Crop
+from shared.consent import Consent
 from shared.jobs import Reporter
 
 LANDMARKS_FILE = "landmarks.npz"
@@ -33,6 +34,8 @@ class StageRun:
     report: Reporter
     folder: WorkingFolder
     info: VideoInfo
+    consent: Consent = Consent()
+    """What the person shown has agreed to."""
     keys: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     crop: Crop = Crop(0, 0, 0, 0)

@@ -161,7 +161,16 @@ class PreprocessSettings:
     refine_poses: bool = True
     """Refine every frame's head pose on the pixels of the upper face."""
     consent: str = ""
-    """A note on the consent of the person shown, kept in subject.json."""
+    """A note on the consent of the person shown. This and the next four are kept with the subject; `talker consent`
+    changes them later."""
+    consent_by: str = ""
+    """Who gave that consent: a name, or a number in files of your own."""
+    consent_for: str = ""
+    """The uses that it was given for."""
+    consent_on: str = ""
+    """The first day on which it holds, YYYY-MM-DD."""
+    consent_until: str = ""
+    """The last day on which it holds, YYYY-MM-DD."""
     models_dir: str | None = None
     """Folder with the model files, for machines without a network."""
     bundle: BundleSettings = field(default_factory=BundleSettings)

@@ -28,6 +28,7 @@ from backend.subject.without_head import WithoutHead
 from shared import layout
 from shared.camera import Crop
 from shared.claims import claiming
+from shared.consent import Consent, read_consent
 from shared.errors import InputError
 from shared.files import read_json_object, remove_leftovers, write_json
 from shared.jobs import Reporter
@@ -38,6 +39,7 @@ log = logging.getLogger(__name__)
 SCHEMA = 3
 """1: no body curves in track.npz; such a folder is read as one whose body was not tracked. Up to 2: `input_colour` was
 rec709 for footage with that tag, though nobody had asked for it; it is read as srgb."""
+ID_DIGITS = 16
 _BEHIND_NEEDS = ("frames", "regions", "background")
 """Stages of preprocessing that make what `frames_without_head` reads."""
 QUICK_BYTES = 4e9
@@ -72,7 +74,8 @@ class SubjectInfo:
     """How the footage's values were read (media.colour.FootageColour.to_dict); empty where an older version read them:
     as they lie."""
     consent: str = ""
-    """The user's note on the consent of the person shown."""
+    """The user's note on the consent of the person shown, as it was when the subject was made; what holds is in
+    consent.json (shared.consent), where there is one."""
     stages: dict[str, str] = field(default_factory=dict)
     """Finished preprocessing stages: name to the content hash of their inputs."""
     quality: dict = field(default_factory=dict)
@@ -143,6 +146,15 @@ class Subject:
     def save_info(self) -> None:
         """Write subject.json, through a temporary name."""
         write_json(self.root / layout.SUBJECT_FILE, asdict(self.info))
+
+    @property
+    def id(self) -> str:
+        """What files that are made of this person call it: the beginning of the footage's hash."""
+        return self.info.source_sha256[:ID_DIGITS]
+
+    def consent(self) -> Consent:
+        """What the person shown has agreed to, as it is on the disk now. Raises InputError where that is damaged."""
+        return read_consent(self.root, self.info.consent)
 
     @property
     def fps(self) -> Fraction:

@@ -119,9 +119,10 @@ def match_scene(scene: bpy.types.Scene, take: Take, frame_start: int) -> None:
 
 
 def find_plate(take: Take, subject: Path | None) -> Path | None:
-    """The clean plate of the take's subject: of the folder given, named in its manifest, or beside the take."""
-    named = take.manifest.get("subject")
-    candidates = [subject, Path(named) if isinstance(named, str) else None, take.folder.parent / "subject"]
+    """The clean plate of the take's subject: of the folder given, told by its manifest, or beside the take."""
+    told = take.manifest.get("subject_folder") or take.manifest.get("subject")  # an absolute path up to schema 2
+    named = take.folder / told if isinstance(told, str) else None
+    candidates = [subject, named, take.folder.parent / "subject"]
     for folder in candidates:
         if folder is not None and (folder / layout.BACKGROUND_FILE).is_file():
             return (folder / layout.BACKGROUND_FILE).resolve()

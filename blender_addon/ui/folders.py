@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,6 +16,8 @@ from ..blender_types import Icon
 from ..bridge import curves
 from ..properties import TalkerSettings, settings_of
 from ..shared import layout
+from ..shared.consent import read_consent, refusal
+from ..shared.errors import InputError
 from ..shared.timing import parse_fps
 from ..shared.training import TrainingState, read_training
 from . import scanning
@@ -36,6 +39,10 @@ class ScannedSubject:
     """By model, finished or not: how far its training has come."""
     contact_sheet: str
     """Path, or ""."""
+    consent: str
+    """What the person shown has agreed to."""
+    refused: str
+    """Why nothing may be rendered of this person, or ""."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +134,19 @@ def _read_subject(folder: Path) -> ScannedSubject:
         models=tuple(m.name for m in folders if (m / layout.MODEL_CONFIG_FILE).is_file()),
         trainings={name: state for name, state in states.items() if state is not None},
         contact_sheet=_existing(folder / layout.CONTACT_SHEET_FILE),
+        **_consent(folder, info),
     )
+
+
+def _consent(folder: Path, info: dict) -> dict[str, str]:
+    """What a subject's folder says of the consent, in the panel's words."""
+    note = info.get("consent")
+    try:
+        consent = read_consent(folder, note if isinstance(note, str) else "")
+    except InputError as error:
+        return {"consent": "cannot be read", "refused": str(error)}
+    refused = refusal(consent, date.today())
+    return {"consent": consent.words(), "refused": refused.what if refused else ""}
 
 
 def _read_take(folder: Path) -> ScannedTake:

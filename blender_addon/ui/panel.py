@@ -85,6 +85,8 @@ def _draw_footage(layout: bpy.types.UILayout, scene: bpy.types.Scene, busy: bool
     wrapped_text.draw(column, f"{subject.frames} frames at {subject.fps} from {subject.source}", "CHECKMARK")
     for warning in subject.warnings:
         wrapped_text.draw(column, warning, "ERROR")
+    wrapped_text.draw(column, subject.refused or f"Consent: {subject.consent}", "ERROR" if subject.refused else "INFO")
+    column.operator("talker.record_consent", icon="CHECKBOX_HLT")
     if subject.contact_sheet:
         pictures.draw(layout, subject.contact_sheet)
         layout.operator("talker.open_file", text="Contact Sheet", icon="IMAGE_DATA").filepath = subject.contact_sheet

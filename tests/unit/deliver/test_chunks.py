@@ -36,7 +36,8 @@ def draw(stage, frames: str | None, **options):
 
 
 def joined(stage, **changes):
-    return join(stage[3], changes, Reporter())
+    subject, _, sound, out = stage
+    return join(out, changes, Reporter(), subject.root, sound)
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -215,11 +216,19 @@ def test_what_cannot_be_done_in_chunks_is_said(stage):
     assert not stage[3].exists()
 
 
+def test_chunks_tell_of_their_line_until_they_are_joined(stage, tmp_path):
+    draw(stage, None)
+    assert join(stage[3], {}, Reporter()).rendered == 0
+    assert files(stage[3]) == single(stage, tmp_path / "single")
+    with pytest.raises(InputError, match="does not tell all of its line"):
+        join(stage[3], {}, Reporter())
+
+
 def test_a_damaged_record_is_named(stage):
     draw(stage, "1-2")
     record = stage[3] / layout.CHUNKS_FOLDER / layout.CHUNK_RECORD_FILE
     record.write_text(json.dumps(json.loads(record.read_text()) | {"settings": {"size": "large"}}))
-    with pytest.raises(InputError, match=r"The record of .* is damaged"):
+    with pytest.raises(InputError, match="does not tell all of its line"):
         joined(stage)
 
 

@@ -14,6 +14,7 @@ PAGES = (
         f"docs/{n}.md"
         for n in (
             "colour",
+            "consent",
             "formats",
             "glossary",
             "how-to-add",

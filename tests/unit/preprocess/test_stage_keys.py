@@ -27,6 +27,7 @@ NOT_IN_A_KEY = {
     "size": "the stored size that it leads to is",
     "models_dir": "a place; what lies there has its checksum in the code",
     "consent": "a note, written anew each time",
+    **dict.fromkeys(("consent_by", "consent_for", "consent_on", "consent_until"), "as the note"),
     "input_colour": "how pictures are read is",
 }
 
