@@ -24,7 +24,8 @@ from .errors import InputError, InternalError, TalkerError
 PARTIAL = ".partial"
 """Ending of a temporary name. What a killed process left behind under such a name may be deleted."""
 
-_count = itertools.count()
+_count = itertools.count(int.from_bytes(os.urandom(6), "big"))
+"""From a number of chance on: processes of two machines on one network disk may have the same id."""
 _LEFT = re.compile(rf"{re.escape(PARTIAL)}(\.\w+)?$|^\.tmp\w{{6}}$")
 """Names of half-written files: ours, and those of the library that writes weights (safetensors)."""
 _TEMPORARY = re.compile(rf"\.\d+\.\d+{re.escape(PARTIAL)}(\.\w+)?$")

@@ -28,6 +28,8 @@ PERFORMANCE_FILE = "performance.json"
 CAMERA_FILE = "camera.json"
 MANIFEST_FILE = "manifest.json"
 VOICE_FILE = "voice.json"
+CHUNKS_FOLDER = "chunks"
+CHUNK_RECORD_FILE = "line.json"
 SIGNATURE_FILE = "signature.json"
 TAKE_FILES = (
     PREVIEW_FILE,

@@ -12,6 +12,8 @@ from .errors import TalkerError
 from .files import write_json
 from .private import FILE_MODE, FOLDER_MODE, is_foreign
 
+READY_FILE = "backend.ready.json"
+"""What the add-on has its backend call the ready file, in the state folder."""
 BACKEND_LOCK = "backend.lock"
 """Name of the lock file in the state folder that a living backend holds (shared.locking)."""
 

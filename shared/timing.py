@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Iterable
 from fractions import Fraction
 
 
@@ -45,11 +47,12 @@ def samples_for_frames(frames: int, sample_rate: int, fps: Fraction) -> int:
 
 
 def parse_frame_range(text: str, count: int) -> tuple[int, int]:
-    """ "A:B" (inclusive, from 1; either side may be empty) as (first, last) within 1..count.
+    """ "A:B" (inclusive, from 1; either side may be empty), "A-B" as render farms write it, or "A", as (first, last)
+    within 1..count.
 
     Raises ValueError when the range is malformed, empty or outside the line.
     """
-    first_text, colon, last_text = text.partition(":")
+    first_text, colon, last_text = text.partition("-" if re.fullmatch(r"\d+-\d+", text) else ":")
     try:
         first = int(first_text) if first_text else 1
         last = int(last_text) if last_text else (count if colon else first)
@@ -58,3 +61,14 @@ def parse_frame_range(text: str, count: int) -> tuple[int, int]:
     if not 1 <= first <= last <= count:
         raise ValueError(f"frame range {text!r} does not lie within 1:{count}")
     return first, last
+
+
+def ranges_text(frames: Iterable[int]) -> str:
+    """Frame numbers in few words, in order: "1:4, 7, 9:12"."""
+    ranges: list[list[int]] = []
+    for frame in sorted(frames):
+        if ranges and frame == ranges[-1][1] + 1:
+            ranges[-1][1] = frame
+        else:
+            ranges.append([frame, frame])
+    return ", ".join(str(first) if first == last else f"{first}:{last}" for first, last in ranges)

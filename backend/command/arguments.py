@@ -36,6 +36,9 @@ TREES: dict[str, type] = {
     "track": SelfTrackingSettings,
     "train": TrainSettings,
     "render": RenderSettings,
+    "chunk": RenderSettings,
+    "join": RenderSettings,
+    "farm": RenderSettings,
     "evaluate": EvaluateSettings,
     "run": RunSettings,
     "serve": ServeSettings,
@@ -83,6 +86,20 @@ class RenderArguments:
     audio: Path
     out: Path
     settings: RenderSettings
+
+
+@dataclass(frozen=True)
+class JoinArguments:
+    """Make the take in `out` of the frames that were drawn in chunks.
+
+    settings: changes of those that they were drawn with; subject, audio: where they lie on this machine, None: where
+    they lay for who drew.
+    """
+
+    out: Path
+    settings: dict
+    subject: Path | None = None
+    audio: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -177,6 +194,21 @@ def train_arguments(plain: Mapping[str, Any]) -> TrainArguments:
 def render_arguments(plain: Mapping[str, Any]) -> RenderArguments:
     """subject, audio, out, and RenderSettings."""
     return _parsed("render", RenderArguments, plain, _simple(RenderSettings))
+
+
+def chunk_arguments(plain: Mapping[str, Any]) -> RenderArguments:
+    """As `render_arguments`; frames are the chunk's."""
+    return _parsed("chunk", RenderArguments, plain, _simple(RenderSettings))
+
+
+def join_arguments(plain: Mapping[str, Any]) -> JoinArguments:
+    """out, subject, audio, and changes of RenderSettings."""
+
+    def changes(given: dict[str, Any]) -> dict[str, Any]:
+        build(RenderSettings, given)
+        return given
+
+    return _parsed("join", JoinArguments, plain, changes)
 
 
 def evaluate_arguments(plain: Mapping[str, Any]) -> EvaluateArguments:

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from backend.command.arguments import TREES, set_from_texts
+from backend.command.farm_verb import add_farm_arguments, farm
+from backend.command.jobs_verb import add_jobs_arguments, jobs
 from backend.command.key_verb import add_keys_arguments, host_and_port, keys
 from backend.command.person_verbs import add_person_verbs, forget, identity
 from backend.command.terminal import ProgressBar, print_result
@@ -107,6 +109,47 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     length.add_argument("--minutes", type=float, metavar="M", help="training time")
 
 
+def _add_line(parser: argparse.ArgumentParser) -> None:
+    """What a line of dialogue is drawn from."""
+    parser.add_argument("--subject", required=True, metavar="DIR")
+    parser.add_argument("--audio", required=True, metavar="WAV")
+    parser.add_argument("--out", required=True, metavar="DIR")
+    _add_line_settings(parser)
+
+
+def _add_line_settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", metavar="NAME")
+    parser.add_argument("--audio-track", type=int, metavar="N", help="its sound track (default: the one with speech)")
+    parser.add_argument("--fps", metavar="NUM/DEN", help="frame rate (default: the footage's)")
+    parser.add_argument("--frames", metavar="A:B", help="frames to render, inclusive, from 1")
+    parser.add_argument(
+        "--pose",
+        metavar="|".join((*choices.POSES, "FILE")),
+        help=f"how the head moves (default {choices.POSE}: by itself, with the line)",
+    )
+    for part, what in (("head", "the head moves with --pose life"), ("face", "brows and gaze move by themselves")):
+        parser.add_argument(
+            f"--{part}-life",
+            type=float,
+            metavar="F",
+            help=f"how far {what} (default {choices.LIVELINESS:g}: as far as in the footage; 0: not at all)",
+        )
+    parser.add_argument(
+        "--performance",
+        metavar="FILE",
+        help="curves in place of what audio predicts: performance.json, or Live Link Face's CSV",
+    )
+    parser.add_argument(
+        "--strength",
+        type=float,
+        metavar="F",
+        help=f"how far the mouth moves (default {choices.STRENGTH:g}: as far as in the footage)",
+    )
+    parser.add_argument("--layers", choices=LAYERS)
+    parser.add_argument("--take", metavar="NAME", help="what the line is called (default: its sound file's name)")
+    _add_engine(parser)
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line."""
     parser = _Parser(prog="talker", description="Audio-driven 3D-Gaussian talking heads from footage.")
@@ -153,39 +196,15 @@ def build_parser() -> argparse.ArgumentParser:
     _add_train(sub)
     _add_engine(sub)
 
-    sub = verb("render", "Render a line of dialogue.")
-    sub.add_argument("--subject", required=True, metavar="DIR")
-    sub.add_argument("--audio", required=True, metavar="WAV")
-    sub.add_argument("--out", required=True, metavar="DIR")
-    sub.add_argument("--model", metavar="NAME")
-    sub.add_argument("--audio-track", type=int, metavar="N", help="its sound track (default: the one with speech)")
-    sub.add_argument("--fps", metavar="NUM/DEN", help="frame rate (default: the footage's)")
-    sub.add_argument("--frames", metavar="A:B", help="frames to render, inclusive, from 1")
-    sub.add_argument(
-        "--pose",
-        metavar="|".join((*choices.POSES, "FILE")),
-        help=f"how the head moves (default {choices.POSE}: by itself, with the line)",
-    )
-    for part, what in (("head", "the head moves with --pose life"), ("face", "brows and gaze move by themselves")):
-        sub.add_argument(
-            f"--{part}-life",
-            type=float,
-            metavar="F",
-            help=f"how far {what} (default {choices.LIVELINESS:g}: as far as in the footage; 0: not at all)",
-        )
-    sub.add_argument(
-        "--performance",
-        metavar="FILE",
-        help="curves in place of what audio predicts: performance.json, or Live Link Face's CSV",
-    )
-    sub.add_argument(
-        "--strength",
-        type=float,
-        metavar="F",
-        help=f"how far the mouth moves (default {choices.STRENGTH:g}: as far as in the footage)",
-    )
-    sub.add_argument("--layers", choices=LAYERS)
-    sub.add_argument("--take", metavar="NAME", help="what the line is called (default: its sound file's name)")
+    _add_line(verb("render", "Render a line of dialogue."))
+
+    _add_line(verb("chunk", "Draw some frames of a line while others draw the rest: a render farm's task."))
+
+    sub = verb("join", "Make a take of the frames that were drawn in chunks.")
+    sub.add_argument("out", metavar="TAKE")
+    sub.add_argument("--subject", metavar="DIR", help="default: where it lay for who drew the frames")
+    sub.add_argument("--audio", metavar="WAV", help="default: where it lay for who drew the frames")
+    sub.add_argument("--frames", metavar="A:B", help="frames of the take (default: the whole line)")
     _add_engine(sub)
 
     sub = verb("evaluate", "Score a model on the frames kept out of its training.")
@@ -234,8 +253,15 @@ def build_parser() -> argparse.ArgumentParser:
     sub = verb("settings", "All settings with their values, what they may hold, and what they are for.")
     sub.add_argument("of", nargs="?", default="run", choices=tuple(TREES), metavar="VERB", help="default run")
 
+    sub = verb("farm", "Write lines and trainings as jobs of a render farm (Open Job Description, Flamenco).")
+    add_farm_arguments(sub)
+    _add_line_settings(sub)
+
     sub = verb("keys", "Keys by which other machines may use a backend of this one, and the list of who may.")
     add_keys_arguments(sub)
+
+    sub = verb("jobs", "Jobs of a running backend: list, show, cancel, resume.")
+    add_jobs_arguments(sub)
 
     sub = verb("serve", "Serve jobs to the Blender add-on.")
     sub.add_argument("--state-dir", required=True, metavar="DIR", help="where jobs are kept")
@@ -284,6 +310,10 @@ def _special_verb(arguments: argparse.Namespace) -> dict | list | None:
         return None
     if arguments.verb == "keys":
         return keys(arguments)
+    if arguments.verb == "jobs":
+        return jobs(arguments)
+    if arguments.verb == "farm":
+        return farm(_plain(arguments))
     if arguments.verb == "identity":
         return identity(arguments)
     if arguments.verb == "forget":

@@ -59,6 +59,8 @@ def print_result(verb: str, result: Any) -> None:
             console.print(f"{entry['name']} = {value}   ({entry['fits']})", soft_wrap=True, markup=False)
             console.print(f"    {entry['sentence']}", soft_wrap=True, markup=False)
         return
+    if result == []:
+        console.print("none")
     if isinstance(result, list):
         for row in result:
             console.print("  ".join(f"{key} {value}" for key, value in row.items()))

@@ -18,11 +18,13 @@ from backend.command.arguments import (
     RenderArguments,
     TrackArguments,
     TrainArguments,
+    chunk_arguments,
     compare_arguments,
     consent_arguments,
     doctor_arguments,
     evaluate_arguments,
     export_arguments,
+    join_arguments,
     preprocess_arguments,
     render_arguments,
     run_arguments,
@@ -119,6 +121,23 @@ def _render(asked: RenderArguments, report: Reporter) -> dict:
     from backend.deliver.render import render as run_render
 
     return run_render(subject, asked.audio, asked.out, asked.settings, report).to_dict()
+
+
+def chunk(arguments: Mapping[str, Any], report: Reporter) -> dict:
+    """Some frames of a line, while others draw the rest of it. Returns out, frames, and what was drawn now."""
+    asked = chunk_arguments(arguments)
+    subject = Subject.open(asked.subject)
+    from backend.deliver.chunk import draw_chunk
+
+    return draw_chunk(subject, asked.audio, asked.out, asked.settings, report).to_dict()
+
+
+def join(arguments: Mapping[str, Any], report: Reporter) -> dict:
+    """Frames that were drawn in chunks to a take. Returns what `render` does."""
+    asked = join_arguments(arguments)
+    from backend.deliver.chunk import join as run_join
+
+    return run_join(asked.out, asked.settings, report, asked.subject, asked.audio).to_dict()
 
 
 def evaluate(arguments: Mapping[str, Any], report: Reporter) -> dict:
@@ -237,6 +256,8 @@ VERBS: dict[str, Verb] = {
     "track": track,
     "train": train,
     "render": render,
+    "chunk": chunk,
+    "join": join,
     "evaluate": evaluate,
     "compare": compare,
     "export": export,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 
 import numpy as np
@@ -35,8 +35,8 @@ def model_key(model: ModelFolder, weights_sha256: str) -> str:
     return digest(weights_sha256, json.dumps(drawing, sort_keys=True))
 
 
-def frame_keys(drive: Drive, common: Mapping[str, object]) -> list[str]:
-    """The key of every frame of a drive, in order.
+def frame_keys(drive: Drive, common: Mapping[str, object], indices: Iterable[int] | None = None) -> list[str]:
+    """The keys of some frames of a drive, from 0, in order; None: of all.
 
     A frame depends on its own rows of the drive's arrays (curves, pose, the body's motion, sound where it drives the
     portrait), to the bit; on what all frames have in common; and on the version of this program.
@@ -46,5 +46,5 @@ def frame_keys(drive: Drive, common: Mapping[str, object]) -> list[str]:
     arrays = [(name, np.ascontiguousarray(value.cpu())) for name, value in values.items() if value is not None]
     return [
         digest(shared, *(part for name, array in arrays for part in (name, array[index].tobytes())))
-        for index in range(len(drive))
+        for index in (range(len(drive)) if indices is None else indices)
     ]

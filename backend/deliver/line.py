@@ -10,8 +10,8 @@ import numpy as np
 
 from backend.deliver.camera_file import read_poses
 from backend.deliver.motion import motion_of_line
-from backend.media.audio import read_audio
-from backend.media.audio_features import AudioFeatures, log_mel
+from backend.media.audio_features import AudioFeatures, log_mel_of
+from backend.media.sound import Sound
 from backend.media.sound_choice import choose_sound
 from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES, UPPER_CURVES, Performance
 from backend.performance.editing import with_edits, with_lips_following
@@ -33,9 +33,7 @@ _LONGEST_FRAMES = 1 << 40
 class Line:
     """What a render draws."""
 
-    samples: np.ndarray
-    """(n,) mono float32, the sound as given."""
-    sample_rate: int
+    sound: Sound
     features: AudioFeatures
     fps: Fraction
     frame_count: int
@@ -54,8 +52,6 @@ class Line:
     """(frame_count, K) the body motion that was recorded with the poses; None: the body follows the head."""
     voice: Voice | None = None
     """The voice by which the sound was normalised; None for silence."""
-    heard: tuple[str, ...] = ()
-    """What was chosen of the sound file and mended in it, in words."""
 
     @property
     def times_s(self) -> np.ndarray:
@@ -79,6 +75,12 @@ def require_readable(settings: RenderSettings) -> None:
         load_performance(settings.performance)
 
 
+def line_frames(subject: Subject, audio: Path, settings: RenderSettings) -> tuple[int, int]:
+    """The first and the last frame that a render draws, from 1. Raises InputError for wrong options and files."""
+    require_readable(settings)
+    return _frames_of(subject, settings, Sound.open(audio, choose_sound(audio, settings.audio_track)))[2:]
+
+
 def plan_line(
     subject: Subject,
     speech: SpeechModel,
@@ -87,49 +89,46 @@ def plan_line(
     report: Reporter,
     first_heard: Voice | None = None,
     poses_by: str = "refined",
+    whole: bool = True,
 ) -> Line:
     """Everything about a line but its pictures.
 
     first_heard: the voice of the first render of this take. An edit of the sound, of the curves or of the poses changes
-    the frames near it and no others. poses_by: as PortraitSettings.poses, the model's. Raises InputError for wrong
-    options and files.
+    the frames near it and no others. poses_by: as PortraitSettings.poses, the model's. whole: False where the curves of
+    frames that are not drawn are not needed: those that sound moves are 0 there, and those that are drawn have the same
+    bits. Raises InputError for wrong options and files.
     """
-    heard: list[str] = []
-    samples, rate = read_audio(audio, choose_sound(audio, settings.audio_track), heard.append)
-    for text in heard:
+    sound = Sound.open(audio, choose_sound(audio, settings.audio_track))
+    for text in sound.words:
         report.message(text)
-    features = log_mel(samples, rate)
-    try:
-        fps = parse_fps(settings.fps) if settings.fps else subject.fps
-        count = frame_count(len(samples), rate, fps)
-        first, last = parse_frame_range(settings.frames, count) if settings.frames else (1, count)
-    except ValueError as error:
-        raise InputError(f"{str(error).capitalize()}.", "Correct the option.") from error
+    features = log_mel_of(sound.blocks(), sound.rate)
+    fps, count, first, last = _frames_of(subject, settings, sound)
     track = subject.track().posed_by(poses_by)
     voice = voice_of_edited(features, first_heard)
     motion = motion_of_line(subject, track, settings, fps, count, features, voice)
     if voice is not None and (voice.reach is None or len(voice.reach.mean) != len(speech.curve_names)):
         voice = replace(voice, reach=speech.reach_of(features, voice))
-    spoken = speech.predict_array(features, np.array(frame_times(count, fps)), voice, settings.strength)
+    told = slice(0, count) if whole else slice(first - 1, last)
+    spoken = np.zeros((count, len(speech.curve_names)), np.float32)
+    spoken[told] = speech.predict_array(features, np.array(frame_times(count, fps))[told], voice, settings.strength)
     names = speech.curve_names + UPPER_CURVES
     predicted = Performance.from_array(fps, np.concatenate([spoken, motion.upper], axis=1), names)
     performance = _edited(predicted, settings.performance, report).as_saved()
     driving = with_lips_following(performance, predicted.as_saved(), speech.lips_following)
     return Line(
-        samples,
-        rate,
-        features,
-        fps,
-        count,
-        first,
-        last,
-        performance,
-        driving,
-        motion.poses,
-        motion.body,
-        voice,
-        tuple(heard),
-    )
+        sound, features, fps, count, first, last, performance, driving, motion.poses, motion.body, voice
+    )  # fmt: skip
+
+
+def _frames_of(subject: Subject, settings: RenderSettings, sound: Sound) -> tuple[Fraction, int, int, int]:
+    """Frame rate of a line with this sound, its frames, and the first and last to draw. Raises InputError."""
+    try:
+        fps = parse_fps(settings.fps) if settings.fps else subject.fps
+        count = frame_count(sound.length, sound.rate, fps)
+        first, last = parse_frame_range(settings.frames, count) if settings.frames else (1, count)
+    except ValueError as error:
+        raise InputError(f"{str(error).capitalize()}.", "Correct the option.") from error
+    return fps, count, first, last
 
 
 def _edited(predicted: Performance, path: str | None, report: Reporter) -> Performance:

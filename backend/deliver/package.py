@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from backend.media.audio import fit_length, save_wav
+from backend.media.audio import fitted, save_wav_blocks
 from backend.media.png import write_png
 from backend.provenance.marks import Marks
 from shared import layout
@@ -21,10 +21,12 @@ SHEET_CELL_PX = 256
 _CAPTION_PX = 22
 
 
-def write_sound(folder: Path, samples: np.ndarray, rate: int, frame_count: int, fps: Fraction, marks: Marks) -> None:
+def write_sound(
+    folder: Path, blocks: Iterable[np.ndarray], rate: int, frame_count: int, fps: Fraction, marks: Marks
+) -> None:
     """Write audio.wav: the line's sound cut or lengthened to `frame_count` frames, to the nearest sample."""
-    fitted = fit_length(samples, samples_for_frames(frame_count, rate, fps))
-    save_wav(folder / layout.AUDIO_FILE, fitted, rate, marks.sound_texts())
+    sound = fitted(blocks, samples_for_frames(frame_count, rate, fps))
+    save_wav_blocks(folder / layout.AUDIO_FILE, sound, rate, marks.sound_texts())
 
 
 def sheet_frames(first: int, last: int) -> list[int]:

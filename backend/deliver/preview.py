@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -49,7 +49,7 @@ class Preview:
         plate: np.ndarray,
         fps: Fraction,
         earlier: PreviewRecord | None,
-        sound: tuple[np.ndarray, int],
+        sound: tuple[np.ndarray | Iterable[np.ndarray], int],
         metadata: Mapping[str, str],
         earlier_path: Path | None = None,
     ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from shared.claims import claiming
 from shared.errors import InputError
 from shared.files import explaining, make_writable, read_json_object, remove_leftovers, write_json
 from shared.jobs import Reporter
-from shared.pending import UNFINISHED_FOLDER, publish_pending, settle
+from shared.pending import PUBLISHING_FOLDER, UNFINISHED_FOLDER, publish_pending, settle
 from shared.take_ids import is_id, path_key, public_id
 
 _OURS = re.compile(r"^head\.(\d{6})\.(?:exr|png)$")
@@ -75,20 +75,25 @@ class TakeFolder:
     """A folder that holds the render of one line of dialogue by one portrait.
 
     A render makes its files in `work`, inside; they take their places together when all are there. Until then the take
-    of before is whole, and what an interrupted render has drawn is gone on with.
+    of before is whole, and what an interrupted render has drawn is gone on with. One render at a time holds the folder
+    (`claimed`). Frames that processes draw without holding it, any number at once, lie in `chunks` until a render takes
+    them over.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
         self.work = self.path / UNFINISHED_FOLDER
+        self.chunks = self.path / layout.CHUNKS_FOLDER
 
-    def check(self, take: Take) -> None:
-        """Raise InputError if the folder holds another take, or frames of unknown origin. Writes nothing."""
+    def refuse_unknown(self) -> None:
+        """Raise InputError if the folder holds frames of unknown origin. Writes nothing."""
+        if self.manifest() is None and (_frames(self.path) or (self.path / layout.CAMERA_FILE).exists()):
+            raise InputError(f"{self.path} holds frames that are not from here.", "Choose an empty folder.")
+
+    def refuse_other(self, take: Take) -> None:
+        """Raise InputError if the folder holds another take. Writes nothing."""
         manifest = self.manifest()
-        if manifest is None:
-            if _frames(self.path) or (self.path / layout.CAMERA_FILE).exists():
-                raise InputError(f"{self.path} holds frames that are not from here.", "Choose an empty folder.")
-        elif not take.is_that_of(manifest):
+        if manifest is not None and not take.is_that_of(manifest):
             held = _part(manifest, "inputs", "audio")
             line = held.get("name", "another line")
             mend = _DELETE_IT
@@ -116,6 +121,40 @@ class TakeFolder:
             told = " ".join(filter(None, map(remove_leftovers, (self.path, self.work))))
         if told:
             report.message(told)
+
+    def make_chunks(self, record: dict) -> None:
+        """Make the folder of frames that are drawn without holding the take. record: as a manifest, for who renders or
+        joins them, and so that another take is refused. Raises InputError where that fails."""
+        make_writable(self.chunks)
+        with explaining(self.chunks):
+            write_json(self.chunks / layout.CHUNK_RECORD_FILE, record, durable=False)
+
+    def holds(self, store: FrameStore, number: int, key: str) -> bool:
+        """Whether a frame that is what would be drawn now is anywhere in the folder, to the last byte."""
+        name = store.path(number).name
+        for place in (self.path, self.path / PUBLISHING_FOLDER, self.work, self.chunks):
+            with suppress(FileNotFoundError):  # it has just taken its place elsewhere
+                if store.key_of(place / name) == key and store.is_whole(place / name):
+                    return True
+        return False
+
+    def take_over_chunks(self) -> None:
+        """Bring frames that were drawn without holding the folder into `work`. Others may still write some of
+        them, doing what was done already: those notice it (deliver.chunk). Raises InputError where that fails."""
+        if not self.chunks.is_dir():
+            return
+        with explaining(self.chunks):
+            for path, _ in _frames(self.chunks):
+                os.replace(path, self.work / path.name)
+
+    def remove_chunks(self) -> None:
+        """Remove what is left where frames were drawn in chunks, now that the take of them is published. Raises
+        OSError."""
+        if self.chunks.is_dir():
+            for left in self.chunks.iterdir():
+                left.unlink(missing_ok=True)
+            with suppress(OSError):  # somebody has written another one
+                self.chunks.rmdir()
 
     def sort_out(self, store: FrameStore, keys: Mapping[int, str], report: Reporter) -> StoredFrames:
         """Find the frame files that are what would be drawn now, and remove the others that are unfinished.
@@ -178,12 +217,24 @@ class TakeFolder:
         return public_id("/".join((take.footage_sha256, take.name)))
 
     def manifest(self) -> dict | None:
-        """What manifest.json says, that of an unfinished render where none was finished yet; None if there is none.
+        """What manifest.json says, that of an unfinished render where none was finished yet, or the record of chunks;
+        None if there is none.
 
         Raises InputError if it is damaged.
         """
-        finished = _read_json(self.path / layout.MANIFEST_FILE)
-        return _read_json(self.work / layout.MANIFEST_FILE) if finished is None else finished
+        return _first_of(self._records())
+
+    def chunk_record(self) -> dict | None:
+        """What the chunks tell that were drawn into the folder and are not published yet; None if there are none.
+
+        Raises InputError if it is damaged.
+        """
+        return _read_json(self.chunks / layout.CHUNK_RECORD_FILE)
+
+    def _records(self) -> list[Path]:
+        """Where it may stand what the folder holds, from the finished to the begun."""
+        made = [folder / layout.MANIFEST_FILE for folder in (self.path, self.work)]
+        return [*made, self.chunks / layout.CHUNK_RECORD_FILE]
 
     def write_manifest(self, values: dict) -> None:
         """Write manifest.json, through a temporary name."""
@@ -199,7 +250,17 @@ def _frames(folder: Path) -> list[tuple[Path, int]]:
 
 
 def _read_json(path: Path) -> dict | None:
-    return read_json_object(path, _DELETE_IT) if path.exists() else None
+    try:
+        return read_json_object(path, _DELETE_IT)
+    except InputError:
+        if path.exists():
+            raise
+        return None  # none, or one that has just taken its place elsewhere
+
+
+def _first_of(records: Iterable[Path]) -> dict | None:
+    """What the first of these files that is there holds."""
+    return next((values for values in map(_read_json, records) if values is not None), None)
 
 
 def _part(values: Mapping, *names: str) -> Mapping[str, Any]:

@@ -1,34 +1,29 @@
-"""Sound in and out: any file to mono float samples, the sound of a movie on its picture's clock, and WAV.
-
-Footage and lines of dialogue go through the same functions: `read_audio` takes the track and the channels that hold
-speech (media.sound_choice).
-"""
+"""Reading sound, resampling it, and writing WAV files: whole, or in blocks where hours of it would fill the memory."""
 
 from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Mapping
+import wave
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import soundfile
 import soxr
 
 from backend.media import riff
-from backend.media.sound_choice import SILENT, SoundChoice, choose_sound
+from backend.media.sound import Sound
+from backend.media.sound_choice import SoundChoice, choose_sound
 from backend.media.sound_tracks import tracks_of
 from shared.errors import InputError
-from shared.files import explaining, require_file, write_bytes
+from shared.files import explaining, replacing, require_file
 
 SPEECH_RATE = 16000
 """Sample rate at which speech is analysed, Hz."""
-_HOT = 1.5
-"""Peaks up to here, times full scale, are cut off as any player does; louder ones are turned down."""
-_LOUDEST = float(1 << 31) * 1.01
-"""Samples beyond so many times full scale are no sound; up to there they may be integers written as floats."""
-_MOSTLY = 0.5
-"""Share of samples that must be numbers."""
+_BLOCK = 1 << 18
+"""Samples of silence that are made at a time."""
 
 
 def _unheard(text: str) -> None:
@@ -56,14 +51,10 @@ def read_audio(
     first frame shows. Returns ((n,) float32, rate in Hz), the mean of the chosen channels.
     Raises InputError when the file is missing, holds no sound or cannot be decoded.
     """
-    path = Path(path)
-    choice = choice or choose_sound(path)
-    blocks = [choice.mono(block) for block in choice.track.blocks()] if choice is not None else []
-    if choice is None or not blocks:
-        raise InputError(f"{path} holds no sound.", "Give a WAV, MP3, M4A … or a movie with sound, with speech in it.")
-    for text in choice.words:
+    sound = Sound.open(Path(path), choice)
+    for text in sound.words:
         say(text)
-    return _mended(np.concatenate(blocks), path, say), choice.track.rate
+    return np.concatenate(list(sound.blocks())), sound.rate
 
 
 def extract_audio(
@@ -79,25 +70,6 @@ def extract_audio(
         if next(choice.track.blocks(), None) is None:
             return None
         raise
-
-
-def _mended(samples: np.ndarray, path: Path, say: Callable[[str], None]) -> np.ndarray:
-    """(n,) with silence where samples are no numbers, and turned down where they are far beyond full scale."""
-    numbers = np.isfinite(samples)
-    if numbers.mean() < _MOSTLY:
-        raise InputError(f"{path} holds samples that are not numbers.", "Export the sound again.")
-    if not numbers.all():
-        samples = np.where(numbers, samples, np.float32(0.0))
-        say(f"{(~numbers).sum()} samples of {path.name} are not numbers; they are taken as silence.")
-    peak = float(np.abs(samples).max())
-    if peak > _LOUDEST:
-        raise InputError(f"{path} holds samples far beyond full scale.", "Export the sound again, in [-1, 1].")
-    if peak > _HOT:
-        samples = samples / np.float32(peak)
-        say(f"The samples of {path.name} go up to {peak:.3g} times full scale; the sound is turned down to it.")
-    if peak <= SILENT:
-        say(f"{path.name} is silent: nothing is heard in it from beginning to end.")
-    return samples
 
 
 def require_sound(path: Path, track: int | None = None) -> None:
@@ -124,20 +96,74 @@ def resample(samples: np.ndarray, rate: int, to_rate: int) -> np.ndarray:
     return np.pad(resampled, (0, max(0, count - len(resampled))))[:count]
 
 
+def resampled(blocks: Iterable[np.ndarray], rate: int, to_rate: int) -> Iterator[np.ndarray]:
+    """Blocks (n,) float32 at `rate` Hz as blocks at `to_rate` Hz: together what `resample` makes of all of them."""
+    if rate == to_rate:
+        yield from blocks
+        return
+    stream = soxr.ResampleStream(rate, to_rate, 1, dtype="float32", quality="HQ")
+    came = went = 0
+    for block in blocks:
+        came += len(block)
+        made = stream.resample_chunk(np.ascontiguousarray(block, dtype=np.float32))
+        went += len(made)
+        yield made
+    wanted = round(came * to_rate / rate)
+    rest = stream.resample_chunk(np.zeros(0, np.float32), last=True)
+    yield fit_length(rest, max(0, wanted - went))
+
+
 def save_wav(path: str | os.PathLike, samples: np.ndarray, rate: int, text: Mapping[str, str] | None = None) -> None:
     """Write (n,) samples in [-1, 1] as 16-bit PCM WAV, through a temporary name; `text` as `wav_bytes` takes it.
 
     Raises InputError when the file cannot be written.
     """
-    with explaining(path):
-        write_bytes(Path(path), wav_bytes(samples, rate, text))
+    save_wav_blocks(path, [samples], rate, text)
+
+
+def save_wav_blocks(
+    path: str | os.PathLike, blocks: Iterable[np.ndarray], rate: int, text: Mapping[str, str] | None = None
+) -> None:
+    """`save_wav` of sound that comes in blocks (n,)."""
+    with explaining(path), replacing(Path(path)) as temporary:
+        with open(temporary, "wb") as file:
+            _write_wav(file, blocks, rate)
+        if text:
+            riff.append_info(temporary, text)
 
 
 def wav_bytes(samples: np.ndarray, rate: int, text: Mapping[str, str] | None = None) -> bytes:
     """The bytes of a 16-bit PCM WAV of (n,) samples in [-1, 1]; text: by the four letters of the INFO list's names."""
-    coded = io.BytesIO()  # the library does not tell of every write to a disk that fails
-    soundfile.write(coded, np.clip(samples, -1.0, 1.0), rate, subtype="PCM_16", format="WAV")
+    coded = io.BytesIO()
+    _write_wav(coded, [samples], rate)
     return riff.with_info(coded.getvalue(), text) if text else coded.getvalue()
+
+
+def _write_wav(file: BinaryIO, blocks: Iterable[np.ndarray], rate: int) -> None:
+    # The library codes the samples and Python writes them: it tells of every write to a disk that fails.
+    with wave.open(file, "wb") as written:
+        written.setparams((1, 2, rate, 0, "NONE", "not compressed"))
+        for block in blocks:
+            coded = io.BytesIO()
+            soundfile.write(coded, np.clip(block, -1.0, 1.0), rate, subtype="PCM_16", format="RAW")
+            written.writeframesraw(coded.getvalue())
+
+
+def fitted(blocks: Iterable[np.ndarray], count: int) -> Iterator[np.ndarray]:
+    """Blocks (n,) of sound, cut or lengthened with silence so that they have `count` samples together."""
+    for block in blocks:
+        yield block[:count]
+        count -= min(count, len(block))
+    while count > 0:
+        yield np.zeros(min(count, _BLOCK), np.float32)
+        count -= min(count, _BLOCK)
+
+
+def after(blocks: Iterable[np.ndarray], count: int) -> Iterator[np.ndarray]:
+    """Blocks (n,) of sound without their first `count` samples."""
+    for block in blocks:
+        yield block[count:]
+        count -= min(count, len(block))
 
 
 def fit_length(samples: np.ndarray, count: int) -> np.ndarray:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import functools
 import os
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from backend import exact
 from backend.media.arrays import load_arrays, save_arrays
-from backend.media.audio import SPEECH_RATE, resample
+from backend.media.audio import SPEECH_RATE, resampled
 from shared.errors import InputError
 
 MELS = 80
@@ -41,18 +42,36 @@ class AudioFeatures:
     """Vectors a second."""
     start_s: float = 0.0
     """Time of the first vector, seconds."""
+    cut_off: tuple[int, int] = (0, 0)
+    """How many vectors of the sound come before those that are kept here, and after (`near`). `start_s` is of the
+    sound, so that interpolation rounds as in the whole of it."""
 
     def at(self, times_s: np.ndarray) -> np.ndarray:
         """Features at any times (seconds, any shape), linear between vectors, the end vectors held beyond the ends.
 
         Returns (*times_s.shape, 80) float32.
         """
+        below, above, weight = self._between(times_s)
+        before, _ = self.cut_off
+        return self.log_mel[below - before] * (1.0 - weight) + self.log_mel[above - before] * weight
+
+    def near(self, times_s: np.ndarray, reach_s: float = 0.0) -> AudioFeatures:
+        """Those vectors alone that are asked for at times within `reach_s` of any of `times_s`; no copy."""
+        times_s = np.asarray(times_s, np.float64)
+        below, above, _ = self._between(np.array([times_s.min() - reach_s, times_s.max() + reach_s]))
+        before, after = self.cut_off
+        first, end = int(below[0]), int(above[1]) + 1
+        cut_off = (first, before + len(self.log_mel) + after - end)
+        return replace(self, log_mel=self.log_mel[first - before : end - before], cut_off=cut_off)
+
+    def _between(self, times_s: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The vectors of the sound on both sides of any times, and the share (…, 1) of those above."""
+        count = self.cut_off[0] + len(self.log_mel) + self.cut_off[1]
         position = (np.asarray(times_s, dtype=np.float64) - self.start_s) * self.rate_hz
-        position = np.clip(position, 0.0, len(self.log_mel) - 1)
-        below = np.minimum(position.astype(np.int64), max(len(self.log_mel) - 2, 0))
-        above = np.minimum(below + 1, len(self.log_mel) - 1)
-        weight = (position - below)[..., None].astype(np.float32)
-        return self.log_mel[below] * (1.0 - weight) + self.log_mel[above] * weight
+        position = np.clip(position, 0.0, count - 1)
+        below = np.minimum(position.astype(np.int64), max(count - 2, 0))
+        above = np.minimum(below + 1, count - 1)
+        return below, above, (position - below)[..., None].astype(np.float32)
 
     def windows(self, times_s: np.ndarray, half_width_s: float, taps: int) -> np.ndarray:
         """`taps` feature vectors spread evenly over ±`half_width_s` around each exact time.
@@ -98,29 +117,54 @@ def log_mel(samples: np.ndarray, rate: int) -> AudioFeatures:
     A vector has the same bits on every machine and whatever else is in the sound, except that resampling rounds
     within blocks of a fraction of a second. Raises InputError when there is less than one window of sound.
     """
-    samples = resample(samples, rate, SPEECH_RATE)
-    if len(samples) < FFT_SIZE:
+    return log_mel_of([samples], rate)
+
+
+def log_mel_of(blocks: Iterable[np.ndarray], rate: int) -> AudioFeatures:
+    """`log_mel` of sound that comes in blocks (n,), of which it keeps none: to the same bits."""
+    found: list[np.ndarray] = []
+    waiting, heard = np.zeros(FFT_SIZE // 2, np.float32), 0
+    for block in resampled(blocks, rate, SPEECH_RATE):
+        heard += len(block)
+        waiting = np.concatenate([waiting, block])
+        whole = (len(waiting) - FFT_SIZE) // HOP + 1
+        if whole >= _BLOCK:
+            found += _vectors(waiting, whole)
+            waiting = waiting[whole * HOP :]
+    if heard < FFT_SIZE:
         raise InputError("The sound is shorter than 32 ms.", "Give a longer sound.")
-    count = len(samples) // HOP + 1
-    padded = np.pad(samples, (FFT_SIZE // 2, FFT_SIZE // 2 + HOP))
+    count = heard // HOP + 1
+    found += _vectors(np.pad(waiting, (0, FFT_SIZE // 2 + HOP)), count - sum(map(len, found)))
+    # One block after the other is let go, so that there are never two copies of hours.
+    log_mels, at = np.empty((count, MELS), np.float32), 0
+    found.reverse()
+    while found:
+        block = found.pop()
+        log_mels[at : at + len(block)] = block
+        at += len(block)
+    return AudioFeatures(log_mels, SPEECH_RATE / HOP)
+
+
+def _vectors(samples: np.ndarray, count: int) -> Iterator[np.ndarray]:
+    """(n, MELS) float32 log-mel of the first `count` windows of samples, in blocks."""
     window = np.hanning(FFT_SIZE + 1)[:-1].astype(np.float32)
-    starts = np.lib.stride_tricks.sliding_window_view(padded, FFT_SIZE)[::HOP][:count]
+    starts = np.lib.stride_tricks.sliding_window_view(samples, FFT_SIZE)[::HOP][:count]
     bank = _filter_bank()
-    mels = np.empty((count, MELS), np.float32)
     for first in range(0, count, _BLOCK):
         # numpy's own transform goes window by window, in plain code that is the same for all x86 processors.
         spectrum = np.fft.rfft(starts[first : first + _BLOCK] * window, axis=1).T
         real, imaginary = np.ascontiguousarray(spectrum.real), np.ascontiguousarray(spectrum.imag)
         # Not np.abs of the complex numbers, which is computed otherwise with AVX-512.
         amplitude = np.sqrt(real * real + imaginary * imaginary)
+        mels = np.empty((amplitude.shape[1], MELS), np.float32)
         for band, weights in enumerate(bank.T):
             # A band has few bins. Added one after the other: a matrix product has another order on every machine.
             bins = np.flatnonzero(weights)
             total = amplitude[bins[0]] * weights[bins[0]]
             for at in bins[1:]:
                 total += amplitude[at] * weights[at]
-            mels[first : first + _BLOCK, band] = total
-    return AudioFeatures(exact.log(np.maximum(mels, FLOOR)).astype(np.float32), SPEECH_RATE / HOP)
+            mels[:, band] = total
+        yield exact.log(np.maximum(mels, FLOOR)).astype(np.float32)
 
 
 def band_centres_hz() -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
 from itertools import islice
@@ -14,7 +14,7 @@ import numpy as np
 from av.codec.context import Flags
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
-from backend.media.audio import fit_length, resample
+from backend.media.audio import fit_length, resampled
 from shared.errors import InputError
 from shared.files import publish, temporary_beside
 from shared.timing import samples_for_frames
@@ -43,12 +43,12 @@ class MovieWriter:
         width: int,
         height: int,
         fps: Fraction,
-        audio: tuple[np.ndarray, int] | None = None,
+        audio: tuple[np.ndarray | Iterable[np.ndarray], int] | None = None,
         metadata: Mapping[str, str] | None = None,
         quality: int = 16,
     ) -> None:
-        """audio: ((n,) samples in [-1, 1], rate in Hz), cut or lengthened to the frames written; metadata: title,
-        comment, …; quality: x264's constant rate factor, lower is better.
+        """audio: ((n,) samples in [-1, 1], or blocks of them, and their rate in Hz), cut or lengthened to the frames
+        written; metadata: title, comment, …; quality: x264's constant rate factor, lower is better.
 
         Raises InputError when the file cannot be made.
         """
@@ -57,7 +57,12 @@ class MovieWriter:
         self._fps, self._size = Fraction(fps), (height, width)
         self._frames = self._packets = self._group_start = 0
         self._sound_position = 0
-        self._sound = None if audio is None else resample(audio[0], audio[1], MOVIE_SOUND_RATE)
+        self._sound: Iterator[np.ndarray] | None = None
+        self._waiting = np.zeros(0, np.float32)
+        """Sound that was taken in and is not coded yet."""
+        if audio is not None:
+            blocks = [audio[0]] if isinstance(audio[0], np.ndarray) else audio[0]
+            self._sound = resampled(blocks, audio[1], MOVIE_SOUND_RATE)
         try:
             self._container = av.open(str(self._temporary), "w", format="mp4", options={"movflags": "+faststart"})
         except (OSError, av.FFmpegError) as error:
@@ -135,12 +140,20 @@ class MovieWriter:
         step = 1024
         while self._sound_position < until and (last or until - self._sound_position >= step):
             count = min(step, until - self._sound_position)
-            block = fit_length(self._sound[self._sound_position : self._sound_position + count], count)
+            block = self._next_sound(count)
             frame = av.AudioFrame.from_ndarray(block.astype(np.float32)[None], format="fltp", layout="mono")
             frame.sample_rate, frame.time_base = MOVIE_SOUND_RATE, Fraction(1, MOVIE_SOUND_RATE)
             frame.pts = self._sound_position
             self._sound_position += count
             self._encode_sound(frame)
+
+    def _next_sound(self, count: int) -> np.ndarray:
+        """The next `count` samples, silence after the end."""
+        assert self._sound is not None
+        while len(self._waiting) < count and (block := next(self._sound, None)) is not None:
+            self._waiting = np.concatenate([self._waiting, block])
+        block, self._waiting = fit_length(self._waiting[:count], count), self._waiting[count:]
+        return block
 
     def _configure(self, codec: av.VideoCodecContext) -> None:
         height, width = self._size

@@ -114,10 +114,14 @@ def write_layers(
 
 
 def _write_checksum(path: Path) -> None:
-    """Put the checksum of a file that was just written into its header. Raises OSError."""
+    """Put the checksum of a file that was just written into its header. Raises OSError, and RuntimeError where the
+    library has written no header, of which it does not tell for a small picture on a full disk."""
     data = path.read_bytes()
+    at = data.find(_CHECKSUM_FIELD)
+    if at < 0:
+        raise RuntimeError("nothing was written")
     with open(path, "r+b") as file:
-        file.seek(data.index(_CHECKSUM_FIELD) + len(_CHECKSUM_FIELD))
+        file.seek(at + len(_CHECKSUM_FIELD))
         file.write(f"{zlib.crc32(data):08x}".encode())
 
 

@@ -13,9 +13,22 @@ _LONGEST_INFO = 1 << 20
 
 def with_info(wav: bytes, text: Mapping[str, str]) -> bytes:
     """A WAV's bytes with an INFO list behind its sound; text: by names of four letters, kept as UTF-8."""
-    entries = b"".join(_chunk(name.encode("ascii"), value.encode("utf-8") + b"\0") for name, value in text.items())
-    longer = wav + bytes(len(wav) % 2) + _chunk(b"LIST", b"INFO" + entries)
+    longer = wav + bytes(len(wav) % 2) + _info(text)
     return longer[:4] + struct.pack("<I", len(longer) - 8) + longer[8:]
+
+
+def append_info(path: Path, text: Mapping[str, str]) -> None:
+    """Put what `with_info` puts into a WAV's bytes into a file. Raises OSError."""
+    with open(path, "r+b") as file:
+        file.write(bytes(file.seek(0, 2) % 2) + _info(text))
+        length = file.tell()
+        file.seek(4)
+        file.write(struct.pack("<I", length - 8))
+
+
+def _info(text: Mapping[str, str]) -> bytes:
+    entries = b"".join(_chunk(name.encode("ascii"), value.encode("utf-8") + b"\0") for name, value in text.items())
+    return _chunk(b"LIST", b"INFO" + entries)
 
 
 def read_info(path: Path) -> dict[str, str]:

@@ -15,7 +15,7 @@ from backend.performance.curves import UPPER_CURVES
 from backend.performance.idle import blink_curve
 from backend.performance.manner import FACE, Manner
 from backend.performance.parts import BLEND_AFTER_S, BLEND_BEFORE_S, Part
-from backend.performance.spline import spline
+from backend.performance.spline import Spline
 from backend.performance.stress import RATE_HZ, Stress, sampled, smooth
 
 _QUIET_SHARE, _QUIET_S = 0.45, 0.5
@@ -99,12 +99,13 @@ def _pieces(manner: Manner, parts: list[Part], times_s: np.ndarray) -> np.ndarra
         return np.repeat(manner.rest[None], len(times_s), axis=0)
     out = np.zeros((len(times_s), len(manner.rest)))
     rise = np.ones(len(times_s))
+    motion = Spline(manner.motion)
     for number, part in enumerate(parts):
         fall = _rise(times_s, parts[number + 1].start_s) if number + 1 < len(parts) else np.zeros(len(times_s))
         weight, rise = rise - fall, fall
         shown = np.flatnonzero(weight > 0)
         places = np.clip((part.source_s + times_s[shown] - part.start_s) * manner.fps, 0, len(manner.motion) - 1)
-        out[shown] += weight[shown, None] * spline(manner.motion, places)
+        out[shown] += weight[shown, None] * motion.at(places)
     return out
 
 

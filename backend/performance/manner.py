@@ -109,7 +109,8 @@ class Manner:
 
 def heard_stress(stress: Stress, times_s: np.ndarray, within: tuple[float, float]) -> np.ndarray:
     """(N, L) the stress LAGS_S after `times_s`, held within a range."""
-    return np.stack([stress.contrast_at(np.asarray(times_s) + lag, within) for lag in LAGS_S], axis=1)
+    heard_s = np.asarray(times_s, np.float64)[:, None] + np.array(LAGS_S)
+    return stress.contrast_at(heard_s.ravel(), within).reshape(heard_s.shape)
 
 
 def _range(stress: Stress) -> tuple[float, float]:

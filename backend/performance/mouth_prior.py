@@ -77,9 +77,8 @@ class MouthPrior:
         at, ahead = (_moments(times_s + lead_s) for lead_s in (0.0, self._lead_s))
         about = at[0][:, None] + np.arange(-_PAUSE, _PAUSE + 2)
         asked = np.unique(np.concatenate([about.ravel(), ahead[0], ahead[0] + 1]))
-        normal = self._voice.apply(features, voice)
         answers = np.concatenate([
-            self._net.mean_output(normal.windows(asked[first : first + _BLOCK] / RATE_HZ, HALF_WIDTH_S, TAPS))
+            self._answers(features, asked[first : first + _BLOCK] / RATE_HZ, voice)
             for first in range(0, len(asked), _BLOCK)
         ])  # fmt: skip
         shapes, quiet = answers[:, -len(SHAPES) :], _first_of_softmax(answers[:, : -len(SHAPES)])
@@ -89,6 +88,11 @@ class MouthPrior:
         press = SHAPES.index("press")  # lips open with the burst, not before it
         told[:, press] = _between(shapes, place[:, _PAUSE], at[1])[:, press]
         return told, still[0] + at[1] * (still[1] - still[0])
+
+    def _answers(self, features: AudioFeatures, times_s: np.ndarray, voice: Voice | None) -> np.ndarray:
+        """(T, C) the net's output at a few times (T,)."""
+        normal = self._voice.apply(features.near(times_s, HALF_WIDTH_S), voice)
+        return self._net.mean_output(normal.windows(times_s, HALF_WIDTH_S, TAPS))
 
 
 def _moments(times_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -232,11 +232,11 @@ class SpeechModel:
         # Older models, whose windows have no lead, hold two numbers.
         heard_s = np.asarray(times_s) + (float(s["window"][2]) if len(s["window"]) > 2 else 0.0)
         normaliser = VoiceNormaliser(s["voice_mean"], s["voice_deviation"], float(s["voice_prior_s"][0]))
-        normal = normaliser.apply(features, voice)
-        outputs = [
-            self.net.mean_output(normal.windows(heard_s[first : first + _BLOCK_FRAMES], half_width_s, taps))
-            for first in range(0, len(heard_s), _BLOCK_FRAMES)
-        ]
+        outputs = []
+        for first in range(0, len(heard_s), _BLOCK_FRAMES):
+            block_s = heard_s[first : first + _BLOCK_FRAMES]
+            normal = normaliser.apply(features.near(block_s, half_width_s), voice)
+            outputs.append(self.net.mean_output(normal.windows(block_s, half_width_s, taps)))
         return small_product(np.concatenate(outputs) - s["offset"], s["readout"])
 
     def _within_range(self, curves: np.ndarray) -> np.ndarray:

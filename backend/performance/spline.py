@@ -8,18 +8,29 @@ from __future__ import annotations
 import numpy as np
 
 
-def spline(values: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """(N, D) values (T, D), T at least 2, at `places` (N,) in frames, 0 to T - 1; whole places give the value itself.
+class Spline:
+    """The spline through values (T, D), T at least 2.
 
     Twice continuously differentiable, and a single cubic over the first and over the last two intervals ("not a knot").
     A value's influence on the slopes falls to a quarter from frame to frame: forty frames on it is below rounding.
     """
-    slopes = _slopes(np.asarray(values, np.float64))
-    below = np.minimum(places.astype(np.int64), len(values) - 1)
-    above = np.minimum(below + 1, len(values) - 1)
-    t = (places - below)[:, None]
-    rise, first, second = values[above] - values[below], slopes[below], slopes[above]
-    return values[below] + t * (first + t * (3 * rise - 2 * first - second + t * (first + second - 2 * rise)))
+
+    def __init__(self, values: np.ndarray) -> None:
+        self._values, self._slopes = values, _slopes(np.asarray(values, np.float64))
+
+    def at(self, places: np.ndarray) -> np.ndarray:
+        """(N, D) at `places` (N,) in frames, 0 to T - 1; whole places give the value itself."""
+        values, slopes = self._values, self._slopes
+        below = np.minimum(places.astype(np.int64), len(values) - 1)
+        above = np.minimum(below + 1, len(values) - 1)
+        t = (places - below)[:, None]
+        rise, first, second = values[above] - values[below], slopes[below], slopes[above]
+        return values[below] + t * (first + t * (3 * rise - 2 * first - second + t * (first + second - 2 * rise)))
+
+
+def spline(values: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """(N, D) the spline through values (T, D) at `places` (N,)."""
+    return Spline(values).at(places)
 
 
 def _slopes(values: np.ndarray) -> np.ndarray:

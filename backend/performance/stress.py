@@ -20,6 +20,8 @@ RATE_HZ = 50
 """Values a second."""
 _TAPS = 4
 """Feature vectors whose energy is added up for a value."""
+_BLOCK = 4096
+"""Values that are made at a time; bounds memory."""
 _RANGE = 1.0
 """Natural-log units below the loudness of a voice's usual spectrum at which it counts as silent: about 2.4 below its
 usual loudness, 21 dB. A larger range makes pauses count more than syllables."""
@@ -73,8 +75,10 @@ def stress_of(features: AudioFeatures, voice: Voice | None) -> Stress:
         return Stress(np.zeros(count), np.zeros(count + 2 * _MARGIN), ())
     times_s = np.arange(count) / RATE_HZ
     energy = np.zeros(count)
-    for tap in range(_TAPS):
-        energy += _energy(features.at(times_s + tap / (RATE_HZ * _TAPS)))
+    for first in range(0, count, _BLOCK):
+        block = slice(first, first + _BLOCK)
+        for tap in range(_TAPS):
+            energy[block] += _energy(features.at(times_s[block] + tap / (RATE_HZ * _TAPS)))
     usual = 0.5 * exact.log(_energy(voice.mean[None]))
     loudness = np.maximum(0.5 * exact.log(energy / _TAPS) - usual + _RANGE, 0.0)
     alone = np.pad(loudness, _MARGIN)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from shared.errors import InputError
 
 _ACTIVE_NATS = 5.0
 """Sound within this many nats of the loud parts counts as voice."""
+_BLOCK = 4096
+"""Vectors that are copied at a time."""
 _SAME_VOICE = 0.3
 """How far a voice may move from the one that a line was first normalised by, in its bands' deviations (root mean
 square).
@@ -45,10 +47,13 @@ class Voice:
     @classmethod
     def of(cls, features: AudioFeatures) -> Voice | None:
         """The voice of a line; None in silence."""
-        active = features.log_mel[features.log_mel.mean(axis=1) > loudness_of_voice(features)]
+        loudness = features.log_mel.mean(axis=1)
+        active = np.flatnonzero(loudness > _loudness_of_voice(loudness))
         if not len(active):
             return None
-        return cls(active.mean(axis=0), active.std(axis=0) + 0.3, len(active) / features.rate_hz)
+        mean = _sum_of(features.log_mel, active) / len(active)
+        deviation = np.sqrt(_sum_of(features.log_mel, active, mean) / len(active))
+        return cls(mean, deviation + 0.3, len(active) / features.rate_hz)
 
     def is_like(self, other: Voice) -> bool:
         """Whether a line that was normalised by this voice can keep it, now that its own is `other`."""
@@ -83,8 +88,26 @@ class Voice:
 
 def loudness_of_voice(features: AudioFeatures) -> float:
     """Mean log-mel above which the voice of a line sounds; infinite in silence."""
-    loud = float(np.percentile(features.log_mel.mean(axis=1), 95))
+    return _loudness_of_voice(features.log_mel.mean(axis=1))
+
+
+def _loudness_of_voice(loudness: np.ndarray) -> float:
+    loud = float(np.percentile(loudness, 95))
     return loud - _ACTIVE_NATS if loud >= np.log(FLOOR) + 0.5 else float("inf")
+
+
+def _sum_of(log_mel: np.ndarray, rows: np.ndarray, mean: np.ndarray | None = None) -> np.ndarray:
+    """(80,) float32 the sum of some rows, or of their squared distances from `mean`: added one after the other, as
+    numpy's mean and std add them, of which a few are copied at a time."""
+    total: np.ndarray | None = None
+    for first in range(0, len(rows), _BLOCK):
+        block = log_mel[rows[first : first + _BLOCK]]
+        if mean is not None:
+            block -= mean
+            block *= block
+        total = np.add.reduce(block if total is None else np.concatenate([total[None], block]), axis=0)
+    assert total is not None
+    return total
 
 
 def voice_of_edited(features: AudioFeatures, first_heard: Voice | None) -> Voice | None:
@@ -122,4 +145,4 @@ class VoiceNormaliser:
             mean = mean + weight * (voice.mean - mean)
             deviation = deviation + weight * (voice.deviation - deviation)
         scaled = np.clip((features.log_mel - mean) / deviation, -4.0, 4.0).astype(np.float32)
-        return AudioFeatures(scaled, features.rate_hz, features.start_s)
+        return replace(features, log_mel=scaled)

@@ -20,7 +20,7 @@ from ..shared.errors import InputError, InternalError
 from ..shared.locking import FileLock
 from ..shared.private import make_private, open_private
 from ..shared.python_child import module_command
-from ..shared.ready import BACKEND_LOCK, NotReady, ReadyFile
+from ..shared.ready import BACKEND_LOCK, READY_FILE, NotReady, ReadyFile
 from .background import Pausing, Steps, Task, pause, until_ended
 from .transport import Connection, ConnectionLost, Refused, import_zmq
 
@@ -53,7 +53,7 @@ class BackendPlace:
 
     @property
     def ready_file(self) -> Path:
-        return self.state_dir / "backend.ready.json"
+        return self.state_dir / READY_FILE
 
     @property
     def log_file(self) -> Path:

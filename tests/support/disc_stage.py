@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from backend.deliver import render as rendering
+from backend.deliver import plan as planning
 from backend.media.audio import save_wav
 from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES
 from backend.performance.speech import SpeechModel
@@ -89,8 +89,8 @@ def make_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Subject
     model.weights_file.write_bytes(b"weights")
     model.speech_file.write_bytes(b"speech")
     portrait = DiscPortrait()
-    monkeypatch.setattr(rendering, "open_portrait", lambda model: portrait)
-    monkeypatch.setattr(rendering.SpeechModel, "load", classmethod(lambda cls, path: SteadySpeech()))
+    monkeypatch.setattr(planning, "open_portrait", lambda model: portrait)
+    monkeypatch.setattr(planning.SpeechModel, "load", classmethod(lambda cls, path: SteadySpeech()))
     sound = np.random.default_rng(0).standard_normal(16320).astype(np.float32) * 0.1
     save_wav(tmp_path / "line.wav", sound, 16000)
     return subject, portrait, tmp_path / "line.wav", tmp_path / "out"

@@ -21,7 +21,9 @@ from unittest import mock
 import cv2
 import numpy as np
 
+from backend.deliver import plan as planning
 from backend.deliver import render as rendering
+from backend.deliver.chunk import draw_chunk, join
 from backend.media.audio import save_wav
 from backend.media.encode import MovieWriter
 from backend.performance.curves import FACE_CURVES
@@ -225,7 +227,9 @@ def _take_files(folder: Path) -> dict[str, bytes]:
         del manifest["timings_s"]
         manifest["frames"].pop("drawn")
         found[layout.MANIFEST_FILE] = json.dumps(manifest, sort_keys=True).encode()
-    return {name: data for name, data in found.items() if not name.startswith(UNFINISHED_FOLDER)}
+    return {
+        name: data for name, data in found.items() if not name.startswith((UNFINISHED_FOLDER, layout.CHUNKS_FOLDER))
+    }
 
 
 def _stage_of_rendering(start: Path) -> None:
@@ -236,7 +240,7 @@ def _stage_of_rendering(start: Path) -> None:
     model.weights_file.write_bytes(b"weights")
     model.speech_file.write_bytes(b"speech")
     portrait = DiscPortrait()
-    mock.patch.object(rendering, "open_portrait", lambda model: portrait).start()
+    mock.patch.object(planning, "open_portrait", lambda model: portrait).start()
     mock.patch.object(SpeechModel, "load", classmethod(lambda cls, path: SteadySpeech())).start()
     sound = np.random.default_rng(0).standard_normal(RATE // 5).astype(np.float32) * 0.1
     in_fork(lambda: save_wav(start / "line.wav", sound, RATE))
@@ -245,6 +249,19 @@ def _stage_of_rendering(start: Path) -> None:
 def _render_new(start: Path) -> tuple[Callable, Callable]:
     _stage_of_rendering(start)
     return _render(), _take_files
+
+
+def _render_in_chunks(start: Path) -> tuple[Callable, Callable]:
+    _stage_of_rendering(start)
+
+    def job(folder: Path) -> object:
+        subject = Subject.open(folder / "anna")
+        for frames in ("1-3", "3-5"):
+            settings = RenderSettings(take_id="one", threads=1, frames=frames)
+            draw_chunk(subject, folder / "line.wav", folder / "take", settings, Reporter())
+        return join(folder / "take", {}, Reporter(), folder / "anna", folder / "line.wav")
+
+    return job, _take_files
 
 
 def _render_edited(start: Path) -> tuple[Callable, Callable]:
@@ -292,6 +309,7 @@ JOBS: dict[str, Callable[[Path], tuple[Callable, Callable]]] = {
     "resume": _resume,
     "render": _render_new,
     "render-edited": _render_edited,
+    "render-in-chunks": _render_in_chunks,
     "install": _install,
 }
 

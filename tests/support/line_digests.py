@@ -14,7 +14,7 @@ import torch
 
 from backend.deliver.keys import digest, frame_keys
 from backend.deliver.line import plan_line
-from backend.deliver.render import _drive
+from backend.deliver.plan import line_drive
 from backend.media.audio_features import log_mel
 from backend.performance.liveliness import life_of, with_eyes
 from backend.performance.parts import parts_of
@@ -44,7 +44,7 @@ def digests(root: Path, sound: Path, camera: Path) -> dict[str, str]:
         "given": RenderSettings(pose=str(camera)),
     }.items():
         line = plan_line(subject, speech, sound, settings, Reporter())
-        drive = _drive(portrait, line)
+        drive = line_drive(portrait, line)
         found[f"{name}: keys"] = digest(*frame_keys(drive, {}))
         found[f"{name}: curves"] = digest(drive.curves.numpy().tobytes())
         found[f"{name}: poses"] = digest(line.poses.tobytes(), drive.rotations.numpy().tobytes())

@@ -25,6 +25,7 @@ BACKEND: Floors = [
     [
         "backend.evaluate",
         "backend.export",
+        "backend.farm",
         "backend.forgetting",
         "backend.phones",
         "backend.serve",

@@ -11,8 +11,10 @@ from backend.command import verbs
 from backend.command.arguments import (
     TREES,
     _known,
+    chunk_arguments,
     doctor_arguments,
     evaluate_arguments,
+    join_arguments,
     preprocess_arguments,
     render_arguments,
     run_arguments,
@@ -40,6 +42,8 @@ OWN = {
     "track": {"subject": "s"},
     "train": {"subject": "s"},
     "render": {"subject": "s", "audio": "a.wav", "out": "o"},
+    "chunk": {"subject": "s", "audio": "a.wav", "out": "o"},
+    "join": {"out": "o"},
     "evaluate": {"subject": "s"},
     "run": {"footage": "a.mp4", "audio": "a.wav", "out": "o"},
 }
@@ -48,6 +52,8 @@ PARSERS: dict[str, Callable[[dict], Any]] = {
     "track": track_arguments,
     "train": train_arguments,
     "render": render_arguments,
+    "chunk": chunk_arguments,
+    "join": join_arguments,
     "evaluate": evaluate_arguments,
     "run": run_arguments,
 }
@@ -214,7 +220,7 @@ def test_the_command_lines_texts_become_set():
 
 
 def test_every_verb_with_settings_has_its_tree():
-    assert set(PARSERS) == set(TREES) - {"serve"} <= set(verbs.VERBS)
+    assert set(PARSERS) == set(TREES) - {"serve", "farm"} <= set(verbs.VERBS)
 
 
 def test_doctor_knows_its_arguments_too():

@@ -7,7 +7,7 @@ import sys
 from backend.command import cli, verbs
 from tests.support.places import ROOT
 
-NO_JOBS = {"bench", "serve", "settings", "keys", "identity", "forget"}
+NO_JOBS = {"bench", "serve", "settings", "keys", "identity", "forget", "farm", "jobs"}
 """Verbs of the command line that do no job."""
 
 

@@ -70,7 +70,7 @@ def trained_speech() -> SpeechModel:
 
 
 def listen(monkeypatch, model) -> None:
-    monkeypatch.setattr(rendering.SpeechModel, "load", classmethod(lambda cls, folder: model))
+    monkeypatch.setattr(SpeechModel, "load", classmethod(lambda cls, folder: model))
 
 
 def render(stage, **options):

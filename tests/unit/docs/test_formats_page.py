@@ -92,7 +92,7 @@ TABLES = {
     "consent.json": lambda folder: fields_of(Consent) | {"schema"},
     "quality in subject.json": quality_keys,
     "track.npz": lambda folder: fields_of(Track),
-    "audio.wav, audio_features.npz, contact_sheet.png": lambda folder: fields_of(AudioFeatures),
+    "audio.wav, audio_features.npz, contact_sheet.png": lambda folder: fields_of(AudioFeatures) - {"cut_off"},
     "config.json": lambda folder: pages.literal_keys("backend/portrait/saving.py", "sizes") | {"training", "waited"},
     "sizes in config.json": lambda folder: fields_of(PortraitSizes),
     "training in config.json": lambda folder: pages.literal_keys("backend/train", "learned_from"),
@@ -171,7 +171,7 @@ def test_the_page_has_the_channels_and_the_texts_of_a_frame():
     passes = {"Combined": 4, "Depth": 1} | {name.capitalize(): 1 for name in layout.REGION_NAMES}
     channels = [channel for name, count in passes.items() for channel in exr.channel_names(name, count)]
     assert sorted(pages.first_column(body, "channels")) == sorted(channels)
-    own = pages.literal_keys("backend/deliver/render.py", "audio", "model", "fps") | {"crop"}
+    own = pages.literal_keys("backend/deliver/plan.py", "audio", "model", "fps") | {"crop"}
     texts = {*provenance.exr_attributes(MARKS, dict.fromkeys(own, "")), KEY_ATTRIBUTE, exr.CHECKSUM_ATTRIBUTE}
     timed = exr.FrameTime(1, Fraction(25)).attributes()
     assert set(pages.first_column(body, "attribute")) == texts | {"chromaticities", "colorInteropID", *timed}

@@ -21,6 +21,7 @@ PAGES = (
             "kernels",
             "life",
             "protocol",
+            "scaling",
             "testing",
             "why",
         )

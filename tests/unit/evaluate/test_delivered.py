@@ -21,6 +21,7 @@ from backend.media.colour_tags import footage_colour
 from backend.media.decode import probe
 from backend.media.encode import MovieWriter
 from backend.performance.curves import Performance, ordered_curves
+from backend.performance.speech import SpeechModel
 from backend.portrait.portrait import PortraitFrame
 from backend.portrait.saving import save_portrait
 from backend.settings import RenderSettings
@@ -44,7 +45,7 @@ def test_a_scored_picture_has_the_bits_of_the_frame_that_render_delivers(subject
     model = ModelFolder.of(subject.root, "m2dao")
     save_portrait(run.portrait.eval(), model)
     model.speech_file.write_bytes(b"speech")
-    monkeypatch.setattr(rendering.SpeechModel, "load", classmethod(lambda cls, path: SteadySpeech()))
+    monkeypatch.setattr(SpeechModel, "load", classmethod(lambda cls, path: SteadySpeech()))
 
     track = subject.track()
     performance = Performance.from_array(Fraction(25), ordered_curves(track)).as_saved()
