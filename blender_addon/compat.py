@@ -166,13 +166,15 @@ def compositor_tree(scene: bpy.types.Scene) -> bpy.types.NodeTree | None:
 
 
 def new_compositor_tree(scene: bpy.types.Scene, name: str) -> bpy.types.NodeTree:
-    """An empty compositor for a scene that has none."""
+    """The compositor of a scene that uses none: an empty one, or in 4.x one that was switched off, as it was."""
     if hasattr(scene, "compositing_node_group"):
         scene.compositing_node_group = bpy.data.node_groups.new(name, "CompositorNodeTree")
         return scene.compositing_node_group
+    had_nodes = scene.node_tree is not None and len(scene.node_tree.nodes) > 0
     scene.use_nodes = True
     tree = cast(bpy.types.NodeTree, scene.node_tree)
-    tree.nodes.clear()
+    if not had_nodes:
+        tree.nodes.clear()  # Blender's own beginning
     return tree
 
 
@@ -205,9 +207,12 @@ def alpha_over_factor_index(node: bpy.types.Node) -> int:
     return node.inputs.keys().index("Factor" if "Factor" in node.inputs else "Fac")
 
 
-def is_shared_group(tree: bpy.types.NodeTree) -> bool:
-    """Whether this compositor may serve other scenes too, so that it must not be emptied."""
-    return not tree.is_embedded_data and tree.users > 1
+def own_compositor_tree(scene: bpy.types.Scene, tree: bpy.types.NodeTree) -> bpy.types.NodeTree:
+    """The scene's compositor as its own alone: where it may serve other scenes too, a copy of it takes its place."""
+    if tree.is_embedded_data or tree.users == 1:
+        return tree
+    scene.compositing_node_group = tree.copy()
+    return scene.compositing_node_group
 
 
 def drift_of_scaled(
@@ -253,6 +258,20 @@ def set_node_option(node: Node, option: str, value: str) -> bool:
     else:
         return False
     return True
+
+
+def new_value_node(tree: bpy.types.NodeTree) -> Node:
+    """A node that holds one number."""
+    return tree.nodes.new("CompositorNodeValue" if hasattr(bpy.types, "CompositorNodeValue") else "ShaderNodeValue")
+
+
+def set_blur_size(node: Node, size_px: int) -> None:
+    """How far a Blur node reaches: a size socket in pixels, in 4.2 properties that its socket scales."""
+    size = node.inputs["Size"]
+    if size.type == "VECTOR":
+        size.default_value = [size_px] * len(size.default_value)
+    else:
+        node.size_x = node.size_y = size_px
 
 
 def new_math_node(tree: bpy.types.NodeTree, operation: str) -> Node:

@@ -57,7 +57,17 @@ POSE_MODES = (
 BACKGROUNDS = (
     ("PLATE", "Clean Plate", "The footage's own background with the person taken out"),
     ("FOOTAGE", "Footage", "The footage itself; the recorded person stays visible around the head"),
-    ("NONE", "Transparent", "Nothing behind the head"),
+    ("NONE", "Transparent", "Nothing behind the head but the scene's objects; its world is left out"),
+    ("SCENE", "Scene", "The scene's own picture, with its world"),
+)
+FITS = (
+    ("FILL", "Fill", "The footage fills the picture; what sticks out of it is cut off"),
+    ("WHOLE", "Whole Footage", "All of the footage is seen; a picture of another shape has empty rims"),
+)
+PICTURES = (
+    ("BOTH", "Timeline and Compositor", "Strips and compositor nodes; what is rendered goes by the scene's settings"),
+    ("TIMELINE", "Timeline", "Strips: to cut and play the line, without the scene's 3D"),
+    ("COMPOSITOR", "Compositor", "Nodes: with depth and mattes, among the scene's 3D; the timeline gets the sound"),
 )
 
 
@@ -137,7 +147,14 @@ class TalkerSettings(bpy.types.PropertyGroup):
     )
     take_frame: IntProperty(name="Start", description="Frame at which the take begins", default=1)
     background: EnumProperty(
-        name="Background", description="What the compositor puts behind the head", items=BACKGROUNDS
+        name="Background", description="What lies behind the head", items=BACKGROUNDS
+    )
+    pictures: EnumProperty(name="Pictures", description="Where the take's pictures are shown", items=PICTURES)
+    fit: EnumProperty(
+        name="Fit", description="How the footage lies in a scene's picture of another shape", items=FITS
+    )
+    active_camera: BoolProperty(
+        name="See Through Its Camera", description="Make the take's camera the scene's active one", default=True
     )
     moving_head: BoolProperty(
         name="Moving Head",

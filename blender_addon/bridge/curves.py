@@ -81,7 +81,9 @@ def performance(scene: bpy.types.Scene, controller: bpy.types.Object) -> dict:
 
 def find_controller(take_folder: Path) -> bpy.types.Object | None:
     """The controller of a take that was brought back. The disk is asked only where the name does not decide."""
-    if not any(item.get(tagged.ROLE_KEY) == "performance" for item in bpy.data.objects):
-        return None
-    found = tagged.find(bpy.data.objects, os.path.abspath(take_folder), "performance")
-    return found or tagged.find(bpy.data.objects, str(take_folder.resolve()), "performance")
+    controllers = [item for item in bpy.data.objects if item.get(tagged.ROLE_KEY) == "performance"]
+    for wanted in (lambda: os.path.abspath(take_folder), lambda: str(take_folder.resolve())):
+        found = next((item for item in controllers if tagged.folder_of(item) == wanted()), None)
+        if found is not None or not controllers:
+            return found
+    return None

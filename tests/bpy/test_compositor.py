@@ -82,7 +82,7 @@ def test_depth_and_mattes_lie_where_the_head_is(addon, bpy, scene, make_take, tm
     addon.headless.bring_back(take, 1, background="NONE")
     tree = addon.compat.compositor_tree(scene)
     node = next(n for n in tree.nodes if n.bl_idname == "CompositorNodeGroup")
-    assert [socket.name for socket in node.outputs] == list(addon.bridge.compositor.OUTPUTS)
+    assert [socket.name for socket in node.outputs] == list(addon.bridge.take_group.OUTPUTS)
     inside = np.zeros((footage[1], footage[0]), bool)
     quarter = crop[2] // 4
     inside[crop[1] + quarter : crop[1] + 3 * quarter, crop[0] + quarter : crop[0] + 3 * quarter] = True
