@@ -100,15 +100,22 @@ def has_sound() -> bool:
     return bool(getattr(bpy.app.build_options, "audaspace", False))
 
 
-def mix_sound(scene: bpy.types.Scene, path: str, rate: int) -> set[str]:
-    """Mix what is heard in a scene's range to a mono 16-bit WAV; the operator's answer. It may write a tail."""
+def mixes_retimed_sound() -> bool:
+    """Whether Blender mixes a retimed strip at the speed at which it plays it. 4.3 mixes the file's own speed, cut where
+    the strip ends; 4.5 and later are right."""
+    return "strips" in bpy.types.SequenceEditor.bl_rna.properties
+
+
+def mix_sound(scene: bpy.types.Scene, path: str, rate: int, is_stereo: bool = False) -> set[str]:
+    """Mix what is heard in a scene's range to a 16-bit WAV, mono or stereo; the operator's answer. It may write a
+    tail."""
     with bpy.context.temp_override(scene=scene):
         outcome: Any = bpy.ops.sound.mixdown(
             filepath=path,
             container="WAV",
             codec="PCM",
             format="S16",
-            channels="MONO",
+            channels="STEREO" if is_stereo else "MONO",
             mixrate=rate,
             check_existing=False,
         )

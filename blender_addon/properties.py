@@ -40,6 +40,11 @@ LINE_SOURCES = (
     ("RANGE", "Scene Range", "All that is heard between the scene's first and last frame"),
     ("FILE", "File", "A sound file"),
 )
+LINE_CHANNELS = (
+    ("BOTH", "Both", "Both channels of stereo sound, mixed"),
+    ("LEFT", "Left", "The left channel alone: where each speaker has one"),
+    ("RIGHT", "Right", "The right channel alone: where each speaker has one"),
+)
 POSE_MODES = (
     # The numbers are those under which scenes keep a choice.
     (
@@ -103,6 +108,9 @@ class TalkerSettings(bpy.types.PropertyGroup):
         name="Sound", description="A sound file with the new line", subtype="FILE_PATH", options=_PATH
     )
     line_frame: IntProperty(name="Start", description="Frame at which a line from a file begins", default=1)
+    line_channel: EnumProperty(
+        name="Channel", description="Which channel of stereo sound the head speaks", items=LINE_CHANNELS
+    )
     pose_mode: EnumProperty(
         name="Head", description="How the head moves", items=POSE_MODES, default=choices.POSE.upper()
     )

@@ -22,6 +22,8 @@ from . import keys
 from .strips import editor_of
 
 MIX_RATE = 48000
+BOTH, LEFT = "BOTH", "LEFT"
+"""Of properties.LINE_CHANNELS."""
 _HEARD = ("SOUND", "SCENE", "META")
 
 
@@ -38,6 +40,13 @@ class Line:
     """STRIP, RANGE or FILE (properties.LINE_SOURCES)."""
     file: Path | None = None
     """The sound file of a FILE line."""
+    channel: str = BOTH
+    """Which channel of stereo sound speaks: BOTH, LEFT or RIGHT (properties.LINE_CHANNELS)."""
+
+    @property
+    def is_file_as_it_is(self) -> bool:
+        """Whether the line's sound is a file of the artist's own, which is left as it is."""
+        return self.file is not None and self.channel == BOTH
 
     def write(self, path: Path) -> Path:
         """The line's sound as a file: a WAV at `path`, or the FILE line's own. It lasts `frame_count` frames, never
@@ -45,15 +54,17 @@ class Line:
 
         Raises InputError where there is no such strip or its sound cannot be read or mixed.
         """
-        if self.file is not None:
+        if self.file is not None and self.is_file_as_it_is:
             return self.file
         scene = bpy.data.scenes[self.scene]
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path, ending=".wav") as temporary:
-            if self.source == "STRIP":
-                write_strip(scene, _strip(scene, self.name), temporary)
+            if self.file is not None:
+                _write_channel(self.file, self.channel, temporary)
+            elif self.source == "STRIP":
+                write_strip(scene, _strip(scene, self.name), temporary, self.channel)
             else:
-                mix(scene, self.frame_start, self.frame_count, temporary)
+                mix(scene, self.frame_start, self.frame_count, temporary, self.channel)
         return path
 
 
@@ -67,30 +78,52 @@ def line(scene: bpy.types.Scene) -> Line:
         if not path.is_file():
             raise InputError(f"There is no sound file {path}.", "Choose the line's sound again.")
         count = math.ceil(_seconds(path) * keys.scene_fps(scene))
-        return Line(scene.name, path.stem, settings.line_frame, count, "FILE", path)
+        return Line(scene.name, path.stem, settings.line_frame, count, "FILE", path, settings.line_channel)
     if settings.line_source == "RANGE":
-        count = scene.frame_end - scene.frame_start + 1
-        return Line(
-            scene.name, f"{scene.name}_{scene.frame_start}-{scene.frame_end}", scene.frame_start, count, "RANGE"
-        )
+        first, last = scene.frame_start, scene.frame_end
+        name = f"{scene.name}_{first}-{last}"
+        return Line(scene.name, name, first, last - first + 1, "RANGE", channel=settings.line_channel)
     strip = _strip(scene, settings.line_strip) if settings.line_strip else _active_sound(scene)
-    start, end = compat.strip_range(strip)
-    return Line(scene.name, strip.name, start, end - start, "STRIP")
+    start, end = _shown_range(scene, strip)
+    return Line(scene.name, strip.name, start, end - start, "STRIP", channel=settings.line_channel)
 
 
-def write_strip(scene: bpy.types.Scene, strip: SoundStrip, path: Path) -> None:
-    """One sound strip as it is trimmed and placed, to a WAV.
+def write_strip(scene: bpy.types.Scene, strip: SoundStrip, path: Path, channel: str = BOTH) -> None:
+    """One sound strip as it is trimmed and placed, by itself and by the meta strips that it is in, to a WAV.
 
     A strip that plays a PCM WAV as it is, is cut out of that file without loss; any other is mixed by Blender.
     """
-    start, end = compat.strip_range(strip)
-    if _is_plain(scene, strip) and _cut(scene, strip, start, end - start, path):
+    start, end = _shown_range(scene, strip)
+    if _is_plain(scene, strip) and _cut(scene, strip, start, end - start, path, channel):
         return
+    if compat.strip_is_retimed(strip) and not compat.mixes_retimed_sound():
+        raise InputError(
+            f"The strip {strip.name} is retimed, and this Blender mixes such sound at its file's own speed.",
+            "Change its speed in a sound editor, or use Blender 4.5 or newer.",
+        )
     with _only_heard(scene, strip):
-        mix(scene, start, end - start, path)
+        mix(scene, start, end - start, path, channel)
 
 
-def mix(scene: bpy.types.Scene, start: int, count: int, path: Path) -> None:
+def _shown_range(scene: bpy.types.Scene, strip: SoundStrip) -> tuple[int, int]:
+    """First frame of a strip that is heard, and the frame after its last: what the meta strips around it leave of it.
+
+    Raises InputError where they leave nothing.
+    """
+    start, end = compat.strip_range(strip)
+    for meta in compat.all_strips(editor_of(scene)):
+        if meta.type == "META" and any(inside.name == strip.name for inside in _all_inside(meta)):
+            first, after = compat.strip_range(meta)
+            start, end = max(start, first), min(end, after)
+    if start >= end:
+        raise InputError(
+            f"Nothing of the strip {strip.name} is heard: its meta strip is trimmed to other frames.",
+            "Trim the meta strip so that the line is in it, or choose another strip.",
+        )
+    return start, end
+
+
+def mix(scene: bpy.types.Scene, start: int, count: int, path: Path, channel: str = BOTH) -> None:
     """All that is heard in `count` frames from `start`, mono, mixed by Blender and trimmed to these frames."""
     if not compat.has_sound():
         raise InputError(
@@ -99,7 +132,7 @@ def mix(scene: bpy.types.Scene, start: int, count: int, path: Path) -> None:
     if scene.sequence_editor is None:
         raise InputError("The scene has no timeline to hear.", "Add a sound strip, or choose a sound file.")
     with _range(scene, start, count):
-        result = compat.mix_sound(scene, str(path), MIX_RATE)
+        result = compat.mix_sound(scene, str(path), MIX_RATE, is_stereo=channel != BOTH)
     if "FINISHED" not in result or not path.is_file():
         raise InputError(
             "Blender could not mix the timeline's sound.", "Check the strip's file, or choose a sound file."
@@ -107,7 +140,34 @@ def mix(scene: bpy.types.Scene, start: int, count: int, path: Path) -> None:
     with wave.open(str(path), "rb") as mixed:
         data = mixed.readframes(mixed.getnframes())
         channels, width, rate = mixed.getnchannels(), mixed.getsampwidth(), mixed.getframerate()
+    data, channels = _only(channel, data, channels, width)
     _write(path, data, channels, width, rate, 0, _samples(count, rate, keys.scene_fps(scene)))
+
+
+def _only(channel: str, data: bytes, channels: int, width: int) -> tuple[bytes, int]:
+    """(PCM data of the channel that is wanted, its number of channels), of data with `width` bytes a sample."""
+    if channel == BOTH or channels == 1:
+        return data, channels
+    picked = bytearray(len(data) // channels)
+    first = 0 if channel == LEFT else width
+    for byte in range(width):
+        picked[byte::width] = data[first + byte :: channels * width]
+    return bytes(picked), 1
+
+
+def _write_channel(source: Path, channel: str, path: Path) -> None:
+    """One channel of a whole sound file, as a WAV. Raises InputError for a file that is no PCM WAV."""
+    try:
+        with wave.open(str(source), "rb") as sound:
+            channels, width, rate = sound.getnchannels(), sound.getsampwidth(), sound.getframerate()
+            data = sound.readframes(sound.getnframes())
+    except (wave.Error, EOFError) as error:
+        raise InputError(
+            f"One channel can be taken out of a WAV file alone, and {source.name} is none ({error}).",
+            "Choose both channels, add the file as a strip, or save it as WAV.",
+        ) from error
+    data, channels = _only(channel, data, channels, width)
+    _write(path, data, channels, width, rate, 0, len(data) // (channels * width))
 
 
 def _samples(frames: int, rate: int, fps: Fraction) -> int:
@@ -143,7 +203,7 @@ def _is_plain(scene: bpy.types.Scene, strip: SoundStrip) -> bool:
     return not any(curve.data_path == strip.path_from_id("volume") for curve in compat.fcurves(scene))
 
 
-def _cut(scene: bpy.types.Scene, strip: SoundStrip, start: int, count: int, path: Path) -> bool:
+def _cut(scene: bpy.types.Scene, strip: SoundStrip, start: int, count: int, path: Path, channel: str) -> bool:
     """Cut a plain strip's part out of its file; False where that is no PCM WAV."""
     fps = keys.scene_fps(scene)
     frames_in = Fraction(start) - Fraction(compat.strip_content_start(strip)).limit_denominator(10**4)
@@ -164,6 +224,7 @@ def _cut(scene: bpy.types.Scene, strip: SoundStrip, start: int, count: int, path
         raise InputError(
             f"The strip's sound {source} cannot be read ({error.strerror}).", "Find the missing file."
         ) from error
+    data, channels = _only(channel, data, channels, width)
     _write(path, data, channels, width, rate, max(0, -begin), wanted)
     return True
 

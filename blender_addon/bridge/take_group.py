@@ -34,7 +34,7 @@ _NO_DEPTH_M, _FARTHEST_M = 1e-6, 1e4
 """Depths outside of these are no head's, metres."""
 _EMPTY_FROM_M, _BACKDROP_M = 5e9, 1e9
 """Depth from which on a renderer shows nothing, and that of a take's own background for the next take, metres."""
-_OPAQUE = 0.999
+_OPAQUE = 0.99
 _WRAP_SHARE = 0.012
 """Reach of the light wrap, as a share of the picture's width."""
 LINE_NODE = "While the Line Lasts"

@@ -133,7 +133,7 @@ def read_render(scene: bpy.types.Scene) -> Request:
     line = audio.line(scene)
     output = absolute(settings.output, "Output")
     out = takes.folder(line, output, scene)
-    sound = line.file or out.parent / f"{out.name}.line.wav"
+    sound = line.file if line.file and line.is_file_as_it_is else out.parent / f"{out.name}.line.wav"
     files: list[Callable[[], object]] = [partial(line.write, sound)]
     pose, write_poses = _read_pose(scene, settings, line, out)
     files += write_poses

@@ -285,7 +285,7 @@ def test_a_folder_that_is_no_render_is_refused_in_words_and_leaves_nothing(addon
 def test_a_missing_frame_is_named(addon, scene, make_take):
     take = make_take("hole")
     (take / "head.000005.exr").unlink()
-    with pytest.raises(addon.bridge.bring_back.InputError, match="Frame 5 is missing"):
+    with pytest.raises(addon.bridge.strips.InputError, match="Frame 5 is missing"):
         addon.headless.bring_back(take)
 
 
@@ -293,7 +293,7 @@ def test_a_missing_frame_is_named(addon, scene, make_take):
 def test_a_damaged_camera_file_is_refused(addon, scene, make_take, damage):
     take = make_take(f"damaged_{abs(hash(damage))}")
     (take / "camera.json").write_text(damage)
-    with pytest.raises(addon.bridge.bring_back.InputError, match="Render the line again"):
+    with pytest.raises(addon.bridge.strips.InputError, match="Render the line again"):
         addon.headless.bring_back(take)
 
 
