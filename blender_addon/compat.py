@@ -152,14 +152,23 @@ def remove_fcurve(datablock: bpy.types.ID, curve: bpy.types.FCurve) -> None:
             return
 
 
-def new_fcurve(datablock: bpy.types.ID, action: bpy.types.Action, data_path: str, index: int = 0) -> bpy.types.FCurve:
-    """An empty F-curve in `action`, which becomes (or is) the datablock's own action."""
+def new_fcurve(
+    datablock: bpy.types.ID, action: bpy.types.Action, data_path: str, index: int = 0, group: str = ""
+) -> bpy.types.FCurve:
+    """An empty F-curve in `action`, which becomes (or is) the datablock's own action; in a channel group, if one is
+    named."""
     animation = datablock.animation_data_create()
     if animation.action != action:
         animation.action = action
     if hasattr(action, "fcurve_ensure_for_datablock"):
-        return action.fcurve_ensure_for_datablock(datablock, data_path, index=index)
-    return action.fcurves.new(data_path, index=index)
+        ensure = action.fcurve_ensure_for_datablock
+        if "group_name" in bpy.types.Action.bl_rna.functions["fcurve_ensure_for_datablock"].parameters:
+            return ensure(datablock, data_path, index=index, group_name=group)
+        curve = ensure(datablock, data_path, index=index)
+        if group:
+            curve.group = action.groups.get(group) or action.groups.new(group)
+        return curve
+    return action.fcurves.new(data_path, index=index, action_group=group)
 
 
 # Compositor --------------------------------------------------------------------------------------------------------

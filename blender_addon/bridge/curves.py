@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,11 @@ def data_path(curve_name: str) -> str:
     return f'["{bpy.utils.escape_identifier(curve_name)}"]'
 
 
+def group_name(curve_name: str) -> str:
+    """The part of the face by which a curve is filed: the first word of its name, as in jawOpen."""
+    return (re.match(r"[a-z]+", curve_name) or [curve_name])[0].title()
+
+
 def bring(placement: Placement, group: bpy.types.Collection) -> bpy.types.Object:
     """One custom property a curve on an empty, keyed at every frame with what was rendered. Returns the empty."""
     take = placement.take
@@ -45,7 +51,7 @@ def bring(placement: Placement, group: bpy.types.Collection) -> bpy.types.Object
         controller[name] = values[0]
         ui: Any = controller.id_properties_ui(name)  # type: ignore[func-returns-value] # it does
         ui.update(soft_min=0.0, soft_max=1.0, description=f"Performance: {name}")
-        keys.write(controller, action, data_path(name), 0, frames, values)
+        keys.write(controller, action, data_path(name), 0, frames, values, group=group_name(name))
     return controller
 
 
