@@ -154,13 +154,9 @@ class TalkerSettings(bpy.types.PropertyGroup):
         options=_PATH,
     )
     take_frame: IntProperty(name="Start", description="Frame at which the take begins", default=1)
-    background: EnumProperty(
-        name="Background", description="What lies behind the head", items=BACKGROUNDS
-    )
+    background: EnumProperty(name="Background", description="What lies behind the head", items=BACKGROUNDS)
     pictures: EnumProperty(name="Pictures", description="Where the take's pictures are shown", items=PICTURES)
-    fit: EnumProperty(
-        name="Fit", description="How the footage lies in a scene's picture of another shape", items=FITS
-    )
+    fit: EnumProperty(name="Fit", description="How the footage lies in a scene's picture of another shape", items=FITS)
     active_camera: BoolProperty(
         name="See Through Its Camera", description="Make the take's camera the scene's active one", default=True
     )

@@ -14,6 +14,7 @@ from backend.deliver.camera_file import write_camera
 from backend.deliver.keys import frame_keys, model_key
 from backend.deliver.line import Line, plan_line, require_readable
 from backend.deliver.pipeline import FrameDrawer, concurrency_for
+from backend.deliver.plate import write_plate
 from backend.deliver.preview import Preview, PreviewRecord
 from backend.deliver.store import frame_store
 from backend.deliver.take import Take, TakeFolder
@@ -135,6 +136,7 @@ def _render(subject: Subject, audio: Path, out: Path, settings: RenderSettings, 
         target.work / layout.CAMERA_FILE, line.fps, portrait.intrinsics(size), subject.crop, footage_size, line.poses
     )
     line.performance.save(target.work / layout.PERFORMANCE_FILE)
+    write_plate(target.work, subject)
     package.write_sound(target.work, line.samples, line.sample_rate, line.frame_count, line.fps)
     drawn, preview, stale = _draw(job, target, report)
     timings["draw"] = time.monotonic() - started - timings["prepare"]

@@ -26,6 +26,7 @@ from backend.preprocess.body import track_body
 from backend.preprocess.camera import solve_camera
 from backend.preprocess.capture import Capture, scan_faces, store_frames
 from backend.preprocess.crop import head_and_shoulders, stored_size
+from backend.preprocess.frame_plate import frame_plate_stage
 from backend.preprocess.matting import hair_model
 from backend.preprocess.reading import colour_as_read, in_key
 from backend.preprocess.speaker import FacePath
@@ -110,6 +111,7 @@ def _stages(run: StageRun, sound: Path | None) -> SubjectInfo:
     _check_length(run, capture)
     _camera_stage(run, capture)
     _background_and_regions_stages(run, capture)
+    frame_plate_stage(run)
     track = _body_stage(run, capture)
     offset, corrected = _sync_stage(run, capture)
     return _quality_stage(run, capture, track, offset, corrected)

@@ -11,7 +11,6 @@ from ..shared.timing import fps_text
 from . import colour, keys, tagged
 from .fit import Fit, Part
 from .placement import Placement
-from .take import Take
 
 SENSOR_WIDTH_MM = 36.0
 _POSE_PATHS = ("location", "rotation_quaternion")

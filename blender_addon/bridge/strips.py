@@ -16,7 +16,6 @@ from . import colour, paths, tagged
 from .fit import Part
 from .placement import Placement
 from .plate import Plate
-from .take import Take
 
 _NO_MULTILAYER = (
     "This Blender's sequencer cannot read multilayer EXR: the timeline shows the preview movie, without alpha. "

@@ -92,7 +92,9 @@ def main() -> None:
     parser.add_argument("--crop", type=int, nargs=4, default=(36, 6, 32, 32))
     parser.add_argument("--size", type=int, default=32)
     parser.add_argument("--pictures", default="1:")
-    parser.add_argument("--plate", action="store_true", help="a clean plate of the whole frame, white where the head is")
+    parser.add_argument(
+        "--plate", action="store_true", help="a clean plate of the whole frame, white where the head is"
+    )
     parser.add_argument("--id", default="")
     options = parser.parse_args()
     folder, fps, count = options.folder, Fraction(options.fps), options.frames

@@ -37,7 +37,12 @@ def add_wall(bpy, scene, depth_m, left=-1.0, right=1.0, name="wall"):
     """A wall across the take's picture from `left` to `right` (-1 to 1), at a depth from its camera."""
     camera = scene.camera
     reach = depth_m * 0.5 * camera.data.sensor_width / camera.data.lens
-    corners = [(left * reach, -reach, 0), (right * reach, -reach, 0), (right * reach, reach, 0), (left * reach, reach, 0)]
+    corners = [
+        (left * reach, -reach, 0),
+        (right * reach, -reach, 0),
+        (right * reach, reach, 0),
+        (left * reach, reach, 0),
+    ]
     mesh = bpy.data.meshes.new(name)
     mesh.from_pydata([(x, y, -depth_m) for x, y, _ in corners], [], [(0, 1, 2, 3)])
     item = bpy.data.objects.new(name, mesh)
@@ -107,7 +112,9 @@ def test_with_the_scene_as_background_its_world_stays(addon, bpy, scene, take, k
     picture = shot()
     np.testing.assert_allclose(picture[..., 3], 1, atol=5e-3)
     np.testing.assert_allclose(picture[5, 5, :3], (0.1, 0.2, 0.6), atol=0.02)
-    np.testing.assert_allclose(picture[HEAD][..., :3], np.broadcast_to(linear(known["head_display"]), (12, 16, 3)), atol=2e-3)
+    np.testing.assert_allclose(
+        picture[HEAD][..., :3], np.broadcast_to(linear(known["head_display"]), (12, 16, 3)), atol=2e-3
+    )
 
 
 def test_edges_of_objects_before_a_transparent_film_stay_smooth(addon, bpy, scene, take, shot):
@@ -185,7 +192,10 @@ def test_nodes_lie_apart(addon, scene, take, make_take):
     addon.headless.bring_back(take, START)
     addon.headless.bring_back(make_take("other"), START + 20)
     tree, height = addon.compat.compositor_tree(scene), addon.bridge.node_layout.height
-    for nodes in (list(tree.nodes), *(list(n.node_tree.nodes) for n in tree.nodes if n.bl_idname == "CompositorNodeGroup")):
+    for nodes in (
+        list(tree.nodes),
+        *(list(n.node_tree.nodes) for n in tree.nodes if n.bl_idname == "CompositorNodeGroup"),
+    ):
         boxes = [(n.name, n.location.x, n.location.x + n.width, n.location.y - height(n), n.location.y) for n in nodes]
         for index, (name, left, right, low, high) in enumerate(boxes):
             for other, left_2, right_2, low_2, high_2 in boxes[index + 1 :]:
