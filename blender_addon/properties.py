@@ -30,10 +30,14 @@ TRAIN_MODES = (
     (Start.AUTO.name, "Train", "Train the talking head on the footage, or go on where its training stopped"),
     (
         Start.MORE.name,
-        "Train On",
+        "Train Further",
         "Train the finished head for more minutes, from what it has learnt; it serves until that is done",
     ),
-    (Start.ANEW.name, "Train Anew", "Train from the footage alone; the present head serves until the new one is done"),
+    (
+        Start.ANEW.name,
+        "Train from Scratch",
+        "Train from the footage alone; the present head serves until the new one is done",
+    ),
 )
 LINE_SOURCES = (
     ("STRIP", "Strip", "One sound strip of the timeline, as it is trimmed and placed"),
@@ -182,6 +186,12 @@ class TalkerJob(bpy.types.PropertyGroup):
     eta_s: FloatProperty(
         description="Seconds to the end of the phase; negative: unknown", default=-1.0, options={"SKIP_SAVE"}
     )
+    overall: FloatProperty(description="Share of the whole job that is done, 0 to 1", options={"SKIP_SAVE"})
+    overall_eta_s: FloatProperty(
+        description="Seconds to the end of the job; negative: unknown", default=-1.0, options={"SKIP_SAVE"}
+    )
+    chain_step: IntProperty(description="Which of several jobs in a row it is, from 1", options={"SKIP_SAVE"})
+    chain_steps: IntProperty(description="How many jobs there are in a row; 0 or 1: one", options={"SKIP_SAVE"})
     preview: StringProperty(description="Path of a picture of the present state", options={"SKIP_SAVE"})
     message: StringProperty(description="The last notice in plain words", options={"SKIP_SAVE"})
     error_what: StringProperty(options={"SKIP_SAVE"})

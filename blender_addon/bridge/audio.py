@@ -18,7 +18,7 @@ from ..blender_types import SoundStrip
 from ..properties import settings_of
 from ..shared.errors import InputError
 from ..shared.files import replacing
-from . import keys
+from . import keys, paths
 from .strips import editor_of
 
 MIX_RATE = 48000
@@ -86,6 +86,22 @@ def line(scene: bpy.types.Scene) -> Line:
     strip = _strip(scene, settings.line_strip) if settings.line_strip else _active_sound(scene)
     start, end = _shown_range(scene, strip)
     return Line(scene.name, strip.name, start, end - start, "STRIP", channel=settings.line_channel)
+
+
+def named(scene: bpy.types.Scene) -> Line | None:
+    """The line that a scene's settings name as far as its name goes, without asking the disk; None where they name
+    none."""
+    settings = settings_of(scene)
+    if settings.line_source == "FILE":
+        if not settings.line_file:
+            return None
+        path = Path(paths.absolute(settings.line_file))
+        return Line(scene.name, path.stem, settings.line_frame, 0, "FILE", path)
+    if settings.line_source == "RANGE":
+        first, last = scene.frame_start, scene.frame_end
+        return Line(scene.name, f"{scene.name}_{first}-{last}", first, last - first + 1, "RANGE")
+    name = settings.line_strip or active_sound_name(scene)
+    return Line(scene.name, name, 0, 0, "STRIP") if name else None
 
 
 def write_strip(scene: bpy.types.Scene, strip: SoundStrip, path: Path, channel: str = BOTH) -> None:

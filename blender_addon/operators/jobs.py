@@ -20,6 +20,7 @@ class RunsSteps(FollowsJob):
     _scene_name: str
     _waiting: list[Step]
     _run: StepRun
+    _steps: int
 
     @left_open
     def steps(self) -> list[Step]:
@@ -29,7 +30,9 @@ class RunsSteps(FollowsJob):
     def begin(self, context: bpy.types.Context) -> None:
         self._scene_name = compat.sequencer_scene(context).name
         self._waiting = self.steps()
+        self._steps = len(self._waiting)
         self._next()
+        self._tell_place(context)
 
     def advance(self, context: bpy.types.Context) -> bool:
         run = self._run
@@ -42,7 +45,11 @@ class RunsSteps(FollowsJob):
         if not self._waiting:
             return True
         self._next()
+        self._tell_place(context)
         return False
+
+    def _tell_place(self, context: bpy.types.Context) -> None:
+        shown.set_chain(context, self._steps - len(self._waiting), self._steps)
 
     def cancel(self, context: bpy.types.Context) -> None:
         """The job goes on, but nothing that should follow it can be done in a scene that is no longer there."""
