@@ -15,15 +15,23 @@ from shared import layout
 from shared.camera import Crop
 
 
-def write_plate(folder: Path, subject: Subject) -> None:
-    """Write plate.png: the subject's, or for one from before there were any, its crop's with a smooth guess around."""
+def write_plate(folder: Path, subject: Subject, is_wanted: bool = True) -> tuple[str, ...]:
+    """Write plate.png: the subject's, or for one from before there were any, its crop's with a smooth guess around.
+
+    Where none is wanted, since the head is not seen by the footage's camera, there is none. Returns names of files that
+    are to go.
+    """
+    if not is_wanted:
+        (folder / layout.PLATE_FILE).unlink(missing_ok=True)
+        return (layout.PLATE_FILE,)
     kept = subject.root / layout.PLATE_FILE
     if kept.is_file():
         (folder / layout.PLATE_FILE).write_bytes(kept.read_bytes())
-        return
+        return ()
     crop_plate = read_picture(subject.root / layout.BACKGROUND_FILE, None, 3, deep=True)
     size = subject.info.footage_width, subject.info.footage_height
     write_png(folder / layout.PLATE_FILE, guessed(crop_plate, subject.crop, size), fast=True)
+    return ()
 
 
 def guessed(crop_plate: np.ndarray, crop: Crop, size: tuple[int, int]) -> np.ndarray:

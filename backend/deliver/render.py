@@ -16,6 +16,7 @@ from backend.deliver.line import Line, plan_line, require_readable
 from backend.deliver.pipeline import FrameDrawer, concurrency_for
 from backend.deliver.plate import write_plate
 from backend.deliver.preview import Preview, PreviewRecord
+from backend.deliver.shown import Shown, shown_by
 from backend.deliver.store import frame_store
 from backend.deliver.take import Take, TakeFolder
 from backend.media.audio import require_sound
@@ -100,16 +101,17 @@ def _render(subject: Subject, audio: Path, out: Path, settings: RenderSettings, 
     target.check(take)
     first_heard = target.voice()
     speech = _speech_model(subject, model, report)
-    line = plan_line(subject, speech, audio, settings, report, first_heard, portrait.settings.poses)
+    line = plan_line(subject, speech, audio, settings, report, first_heard, portrait.settings.poses, _rest(portrait))
     size = settings.size or subject.crop.width
+    shown = shown_by(subject, portrait, line, size)
     details = {
         "audio": inputs["audio"]["name"], "model": model.name, "fps": fps_text(line.fps),
         "transfer": subject.info.input_colour, "footage_colour": subject.footage_space,
     }  # fmt: skip
     drive = _drive(portrait, line)
-    keys = _keys(subject, model, drive, size, settings, inputs, details)
+    keys = _keys(subject, model, drive, size, settings, inputs, details, line)
     earlier = PreviewRecord.of(target.manifest())
-    job = _Job(subject, portrait, line, drive, size, settings, details, keys, earlier)
+    job = _Job(subject, portrait, line, drive, size, shown, settings, details, keys, earlier)
     take_id = settings.take_id or target.id()
     target.make(report)
     timings = {"prepare": time.monotonic() - started}
@@ -120,7 +122,7 @@ def _render(subject: Subject, audio: Path, out: Path, settings: RenderSettings, 
                 take=take.name, take_id=take_id, subject=subject.root, inputs=inputs, settings=asdict(settings),
                 complete=complete,
                 frames={"count": line.frame_count, "first": line.first, "last": line.last, "fps": fps_text(line.fps),
-                        "size": size, "layers": settings.layers, "colour": subject.info.input_colour,
+                        "size": shown.picture.width, "layers": settings.layers, "colour": subject.info.input_colour,
                         "footage_colour": subject.footage_space, "drawn": drawn},
                 preview=None if preview is None else preview.to_dict(),
                 timings_s={phase: round(seconds, 2) for phase, seconds in timings.items()},
@@ -131,12 +133,12 @@ def _render(subject: Subject, audio: Path, out: Path, settings: RenderSettings, 
     gone = target.write_voice(line.voice)
     if first_heard is not None and (line.voice is None or line.voice.mean is not first_heard.mean):
         report.message("The line sounds like another voice than before: all of its lip movements are made anew.")
-    footage_size = (subject.info.footage_width, subject.info.footage_height)
     write_camera(
-        target.work / layout.CAMERA_FILE, line.fps, portrait.intrinsics(size), subject.crop, footage_size, line.poses
-    )
+        target.work / layout.CAMERA_FILE, line.fps, shown.picture, shown.crop, shown.frame_size, line.camera_poses,
+        given_lens=line.scene is not None,
+    )  # fmt: skip
     line.performance.save(target.work / layout.PERFORMANCE_FILE)
-    write_plate(target.work, subject)
+    gone = (*gone, *write_plate(target.work, subject, line.scene is None))
     package.write_sound(target.work, line.samples, line.sample_rate, line.frame_count, line.fps)
     drawn, preview, stale = _draw(job, target, report)
     timings["draw"] = time.monotonic() - started - timings["prepare"]
@@ -160,6 +162,7 @@ class _Job:
     line: Line
     drive: Drive
     size: int
+    shown: Shown
     settings: RenderSettings
     details: dict[str, str]
     """What stands in the headers of frames and movie."""
@@ -172,9 +175,10 @@ class _Job:
 def _draw(job: _Job, target: TakeFolder, report: Reporter) -> tuple[int, PreviewRecord, tuple[str, ...]]:
     """Frames, movie and contact sheet; returns how many frames had to be drawn, what the movie is made of, and which
     frame files of the take are to go."""
-    line, settings, crop = job.line, job.settings, job.subject.crop
+    line, settings, shot = job.line, job.settings, job.shown
+    crop = shot.crop
     attributes = provenance.exr_attributes(job.details | {"crop": f"{crop.x} {crop.y} {crop.width} {crop.height}"})
-    plate = job.subject.background(job.size)
+    plate = shot.behind
     colour = job.subject.info.input_colour
     store = frame_store(target.work, settings.layers, colour, attributes, plate, line.fps, target.path)
     keys = dict(enumerate(job.keys, start=1))
@@ -191,11 +195,13 @@ def _draw(job: _Job, target: TakeFolder, report: Reporter) -> tuple[int, Preview
     shown = on_sheet | {line.first + index for index in preview.missing()}
     missing = set() if settings.layers == "mp4" else set(numbers) - stored
     wanted = sorted(shown | missing)
-    concurrency = concurrency_for(settings.threads, job.size, len(wanted))
+    concurrency = concurrency_for(settings.threads, shot.side, len(wanted))
     cells: dict[int, np.ndarray] = {}
     live_at = time.monotonic()
     report.phase("render", len(wanted))
-    with FrameDrawer(job.portrait, job.drive, job.size, settings.engine, concurrency.threads) as drawer:
+    with FrameDrawer(
+        job.portrait, job.drive, job.size, settings.engine, concurrency.threads, shot.intrinsics
+    ) as drawer:
 
         def finish(number: int) -> np.ndarray:
             if number in stored:
@@ -237,7 +243,12 @@ def _drive(portrait: Portrait, line: Line) -> Drive:
         windows = audio_windows(line.features, line.times_s, portrait.settings)
     require_known(portrait.curve_names)
     curves = line.driving.array(portrait.curve_names or CURVE_NAMES)
-    return portrait.drive(curves, line.poses, float(line.fps), windows, line.body)
+    return portrait.drive(curves, line.poses, float(line.fps), windows, line.body, line.views)
+
+
+def _rest(portrait: Portrait) -> np.ndarray:
+    """(4, 4) the portrait's pose at rest, cm."""
+    return portrait.rest_pose.double().cpu().numpy()
 
 
 def _sound_of(line: Line) -> tuple[np.ndarray, int]:
@@ -256,9 +267,16 @@ def _inputs(subject: Subject, model: ModelFolder, audio: Path) -> dict:
 
 
 def _keys(
-    subject: Subject, model: ModelFolder, drive: Drive, size: int, settings: RenderSettings, inputs: dict, details: dict
+    subject: Subject,
+    model: ModelFolder,
+    drive: Drive,
+    size: int,
+    settings: RenderSettings,
+    inputs: dict,
+    details: dict,
+    line: Line,
 ) -> list[str]:
-    common = {
+    common: dict[str, object] = {
         "model": model_key(model, inputs["model"]["sha256"]),
         "size": size,
         "layers": _EXR_LAYOUT if settings.layers == "exr" else settings.layers,
@@ -266,4 +284,6 @@ def _keys(
         "colour": subject.info.input_colour,
         "details": details,
     }
+    if line.scene is not None:
+        common["lens"] = line.scene.details()
     return frame_keys(drive, common)

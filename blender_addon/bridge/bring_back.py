@@ -65,7 +65,7 @@ def bring_back(
     take = Take.open(folder)
     if options.match_scene:
         match_scene(scene, take, frame_start)
-    placed = fit.Fit.of(scene, take.footage_size, options.fit)
+    placed = fit.Fit.of(scene, take.footage_size, options.fit, has_scene_pixels=take.has_given_lens)
     take_id = tagged.identity(take.folder, take.id)
     placement = Placement(take, frame_start, keys.scene_fps(scene), placed, take_id, _mismatches(scene, take, placed))
     group = tagged.collection(scene, take_id, f"Talker {take.name}")

@@ -1,4 +1,4 @@
-"""A take's camera and head as Blender objects, and back: an animated object of the scene as poses to render with."""
+"""A take's camera and head as Blender objects."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 import bpy
 from mathutils import Matrix
 
-from ..shared.timing import fps_text
 from . import colour, keys, tagged
 from .fit import Fit, Part
 from .placement import Placement
@@ -142,30 +141,3 @@ def enclosing(scene: bpy.types.Scene, camera: bpy.types.Object) -> list[str]:
         if all(a < x < b for a, x, b in zip(low, here, high, strict=True)):
             found.append(item.name)
     return sorted(found)
-
-
-def poses(
-    scene: bpy.types.Scene, head: bpy.types.Object, camera: bpy.types.Object, frame_start: int, count: int
-) -> dict:
-    """Poses for `talker render --pose FILE`: where the camera is from the head, at `count` frames from `frame_start`.
-
-    The head looks along the object's -Y, up is its Z, units are metres; an object's scale is left out. The scene is
-    evaluated at these frames, and stands where it stood afterwards.
-    """
-    keep, keep_subframe = scene.frame_current, scene.frame_subframe
-    camera_to_world = []
-    try:
-        for frame in range(frame_start, frame_start + count):
-            scene.frame_set(frame)
-            world_from_head, world_from_camera = (m.matrix_world.normalized() for m in (head, camera))
-            head_from_camera: Any = world_from_head.inverted() @ world_from_camera
-            camera_to_world.append([list(row) for row in head_from_camera])
-    finally:
-        scene.frame_set(keep, subframe=keep_subframe)
-    width = scene.render.resolution_x * scene.render.resolution_percentage // 100
-    height = scene.render.resolution_y * scene.render.resolution_percentage // 100
-    return {
-        "fps": fps_text(keys.scene_fps(scene)),
-        "footage": {"width": width, "height": height},
-        "camera_to_world": camera_to_world,
-    }

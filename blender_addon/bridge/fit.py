@@ -41,11 +41,12 @@ class Fit:
     rule: str = FILL
 
     @classmethod
-    def of(cls, scene: Any, footage: tuple[int, int], rule: str = FILL) -> Fit:
-        """The fit into a scene as it is set now (`bpy.types.Scene`)."""
+    def of(cls, scene: Any, footage: tuple[int, int], rule: str = FILL, *, has_scene_pixels: bool = False) -> Fit:
+        """The fit into a scene as it is set now (`bpy.types.Scene`). `has_scene_pixels`: the "footage" was drawn for a
+        scene, so its pixels have the shape of the scene's."""
         render = scene.render
         size = render.resolution_x, render.resolution_y
-        return cls(footage, size, render.pixel_aspect_y / render.pixel_aspect_x, rule)
+        return cls(footage, size, 1.0 if has_scene_pixels else render.pixel_aspect_y / render.pixel_aspect_x, rule)
 
     @property
     def whole(self) -> Part:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import bpy
 
-from ..bridge import audio, camera, curves, keys
+from ..bridge import audio, curves, keys, scene_camera
 from ..bridge.bring_back import bring_back, options_of
 from ..bridge.files import write_json
 from ..client.installation import Level
@@ -174,7 +174,7 @@ def _read_pose(
     if scene.camera is None:
         raise InputError("The scene has no camera to see the head with.", "Add a camera and make it the active one.")
     path = out.parent / f"{out.name}.poses.json"
-    poses = camera.poses(scene, settings.pose_object, scene.camera, line.frame_start, line.frame_count)
+    poses = scene_camera.poses(scene, settings.pose_object, scene.camera, line.frame_start, line.frame_count)
     return str(path), [partial(write_json, path, poses)]
 
 

@@ -234,7 +234,7 @@ def test_an_object_of_the_scene_gives_poses_to_render_with(addon, scene, take, t
     done = addon.headless.bring_back(take, FRAME_START)
     head, camera = scene.objects[done.head], scene.objects[done.camera]
     scene.frame_set(FRAME_START + 3)
-    written = addon.bridge.camera.poses(scene, head, camera, FRAME_START, 12)
+    written = addon.bridge.scene_camera.poses(scene, head, camera, FRAME_START, 12)
     delivered = json.loads((take / "camera.json").read_text())
     np.testing.assert_allclose(written["camera_to_world"], delivered["camera_to_world"], atol=1e-6)
     assert written["fps"] == delivered["fps"]

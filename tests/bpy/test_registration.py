@@ -153,3 +153,76 @@ def test_what_the_picture_cuts_off_is_said(addon, scene, takes):
     done = addon.headless.bring_back(takes("portrait"), 1, match_scene=False, fit="WHOLE")
     assert not any("outside of the picture" in warning for warning in done.warnings)
     assert any("another shape, so the picture has rims" in warning for warning in done.warnings)
+
+
+# A head that follows an object of the scene ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def follower(bpy, scene):
+    """An object that the head follows, before the scene's camera."""
+    camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
+    head = bpy.data.objects.new("follower", None)
+    for item in (camera, head):
+        scene.collection.objects.link(item)
+    camera.location, camera.rotation_euler = (0.3, -2.0, 1.7), (1.4, 0.05, 0.1)
+    head.location, head.rotation_euler, head.scale = (0.1, 0.1, 1.6), (0.05, 0.1, -0.2), (2.0, 2.0, 2.0)
+    scene.camera = camera
+    return head
+
+
+@pytest.mark.parametrize("fit", ["AUTO", "HORIZONTAL", "VERTICAL"])
+@pytest.mark.parametrize(("shape", "pixels"), [((192, 108), (1, 1)), ((108, 192), (1, 1)), ((144, 108), (4, 3))])
+@pytest.mark.parametrize("lens_mm", [18.0, 35.0, 85.0])
+def test_the_lens_of_the_scenes_camera_is_the_heads(addon, bpy, scene, follower, fit, shape, pixels, lens_mm):
+    from bpy_extras.object_utils import world_to_camera_view
+
+    camera = scene.camera.data
+    camera.lens, camera.shift_x, camera.shift_y, camera.sensor_fit = lens_mm, 0.06, -0.04, fit
+    scene.render.resolution_x, scene.render.resolution_y = shape
+    scene.render.pixel_aspect_x, scene.render.pixel_aspect_y = pixels
+    written = addon.bridge.scene_camera.poses(scene, follower, scene.camera, 1, 2)
+    assert written["footage"] == {"width": shape[0], "height": shape[1]}
+    lens = written["lens"]
+    for point in ((0, 0, 0), (0.08, 0.05, 0.1), (-0.09, 0.02, -0.12)):
+        # As the backend sees a point of the head: from Blender's camera, whose y is up and which looks along -z.
+        x, y, z = (np.linalg.inv(written["camera_to_world"][0]) @ (*point, 1))[:3]
+        seen = lens["cx"] + lens["fx"] * x / -z, lens["cy"] + lens["fy"] * y / z
+        world = follower.matrix_world.normalized() @ type(follower.location)(point)
+        wanted = world_to_camera_view(scene, scene.camera, world)
+        assert seen == pytest.approx((wanted.x * shape[0], (1 - wanted.y) * shape[1]), abs=2e-3)
+
+
+def test_the_body_stays_where_the_head_was_when_the_line_began(addon, scene, follower):
+    follower.keyframe_insert("rotation_euler", frame=1)
+    follower.rotation_euler.z += 0.5
+    follower.keyframe_insert("rotation_euler", frame=10)
+    written = addon.bridge.scene_camera.poses(scene, follower, scene.camera, 1, 10)
+    assert written["camera_to_body"][0] == written["camera_to_world"][0]
+    np.testing.assert_allclose(written["camera_to_body"], [written["camera_to_body"][0]] * 10, atol=1e-6)
+    assert np.abs(np.subtract(written["camera_to_world"][9], written["camera_to_world"][0])).max() > 0.1
+
+
+def test_a_camera_that_zooms_or_sees_without_perspective_is_refused_in_words(addon, scene, follower):
+    camera, errors = scene.camera.data, addon.bridge.strips.InputError
+    camera.keyframe_insert("lens", frame=1)
+    camera.lens = 70
+    camera.keyframe_insert("lens", frame=10)
+    with pytest.raises(errors, match="lens of camera changes.*Take the keys off"):
+        addon.bridge.scene_camera.poses(scene, follower, scene.camera, 1, 10)
+    camera.type = "ORTHO"
+    with pytest.raises(errors, match="not in perspective"):
+        addon.bridge.scene_camera.poses(scene, follower, scene.camera, 1, 10)
+
+
+def test_a_take_under_the_scenes_lens_fills_the_picture_and_leaves_the_camera_alone(
+    addon, bpy, scene, follower, make_take, tmp_path
+):
+    scene.render.resolution_x, scene.render.resolution_y = 96, 54
+    take = make_take("in_scene", "--footage", "96", "54", "--crop", "0", "0", "96", "96")
+    (take / "camera.json").write_text(json.dumps(json.loads((take / "camera.json").read_text()) | {"given_lens": True}))
+    own = scene.camera
+    done = addon.headless.bring_back(take, 1, match_scene=False)
+    assert scene.camera == own
+    assert any("drawn under the scene's camera" in warning for warning in done.warnings)
+    assert not [strip for strip in addon.compat.strips(scene.sequence_editor) if strip.name.endswith("plate")]
