@@ -101,8 +101,8 @@ def has_sound() -> bool:
 
 
 def mixes_retimed_sound() -> bool:
-    """Whether Blender mixes a retimed strip at the speed at which it plays it. 4.3 mixes the file's own speed, cut where
-    the strip ends; 4.5 and later are right."""
+    """Whether Blender mixes a retimed strip at the speed at which it plays it. 4.3 mixes the file's own speed, cut
+    where the strip ends; 4.5 and later are right."""
     return "strips" in bpy.types.SequenceEditor.bl_rna.properties
 
 
@@ -161,8 +161,9 @@ def new_fcurve(
     if animation.action != action:
         animation.action = action
     if hasattr(action, "fcurve_ensure_for_datablock"):
-        ensure = action.fcurve_ensure_for_datablock
-        if "group_name" in bpy.types.Action.bl_rna.functions["fcurve_ensure_for_datablock"].parameters:
+        ensure: Any = action.fcurve_ensure_for_datablock
+        description: Any = bpy.types.Action.bl_rna
+        if "group_name" in description.functions["fcurve_ensure_for_datablock"].parameters:
             return ensure(datablock, data_path, index=index, group_name=group)
         curve = ensure(datablock, data_path, index=index)
         if group:
@@ -223,7 +224,7 @@ def alpha_over_factor_index(node: bpy.types.Node) -> int:
     return node.inputs.keys().index("Factor" if "Factor" in node.inputs else "Fac")
 
 
-def own_compositor_tree(scene: bpy.types.Scene, tree: bpy.types.NodeTree) -> bpy.types.NodeTree:
+def own_compositor_tree(scene: Any, tree: bpy.types.NodeTree) -> bpy.types.NodeTree:
     """The scene's compositor as its own alone: where it may serve other scenes too, a copy of it takes its place."""
     if tree.is_embedded_data or tree.users == 1:
         return tree

@@ -62,13 +62,13 @@ def read_scene_view(path: str | os.PathLike) -> SceneView | None:
 
 
 def _picture(lens: Mapping[str, float], size: Mapping[str, int]) -> Intrinsics:
-    numbers = [float(lens[name]) for name in ("fx", "fy", "cx", "cy")]
+    fx, fy, cx, cy = numbers = [float(lens[name]) for name in ("fx", "fy", "cx", "cy")]
     width, height = int(size["width"]), int(size["height"])
     if not (np.isfinite(numbers).all() and min(numbers[:2]) > 0 and 0 < min(width, height)):
         raise ValueError(f"a lens of {numbers} for {width} x {height} px")
     if max(width, height) > LARGEST_PX:
         raise ValueError(f"{width} x {height} px; up to {LARGEST_PX} can be drawn")
-    return Intrinsics(*numbers, width, height)
+    return Intrinsics(fx, fy, cx, cy, width, height)
 
 
 def seen_at(poses: np.ndarray, pose_fps: Fraction, fps: Fraction, count: int) -> np.ndarray:

@@ -164,16 +164,17 @@ def _see_through(
     """Make the take's camera the scene's, and say what stands in its way."""
     if scene.camera is not None and (placement.take.has_given_lens or not options.active_camera):
         return
-    if scene.camera is not None and tagged.ROLE_KEY not in scene.camera and scene.camera != camera_object:
+    if scene.camera is not None and scene.camera.get(tagged.ROLE_KEY) is None and scene.camera != camera_object:
         placement.warnings.append(
-            f"The scene is seen through {camera_object.name} now; {scene.camera.name}, the camera before, is still there."
+            f"The scene is seen through {camera_object.name} now; {scene.camera.name}, the camera before, is still "
+            "there."
         )
     scene.camera = camera_object
     around = camera.enclosing(scene, camera_object)
     if around:
         placement.warnings.append(
-            f"{' and '.join(around)} stand{'s' if len(around) == 1 else ''} around the take's camera: hide or move what "
-            "is not meant to be seen with the head."
+            f"{' and '.join(around)} stand{'s' if len(around) == 1 else ''} around the take's camera: hide or move "
+            "what is not meant to be seen with the head."
         )
 
 

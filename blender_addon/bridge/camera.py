@@ -113,7 +113,7 @@ def show_take_behind(camera: bpy.types.Object, placement: Placement) -> None:
 
 
 def background_placement(fit: Fit, part: Part, picture: tuple[int, int]) -> tuple[float, tuple[float, float]]:
-    """(scale, offset) of a camera's background picture of `picture` px, framed by FIT, that shows a part of the footage.
+    """(scale, offset) of a camera's background picture of `picture` px, framed by FIT, that shows this part.
 
     Blender takes the side of the camera's frame that is fitted for 1, scales the picture about the frame's centre from
     the size at which it fits into the frame, and counts offsets in units that go with both shapes (drawing of camera
@@ -134,7 +134,7 @@ def enclosing(scene: bpy.types.Scene, camera: bpy.types.Object) -> list[str]:
     place = camera.matrix_world.translation
     found = []
     for item in scene.objects:
-        if item.type != "MESH" or item.hide_render or not any(item.dimensions):
+        if item.type != "MESH" or item.hide_render or not item.dimensions.length:
             continue
         here: Any = item.matrix_world.inverted_safe() @ place
         low, high = (tuple(f(c[axis] for c in item.bound_box) for axis in range(3)) for f in (min, max))

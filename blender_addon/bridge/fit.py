@@ -1,4 +1,4 @@
-"""How the footage's frame lies in the scene's picture: one rule for strips, camera, camera background and compositor."""
+"""How the footage's frame lies in the scene's picture: one rule for strips, camera, its background and compositor."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from ..shared.camera import Crop
 
 FILL, WHOLE = "FILL", "WHOLE"
-"""The footage covers the picture, and what sticks out is cut off; or all of it is seen, and the picture may have rims."""
+"""The footage covers the picture, and what sticks out is cut off; or all of it is seen, and there may be rims."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Fit:
         return x - self.scene[0] / 2, self.scene[1] / 2 - y
 
     def point(self, x: float, y: float) -> tuple[float, float]:
-        """Where a point of the footage (px, from its top left corner) is in the picture, px from its top left corner."""
+        """Where a point of the footage (px, from its top left corner) is in the picture, px from that one's."""
         (width, height), (scale_x, scale_y) = self.footage, self.scale
         return self.scene[0] / 2 + (x - width / 2) * scale_x, self.scene[1] / 2 + (y - height / 2) * scale_y
 

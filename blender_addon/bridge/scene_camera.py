@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import bpy
-from mathutils import Matrix
 
 from ..shared.errors import InputError
 from ..shared.timing import fps_text
@@ -18,16 +17,17 @@ _SAME_LENS_PX = 1e-3
 def poses(
     scene: bpy.types.Scene, head: bpy.types.Object, camera: bpy.types.Object, frame_start: int, count: int
 ) -> dict:
-    """What the file of poses holds: at `count` frames from `frame_start` where the camera is from the head, and from the
-    body, which stays where the head is in the first frame; and the camera's lens, px of the scene's picture at 100 %.
+    """What the file of poses holds: at `count` frames from `frame_start` where the camera is from the head, and from
+    the body, which stays where the head is in the first frame; and the camera's lens, px of the picture at 100 %.
 
     The head looks along the object's -Y, up is its Z, units are metres; an object's scale is left out. The scene is
     evaluated at these frames, and stands where it stood afterwards. Raises InputError for a camera that is not in
     perspective, or whose lens changes.
     """
+    data: Any = camera.data
     if camera.type != "CAMERA":
         raise InputError(f"The scene's camera, {camera.name}, is no camera.", "Make a camera the active one.")
-    if camera.data.type != "PERSP":
+    if data.type != "PERSP":
         raise InputError(
             f"The camera {camera.name} is not in perspective, and the head is drawn in perspective alone.",
             "Set its type to Perspective, or make another camera the active one.",
@@ -76,5 +76,5 @@ def lens(scene: bpy.types.Scene, camera: bpy.types.Object) -> dict[str, float]:
     }
 
 
-def _rows(matrix: Matrix) -> list[list[float]]:
+def _rows(matrix: Any) -> list[list[float]]:
     return [list(row) for row in matrix]

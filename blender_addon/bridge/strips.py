@@ -33,7 +33,7 @@ def bring(scene: bpy.types.Scene, placement: Placement, plate: Plate | None, wit
     made = []
     if take.audio is not None and compat.has_sound():
         line = heard_already(scene, placement)
-        sound = bring_sound(scene, placement, channel)
+        sound = bring_sound(scene, placement, take.audio, channel)
         sound.mute = bool(line)
         if line:
             placement.warnings.append(f"The line itself is heard from {line}, so the take's sound is muted.")
@@ -51,7 +51,7 @@ def bring(scene: bpy.types.Scene, placement: Placement, plate: Plate | None, wit
     if take.frame_files:
         pictures = bring_pictures(scene, placement, channel + 2)
     elif take.preview is not None:
-        pictures = bring_movie(scene, placement, channel + 2)
+        pictures = bring_movie(scene, placement, take.preview, channel + 2)
     if pictures is not None:
         made.append(pictures.name)
     return made
@@ -87,15 +87,17 @@ def bring_pictures(scene: bpy.types.Scene, placement: Placement, channel: int) -
     lead, shown = placement.shown_frames()
     names = [take.frame_files[n] for n in shown]
     strip = tagged.find(collection, placement.take_id, "pictures")
-    if strip is not None and strip.type == "MOVIE":  # a sequencer that could not read the frames before
+    if (
+        strip is not None and strip.type == "MOVIE" and take.preview is not None
+    ):  # a sequencer that could not read the frames before
         placement.warnings.append(_NO_MULTILAYER)
-        return bring_movie(scene, placement, channel)
+        return bring_movie(scene, placement, take.preview, channel)
     files = _Files(take.folder, names, placement.frame_start + lead)
     strip = _image_strip(scene, placement, "pictures", files, channel, strip)
     if take.is_exr and not _readable(strip):
         collection.remove(strip)
         placement.warnings.append(_NO_MULTILAYER)
-        return bring_movie(scene, placement, channel) if take.preview else None
+        return bring_movie(scene, placement, take.preview, channel) if take.preview else None
     colour.read_as(strip, take.frames_transfer, placement.warnings)
     strip.blend_type = "ALPHA_OVER"
     strip.blend_alpha = _ALMOST_OPAQUE
@@ -118,21 +120,21 @@ def bring_plate(
     return strip
 
 
-def bring_sound(scene: bpy.types.Scene, placement: Placement, channel: int) -> SoundStrip:
+def bring_sound(scene: bpy.types.Scene, placement: Placement, audio: Path, channel: int) -> SoundStrip:
     """The take's sound as a strip, as long as its pictures."""
     take = placement.take
     collection = compat.strips(editor_of(scene))
     strip = tagged.find(collection, placement.take_id, "sound")
     if strip is None:
-        strip = collection.new_sound(f"{take.name} sound", str(take.audio), channel, placement.frame_start)
+        strip = collection.new_sound(f"{take.name} sound", str(audio), channel, placement.frame_start)
         tagged.mark(strip, placement.take_id, "sound")
-    strip.sound.filepath = paths.stored(take.audio)
+    strip.sound.filepath = paths.stored(audio)
     compat.set_strip_content_start(strip, placement.frame_start)
     compat.set_strip_length(strip, placement.length)
     return strip
 
 
-def bring_movie(scene: bpy.types.Scene, placement: Placement, channel: int) -> PictureStrip:
+def bring_movie(scene: bpy.types.Scene, placement: Placement, preview: Path, channel: int) -> PictureStrip:
     """The preview movie as a strip, for a take without frames or a sequencer that cannot read them."""
     take = placement.take
     collection = compat.strips(editor_of(scene))
@@ -142,9 +144,9 @@ def bring_movie(scene: bpy.types.Scene, placement: Placement, channel: int) -> P
         collection.remove(strip)
         strip = None
     if strip is None:
-        strip = collection.new_movie(f"{take.name} pictures", str(take.preview), channel, start)
+        strip = collection.new_movie(f"{take.name} pictures", str(preview), channel, start)
         tagged.mark(strip, placement.take_id, "pictures")
-    strip.filepath = paths.stored(take.preview)
+    strip.filepath = paths.stored(preview)
     compat.set_strip_content_start(strip, start)
     colour.read_as(strip, take.transfer, placement.warnings)
     strip.blend_type = "ALPHA_OVER"

@@ -15,6 +15,7 @@ from typing import Any
 import bpy
 
 from .. import compat
+from ..blender_types import Node
 from . import paths
 
 TAKE_KEY = "talker_take"
@@ -30,7 +31,8 @@ def everything() -> Iterator[Any]:
     for scene in bpy.data.scenes:
         tree = compat.compositor_tree(scene)
         if tree is not None:
-            yield from (node for node in tree.nodes if TAKE_KEY in node)
+            nodes: list[Node] = list(tree.nodes)
+            yield from (node for node in nodes if TAKE_KEY in node)
         if scene.sequence_editor is not None:
             yield from (strip for strip in compat.all_strips(scene.sequence_editor) if TAKE_KEY in strip)
 

@@ -1,4 +1,4 @@
-"""The inside of a take's compositor group: the head in the scene's picture, before its background, among the scene's 3D.
+"""The inside of a take's compositor group: the head in the scene's picture, before its background, among its 3D.
 
     plate, footage, head, passes → scaled and moved to their places in a canvas of the scene's size → render size
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import bpy
 
@@ -74,7 +75,8 @@ def build(placement: Placement, background: Background) -> bpy.types.NodeTree:
 
 def _new_socket(group: bpy.types.NodeTree, name: str, direction: str) -> None:
     kind = "NodeSocketColor" if name in COLOURS else "NodeSocketFloat"
-    socket = group.interface.new_socket(name, in_out=direction, socket_type=kind)
+    interface: Any = group.interface
+    socket = interface.new_socket(name, in_out=direction, socket_type=kind)
     if name == "Background Depth":
         socket.default_value = layout.DEPTH_EMPTY
     elif name in ("Light Wrap", "Black Level"):
@@ -140,7 +142,7 @@ class _GroupMaker:
         self.group.links.new(self._image_depth(scene_depth, depth, plate), self.outputs.inputs["Image Depth"])
 
     def _is_world(self) -> _Socket:
-        """1 where the scene shows nothing but its world, opaque; where the world is transparent it is in nobody's way."""
+        """1 where the scene shows nothing but its world, opaque; a transparent one is in nobody's way."""
         separate: Node = self.group.nodes.new("CompositorNodeSeparateColor")
         self.group.links.new(self.given["Background"], separate.inputs[0])
         opaque = self._math("GREATER_THAN", separate.outputs["Alpha"], _OPAQUE)

@@ -141,7 +141,8 @@ def main() -> None:
     write_png(subject / layout.BACKGROUND_FILE, width, height, PLATE_DISPLAY)
     if options.plate:
         square = (x + width // 4, y + height // 4, width // 2, height // 2)
-        write_png(folder / layout.PLATE_FILE, *options.footage, PLATE_DISPLAY, square)
+        frame_width, frame_height = options.footage
+        write_png(folder / layout.PLATE_FILE, frame_width, frame_height, PLATE_DISPLAY, square)
     (folder / layout.MANIFEST_FILE).write_text(json.dumps({"synthetic": True, "take_id": options.id}))
     known = {
         "camera_from_head": poses,

@@ -391,7 +391,12 @@ def disabled(addon, bpy, scene, monkeypatch):
         call = get(self, name)
         if name != "operator" or "is_off" not in self.__dict__:
             return call
-        return lambda *values, **options: (off.add(values[0]), call(*values, **options))[1]
+
+        def noted(*values, **options):
+            off.add(values[0])
+            return call(*values, **options)
+
+        return noted
 
     begin = Recorder.__init__
 
@@ -550,7 +555,7 @@ def test_a_finished_head_shows_its_scores(draw, scene, subject):
     assert "Not scored" in draw()
     (subject / "models" / "m2dao" / "evaluation").mkdir()
     rows = {"synthesised/psnr_head": np.array([31.0, np.nan, 33.0]), "synthesised/psnr_mouth": np.array([27.0, 27.2])}
-    np.savez(subject / "models" / "m2dao" / "evaluation" / "scores.npz", **rows)
+    np.savez(subject / "models" / "m2dao" / "evaluation" / "scores.npz", **rows)  # type: ignore[arg-type]
     assert "Scored: head 32.0 dB, mouth 27.1 dB" in draw()
     (subject / "models" / "m2dao" / "evaluation" / "scores.npz").write_bytes(b"damaged")
     assert "Not scored" in draw()
