@@ -80,6 +80,14 @@ PICTURES = (
 )
 
 
+def _choose_line(settings: Any, context: bpy.types.Context) -> None:
+    """The line that is clicked in the list becomes the line."""
+    editor = settings.id_data.sequence_editor
+    strips = compat.all_strips(editor).values() if editor else []
+    if 0 <= settings.line_index < len(strips) and strips[settings.line_index].type == "SOUND":
+        settings.line_source, settings.line_strip = "STRIP", strips[settings.line_index].name
+
+
 class TalkerSettings(bpy.types.PropertyGroup):
     """`Scene.talker`: saved with the file."""
 
@@ -108,6 +116,9 @@ class TalkerSettings(bpy.types.PropertyGroup):
 
     line_source: EnumProperty(name="Line", description="Where the new line of dialogue is", items=LINE_SOURCES)
     line_strip: StringProperty(name="Strip", description="The sound strip with the new line of dialogue")
+    line_index: IntProperty(
+        name="Line", description="Its place among the timeline's strips", default=-1, update=_choose_line
+    )
     line_file: StringProperty(
         name="Sound", description="A sound file with the new line", subtype="FILE_PATH", options=_PATH
     )

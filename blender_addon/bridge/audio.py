@@ -83,7 +83,12 @@ def line(scene: bpy.types.Scene) -> Line:
         first, last = scene.frame_start, scene.frame_end
         name = f"{scene.name}_{first}-{last}"
         return Line(scene.name, name, first, last - first + 1, "RANGE", channel=settings.line_channel)
-    strip = _strip(scene, settings.line_strip) if settings.line_strip else _active_sound(scene)
+    return line_of_strip(scene, settings.line_strip or _active_sound(scene).name)
+
+
+def line_of_strip(scene: bpy.types.Scene, name: str) -> Line:
+    """The line that a sound strip is. Raises InputError where there is none, or nothing of it is heard."""
+    settings, strip = settings_of(scene), _strip(scene, name)
     start, end = _shown_range(scene, strip)
     return Line(scene.name, strip.name, start, end - start, "STRIP", channel=settings.line_channel)
 

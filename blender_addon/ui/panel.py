@@ -15,7 +15,7 @@ from ..bridge import audio, colour, strips
 from ..jobs import words
 from ..jobs.steps import model_name
 from ..properties import job_of, settings_of
-from . import environment, folders, job_box, pictures, reasons, train_button, wrapped_text
+from . import environment, folders, job_box, line_list, pictures, reasons, train_button, wrapped_text
 
 if TYPE_CHECKING:
     Panel = bpy.types.Panel
@@ -115,6 +115,7 @@ def _draw_line(layout: bpy.types.UILayout, context: bpy.types.Context, scene: bp
     settings, reason = settings_of(scene), reasons.render(context, scene)
     layout.prop(settings, "line_source")
     if settings.line_source == "STRIP":
+        line_list.draw(layout, scene)
         editor = scene.sequence_editor
         if editor is not None and any(strip.type == "SOUND" for strip in compat.all_strips(editor)):
             layout.prop_search(settings, "line_strip", editor, compat.all_strips_name(editor), icon="SOUND")
