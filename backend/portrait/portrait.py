@@ -34,6 +34,8 @@ from shared.camera import Intrinsics
 
 EMPTY_DEPTH_CM = layout.DEPTH_EMPTY * 100.0
 HEAD_MOTION_WIDTH = 6
+FILMED_MARGIN = 0.02
+"""So far beyond the crop, in its sides, a Gaussian of the torso may reach, by a standard deviation, and count as seen."""
 LEAST_DISTANCE_CM = 1.0
 """A head counts as no nearer to the camera than this."""
 
@@ -220,9 +222,12 @@ class Portrait(nn.Module):
             parts, drive.poses[index], drive.rotations[index], self.rest_pose, self.rest_rotation, as_features
         )
         labels = torch.cat([part.gaussians.mattes for part in parts]) if mattes and not as_features else None
-        view = torch.eye(4, device=posed.means.device) if drive.views is None else drive.views[index]
+        view, opacities = torch.eye(4, device=posed.means.device), posed.opacities
+        if drive.views is not None:
+            view = drive.views[index]
+            opacities = opacities * torch.cat([self._was_filmed(part.gaussians) for part in parts])
         out = rasterize(
-            posed.means, posed.quaternions, posed.scales, posed.opacities, posed.features,
+            posed.means, posed.quaternions, posed.scales, opacities, posed.features,
             view, intrinsics, labels=labels, label_count=MATTES,
             blur=self.blur(intrinsics, _distance(drive, index)), engine=engine, threads=threads,
         )  # fmt: skip
@@ -230,6 +235,18 @@ class Portrait(nn.Module):
             return PortraitFrame(out.features, out.alpha, out.depth, None)
         rgb, coverage = out.features.split((3, MATTES), dim=-1)
         return PortraitFrame(rgb, out.alpha, out.depth, coverage)
+
+    def _was_filmed(self, part: GaussianSet) -> Tensor:
+        """(N,) 1 for what may be looked at from elsewhere: all of the head, and of the torso what lay in the footage's
+        crop; nobody has ever seen what its Gaussians are beyond."""
+        if part is not self.torso:
+            return torch.ones_like(part.opacities)
+        at = part.means @ self.rest_pose[:3, :3].T + self.rest_pose[:3, 3]
+        c = self.camera
+        x, y = c["fx"] * at[:, 0] / at[:, 2] + c["cx"], c["fy"] * at[:, 1] / at[:, 2] + c["cy"]
+        reach = c["fx"] * part.log_scales.exp().amax(dim=1) / at[:, 2]
+        outside = torch.stack((-x, x - 1, -y, y - 1)).amax(dim=0) + reach
+        return ((at[:, 2] > 0) & (outside < FILMED_MARGIN)).to(at.dtype)
 
     def _head_changes(
         self, drive: Drive, index: int, deformed: bool, branch: str | None
