@@ -35,7 +35,7 @@ from shared.camera import Intrinsics
 EMPTY_DEPTH_CM = layout.DEPTH_EMPTY * 100.0
 HEAD_MOTION_WIDTH = 6
 FILMED_MARGIN = 0.02
-"""So far beyond the crop, in its sides, a Gaussian of the torso may reach, by a standard deviation, and count as seen."""
+"""So far beyond the crop, in its sides, a Gaussian of the torso may reach by its deviation, and count as seen."""
 LEAST_DISTANCE_CM = 1.0
 """A head counts as no nearer to the camera than this."""
 

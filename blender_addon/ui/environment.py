@@ -23,7 +23,9 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     backend = folders.backend(context)
     if backend is not None:
         wrapped_text.draw(column, backend.words, "CHECKMARK" if backend.is_installed else "INFO")
-    text = "Update Backend" if backend is not None and backend.is_installed else "Install Backend"
+    text = "Install Backend"
+    if backend is not None and backend.is_installed:
+        text = "Repair Backend" if backend.is_current else "Update Backend"
     reason = reasons.install()
     row = column.row()
     row.enabled = not reason

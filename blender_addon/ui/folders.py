@@ -61,6 +61,8 @@ class ScannedBackend:
 
     is_installed: bool
     words: str
+    is_current: bool = True
+    """Whether it is of this add-on's version."""
 
 
 _takes: dict[Path, tuple[tuple[int, ...], ScannedTake]] = {}
@@ -84,7 +86,7 @@ def backend(context: bpy.types.Context) -> ScannedBackend | None:
 
     def read() -> ScannedBackend:
         installed, words = backend_place.is_installed(python, plan), backend_place.backend_state(python, plan)
-        return ScannedBackend(installed, words)
+        return ScannedBackend(installed, words, backend_place.is_current(python, plan))
 
     return scanning.known(("backend", str(python), str(plan.folder)), read)
 

@@ -581,3 +581,15 @@ def test_the_time_left_is_that_of_the_whole_job(addon, job, monkeypatch):
     job.verb, job.phase, job.overall, job.overall_eta_s = "train", "train", 0.25, 300.0
     job.chain_step, job.chain_steps = 2, 3
     assert addon.jobs.words.overall(job) == "2 of 3: train 25%, about 5 min 0 s left"
+
+
+@pytest.mark.parametrize(
+    ("is_installed", "is_current", "button"),
+    [(False, False, "Install Backend"), (True, False, "Update Backend"), (True, True, "Repair Backend")],
+)
+def test_the_button_of_the_environment_says_what_it_does(addon, bpy, monkeypatch, is_installed, is_current, button):
+    found = addon.ui.folders.ScannedBackend(is_installed, "words", is_current)
+    monkeypatch.setattr(addon.ui.folders, "backend", lambda context: found)
+    layout = Recorder(bpy)
+    addon.ui.environment.draw(layout, bpy.context)
+    assert f"{button} [talker.install_backend]" in " ".join(layout.texts)
