@@ -38,6 +38,8 @@ _EMPTY_FROM_M, _BACKDROP_M = 5e9, 1e9
 _OPAQUE = 0.99
 _WRAP_SHARE = 0.012
 """Reach of the light wrap, as a share of the picture's width."""
+_JUST_LESS = 1.0 - 1e-6
+"""Scales are less by this, so that no whole size is rounded up to one pixel more, which 4.2 would then centre."""
 LINE_NODE = "While the Line Lasts"
 
 
@@ -335,7 +337,8 @@ class _GroupMaker:
             scale: Node = self.group.nodes.new("CompositorNodeScale")
             compat.set_node_option(scale, "space", "RELATIVE")
             compat.set_node_option(scale, "interpolation", sampling)
-            scale.inputs["X"].default_value, scale.inputs["Y"].default_value = factors
+            for name, factor in zip("XY", factors, strict=True):
+                scale.inputs[name].default_value = factor * _JUST_LESS
             self.group.links.new(socket, scale.inputs["Image"])
             socket = scale.outputs["Image"]
             if sampling != "NEAREST":

@@ -57,6 +57,14 @@ def add(addon, scene, sound_needed):
     return make
 
 
+def trim(strip, start, end):
+    """Cut so many frames off a strip's start and end."""
+    if hasattr(strip, "left_handle"):
+        strip.left_handle, strip.right_handle = strip.left_handle + start, strip.right_handle - end
+    else:
+        strip.frame_offset_start, strip.frame_offset_end = start, end
+
+
 def set_fps(addon, scene, text):
     addon.bridge.keys.set_scene_fps(scene, Fraction(text))
 
@@ -66,7 +74,7 @@ def test_a_plain_strip_is_cut_out_of_its_file_without_loss(addon, scene, add, tm
     set_fps(addon, scene, fps)
     write_ramp(tmp_path / "a.wav", 3)
     strip = add(tmp_path / "a.wav", 41)
-    strip.frame_offset_start, strip.frame_offset_end = 10, 7
+    trim(strip, 10, 7)
     line = addon.bridge.audio.line(scene)
     start, end = addon.compat.strip_range(strip)
     assert (line.name, line.frame_start, line.frame_count) == ("line", 51, end - 51)
@@ -207,7 +215,7 @@ def make_meta(addon, bpy, scene, in_sequencer):
         with in_sequencer():
             bpy.ops.sequencer.meta_make()
         meta = next(strip for strip in addon.compat.strips(scene.sequence_editor) if strip.type == "META")
-        meta.frame_offset_start, meta.frame_offset_end = start, end
+        trim(meta, start, end)
         return meta
 
     return make

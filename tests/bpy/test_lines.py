@@ -7,6 +7,7 @@ import wave
 
 import pytest
 
+from tests.bpy.test_line_audio import trim
 from tests.bpy.test_panel import Recorder, settle
 
 
@@ -88,7 +89,7 @@ def test_a_line_that_changes_in_any_way_is_out_of_date(addon, states, render, ti
     strip = addon.compat.all_strips(timeline.sequence_editor)["one"]
     both = change in ("stronger mouth", "other channel", "other rate", "sound written", "model trained")
     if change == "trimmed":
-        strip.frame_offset_start = 5
+        trim(strip, 5, 0)
     elif change == "louder":
         strip.volume = 0.5
     elif change == "stronger mouth":
