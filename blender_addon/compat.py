@@ -237,8 +237,9 @@ def drift_of_scaled(
 ) -> tuple[float, float]:
     """How far (right, up; canvas px) the compositor misses with a scaled, smoothly sampled picture in a canvas.
 
-    Where the difference of their sizes is odd, 4.5 and later move the picture by half of its own pixels; 4.2 misses with
-    every scaled picture. Unscaled ones, moved by whole pixels and sampled by the nearest, lie the same in every Blender.
+    Where the difference of their sizes is odd, 4.5 and later move the picture by half of its own pixels; 4.2 misses
+    with every scaled picture. Unscaled ones, moved by whole pixels and sampled by the nearest, lie the same in every
+    Blender.
     """
     scale_node = bpy.types.CompositorNodeScale.bl_rna.properties
     if "space" in scale_node and "interpolation" not in scale_node:  # 4.2 scales about the middle of a pixel

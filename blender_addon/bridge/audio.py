@@ -18,12 +18,11 @@ from ..blender_types import SoundStrip
 from ..properties import settings_of
 from ..shared.errors import InputError
 from ..shared.files import replacing
-from . import keys, paths
+from . import keys, paths, pcm
+from .pcm import BOTH
 from .strips import editor_of
 
 MIX_RATE = 48000
-BOTH, LEFT = "BOTH", "LEFT"
-"""Of properties.LINE_CHANNELS."""
 _HEARD = ("SOUND", "SCENE", "META")
 
 
@@ -60,7 +59,7 @@ class Line:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path, ending=".wav") as temporary:
             if self.file is not None:
-                _write_channel(self.file, self.channel, temporary)
+                pcm.write_channel(self.file, self.channel, temporary)
             elif self.source == "STRIP":
                 write_strip(scene, _strip(scene, self.name), temporary, self.channel)
             else:
@@ -161,34 +160,8 @@ def mix(scene: bpy.types.Scene, start: int, count: int, path: Path, channel: str
     with wave.open(str(path), "rb") as mixed:
         data = mixed.readframes(mixed.getnframes())
         channels, width, rate = mixed.getnchannels(), mixed.getsampwidth(), mixed.getframerate()
-    data, channels = _only(channel, data, channels, width)
-    _write(path, data, channels, width, rate, 0, _samples(count, rate, keys.scene_fps(scene)))
-
-
-def _only(channel: str, data: bytes, channels: int, width: int) -> tuple[bytes, int]:
-    """(PCM data of the channel that is wanted, its number of channels), of data with `width` bytes a sample."""
-    if channel == BOTH or channels == 1:
-        return data, channels
-    picked = bytearray(len(data) // channels)
-    first = 0 if channel == LEFT else width
-    for byte in range(width):
-        picked[byte::width] = data[first + byte :: channels * width]
-    return bytes(picked), 1
-
-
-def _write_channel(source: Path, channel: str, path: Path) -> None:
-    """One channel of a whole sound file, as a WAV. Raises InputError for a file that is no PCM WAV."""
-    try:
-        with wave.open(str(source), "rb") as sound:
-            channels, width, rate = sound.getnchannels(), sound.getsampwidth(), sound.getframerate()
-            data = sound.readframes(sound.getnframes())
-    except (wave.Error, EOFError) as error:
-        raise InputError(
-            f"One channel can be taken out of a WAV file alone, and {source.name} is none ({error}).",
-            "Choose both channels, add the file as a strip, or save it as WAV.",
-        ) from error
-    data, channels = _only(channel, data, channels, width)
-    _write(path, data, channels, width, rate, 0, len(data) // (channels * width))
+    data, channels = pcm.only(channel, data, channels, width)
+    pcm.write(path, data, channels, width, rate, 0, _samples(count, rate, keys.scene_fps(scene)))
 
 
 def _samples(frames: int, rate: int, fps: Fraction) -> int:
@@ -245,21 +218,9 @@ def _cut(scene: bpy.types.Scene, strip: SoundStrip, start: int, count: int, path
         raise InputError(
             f"The strip's sound {source} cannot be read ({error.strerror}).", "Find the missing file."
         ) from error
-    data, channels = _only(channel, data, channels, width)
-    _write(path, data, channels, width, rate, max(0, -begin), wanted)
+    data, channels = pcm.only(channel, data, channels, width)
+    pcm.write(path, data, channels, width, rate, max(0, -begin), wanted)
     return True
-
-
-def _write(path: Path, data: bytes, channels: int, width: int, rate: int, lead: int, samples: int) -> None:
-    """A PCM WAV of `samples` samples: `lead` silent ones, `data`, and silence to the end."""
-    size = channels * width
-    silence = b"\x80" if width == 1 else b"\0"
-    data = (silence * (lead * size) + data)[: samples * size]
-    with wave.open(str(path), "wb") as sound:
-        sound.setnchannels(channels)
-        sound.setsampwidth(width)
-        sound.setframerate(rate)
-        sound.writeframes(data + silence * (samples * size - len(data)))
 
 
 def _seconds(path: Path) -> Fraction:

@@ -11,7 +11,6 @@ takes its place, unless the scene itself was chosen as one.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from ..blender_types import Node
 from ..shared import layout
 from . import colour, keys, node_layout, tagged
 from .fit import FILL, Part
+from .group_nodes import GroupNodes, Number, Socket
 from .placement import Placement
 from .plate import Plate
 
@@ -38,8 +38,6 @@ _EMPTY_FROM_M, _BACKDROP_M = 5e9, 1e9
 _OPAQUE = 0.99
 _WRAP_SHARE = 0.012
 """Reach of the light wrap, as a share of the picture's width."""
-_JUST_LESS = 1.0 - 1e-6
-"""Scales are less by this, so that no whole size is rounded up to one pixel more, which 4.2 would then centre."""
 LINE_NODE = "While the Line Lasts"
 
 
@@ -87,16 +85,12 @@ def _new_socket(group: bpy.types.NodeTree, name: str, direction: str) -> None:
         socket.default_value = (1.0, 1.0, 1.0, 1.0)
 
 
-_Socket = bpy.types.NodeSocket
-_Number = bpy.types.NodeSocket | float
-"""What a node that computes takes: another node's output, or a constant."""
-
-
-class _GroupMaker:
+class _GroupMaker(GroupNodes):
     """Builds the inside of one group."""
 
     def __init__(self, placement: Placement, group: bpy.types.NodeTree) -> None:
-        self.placement, self.group, self.fit = placement, group, placement.fit
+        super().__init__(group, placement.fit)
+        self.placement = placement
         self.take, self.take_id, self.warnings = placement.take, placement.take_id, placement.warnings
         inputs = group.nodes.new("NodeGroupInput")
         self.given = {name: inputs.outputs[name] for name in INPUTS}
@@ -114,71 +108,71 @@ class _GroupMaker:
             return
         depth = self._passes(head)
         picture = head.outputs["Combined"] if "Combined" in head.outputs else head.outputs["Image"]
-        placed = self._over(nothing, self._placed(picture, self._picture_size, self._crop))
-        fitted = self._fitted(placed)
+        placed = self.over(nothing, self.placed(picture, self._picture_size, self._crop))
+        fitted = self.fitted(placed)
         self.group.links.new(fitted, self.outputs.inputs["Head"])
         self._compose(plate, fitted, depth, background)
 
-    def _compose(self, plate: _Socket | None, head: _Socket | None, depth: _Socket | None, chosen: Background) -> None:
+    def _compose(self, plate: Socket | None, head: Socket | None, depth: Socket | None, chosen: Background) -> None:
         """The picture, and its depth."""
         scene, scene_depth = self.given["Background"], self.given["Background Depth"]
-        nothing = self._fitted(self.canvas.outputs["Image"])
-        behind = nothing if plate is None else self._over(nothing, self._fitted(plate), self.shown)
-        stays: _Number = 1.0
+        nothing = self.fitted(self.canvas.outputs["Image"])
+        behind = nothing if plate is None else self.over(nothing, self.fitted(plate), self.shown)
+        stays: Number = 1.0
         if not chosen.is_scene:
-            stays = self._math("SUBTRACT", 1.0, self._math("MULTIPLY", self._is_world(), self.shown))
+            stays = self.math("SUBTRACT", 1.0, self.math("MULTIPLY", self._is_world(), self.shown))
         picture, in_front = behind, None
         if head is None or depth is None:
-            picture = self._over(behind, scene, stays)
+            picture = self.over(behind, scene, stays)
         else:
-            in_front = self._math("LESS_THAN", scene_depth, depth)
-            is_behind = self._math("MULTIPLY", self._math("SUBTRACT", 1.0, in_front), stays)
-            picture = self._over(behind, scene, is_behind)
+            in_front = self.math("LESS_THAN", scene_depth, depth)
+            is_behind = self.math("MULTIPLY", self.math("SUBTRACT", 1.0, in_front), stays)
+            picture = self.over(behind, scene, is_behind)
         if head is not None:
             around = picture
-            picture = self._over(around, self._matched(head), self.shown)
+            picture = self.over(around, self._matched(head), self.shown)
             picture = self._wrapped(picture, head, around)
         if in_front is not None:
-            picture = self._over(picture, scene, in_front)
+            picture = self.over(picture, scene, in_front)
         self.group.links.new(picture, self.outputs.inputs["Image"])
         self.group.links.new(self._image_depth(scene_depth, depth, plate), self.outputs.inputs["Image Depth"])
 
-    def _is_world(self) -> _Socket:
+    def _is_world(self) -> Socket:
         """1 where the scene shows nothing but its world, opaque; a transparent one is in nobody's way."""
         separate: Node = self.group.nodes.new("CompositorNodeSeparateColor")
         self.group.links.new(self.given["Background"], separate.inputs[0])
-        opaque = self._math("GREATER_THAN", separate.outputs["Alpha"], _OPAQUE)
-        return self._math("MULTIPLY", self._math("GREATER_THAN", self.given["Background Depth"], _EMPTY_FROM_M), opaque)
+        opaque = self.math("GREATER_THAN", separate.outputs["Alpha"], _OPAQUE)
+        return self.math("MULTIPLY", self.math("GREATER_THAN", self.given["Background Depth"], _EMPTY_FROM_M), opaque)
 
-    def _image_depth(self, scene: _Socket, head: _Socket | None, plate: _Socket | None) -> _Socket:
+    def _image_depth(self, scene: Socket, head: Socket | None, plate: Socket | None) -> Socket:
         """Depth of the whole picture, for the next take: a take's own background is behind all, but there."""
         nearest = scene
         if head is not None:
-            absent = self._math("MULTIPLY", self._math("SUBTRACT", 1.0, self.shown), layout.DEPTH_EMPTY)
-            nearest = self._math("MINIMUM", nearest, self._math("ADD", head, absent))
+            absent = self.math("MULTIPLY", self.math("SUBTRACT", 1.0, self.shown), layout.DEPTH_EMPTY)
+            nearest = self.math("MINIMUM", nearest, self.math("ADD", head, absent))
         if plate is not None:
-            backdrop = self._math("MULTIPLY", self.shown, _BACKDROP_M - layout.DEPTH_EMPTY)
-            nearest = self._math("MINIMUM", nearest, self._math("ADD", backdrop, layout.DEPTH_EMPTY))
+            backdrop = self.math("MULTIPLY", self.shown, _BACKDROP_M - layout.DEPTH_EMPTY)
+            nearest = self.math("MINIMUM", nearest, self.math("ADD", backdrop, layout.DEPTH_EMPTY))
         return nearest
 
-    def _matched(self, head: _Socket) -> _Socket:
+    def _matched(self, head: Socket) -> Socket:
         """The head with its blacks lifted as far as the artist says."""
-        amount = self._math("MULTIPLY", self._alpha_of(head), self.given["Black Level"])
-        return self._over(head, self.given["Black Colour"], amount)
+        amount = self.math("MULTIPLY", self._alpha_of(head), self.given["Black Level"])
+        return self.over(head, self.given["Black Colour"], amount)
 
-    def _wrapped(self, picture: _Socket, head: _Socket, around: _Socket) -> _Socket:
+    def _wrapped(self, picture: Socket, head: Socket, around: Socket) -> Socket:
         """Light of what is around the head, over its rim, as far as the artist says."""
         alpha = self._alpha_of(head)
-        rim = self._math("MULTIPLY", alpha, self._math("SUBTRACT", alpha, self._blurred(alpha)))
-        amount = self._math("MULTIPLY", self._math("MULTIPLY", rim, self.given["Light Wrap"]), self.shown)
-        return self._over(picture, self._blurred(around), amount)
+        rim = self.math("MULTIPLY", alpha, self.math("SUBTRACT", alpha, self._blurred(alpha)))
+        amount = self.math("MULTIPLY", self.math("MULTIPLY", rim, self.given["Light Wrap"]), self.shown)
+        return self.over(picture, self._blurred(around), amount)
 
-    def _alpha_of(self, picture: _Socket) -> _Socket:
+    def _alpha_of(self, picture: Socket) -> Socket:
         separate: Node = self.group.nodes.new("CompositorNodeSeparateColor")
         self.group.links.new(picture, separate.inputs[0])
         return separate.outputs["Alpha"]
 
-    def _blurred(self, socket: _Socket) -> _Socket:
+    def _blurred(self, socket: Socket) -> Socket:
         node = self.group.nodes.new("CompositorNodeBlur")
         compat.set_blur_size(node, max(1, round(_WRAP_SHARE * self.fit.scene[0])))
         self.group.links.new(socket, node.inputs["Image"])
@@ -194,33 +188,33 @@ class _GroupMaker:
     def _crop(self) -> Part:
         return Part.of(self.take.crop, self._picture_size, self._picture_size)
 
-    def _passes(self, head: bpy.types.Node) -> _Socket | None:
+    def _passes(self, head: bpy.types.Node) -> Socket | None:
         """Alpha, depth and mattes to their outputs; the depth, where the frames have one."""
         depth = None
         for name in ("Alpha", "Depth", *(region.title() for region in layout.REGION_NAMES)):
             if name not in head.outputs:
                 continue
             sampling = "NEAREST" if name == "Depth" else "BILINEAR"
-            placed = self._placed(head.outputs[name], self._picture_size, self._crop, sampling)
-            whole = self._math("ADD", self.canvas.outputs["Alpha"], placed)
+            placed = self.placed(head.outputs[name], self._picture_size, self._crop, sampling)
+            whole = self.math("ADD", self.canvas.outputs["Alpha"], placed)
             if name == "Depth":
-                depth = self._empty_is_far(self._fitted(whole, "NEAREST"))
+                depth = self._empty_is_far(self.fitted(whole, "NEAREST"))
                 self.group.links.new(depth, self.outputs.inputs[name])
             else:
                 self._emit(name, whole)
         return depth
 
-    def _empty_is_far(self, depth: _Socket) -> _Socket:
+    def _empty_is_far(self, depth: Socket) -> Socket:
         """Outside of the crop, and where scaling mixed the head's depth with none, there is nothing: as far away as
         the delivered frames say."""
-        outside = self._math("LESS_THAN", depth, _NO_DEPTH_M)
-        beyond = self._math("GREATER_THAN", depth, _FARTHEST_M)
-        nothing = self._math("ADD", outside, beyond)
-        far = self._math("MULTIPLY_ADD", nothing, layout.DEPTH_EMPTY, depth)
-        return self._math("MINIMUM", far, layout.DEPTH_EMPTY)
+        outside = self.math("LESS_THAN", depth, _NO_DEPTH_M)
+        beyond = self.math("GREATER_THAN", depth, _FARTHEST_M)
+        nothing = self.math("ADD", outside, beyond)
+        far = self.math("MULTIPLY_ADD", nothing, layout.DEPTH_EMPTY, depth)
+        return self.math("MINIMUM", far, layout.DEPTH_EMPTY)
 
-    def _emit(self, name: str, socket: _Socket) -> None:
-        self.group.links.new(self._fitted(socket), self.outputs.inputs[name])
+    def _emit(self, name: str, socket: Socket) -> None:
+        self.group.links.new(self.fitted(socket), self.outputs.inputs[name])
 
     def _canvas(self) -> Node:
         """An empty picture of the scene's size at 100 %, on which all others are placed."""
@@ -231,9 +225,9 @@ class _GroupMaker:
             tagged.mark(image, self.take_id, "canvas")
         image.generated_width, image.generated_height = width, height
         image.generated_color = (0.0, 0.0, 0.0, 0.0)
-        return self._image_node(image, "Canvas")
+        return self.image_node(image, "Canvas")
 
-    def _plate(self, background: Background) -> _Socket | None:
+    def _plate(self, background: Background) -> Socket | None:
         """Footage and clean plate in the canvas; None without either."""
         found = None
         if background.footage is not None:
@@ -241,34 +235,34 @@ class _GroupMaker:
         if background.plate is not None:
             image = tagged.image(background.plate.path, self.take_id, "plate")
             colour.read_as(image, self.take.transfer, self.warnings)
-            node = self._image_node(image, "Clean Plate")
+            node = self.image_node(image, "Clean Plate")
             width, height = image.size
             size = (width, height) if width else self._picture_size
             found = self._laid(found, node.outputs["Image"], size, background.plate.part)
         return found
 
-    def _footage(self, path: Path) -> _Socket | None:
+    def _footage(self, path: Path) -> Socket | None:
         image = tagged.image(path, self.take_id, "footage", "MOVIE")
         stops = colour.read_as(image, self.take.footage_space, self.warnings)
         size = image.size[0], image.size[1]
         if size not in ((0, 0), self.take.footage_size):
             self.warnings.append(f"Blender shows {path.name} turned or resized; it is left out of the background.")
             return None
-        node = self._image_node(image, "Footage")
+        node = self.image_node(image, "Footage")
         node.frame_start = self.placement.frame_start
         node.frame_duration = max(1, image.frame_duration)
         node.use_cyclic = True
-        socket = self._exposed(node.outputs["Image"], stops) if stops else node.outputs["Image"]
+        socket = self.exposed(node.outputs["Image"], stops) if stops else node.outputs["Image"]
         return self._laid(None, socket, self.take.footage_size, self.fit.whole)
 
-    def _laid(self, behind: _Socket | None, picture: _Socket, size: tuple[int, int], part: Part) -> _Socket:
+    def _laid(self, behind: Socket | None, picture: Socket, size: tuple[int, int], part: Part) -> Socket:
         """A background of `size` px over another one, or over nothing; right to the rims of a picture that it fills."""
         behind = behind or self.canvas.outputs["Image"]
         if self.fit.rule == FILL and part == self.fit.whole:
             # Blender lets the outermost pixels of a scaled picture fade: the same, a little larger, is behind them.
             larger = Part(part.x - 1, part.y - 1, part.width + 2, part.height + 2)
-            behind = self._over(behind, self._placed(picture, size, larger))
-        return self._over(behind, self._placed(picture, size, part))
+            behind = self.over(behind, self.placed(picture, size, larger))
+        return self.over(behind, self.placed(picture, size, part))
 
     def _head(self) -> Node | None:
         take = self.take
@@ -278,7 +272,7 @@ class _GroupMaker:
         path = take.folder / take.frame_files[take.first_frame]
         image = tagged.image(path, self.take_id, "frames", "SEQUENCE")
         colour.read_as(image, take.frames_transfer, self.warnings)
-        node = self._image_node(image, "Head")
+        node = self.image_node(image, "Head")
         lead, shown = self.placement.shown_frames()
         node.frame_start = self.placement.frame_start + lead
         node.frame_duration = len(take.frame_files)
@@ -296,7 +290,7 @@ class _GroupMaker:
         offsets = [first - 1 + frame - first - index for index, frame in enumerate(shown)]
         self._key(path, [start + i for i in range(len(shown))], offsets)
 
-    def _line_lasts(self) -> _Socket:
+    def _line_lasts(self) -> Socket:
         """1 while the line lasts, else 0: so several lines share a timeline."""
         node = compat.new_value_node(self.group)
         node.name = node.label = LINE_NODE
@@ -307,74 +301,3 @@ class _GroupMaker:
     def _key(self, path: str, frames: list[int], values: list) -> None:
         action = tagged.action(self.group, self.take_id, "compositor", f"Talker Compositor {self.take.name}")
         keys.write(self.group, action, path, 0, frames, values, "CONSTANT")
-
-    # Nodes
-
-    def _image_node(self, image: bpy.types.Image, label: str) -> Node:
-        node: Node = self.group.nodes.new("CompositorNodeImage")
-        node.image = image
-        node.label = label
-        return node
-
-    def _exposed(self, socket: _Socket, stops: float) -> _Socket:
-        node: Node = self.group.nodes.new("CompositorNodeExposure")
-        node.inputs["Exposure"].default_value = stops
-        self.group.links.new(socket, node.inputs["Image"])
-        return node.outputs["Image"]
-
-    def _placed(self, socket: _Socket, size: tuple[int, int], part: Part, sampling: str = "BILINEAR") -> _Socket:
-        """A picture of `size` px scaled to the canvas's pixels and moved to where its part of the footage lies."""
-        (scale_x, scale_y), canvas = self.fit.scale, self.fit.scene
-        factors = part.width * scale_x / size[0], part.height * scale_y / size[1]
-        right, up = self.fit.offset(part)
-        unscaled = all(math.isclose(factor, 1.0, abs_tol=1e-9) for factor in factors)
-        corner = (canvas[0] - size[0]) / 2 + right, (canvas[1] - size[1]) / 2 + up
-        if unscaled and all(math.isclose(at, round(at), abs_tol=1e-6) for at in corner):
-            # Pixel for pixel: Blender centres a picture half a pixel right and up where it cannot halve the rest.
-            sampling = "NEAREST"
-            right, up = math.floor(right), math.floor(up)
-        else:
-            scale: Node = self.group.nodes.new("CompositorNodeScale")
-            compat.set_node_option(scale, "space", "RELATIVE")
-            compat.set_node_option(scale, "interpolation", sampling)
-            for name, factor in zip("XY", factors, strict=True):
-                scale.inputs[name].default_value = factor * _JUST_LESS
-            self.group.links.new(socket, scale.inputs["Image"])
-            socket = scale.outputs["Image"]
-            if sampling != "NEAREST":
-                drift_right, drift_up = compat.drift_of_scaled(canvas, size, factors)
-                right, up = right - drift_right, up - drift_up
-        move: Node = self.group.nodes.new("CompositorNodeTranslate")
-        compat.set_node_option(move, "interpolation", sampling)
-        move.inputs["X"].default_value, move.inputs["Y"].default_value = right, up
-        self.group.links.new(socket, move.inputs["Image"])
-        return move.outputs["Image"]
-
-    def _fitted(self, socket: _Socket, sampling: str = "BILINEAR") -> _Socket:
-        """The canvas in the size that is rendered, a percentage of the scene's."""
-        node = self.group.nodes.new("CompositorNodeScale")
-        compat.set_node_option(node, "space", "RENDER_SIZE")
-        compat.set_node_option(node, "frame_method", "STRETCH")
-        compat.set_node_option(node, "interpolation", sampling)
-        self.group.links.new(socket, node.inputs["Image"])
-        return node.outputs["Image"]
-
-    def _over(self, behind: _Socket, front: _Socket, factor: _Number = 1.0) -> _Socket:
-        node = self.group.nodes.new("CompositorNodeAlphaOver")
-        background, foreground = compat.alpha_over_sockets(node)
-        self.group.links.new(behind, background)
-        self.group.links.new(front, foreground)
-        self._set(node.inputs[compat.alpha_over_factor_index(node)], factor)
-        return node.outputs["Image"]
-
-    def _math(self, operation: str, a: _Number, b: _Number, c: _Number | None = None) -> _Socket:
-        node = compat.new_math_node(self.group, operation)
-        for index, value in enumerate(v for v in (a, b, c) if v is not None):
-            self._set(node.inputs[index], value)
-        return node.outputs[0]
-
-    def _set(self, socket: _Socket, value: _Number) -> None:
-        if isinstance(value, float):
-            socket.default_value = value  # type: ignore[attr-defined] # a number's socket
-        else:
-            self.group.links.new(value, socket)

@@ -175,7 +175,7 @@ def test_what_of_the_body_the_footage_never_showed_is_not_drawn_from_elsewhere(s
     rest = portrait.rest_pose.double().numpy()
     curves = true_drive(portrait, data).curves[:1].numpy()
     with torch.no_grad():
-        portrait.torso.means += torch.tensor([0.0, -200.0, 0.0])
+        portrait.torso.means.add_(torch.tensor([0.0, -200.0, 0.0]))
     wide = Intrinsics(20.0, 20.0, 80.0, 20.0, 160, 160)
     plain = portrait.render(portrait.drive(curves, rest[None]), 0, SIZE, intrinsics=wide)
     elsewhere = portrait.render(portrait.drive(curves, rest[None], views=np.eye(4)[None]), 0, SIZE, intrinsics=wide)
