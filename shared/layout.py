@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 SUBJECT_FILE = "subject.json"
+CONSENT_FILE = "consent.json"
+STAGES_FILE = "stages.json"
 FRAMES_FOLDER = "frames"
 REGIONS_FOLDER = "regions"
 BACKGROUND_FILE = "background.png"
@@ -31,6 +33,17 @@ PERFORMANCE_FILE = "performance.json"
 CAMERA_FILE = "camera.json"
 MANIFEST_FILE = "manifest.json"
 VOICE_FILE = "voice.json"
+SIGNATURE_FILE = "signature.json"
+TAKE_FILES = (
+    PREVIEW_FILE,
+    PERFORMANCE_FILE,
+    CAMERA_FILE,
+    AUDIO_FILE,
+    VOICE_FILE,
+    MANIFEST_FILE,
+    CONTACT_SHEET_FILE,
+)
+"""Files of a take beside its frames and its signature: those that are signed, verified, and go with a person."""
 
 REPORT_FILE = "report.json"
 DEMO_BLEND_FILE = "demo.blend"

@@ -21,3 +21,30 @@ def cache_folder() -> Path:
     else:
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return base / "m2dao-talker"
+
+
+def addon_state_folders() -> list[Path]:
+    """State folders of the add-on's backends, of every Blender of this user, where they are there.
+
+    Where Blender keeps what extensions write (Blender manual, "Blender's Directory Layout", and
+    `bpy.utils.extension_path_user`).
+    """
+    home = Path.home()
+    if sys.platform == "win32":
+        users = Path(os.environ.get("APPDATA") or home / "AppData" / "Roaming") / "Blender Foundation" / "Blender"
+    elif sys.platform == "darwin":
+        users = home / "Library" / "Application Support" / "Blender"
+    else:
+        users = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config") / "blender"
+    found = [*users.glob("*/extensions/.user/*/m2dao_talker/state"), *users.glob("*/datafiles/m2dao_talker/state")]
+    for variable, pattern in _BLENDERS_FOLDERS.items():
+        if os.environ.get(variable):
+            found += Path(os.environ[variable]).glob(pattern)
+    return sorted({path for path in found if (path / "jobs").is_dir()})
+
+
+_BLENDERS_FOLDERS = {
+    "BLENDER_USER_RESOURCES": "extensions/.user/*/m2dao_talker/state",
+    "BLENDER_USER_EXTENSIONS": ".user/*/m2dao_talker/state",
+}
+"""Variables by which Blender's own folders are moved, to where the state is in them."""

@@ -43,7 +43,7 @@ def stage(platform: str) -> Path:
     for package in ("shared", "backend"):
         shutil.copytree(ROOT / package, target / package, ignore=_LEFT_OUT)
     (target / "requirements").mkdir()
-    for name in ("backend.txt", "torch.txt", "cuda.txt"):
+    for name in ("backend.txt", "torch.txt", "cuda.txt", "credentials.txt"):
         shutil.copy2(ROOT / "requirements" / name, target / "requirements" / name)
     shutil.copy2(ROOT / "LICENSE", target / "LICENSE")
     wheels = fetch_wheels(platform, target / "wheels")

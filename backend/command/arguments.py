@@ -46,7 +46,7 @@ _NO_FIELDS = {"train": ("recipe",)}
 """Arguments that choose settings but are none of their fields."""
 _ALIKE = ("engine", "threads", "seed", "models_dir")
 """Names that mean the same in every stage of `run` that has them."""
-_MEANT = {"size": "preprocess", "model": "train", "strength": "render"}
+_MEANT = {"size": "preprocess", "audio_track": "preprocess", "model": "train", "strength": "render"}
 """Names that several stages have: the one that `run` means. train.size and the like reach the others."""
 
 
@@ -138,6 +138,27 @@ class DoctorArguments:
     models_dir: str | None = None
 
 
+@dataclass(frozen=True)
+class ConsentArguments:
+    """Record what the person shown has agreed to; what is None stays as it is. Dates are YYYY-MM-DD."""
+
+    subject: Path
+    given_by: str | None = None
+    uses: str | None = None
+    on: str | None = None
+    until: str | None = None
+    note: str | None = None
+    withdrawn: str | None = None
+
+
+@dataclass(frozen=True)
+class VerifyArguments:
+    """Which file, or take's folder, and whose certificates are trusted."""
+
+    file: Path
+    trust: Path | None = None
+
+
 def preprocess_arguments(plain: Mapping[str, Any]) -> PreprocessArguments:
     """footage, subject, and PreprocessSettings. `photometric` as true or false is an older name of `refine_poses`."""
     return _parsed("preprocess", PreprocessArguments, _with_refine_poses(plain), _simple(PreprocessSettings))
@@ -184,6 +205,16 @@ def run_arguments(plain: Mapping[str, Any]) -> RunArguments:
 def doctor_arguments(plain: Mapping[str, Any]) -> DoctorArguments:
     """models_dir."""
     return _without_settings(DoctorArguments, plain)
+
+
+def consent_arguments(plain: Mapping[str, Any]) -> ConsentArguments:
+    """subject, given_by, uses, on, until, note, withdrawn."""
+    return _without_settings(ConsentArguments, plain)
+
+
+def verify_arguments(plain: Mapping[str, Any]) -> VerifyArguments:
+    """file, trust."""
+    return _without_settings(VerifyArguments, plain)
 
 
 def stages_meant(name: str) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 from backend.command.arguments import TREES, set_from_texts
 from backend.command.key_verb import add_keys_arguments, host_and_port, keys
+from backend.command.person_verbs import add_person_verbs, forget, identity
 from backend.command.terminal import ProgressBar, print_result
 from backend.command.verbs import VERBS
 from backend.settings import DRIVEN_BY, ENGINES, INPUT_COLOURS, LAYERS, PreprocessSettings, ServeSettings
@@ -75,7 +76,23 @@ def _add_preprocess(parser: argparse.ArgumentParser, audio: bool = True) -> None
         "--keep-audio-offset", dest="correct_audio_offset", action="store_const", const=False,
         help="do not shift the sound by the measured offset between voice and lips",
     )  # fmt: skip
+    parser.add_argument(
+        "--audio-track", type=int, metavar="N", help="sound track that is read (default: the one with speech)"
+    )
+    parser.add_argument(
+        "--fps", metavar="NUM/DEN", dest="sequence_fps", help="rate of footage that is numbered pictures (default 25)"
+    )
+    parser.add_argument("--speaker", type=int, metavar="N", help="whose face it is, counted from the left, from 1")
+    parser.add_argument("--in", type=float, metavar="S", dest="start_s", help="second from which the footage is used")
+    if audio:  # `run` has another --out
+        parser.add_argument("--out", type=float, metavar="S", dest="end_s", help="second up to which it is used")
+    else:
+        parser.add_argument("--until", type=float, metavar="S", dest="end_s", help="second up to which it is used")
     parser.add_argument("--consent", metavar="NOTE", help="a note on the consent of the person shown")
+    parser.add_argument("--consent-by", metavar="NAME", help="who gave it")
+    parser.add_argument("--consent-for", metavar="TEXT", help="the uses that it was given for")
+    parser.add_argument("--consent-on", metavar="DATE", help="the first day on which it holds, YYYY-MM-DD")
+    parser.add_argument("--consent-until", metavar="DATE", help="the last day on which it holds")
     _add_models_dir(parser)
 
 
@@ -141,6 +158,7 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--audio", required=True, metavar="WAV")
     sub.add_argument("--out", required=True, metavar="DIR")
     sub.add_argument("--model", metavar="NAME")
+    sub.add_argument("--audio-track", type=int, metavar="N", help="its sound track (default: the one with speech)")
     sub.add_argument("--fps", metavar="NUM/DEN", help="frame rate (default: the footage's)")
     sub.add_argument("--frames", metavar="A:B", help="frames to render, inclusive, from 1")
     sub.add_argument(
@@ -205,6 +223,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_train(sub)
     _add_engine(sub)
 
+    add_person_verbs(verb)
+
     sub = verb("bench", "Measure rasteriser, training step and rendering.")
     sub.add_argument("--subject", metavar="DIR", help="measure a trained model of it as well")
     sub.add_argument("--model", metavar="NAME", help="which one (default: the one that was trained last)")
@@ -264,6 +284,10 @@ def _special_verb(arguments: argparse.Namespace) -> dict | list | None:
         return None
     if arguments.verb == "keys":
         return keys(arguments)
+    if arguments.verb == "identity":
+        return identity(arguments)
+    if arguments.verb == "forget":
+        return forget(arguments)
     if arguments.verb == "bench":
         return _bench(arguments)
     raise InternalError(f"The verb {arguments.verb} is on the command line, but nothing does it.")

@@ -50,8 +50,8 @@ def doctor(models_dir: str | None = None) -> dict:
 
     Keys: `version`, `backend` (folder), `python`, `system`, `packages` (name to version or None), `torch` (version,
     device), `cores`, `raster` (see _raster), `models` (name to path or None), `cache` (folder, writable),
-    `free_disk_gib`, `codecs` (name to whether PyAV has it), and `problems`, sentences that say what is wrong and what
-    to do.
+    `free_disk_gib`, `codecs` (name to whether PyAV has it), `signing` (who signs what is rendered, or None), and
+    `problems`, sentences that say what is wrong and what to do.
     """
     problems: list[str] = []
     report: dict = {
@@ -67,6 +67,7 @@ def doctor(models_dir: str | None = None) -> dict:
         "cache": _cache(problems),
         "free_disk_gib": _free_disk(problems),
         "codecs": _codecs(problems),
+        "signing": _signing(problems),
     }
     missing = missing_libraries(BACKEND_LIBRARIES)
     if missing:
@@ -166,6 +167,18 @@ def _free_disk(problems: list[str]) -> float:
     if free < LOW_DISK_GIB:
         problems.append(f"Only {free:.1f} GiB are free on the disk of {existing}: free some space.")
     return round(free, 1)
+
+
+def _signing(problems: list[str]) -> str | None:
+    try:
+        from backend.provenance.credentials import configured_credentials
+        from backend.settings import RenderSettings
+
+        credentials = configured_credentials(RenderSettings())
+    except (ImportError, OSError, InputError) as error:
+        problems.append(f"The identity that signs cannot be used: {error}")
+        return None
+    return None if credentials is None else credentials.identity.name
 
 
 def _codecs(problems: list[str]) -> dict[str, bool]:

@@ -70,6 +70,11 @@ def print_result(verb: str, result: Any) -> None:
         for one in result.get("models", [result]):
             console.print(f"pictures: {one['sheet']}", soft_wrap=True)
         return
+    if verb == "forget":
+        from backend.command.person_verbs import lines_of
+
+        console.print(*lines_of(result), sep="\n", soft_wrap=True, markup=False)
+        return
     if verb == "compare":
         from backend.evaluate.compare import markdown_tables
 
@@ -93,5 +98,5 @@ def _print_entry(console: Console, key: str, value: Any, indent: str) -> None:
             console.print(f"{indent}  {entry}", soft_wrap=True)
     elif isinstance(value, float):
         console.print(f"{indent}{name}: {value:.4g}")
-    elif value not in (None, [], {}):
+    elif value not in (None, "", [], {}):
         console.print(f"{indent}{name}: {value}", soft_wrap=True)

@@ -19,6 +19,7 @@ from backend.command.arguments import (
     TrackArguments,
     TrainArguments,
     compare_arguments,
+    consent_arguments,
     doctor_arguments,
     evaluate_arguments,
     export_arguments,
@@ -27,8 +28,10 @@ from backend.command.arguments import (
     run_arguments,
     track_arguments,
     train_arguments,
+    verify_arguments,
 )
 from backend.settings import SelfTrackingSettings, TrainSettings
+from backend.subject.consent import change_consent, require_consent
 from backend.subject.model_folder import ModelFolder
 from backend.subject.subject import Subject
 from shared import layout
@@ -39,7 +42,7 @@ Verb = Callable[[Mapping[str, Any], Reporter], dict[str, Any]]
 
 
 def preprocess(arguments: Mapping[str, Any], report: Reporter) -> dict:
-    """Footage to a subject folder. Returns subject, frames, fps, the quality report and the path of a contact sheet."""
+    """Footage to a subject folder. Returns subject, frames, fps, quality report, consent, contact sheet."""
     return _preprocess(preprocess_arguments(arguments), report)
 
 
@@ -52,6 +55,7 @@ def _preprocess(asked: PreprocessArguments, report: Reporter) -> dict:
         "frames": subject.frame_count,
         "fps": subject.info.fps,
         "quality": subject.info.quality,
+        "consent": subject.consent().words(),
         "contact_sheet": str(subject.root / layout.CONTACT_SHEET_FILE),
     }
 
@@ -80,6 +84,7 @@ def train(arguments: Mapping[str, Any], report: Reporter) -> dict:
 
 def _train(asked: TrainArguments, report: Reporter) -> dict:
     subject = Subject.open(asked.subject)
+    require_consent(subject, report)
     from backend.train.trainer import train as run_train
 
     tracking_s: list[float] = []
@@ -164,7 +169,7 @@ def run(arguments: Mapping[str, Any], report: Reporter) -> dict:
     from backend.deliver.line import require_readable
     from backend.media.audio import require_sound
 
-    require_sound(asked.audio)
+    require_sound(asked.audio, settings.render.audio_track)
     require_readable(settings.render)
     if settings.train.model is not None:
         ModelFolder.of(subject, settings.train.model)
@@ -212,6 +217,21 @@ def doctor(arguments: Mapping[str, Any], report: Reporter) -> dict:
     return run_doctor(asked.models_dir)
 
 
+def consent(arguments: Mapping[str, Any], report: Reporter) -> dict:
+    """What the person shown has agreed to, after it is changed where something is given. Returns it by field."""
+    asked = consent_arguments(arguments)
+    fields = {name: value for name, value in asdict(asked).items() if name != "subject" and value is not None}
+    return change_consent(asked.subject, fields, report)
+
+
+def verify(arguments: Mapping[str, Any], report: Reporter) -> dict:
+    """The marks of a file or a take. Returns them; raises InputError where they are missing or altered."""
+    from backend.provenance.verify import verify as run_verify
+
+    asked = verify_arguments(arguments)
+    return run_verify(asked.file, asked.trust, report)
+
+
 VERBS: dict[str, Verb] = {
     "preprocess": preprocess,
     "track": track,
@@ -222,4 +242,6 @@ VERBS: dict[str, Verb] = {
     "export": export,
     "run": run,
     "doctor": doctor,
+    "consent": consent,
+    "verify": verify,
 }

@@ -13,6 +13,7 @@ from backend.deliver.motion import motion_of_line
 from backend.deliver.scene_view import SceneView, read_scene_view
 from backend.media.audio import read_audio
 from backend.media.audio_features import AudioFeatures, log_mel
+from backend.media.sound_choice import choose_sound
 from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES, UPPER_CURVES, Performance
 from backend.performance.editing import with_edits, with_lips_following
 from backend.performance.files import load_performance
@@ -58,6 +59,8 @@ class Line:
     """The scene's camera through which the head is seen; None: the footage's."""
     views: np.ndarray | None = None
     """(frame_count, 4, 4) that camera from the one in which `poses` are, cm."""
+    heard: tuple[str, ...] = ()
+    """What was chosen of the sound file and mended in it, in words."""
 
     @property
     def camera_poses(self) -> np.ndarray:
@@ -104,7 +107,10 @@ def plan_line(
     portrait's pose at rest, for a head that is seen by a scene's camera. Raises InputError for wrong
     options and files.
     """
-    samples, rate = read_audio(audio)
+    heard: list[str] = []
+    samples, rate = read_audio(audio, choose_sound(audio, settings.audio_track), heard.append)
+    for text in heard:
+        report.message(text)
     features = log_mel(samples, rate)
     try:
         fps = parse_fps(settings.fps) if settings.fps else subject.fps
@@ -124,7 +130,7 @@ def plan_line(
     driving = with_lips_following(performance, predicted.as_saved(), speech.lips_following)
     return Line(
         samples, rate, features, fps, count, first, last, performance, driving, motion.poses, motion.body, voice,
-        motion.scene, motion.views,
+        motion.scene, motion.views, tuple(heard),
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from backend.media.audio import fit_length, save_wav
 from backend.media.png import write_png
+from backend.provenance.marks import Marks
 from shared import layout
 from shared.timing import samples_for_frames
 
@@ -21,9 +22,10 @@ _CAPTION_PX = 22
 _SHEET_GREY = 24
 
 
-def write_sound(folder: Path, samples: np.ndarray, rate: int, frame_count: int, fps: Fraction) -> None:
+def write_sound(folder: Path, samples: np.ndarray, rate: int, frame_count: int, fps: Fraction, marks: Marks) -> None:
     """Write audio.wav: the line's sound cut or lengthened to `frame_count` frames, to the nearest sample."""
-    save_wav(folder / layout.AUDIO_FILE, fit_length(samples, samples_for_frames(frame_count, rate, fps)), rate)
+    fitted = fit_length(samples, samples_for_frames(frame_count, rate, fps))
+    save_wav(folder / layout.AUDIO_FILE, fitted, rate, marks.sound_texts())
 
 
 def sheet_frames(first: int, last: int) -> list[int]:
@@ -32,8 +34,8 @@ def sheet_frames(first: int, last: int) -> list[int]:
     return [int(n) for n in np.unique(np.linspace(first, last, count).round().astype(int))]
 
 
-def write_contact_sheet(path: Path, pictures: Mapping[int, np.ndarray]) -> None:
-    """Write PNG with pictures (H, W, 3) uint8 by frame number, in order, each with its number underneath."""
+def write_contact_sheet(path: Path, pictures: Mapping[int, np.ndarray], marks: Marks) -> None:
+    """Write a PNG with pictures (H, W, 3) uint8 by frame number, in order, each with its number underneath."""
     columns = min(SHEET_COLUMNS, len(pictures))
     rows = -(-len(pictures) // columns)
     sheet = np.full((rows * (SHEET_CELL_PX + _CAPTION_PX), columns * SHEET_CELL_PX, 3), _SHEET_GREY, np.uint8)
@@ -44,7 +46,7 @@ def write_contact_sheet(path: Path, pictures: Mapping[int, np.ndarray]) -> None:
             sheet, f"{number:06d}", (left + 8, top + SHEET_CELL_PX + 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45,
             (210, 210, 210), 1, cv2.LINE_AA,
         )  # fmt: skip
-    write_png(path, sheet)
+    write_png(path, sheet, marks.texts())
 
 
 def sheet_cell(picture: np.ndarray) -> np.ndarray:

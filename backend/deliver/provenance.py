@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 
-STATEMENT = "Synthetic media: a computer-generated talking head; the person shown did not say this."
-"""Stands in every manifest, EXR header and movie."""
+from backend.provenance.marks import Marks
+from backend.settings import RenderSettings
+from shared import choices
+from shared.take_ids import public_id
+
+SCHEMA = 3
+"""Up to 2, `subject` was the absolute path of the subject's folder, and paths stood in `inputs` and `settings`."""
 _PACKAGES = ("torch", "numpy", "mediapipe", "librosa", "av", "OpenEXR", "opencv-python")
+_OWN_PLACES = ("certificates", "signing_key", "time_stamp_server")
+"""Settings that concern this machine alone: no manifest has them."""
 
 
 def versions() -> dict[str, str]:
@@ -23,45 +32,74 @@ def versions() -> dict[str, str]:
     return found
 
 
-def exr_attributes(values: Mapping[str, str]) -> dict[str, str]:
-    """Header text of a frame: the statement where every viewer shows it, details under the project's own names."""
-    return {"comments": STATEMENT, "software": "M2DAO-Talker"} | {
-        f"m2dao_talker.{name}": str(value) for name, value in values.items()
-    }
+def exr_attributes(marks: Marks, values: Mapping[str, str]) -> dict[str, str]:
+    """Header text of a frame: the marks, and details under the project's own names."""
+    return marks.texts() | {f"m2dao_talker.{name}": str(value) for name, value in values.items()}
 
 
-def movie_metadata(title: str, values: Mapping[str, str]) -> dict[str, str]:
+def movie_metadata(title: str, marks: Marks, values: Mapping[str, str]) -> dict[str, str]:
     """Metadata of a movie: the keys that .mp4 has."""
+    texts = marks.movie_texts()
     details = ", ".join(f"{name} {value}" for name, value in values.items())
-    return {"title": title, "comment": f"{STATEMENT} {details}".strip(), "encoder": "M2DAO-Talker"}
+    return {"title": title, **texts, "comment": f"{texts['comment']} {details}".strip()}
 
 
 def manifest(
     *,
     take: str,
-    take_id: str,
-    subject: Path,
+    marks: Marks,
+    subject_folder: str | None,
     inputs: dict,
-    settings: dict,
+    settings: RenderSettings,
     frames: dict,
     preview: dict | None,
     timings_s: dict,
     complete: bool,
+    signed_by: str | None,
 ) -> dict:
-    """What manifest.json holds. complete: whether all frames, and the movie, are those of these inputs."""
+    """What manifest.json holds. complete: whether all frames, and the movie, are those of these inputs;
+    signed_by: fingerprint of the certificate that signed its files."""
     return {
-        "schema": 2,
+        "schema": SCHEMA,
         "synthetic_media": True,
-        "statement": STATEMENT,
+        "statement": marks.statement,
+        "program": marks.program,
+        "source_type": marks.source_type,
+        "consent": marks.consent,
+        "subject": marks.subject,
         "take": take,
-        "take_id": take_id,
+        "take_id": marks.take,
         "complete": complete,
-        "subject": str(Path(subject).resolve()),
+        "signed_by": signed_by,
+        "subject_folder": subject_folder,
         "inputs": inputs,
-        "settings": settings,
-        "seed": settings.get("seed"),
+        "settings": public_settings(settings),
+        "seed": settings.seed,
         "frames": frames,
         "preview": preview,
         "versions": versions(),
         "timings_s": timings_s,
     }
+
+
+def public_settings(settings: RenderSettings) -> dict:
+    """The settings as a manifest may have them: files by their names alone, and nothing of this machine."""
+    values = {name: value for name, value in asdict(settings).items() if name not in _OWN_PLACES}
+    if settings.pose not in choices.POSES:
+        values["pose"] = Path(settings.pose).name
+    if settings.performance is not None:
+        values["performance"] = Path(settings.performance).name
+    values["take_id"] = None if settings.take_id is None else public_id(settings.take_id)
+    return values
+
+
+def subject_beside(out: Path, subject: Path) -> str | None:
+    """Where a subject's folder is as seen from a take's, where it lies beside that or beside the folder around it;
+    None elsewhere: a longer way there would tell of this machine's folders."""
+    above = os.path.realpath(out)
+    real = os.path.realpath(subject)
+    for way in ("..", "../.."):
+        above = os.path.dirname(above)
+        if os.path.dirname(real) == above:
+            return f"{way}/{os.path.basename(real)}"
+    return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,14 +28,20 @@ from backend.performance.speech import SpeechModel
 from backend.portrait.audio_code import audio_windows
 from backend.portrait.portrait import Drive, Portrait
 from backend.portrait.saving import open_portrait
+from backend.provenance.credentials import Credentials, configured_credentials
+from backend.provenance.marks import DRAWN, DRAWN_OVER_FOOTAGE, OF_PARTS, Marks
+from backend.provenance.signature import write_signature
 from backend.raster.rasterize import engine_device
 from backend.settings import LAYERS, RenderSettings
+from backend.subject.consent import require_consent
 from backend.subject.model_folder import ModelFolder
 from backend.subject.subject import Subject
 from shared import layout
+from shared.consent import Consent
 from shared.errors import InputError
 from shared.files import explaining, file_sha256
 from shared.jobs import Reporter
+from shared.take_ids import path_key
 from shared.timing import fps_text, samples_for_frames
 
 LIVE_PREVIEW_FILE = "preview.png"
@@ -63,6 +69,8 @@ class RenderResult:
     """The other frames of first..last: they were there, and nothing that they depend on has changed."""
     frames_per_second: float
     """Frames drawn, encoded and written a second."""
+    sound: tuple[str, ...] = ()
+    """What was chosen of the line's sound and mended in it, in words."""
 
     def to_dict(self) -> dict:
         return asdict(self)
@@ -75,18 +83,23 @@ def render(subject: Subject, audio: Path, out: Path, settings: RenderSettings, r
     contact sheet; all of them take their places together, at the end (TakeFolder). In a folder of the same take only
     what has changed is drawn again: frames with the same curves, pose and model are kept, also those of a cancelled
     run. Raises InputError for bad input or options, a folder that holds another take, a full disk; Cancelled when the
-    user asked to stop.
+    user asked to stop. Raises InputError too where the consent of the person shown does not hold.
     """
     audio, out = Path(audio), Path(out)
     _check(settings)
-    require_sound(audio)
+    consent = require_consent(subject, report)
+    require_sound(audio, settings.audio_track)
     require_readable(settings)
     subject.model(settings.model).config()
+    credentials = configured_credentials(settings)
     with explaining(out), TakeFolder(out).claimed(report):
-        return _render(subject, audio, out, settings, report)
+        return _render(subject, consent, audio, out, settings, credentials, report)
 
 
-def _render(subject: Subject, audio: Path, out: Path, settings: RenderSettings, report: Reporter) -> RenderResult:
+def _render(
+    subject: Subject, consent: Consent, audio: Path, out: Path, settings: RenderSettings,
+    credentials: Credentials | None, report: Reporter,
+) -> RenderResult:  # fmt: skip
     started = time.monotonic()
     report.phase("prepare the line")
     model = subject.model(settings.model)
@@ -94,11 +107,17 @@ def _render(subject: Subject, audio: Path, out: Path, settings: RenderSettings, 
     inputs = _inputs(subject, model, audio)
     take = Take(
         footage_sha256=inputs["footage"]["sha256"], name=settings.take or audio.name,
-        is_named=settings.take is not None, audio_path=inputs["audio"]["path"], audio_sha256=inputs["audio"]["sha256"],
+        is_named=settings.take is not None, audio_path=str(audio.resolve()), audio_sha256=inputs["audio"]["sha256"],
         id=settings.take_id,
     )  # fmt: skip
     target = TakeFolder(out)
     target.check(take)
+    signed_by = "" if credentials is None else credentials.identity.fingerprint
+    # EXR files have no place for a signature: that of the take covers them.
+    marks = Marks(
+        subject.id, target.id(take), consent.words(), DRAWN, signed_by=signed_by if settings.layers == "png" else ""
+    )
+    inputs["audio"]["path_key"] = path_key(marks.take, take.audio_path)
     first_heard = target.voice()
     speech = _speech_model(subject, model, report)
     line = plan_line(subject, speech, audio, settings, report, first_heard, portrait.settings.poses, _rest(portrait))
@@ -109,21 +128,23 @@ def _render(subject: Subject, audio: Path, out: Path, settings: RenderSettings, 
         "transfer": subject.info.input_colour, "footage_colour": subject.footage_space,
     }  # fmt: skip
     drive = _drive(portrait, line)
-    keys = _keys(subject, model, drive, size, settings, inputs, details, line)
+    told = {"details": details, "marks": marks.texts()}
+    keys = _keys(subject, model, drive, size, settings, inputs, told, line)
     earlier = PreviewRecord.of(target.manifest())
-    job = _Job(subject, portrait, line, drive, size, shown, settings, details, keys, earlier)
-    take_id = settings.take_id or target.id()
+    job = _Job(subject, portrait, line, drive, size, shown, settings, details, keys, earlier, marks, credentials)
     target.make(report)
     timings = {"prepare": time.monotonic() - started}
 
     def write_manifest(complete: bool, preview: PreviewRecord | None, drawn: int | None = None) -> None:
         target.write_manifest(
             provenance.manifest(
-                take=take.name, take_id=take_id, subject=subject.root, inputs=inputs, settings=asdict(settings),
-                complete=complete,
+                take=take.name, marks=job.marks_of(DRAWN_OVER_FOOTAGE), inputs=inputs, settings=settings,
+                subject_folder=provenance.subject_beside(out, subject.root), complete=complete,
+                signed_by=signed_by or None,
                 frames={"count": line.frame_count, "first": line.first, "last": line.last, "fps": fps_text(line.fps),
                         "size": shown.picture.width, "layers": settings.layers, "colour": subject.info.input_colour,
-                        "footage_colour": subject.footage_space, "drawn": drawn},
+                        "footage_colour": subject.footage_space, "footage_turns": subject.info.footage_turns,
+                        "footage_first": subject.info.footage_first, "drawn": drawn},
                 preview=None if preview is None else preview.to_dict(),
                 timings_s={phase: round(seconds, 2) for phase, seconds in timings.items()},
             )
@@ -139,17 +160,25 @@ def _render(subject: Subject, audio: Path, out: Path, settings: RenderSettings, 
     )  # fmt: skip
     line.performance.save(target.work / layout.PERFORMANCE_FILE)
     gone = (*gone, *write_plate(target.work, subject, line.scene is None))
-    package.write_sound(target.work, line.samples, line.sample_rate, line.frame_count, line.fps)
+    package.write_sound(target.work, line.samples, line.sample_rate, line.frame_count, line.fps, job.marks_of(OF_PARTS))
+    job.sign(target.work / layout.AUDIO_FILE, OF_PARTS)
     drawn, preview, stale = _draw(job, target, report)
     timings["draw"] = time.monotonic() - started - timings["prepare"]
     write_manifest(complete=True, preview=preview, drawn=drawn)
     (target.work / LIVE_PREVIEW_FILE).unlink(missing_ok=True)
-    target.publish((*gone, *stale))
+    gone = (*gone, *stale)
+    if credentials is None:
+        gone = (*gone, layout.SIGNATURE_FILE)
+    else:
+        report.phase("sign")
+        write_signature(target.work, target.path, gone, credentials.identity, marks, report.check)
+    target.publish(gone)
     wanted = line.last - line.first + 1
     return RenderResult(
         out=str(out), frames=line.frame_count, first=line.first, last=line.last, fps=fps_text(line.fps),
         preview=str(out / layout.PREVIEW_FILE), contact_sheet=str(out / layout.CONTACT_SHEET_FILE), rendered=drawn,
         kept=wanted - drawn, frames_per_second=round(wanted / max(timings["draw"], 1e-6), 2),
+        sound=line.heard,
     )  # fmt: skip
 
 
@@ -170,6 +199,24 @@ class _Job:
     """Of every frame of the line (deliver.keys)."""
     preview: PreviewRecord | None
     """Of the movie that an earlier render left."""
+    marks: Marks
+    """Of the frames."""
+    credentials: Credentials | None
+    """Who signs; None: nobody."""
+
+    def marks_of(self, source_type: str) -> Marks:
+        """The marks of a file that came to be in another way than the frames, and is signed where anybody signs."""
+        signed_by = "" if self.credentials is None else self.credentials.identity.fingerprint
+        return replace(self.marks, source_type=source_type, signed_by=signed_by)
+
+    def sign(self, path: Path, source_type: str) -> None:
+        """Sign a finished file, where there is somebody who signs. Raises InputError."""
+        if self.credentials is not None:
+            self.credentials.sign(path, self.marks_of(source_type))
+
+    def signed_frame(self, data: bytes) -> bytes:
+        """The bytes of a frame's PNG, signed where there is somebody who signs. Raises InputError."""
+        return data if self.credentials is None else self.credentials.signed(data, ".png", self.marks)
 
 
 def _draw(job: _Job, target: TakeFolder, report: Reporter) -> tuple[int, PreviewRecord, tuple[str, ...]]:
@@ -177,10 +224,13 @@ def _draw(job: _Job, target: TakeFolder, report: Reporter) -> tuple[int, Preview
     frame files of the take are to go."""
     line, settings, shot = job.line, job.settings, job.shown
     crop = shot.crop
-    attributes = provenance.exr_attributes(job.details | {"crop": f"{crop.x} {crop.y} {crop.width} {crop.height}"})
+    details = job.details | {"crop": f"{crop.x} {crop.y} {crop.width} {crop.height}"}
+    attributes = provenance.exr_attributes(job.marks, details)
     plate = shot.behind
     colour = job.subject.info.input_colour
-    store = frame_store(target.work, settings.layers, colour, attributes, plate, line.fps, target.path)
+    store = frame_store(
+        target.work, settings.layers, colour, attributes, plate, line.fps, target.path, job.signed_frame
+    )
     keys = dict(enumerate(job.keys, start=1))
     found = target.sort_out(store, keys, report)
     stored = found.kept
@@ -188,7 +238,8 @@ def _draw(job: _Job, target: TakeFolder, report: Reporter) -> tuple[int, Preview
     title = f"{job.subject.info.source}: {job.details['audio']}"
     preview = Preview(
         target.work / layout.PREVIEW_FILE, [keys[number] for number in numbers], plate, line.fps, job.preview,
-        sound=_sound_of(line), metadata=provenance.movie_metadata(title, job.details),
+        sound=_sound_of(line),
+        metadata=provenance.movie_metadata(title, job.marks_of(DRAWN_OVER_FOOTAGE), job.details),
         earlier_path=target.path / layout.PREVIEW_FILE,
     )  # fmt: skip
     on_sheet = set(package.sheet_frames(line.first, line.last))
@@ -219,7 +270,10 @@ def _draw(job: _Job, target: TakeFolder, report: Reporter) -> tuple[int, Preview
                     live_at, live = time.monotonic(), target.work / LIVE_PREVIEW_FILE
                     write_png(live, package.sheet_cell(picture))
                 report.step(preview=None if live is None else str(live))
-    package.write_contact_sheet(target.work / layout.CONTACT_SHEET_FILE, cells)
+    job.sign(target.work / layout.PREVIEW_FILE, DRAWN_OVER_FOOTAGE)
+    sheet = target.work / layout.CONTACT_SHEET_FILE
+    package.write_contact_sheet(sheet, cells, job.marks_of(DRAWN_OVER_FOOTAGE))
+    job.sign(sheet, DRAWN_OVER_FOOTAGE)
     return len(set(wanted) - stored), preview.record(), found.stale
 
 
@@ -261,7 +315,7 @@ def _inputs(subject: Subject, model: ModelFolder, audio: Path) -> dict:
     weights = file_sha256(model.weights_file)
     return {
         "footage": {"name": subject.info.source, "sha256": subject.info.source_sha256},
-        "audio": {"name": audio.name, "path": str(audio.resolve()), "sha256": file_sha256(audio)},
+        "audio": {"name": audio.name, "sha256": file_sha256(audio)},
         "model": {"name": model.name, "sha256": weights},
     }
 
@@ -273,16 +327,17 @@ def _keys(
     size: int,
     settings: RenderSettings,
     inputs: dict,
-    details: dict,
+    told: dict,
     line: Line,
 ) -> list[str]:
+    """Keys of all frames; told: what stands in their files beside the picture."""
     common: dict[str, object] = {
         "model": model_key(model, inputs["model"]["sha256"]),
         "size": size,
         "layers": _EXR_LAYOUT if settings.layers == "exr" else settings.layers,
         "engine": settings.engine,
         "colour": subject.info.input_colour,
-        "details": details,
+        **told,
     }
     if line.scene is not None:
         common["lens"] = line.scene.details()

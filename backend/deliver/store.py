@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +14,7 @@ from backend.deliver import frames
 from backend.media import exr, png
 from backend.portrait.portrait import PortraitFrame
 from shared import layout
+from shared.files import explaining, write_bytes
 
 KEY_ATTRIBUTE = "m2dao_talker.key"
 """Header attribute of a frame that holds its key (deliver.keys)."""
@@ -46,15 +47,17 @@ def frame_store(
     plate: np.ndarray,
     fps: Fraction,
     earlier: Path | None = None,
+    signed: Callable[[bytes], bytes] = bytes,
 ) -> FrameStore:
     """The store for `layers` (exr, png, or mp4: no frame files) in a folder.
 
     colour_name: transfer curve of drawn frames; attributes: header text; plate (H, W, 3) uint8: what the preview shows
-    behind the frames; fps: of the line; earlier: the folder in which frames are that are not in this one.
+    behind the frames; fps: of the line; earlier: the folder in which frames are that are not in this one; signed: makes
+    of a PNG's bytes those that are stored.
     """
     if layers == "exr":
         return ExrStore(folder, colour_name, attributes, plate, fps, earlier)
-    return PngStore(folder, attributes, plate, earlier) if layers == "png" else MovieOnly(folder, plate)
+    return PngStore(folder, attributes, plate, earlier, signed) if layers == "png" else MovieOnly(folder, plate)
 
 
 def _found(path: Path, earlier: Path | None) -> Path:
@@ -105,9 +108,14 @@ class PngStore:
     """RGBA PNG files with straight alpha."""
 
     def __init__(
-        self, folder: Path, attributes: Mapping[str, str], plate: np.ndarray, earlier: Path | None = None
+        self,
+        folder: Path,
+        attributes: Mapping[str, str],
+        plate: np.ndarray,
+        earlier: Path | None = None,
+        signed: Callable[[bytes], bytes] = bytes,
     ) -> None:
-        self._earlier = earlier
+        self._earlier, self._signed = earlier, signed
         self._folder, self._attributes, self._plate = folder, attributes, plate
 
     def path(self, number: int) -> Path:
@@ -121,7 +129,9 @@ class PngStore:
 
     def write(self, number: int, frame: PortraitFrame[np.ndarray], key: str) -> np.ndarray:
         rgba = frames.straight_rgba(frame)
-        png.write_png(self.path(number), rgba, {**self._attributes, KEY_ATTRIBUTE: key})
+        path, text = self.path(number), {**self._attributes, KEY_ATTRIBUTE: key}
+        with explaining(path):
+            write_bytes(path, self._signed(png.png_bytes(rgba, text)), durable=False)
         return frames.straight_over_plate(rgba, self._plate)
 
     def read(self, number: int) -> np.ndarray:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from shared.errors import InputError
 from shared.files import explaining, make_writable, read_json_object, remove_leftovers, write_json
 from shared.jobs import Reporter
 from shared.pending import UNFINISHED_FOLDER, publish_pending, settle
+from shared.take_ids import is_id, path_key, public_id
 
 _OURS = re.compile(r"^head\.(\d{6})\.(?:exr|png)$")
 _DELETE_IT = "Choose another folder, or delete it."
@@ -53,10 +53,12 @@ class Take:
         if _part(manifest, "inputs", "footage").get("sha256") != self.footage_sha256:
             return False
         if self.id is not None and manifest.get("take_id") is not None:
-            return manifest["take_id"] == self.id
+            return is_id(manifest["take_id"], self.id)
         if audio.get("sha256") == self.audio_sha256:
             return True
-        return manifest.get("take") == self.name and (self.is_named or audio.get("path") == self.audio_path)
+        path = audio.get("path") or audio.get("path_key")  # a path in manifests up to schema 2
+        same_file = path in (self.audio_path, path_key(manifest.get("take_id"), self.audio_path))
+        return manifest.get("take") == self.name and (self.is_named or same_file)
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class TakeFolder:
                 raise InputError(f"{self.path} holds frames that are not from here.", "Choose an empty folder.")
         elif not take.is_that_of(manifest):
             held = _part(manifest, "inputs", "audio")
-            line = held.get("path") or held.get("name", "another line")
+            line = held.get("name", "another line")
             mend = _DELETE_IT
             if manifest.get("take") == take.name:
                 mend += f" If it is the same line, edited, say so with --take {take.name}."
@@ -165,10 +167,15 @@ class TakeFolder:
         write_json(self.work / layout.VOICE_FILE, voice.to_dict())
         return ()
 
-    def id(self) -> str:
-        """The id of the take that the folder holds; a new one where it holds none."""
+    def id(self, take: Take) -> str:
+        """The id of a take in this folder, as its files carry it: the caller's, else the one that the folder has, else
+        one by its person and its name, so that the same line gives the same frames in every folder."""
+        if take.id is not None:
+            return public_id(take.id)
         known = (self.manifest() or {}).get("take_id")
-        return known if isinstance(known, str) else uuid.uuid4().hex
+        if isinstance(known, str) and known:
+            return public_id(known)
+        return public_id("/".join((take.footage_sha256, take.name)))
 
     def manifest(self) -> dict | None:
         """What manifest.json says, that of an unfinished render where none was finished yet; None if there is none.

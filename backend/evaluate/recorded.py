@@ -16,6 +16,7 @@ from backend.evaluate.perceptual import Structure, structure
 from backend.media.colour import to_bytes
 from backend.media.colour_tags import colour_as_stored
 from backend.media.decode import VideoInfo, probe, read_frames
+from backend.media.sequence import footage_sha256, sequence_of
 from backend.preprocess.crop import cut
 from backend.subject.behind import behind_head, shows_head
 from backend.subject.pictures import PictureFolder
@@ -23,7 +24,6 @@ from backend.subject.subject import Subject
 from backend.subject.track import Track
 from shared import layout
 from shared.errors import InputError
-from shared.files import file_sha256
 
 
 @dataclass(frozen=True)
@@ -112,9 +112,9 @@ def scored_size(subject: Subject, asked: int | None, footage: Path | None) -> Sc
     if footage is not None and size > stored:
         if size > delivered:
             raise InputError(f"The crop has {delivered} px; {size} px hold no more.", f"Score at {delivered}.")
-        if not footage.is_file():
+        if not footage.exists() and sequence_of(footage) is None:
             raise InputError(f"There is no file {footage}.", "Check the path of the footage.")
-        if file_sha256(footage) != subject.info.source_sha256:
+        if footage_sha256(footage) != subject.info.source_sha256:
             raise InputError(f"{footage} is not the clip that {subject.root} was made from.", "Give that clip.")
         return ScoredSize(size)
     if size <= stored:
@@ -131,9 +131,9 @@ def scored_size(subject: Subject, asked: int | None, footage: Path | None) -> Sc
 
 
 def _as_stored(footage: Path, subject: Subject) -> VideoInfo:
-    """A clip whose colours are read as they were when the subject's frames were stored. Raises InputError where it is
-    damaged, or the subject is."""
-    info = probe(footage)
+    """A clip that is read as it was when the subject's frames were stored: its colours, and which way up. Raises
+    InputError where it is damaged, or the subject is."""
+    info = probe(footage, subject.fps).turned(subject.info.footage_turns)
     return replace(info, colour=colour_as_stored(subject.info.footage_colour, info.tags))
 
 
@@ -168,7 +168,8 @@ class RecordedFrames:
             yield from ((int(index), stored[int(index)]) for index in wanted)
             return
         left = set(map(int, wanted))
-        for index, (_, rgb) in enumerate(read_frames(self._footage, _as_stored(self._footage, self._subject))):
+        info, first = _as_stored(self._footage, self._subject), self._subject.info.footage_first
+        for index, (_, rgb) in enumerate(read_frames(self._footage, info, first=first)):
             if index in left:
                 left.remove(index)
                 yield index, to_bytes(cut(rgb, self._subject.crop, self._size))

@@ -12,6 +12,9 @@ from backend.media.alpha_movie import AlphaMovieWriter
 from backend.media.audio import read_audio
 from backend.performance.curves import Performance
 from backend.performance.live_link import SUFFIX, write_live_link
+from backend.provenance.credentials import Credentials, configured_credentials
+from backend.provenance.marks import REQUIRED, STATEMENT, Marks, of_json
+from backend.settings import RenderSettings
 from shared import layout
 from shared.errors import InputError
 from shared.files import explaining, make_writable
@@ -55,19 +58,31 @@ def _movie(take: FinishedTake, out: Path, report: Reporter) -> int:
     require_space(out.absolute().parent, needed, out.name, "Make space, or choose another disk.")
     samples, rate = read_audio(take.folder / layout.AUDIO_FILE)
     sound = (samples[samples_for_frames(take.first - 1, rate, take.fps) :], rate)
+    credentials = configured_credentials(RenderSettings())
+    texts, marks = _marks(take.folder, credentials)
     report.phase("write", len(take.numbers))
-    with AlphaMovieWriter(out, width, height, take.fps, sound, _marks(take.folder)) as movie:
+    with AlphaMovieWriter(out, width, height, take.fps, sound, texts) as movie:
         for number in take.numbers:
             movie.write(take.picture(number))
             report.step()
+    if credentials is not None and marks is not None:
+        credentials.sign(out, marks)
     return len(take.numbers)
 
 
-def _marks(folder: Path) -> dict[str, str]:
-    """What the take's own movie says of itself, so that this one says it too."""
+def _marks(folder: Path, credentials: Credentials | None) -> tuple[dict[str, str], Marks | None]:
+    """What the take's own movie says of itself, so that this one says it too, signed by whoever signs now; the marks
+    are None for a take from before there were any."""
     path = folder / layout.PREVIEW_FILE
     try:
         with av.open(str(path)) as preview:
-            return {name: preview.metadata[name] for name in ("title", "comment") if name in preview.metadata}
+            metadata = dict(preview.metadata)
     except (OSError, av.FFmpegError) as error:
         raise InputError(f"{path} cannot be read ({error}).", "Render the line again.") from error
+    texts = {name: text for name, text in metadata.items() if name in ("title", "comment")}
+    told = of_json(metadata.get("description", ""))
+    if any(name not in told for name in REQUIRED):
+        return texts, None
+    signed_by = "" if credentials is None else credentials.identity.fingerprint
+    marks = Marks(**{**told, "signed_by": signed_by})
+    return {**texts, **marks.quicktime_texts(texts.get("comment", STATEMENT))}, marks

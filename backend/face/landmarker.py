@@ -11,7 +11,7 @@ from mediapipe.tasks.python import BaseOptions
 from mediapipe.tasks.python.vision import FaceLandmarker, FaceLandmarkerOptions, RunningMode
 
 from backend.face.mesh import LANDMARKER_MODEL
-from backend.face.points import MESH_POINTS
+from backend.face.points import CHIN, FOREHEAD_TOP, MESH_POINTS
 from backend.model_files import find_model
 
 MIN_INPUT_PX = 384
@@ -35,6 +35,12 @@ class FaceObservation:
         """(4,) left, top, right, bottom of the face mesh, px."""
         points = self.landmarks[:MESH_POINTS, :2]
         return np.concatenate([points.min(0), points.max(0)])
+
+    @property
+    def roll_degrees(self) -> float:
+        """How far the face lies on its side: 0 upright, 90 with the chin to the picture's right, -90 to its left."""
+        right, down = (self.landmarks[CHIN] - self.landmarks[FOREHEAD_TOP])[:2]
+        return float(np.degrees(np.arctan2(right, down)))
 
 
 class Landmarker:

@@ -1,75 +1,117 @@
-"""Sound in and out: any file to mono float samples, the sound of a movie on its picture's clock, and WAV."""
+"""Sound in and out: any file to mono float samples, the sound of a movie on its picture's clock, and WAV.
+
+Footage and lines of dialogue go through the same functions: `read_audio` takes the track and the channels that hold
+speech (media.sound_choice).
+"""
 
 from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator
-from fractions import Fraction
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import av
 import numpy as np
 import soundfile
 import soxr
 
+from backend.media import riff
+from backend.media.sound_choice import SILENT, SoundChoice, choose_sound
+from backend.media.sound_tracks import tracks_of
 from shared.errors import InputError
 from shared.files import explaining, require_file, write_bytes
 
 SPEECH_RATE = 16000
 """Sample rate at which speech is analysed, Hz."""
-_LOUDEST = 1000.0
-"""Samples beyond so many times full scale are no sound."""
-_GAP_S = Fraction(1, 25)
-"""A hole between two sound packets longer than this is filled with silence; shorter ones are rounding of timestamps."""
+_HOT = 1.5
+"""Peaks up to here, times full scale, are cut off as any player does; louder ones are turned down."""
+_LOUDEST = float(1 << 31) * 1.01
+"""Samples beyond so many times full scale are no sound; up to there they may be integers written as floats."""
+_MOSTLY = 0.5
+"""Share of samples that must be numbers."""
 
 
-def load_audio(path: str | os.PathLike, sample_rate: int = SPEECH_RATE) -> np.ndarray:
-    """Read any sound file, or the sound of any movie, as (n,) mono float32 in [-1, 1] at `sample_rate` Hz.
+def _unheard(text: str) -> None:
+    """Takes words for which nobody asked."""
 
-    Raises InputError as `read_audio` does.
-    """
-    samples, rate = read_audio(path)
+
+def load_audio(
+    path: str | os.PathLike,
+    sample_rate: int = SPEECH_RATE,
+    choice: SoundChoice | None = None,
+    say: Callable[[str], None] = _unheard,
+) -> np.ndarray:
+    """Read any sound file, or the sound of any movie, as (n,) mono float32 at `sample_rate` Hz; as `read_audio`."""
+    samples, rate = read_audio(path, choice, say)
     return resample(samples, rate, sample_rate)
 
 
-def read_audio(path: str | os.PathLike) -> tuple[np.ndarray, int]:
+def read_audio(
+    path: str | os.PathLike, choice: SoundChoice | None = None, say: Callable[[str], None] = _unheard
+) -> tuple[np.ndarray, int]:
     """Read any sound file, or the sound of any movie, as mono at its own rate.
 
-    Returns ((n,) float32 in [-1, 1], rate in Hz); several channels are averaged.
+    choice: the track and channels; None: those that hold speech (sound_choice.choose_sound). `say` is told what was
+    chosen and what was mended, in words. Sound of a movie lies on the clock of its picture: sample 0 sounds when the
+    first frame shows. Returns ((n,) float32, rate in Hz), the mean of the chosen channels.
     Raises InputError when the file is missing, holds no sound or cannot be decoded.
     """
     path = Path(path)
-    require_file(path, "Give a sound file, or a movie with sound.")
+    choice = choice or choose_sound(path)
+    blocks = [choice.mono(block) for block in choice.track.blocks()] if choice is not None else []
+    if choice is None or not blocks:
+        raise InputError(f"{path} holds no sound.", "Give a WAV, MP3, M4A … or a movie with sound, with speech in it.")
+    for text in choice.words:
+        say(text)
+    return _mended(np.concatenate(blocks), path, say), choice.track.rate
+
+
+def extract_audio(
+    video: str | os.PathLike, choice: SoundChoice | None = None, say: Callable[[str], None] = _unheard
+) -> tuple[np.ndarray, int] | None:
+    """As `read_audio`, for a movie that may have no sound: None then. Raises InputError where it cannot be opened."""
+    choice = choice or choose_sound(Path(video))
+    if choice is None:
+        return None
     try:
-        samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
-        samples = samples.mean(axis=1)
-    except soundfile.LibsndfileError:
-        decoded = extract_audio(path)
-        if decoded is None:
-            raise InputError(f"{path} holds no sound.", "Give a WAV, MP3, M4A … or a movie with sound.") from None
-        samples, rate = decoded
-    if not len(samples):
-        raise InputError(f"{path} holds no sound (it is empty).", "Give a file with speech in it.")
-    if not np.isfinite(samples).all():
+        return read_audio(video, choice, say)
+    except InputError:
+        if next(choice.track.blocks(), None) is None:
+            return None
+        raise
+
+
+def _mended(samples: np.ndarray, path: Path, say: Callable[[str], None]) -> np.ndarray:
+    """(n,) with silence where samples are no numbers, and turned down where they are far beyond full scale."""
+    numbers = np.isfinite(samples)
+    if numbers.mean() < _MOSTLY:
         raise InputError(f"{path} holds samples that are not numbers.", "Export the sound again.")
-    if np.abs(samples).max() > _LOUDEST:
+    if not numbers.all():
+        samples = np.where(numbers, samples, np.float32(0.0))
+        say(f"{(~numbers).sum()} samples of {path.name} are not numbers; they are taken as silence.")
+    peak = float(np.abs(samples).max())
+    if peak > _LOUDEST:
         raise InputError(f"{path} holds samples far beyond full scale.", "Export the sound again, in [-1, 1].")
-    return samples, rate
+    if peak > _HOT:
+        samples = samples / np.float32(peak)
+        say(f"The samples of {path.name} go up to {peak:.3g} times full scale; the sound is turned down to it.")
+    if peak <= SILENT:
+        say(f"{path.name} is silent: nothing is heard in it from beginning to end.")
+    return samples
 
 
-def require_sound(path: Path) -> None:
-    """Raises InputError as `read_audio` does, for a file in which there is no sound to be found at its beginning."""
-    require_file(path, "Give a sound file, or a movie with sound.")
-    try:
-        with soundfile.SoundFile(str(path)) as file:
-            if file.frames:
-                return
-    except (soundfile.LibsndfileError, RuntimeError, TypeError):
-        with _opened(path) as container:
-            if container.streams.audio and next(_audio_frames(container, container.streams.audio[0]), None) is not None:
-                return
-    raise InputError(f"{path} holds no sound.", "Give a WAV, MP3, M4A … or a movie with sound.")
+def require_sound(path: Path, track: int | None = None) -> None:
+    """Raises InputError as `read_audio` does, for a file in which there is no sound to be found at its beginning, or
+    that has no such track."""
+    if track is None:
+        require_file(path, "Give a sound file, or a movie with sound.")
+    for found in tracks_of(path):
+        if track in (None, found.number) and next(found.blocks(), None) is not None:
+            return
+    raise InputError(
+        f"{path} holds no sound." if track is None else f"{path} has no sound track {track} that can be read.",
+        "Give a WAV, MP3, M4A … or a movie with sound." if track is None else "Leave --audio-track out.",
+    )
 
 
 def resample(samples: np.ndarray, rate: int, to_rate: int) -> np.ndarray:
@@ -82,120 +124,22 @@ def resample(samples: np.ndarray, rate: int, to_rate: int) -> np.ndarray:
     return np.pad(resampled, (0, max(0, count - len(resampled))))[:count]
 
 
-def extract_audio(video: str | os.PathLike) -> tuple[np.ndarray, int] | None:
-    """The first sound track of a movie, on the clock of its picture: sample 0 sounds when the first frame shows.
-
-    Silence is put in, or sound cut off, where the two streams start at different times, and holes are filled. A file
-    that is damaged further on gives what can be decoded.
-    Returns ((n,) mono float32 in [-1, 1], rate in Hz), or None if there is no sound track with anything in it.
-    Raises InputError if the file cannot be opened at all.
-    """
-    with _opened(video) as container:
-        if not container.streams.audio:
-            return None
-        start = _first_picture_time(container)
-        if start is not None:
-            container.seek(0)
-        chunks, rate, sound_start = _decode_audio(container)
-    if not chunks:
-        return None
-    samples = np.concatenate(chunks)
-    lead = round((sound_start - start) * rate) if start is not None and sound_start is not None else 0
-    samples = np.pad(samples, (lead, 0)) if lead > 0 else samples[-lead:]
-    return (samples, rate) if len(samples) else None
-
-
-def _opened(path: str | os.PathLike) -> av.container.InputContainer:
-    """Raises InputError for a file that is neither sound nor video."""
-    try:
-        return av.open(str(path))
-    except (av.FFmpegError, OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read as sound or video ({error}).", "Check the file.") from error
-
-
-def save_wav(path: str | os.PathLike, samples: np.ndarray, rate: int) -> None:
-    """Write (n,) samples in [-1, 1] as 16-bit PCM WAV, through a temporary name.
+def save_wav(path: str | os.PathLike, samples: np.ndarray, rate: int, text: Mapping[str, str] | None = None) -> None:
+    """Write (n,) samples in [-1, 1] as 16-bit PCM WAV, through a temporary name; `text` as `wav_bytes` takes it.
 
     Raises InputError when the file cannot be written.
     """
+    with explaining(path):
+        write_bytes(Path(path), wav_bytes(samples, rate, text))
+
+
+def wav_bytes(samples: np.ndarray, rate: int, text: Mapping[str, str] | None = None) -> bytes:
+    """The bytes of a 16-bit PCM WAV of (n,) samples in [-1, 1]; text: by the four letters of the INFO list's names."""
     coded = io.BytesIO()  # the library does not tell of every write to a disk that fails
     soundfile.write(coded, np.clip(samples, -1.0, 1.0), rate, subtype="PCM_16", format="WAV")
-    with explaining(path):
-        write_bytes(Path(path), coded.getvalue())
+    return riff.with_info(coded.getvalue(), text) if text else coded.getvalue()
 
 
 def fit_length(samples: np.ndarray, count: int) -> np.ndarray:
     """`samples` cut, or lengthened with silence, to exactly `count`."""
     return np.pad(samples, (0, max(0, count - len(samples))))[:count]
-
-
-def _first_picture_time(container: av.container.InputContainer) -> Fraction | None:
-    """Timestamp in seconds of the first frame that decodes, None without a picture (cover art does not count)."""
-    streams = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
-    if not streams:
-        return None
-    try:
-        frame = next(container.decode(streams[0]))
-    except (StopIteration, av.FFmpegError):
-        return None
-    return _time_of(frame)
-
-
-def _time_of(frame: av.frame.Frame) -> Fraction | None:
-    """Timestamp in seconds, None where the file gives none."""
-    if frame.pts is None or frame.time_base is None:
-        return None
-    return frame.pts * frame.time_base
-
-
-def _decode_audio(
-    container: av.container.InputContainer,
-) -> tuple[list[np.ndarray], int, Fraction | None]:
-    """Mono chunks without holes, their rate, and the timestamp of the first sample in seconds."""
-    stream = container.streams.audio[0]
-    chunks: list[np.ndarray] = []
-    rate = getattr(stream, "rate", None) or SPEECH_RATE  # a codec that nothing here knows has none
-    start: Fraction | None = None
-    count = 0
-    for frame in _audio_frames(container, stream):
-        rate = frame.sample_rate or rate
-        time = _time_of(frame)
-        if start is None:
-            start = time
-        elif time is not None:
-            hole = time - start - Fraction(count, rate)
-            if hole > _GAP_S:
-                silence = np.zeros(round(hole * rate), np.float32)
-                chunks.append(silence)
-                count += len(silence)
-        mono = _mono(frame)
-        chunks.append(mono)
-        count += len(mono)
-    return chunks, rate, start
-
-
-def _audio_frames(container: av.container.InputContainer, stream: av.AudioStream) -> Iterator[av.AudioFrame]:
-    """Decoded frames in order; packets that do not decode are left out, a file cut in half ends early."""
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets)
-        except (StopIteration, av.FFmpegError):
-            return
-        try:
-            frames = packet.decode()
-        except (av.FFmpegError, AttributeError, ValueError):  # damaged, or of a codec that nothing here knows
-            continue
-        yield from frames
-
-
-def _mono(frame: av.AudioFrame) -> np.ndarray:
-    """(n,) float32 in [-1, 1], the mean of the frame's channels."""
-    samples = frame.to_ndarray()
-    if not frame.format.is_planar:
-        samples = samples.reshape(-1, len(frame.layout.channels)).T
-    if samples.dtype == np.uint8:
-        samples = (samples.astype(np.float32) - 128.0) / 128.0
-    elif np.issubdtype(samples.dtype, np.integer):
-        samples = samples.astype(np.float32) / 2.0 ** (8 * samples.dtype.itemsize - 1)
-    return samples.mean(axis=0, dtype=np.float32).astype(np.float32)

@@ -1,51 +1,55 @@
 """Footage to pictures: what a video file is, and its frames by their exact timestamps.
 
-Reads whatever FFmpeg (through PyAV) reads. Pictures come upright (phone rotation applied), in the working space
-(media.colour): HDR and wide gamuts are converted.
+Reads whatever FFmpeg (through PyAV) reads. Pictures come as players show them (turned and mirrored as the file says,
+in square pixels, of one size, without fields), in the working space (media.colour): HDR and wide gamuts are converted.
 """
 
 from __future__ import annotations
 
 import os
-import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
 import av
-import av.error
-import cv2
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
-from backend.media.colour import FootageColour, to_bytes, to_working_space
-from backend.media.colour_tags import MATRICES, RGB, ColourTags, footage_colour, rgb_of_ycbcr
+from backend.media.clock import SteadyClock, believed_rate, is_variable, resampled, without_holes
+from backend.media.colour import FootageColour
+from backend.media.colour_tags import UNSPECIFIED, ColourTags, footage_colour
+from backend.media.container import frames_of, moving_pictures, open_video, packets, time_of, undecodable
+from backend.media.framing import Orientation, fitted, resized, square_size
+from backend.media.interlacing import deinterlaced
+from backend.media.pixels import to_rgb
+from backend.media.sequence import USUAL_FPS, Sequence, sequence_of
 from shared.errors import InputError
 
-RGB_CONVERSION = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
-"""swscale's flags for YUV to RGB: exact rounding, chroma interpolated at full width."""
-
-RATE_TOLERANCE = Fraction(1, 4)
-"""A gap between frames that differs from the average by more than this share of it makes the rate variable."""
-
-
-RATE_ROUNDING = Fraction(1, 5000)
-"""A stated rate this near to a whole or NTSC rate (as a share of it) is that rate; those two lie 1/1000 apart."""
+_LOOKED_AT = 8
+"""Frames that are decoded to see whether a clip is interlaced."""
+_ONE_SIZE = ("mov", "gif", "image2")
+"""Containers, by the first of FFmpeg's names for them, whose streams have one picture size."""
+_MANY_SIZES = ("h264", "hevc", "vp8", "vp9", "av1", "mpeg2video", "mpeg4")
+"""Codecs whose picture size may change at a key frame, and whose key frames are few."""
 
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a video file is. Sizes are of the upright picture."""
+    """What a video file is. Sizes are of the picture as it is shown: upright, in square pixels."""
 
     width: int
     height: int
     fps: Fraction
     """Average frame rate, exact."""
     frame_count_estimate: int
-    rotation: int
-    """Degrees anticlockwise (0, 90, 180, 270) by which the stored picture is turned to stand upright."""
+    orientation: Orientation
+    """How the stored picture is brought upright."""
+    stored_size: tuple[int, int]
+    """Width and height of the stored picture, px: of the largest, where the clip has several."""
+    pixel_aspect: Fraction
+    """Width of a stored pixel over its height."""
+    is_interlaced: bool
     tags: ColourTags
     """What the file says of its colours."""
     colour: FootageColour
@@ -54,156 +58,162 @@ class VideoInfo:
     variable_rate: bool
     start_s: Fraction
     """Time of the first frame on the file's clock (the sound may start at another)."""
+    notes: list[str] = field(default_factory=list)
+    """What is done to its pictures beyond reading them, in words."""
+
+    def turned(self, turns: int) -> VideoInfo:
+        """The same clip turned by so many quarter turns more, anticlockwise."""
+        width, height = (self.height, self.width) if turns % 2 else (self.width, self.height)
+        return replace(self, width=width, height=height, orientation=self.orientation.turned(turns))
 
 
-def _open(path: Path) -> av.container.InputContainer:
-    if not path.is_file():
-        raise InputError(f"There is no file {path}.", "Check the path of the footage.")
-    try:
-        container = av.open(os.fspath(path))
-    except (av.error.FFmpegError, OSError) as error:
-        if _lacks_index(path):
-            raise InputError(
-                f"{path.name} breaks off before its index, without which nothing in it can be decoded.",
-                "Copy or download it again. If the recording itself broke off, a repair program can rebuild the index "
-                "from a whole clip of the same camera.",
-            ) from error
-        raise InputError(
-            f"{path.name} cannot be read as a video ({getattr(error, 'strerror', None) or error}).",
-            "Give a video file such as .mp4 or .mov; if a download or copy broke off, fetch it again.",
-        ) from error
-    if not container.streams.video:
-        container.close()
-        raise InputError(f"{path.name} has no picture in it.", "Give a video file that shows the speaker.")
-    return container
+@dataclass(frozen=True)
+class _Packets:
+    """What is known of a stream from its packets."""
+
+    times: list[Fraction]
+    """Presentation times in ascending order, of those that have one and are shown."""
+    count: int
+    """Of those that are shown."""
+    sizes: list[tuple[int, int]]
+    """Picture sizes of key frames in order, without repeats; none where the size cannot change."""
 
 
-def _lacks_index(path: Path) -> bool:
-    """Whether a file is an MP4 or MOV that has its type (`ftyp`) but not its index (`moov`; ISO 14496-12, 8.2.1).
-
-    The index holds the decoder's parameters and every frame's place; cameras write it last, when recording ends.
-    """
-    kinds = set()
-    with open(path, "rb") as file:
-        end = file.seek(0, os.SEEK_END)
-        start = 0
-        while start + 8 <= end:
-            file.seek(start)
-            length, kind = struct.unpack(">I4s", file.read(8))
-            if length == 1 and start + 16 <= end:
-                length = struct.unpack(">Q", file.read(8))[0]
-            kinds.add(kind)
-            if length < 8:
-                break
-            start += length
-    return b"ftyp" in kinds and b"moov" not in kinds
-
-
-def _packets(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.Packet[av.VideoStream]]:
-    """Packets of a stream up to where the file ends or breaks off."""
-    demuxed = container.demux(stream)
-    while True:
-        try:
-            packet = next(demuxed, None)
-        except av.error.FFmpegError:
-            packet = None
-        if packet is None:
-            return
-        yield packet
+def _look_through(path: Path) -> _Packets:
+    """All packets of a clip. A file cut short ends in a broken packet: what came before it counts here, and
+    `read_frames` warns."""
+    times: list[Fraction] = []
+    sizes: list[tuple[int, int]] = []
+    count, clock = 0, SteadyClock()
+    with open_video(path) as container:
+        stream = moving_pictures(container)[0]
+        changes = container.format.name.split(",")[0] not in _ONE_SIZE and stream.codec_context.name in _MANY_SIZES
+        if changes:
+            stream.codec_context.skip_frame = "NONKEY"
+        for packet in packets(container, stream):
+            if changes and (packet.is_keyframe or not packet.size):
+                for frame in frames_of(packet) or ():
+                    if (frame.width, frame.height) not in sizes[-1:]:
+                        sizes.append((frame.width, frame.height))
+            if packet.size == 0 or packet.is_discard:
+                continue
+            count += 1
+            if packet.pts is not None:
+                decoded_at = packet.pts if packet.dts is None else packet.dts
+                shift = clock.time(decoded_at * packet.time_base) - decoded_at * packet.time_base
+                times.append(packet.pts * packet.time_base + shift)
+    return _Packets(sorted(times), count, sizes)
 
 
-def _frames_of(packet: av.Packet[av.VideoStream]) -> list[av.VideoFrame] | None:
-    """Frames that the decoder gives for a packet; None where the packet is damaged."""
-    try:
-        return packet.decode()
-    except av.error.FFmpegError:
-        return None
+def probe(path: str | os.PathLike, fps: Fraction | None = None) -> VideoInfo:
+    """Describe a clip without decoding more than a few frames, and key frames where the size may change.
 
-
-def _packet_times(container: av.container.InputContainer, stream: av.VideoStream) -> tuple[list[Fraction], int]:
-    """Presentation times of the stream's packets in ascending order (those that have one), and the packets' number.
-
-    A file cut short ends in a broken packet: what came before it counts here, and `read_frames` warns.
-    """
-    times, packets = [], 0
-    for packet in _packets(container, stream):
-        if packet.size == 0:
-            continue
-        packets += 1
-        if packet.pts is not None:
-            times.append(packet.pts * packet.time_base)
-    return sorted(times), packets
-
-
-def _is_variable(times: list[Fraction], packets: int, fps: Fraction) -> bool:
-    if len(times) < packets or len(times) < 3:
-        return False
-    period = 1 / fps
-    gaps = (later - earlier for earlier, later in zip(times[:-1], times[1:], strict=True))
-    return any(abs(gap - period) > period * RATE_TOLERANCE for gap in gaps)
-
-
-def probe(path: str | os.PathLike) -> VideoInfo:
-    """Describe a video file without decoding more than its first frame.
-
+    fps: of numbered pictures (media.sequence), which do not say it; None: USUAL_FPS.
     Raises InputError if the file is missing, is not a video, or not one frame of it can be decoded.
     """
     path = Path(path)
-    with _open(path) as container:
-        stream = container.streams.video[0]
+    sequence = sequence_of(path)
+    if sequence is not None:
+        return _probe_sequence(sequence, fps)
+    with open_video(path) as container:
+        stream = moving_pictures(container)[0]
         by_container = _container_tags(stream)
         stream.thread_type = "AUTO"
-        first = next((frame for packet in _packets(container, stream) for frame in _frames_of(packet) or ()), None)
-        if first is None:
-            raise _undecodable(path)
-        rotation = round(first.rotation / 90) % 4 * 90
-        width, height = (first.width, first.height) if rotation % 180 == 0 else (first.height, first.width)
+        decoded = (frame for packet in packets(container, stream) for frame in frames_of(packet) or ())
+        frames = list(islice(decoded, _LOOKED_AT))
+        if not frames:
+            raise undecodable(path)
+        first = frames[0]
+        orientation = Orientation.of(first)
         tags = ColourTags.of(first, by_container)
-        start = _frame_time(first) or Fraction(0)
+        start = time_of(first) or Fraction(0)
         has_audio = bool(container.streams.audio)
-        stated_rate = stream.average_rate or stream.guessed_rate or stream.base_rate
-    with _open(path) as container:
-        times, packets = _packet_times(container, container.streams.video[0])
-    if not stated_rate:
-        if len(times) < 2 or times[-1] == times[0]:
-            raise InputError(f"{path.name} states no frame rate.", "Give a video, not a still picture.")
-        stated_rate = (len(times) - 1) / (times[-1] - times[0])
-    fps = _standard_rate(Fraction(stated_rate))
-    variable = _is_variable(times, packets, fps)
-    frames = round((times[-1] - times[0]) * fps) + 1 if variable else packets
-    return VideoInfo(
-        width=width,
-        height=height,
+        pixel_aspect = Fraction(stream.sample_aspect_ratio or 1)
+        stated = [stream.average_rate, stream.guessed_rate, stream.base_rate]
+        is_interlaced = any(frame.interlaced_frame for frame in frames)
+    found = _look_through(path)
+    fps = believed_rate(stated, found.times)
+    if fps is None:
+        raise InputError(f"{path.name} states no frame rate.", "Give a video, not a still picture.")
+    stored = max([(first.width, first.height), *found.sizes], key=lambda size: size[0] * size[1])
+    shown = square_size(*stored, pixel_aspect)
+    variable = len(found.times) == found.count and is_variable(found.times, fps)
+    info = VideoInfo(
+        width=shown[0],
+        height=shown[1],
         fps=fps,
-        frame_count_estimate=frames,
-        rotation=rotation,
+        frame_count_estimate=round((found.times[-1] - found.times[0]) * fps) + 1 if variable else found.count,
+        orientation=Orientation(),
+        stored_size=stored,
+        pixel_aspect=pixel_aspect,
+        is_interlaced=is_interlaced,
         tags=tags,
         colour=footage_colour(tags)[0],
         has_audio=has_audio,
         variable_rate=variable,
         start_s=start,
     )
+    width, height = (shown[1], shown[0]) if orientation.is_sideways else shown
+    info = replace(info, width=width, height=height, orientation=orientation)
+    info.notes.extend(_notes(info, found.sizes))
+    return info
 
 
-def _standard_rate(fps: Fraction) -> Fraction:
-    """The whole or NTSC rate that `fps` is, where timestamps rounded to the file's clock blurred it; else `fps`."""
-    for rate in (Fraction(round(fps)), Fraction(round(fps * 1001 / 1000) * 1000, 1001)):
-        if abs(rate - fps) < fps * RATE_ROUNDING:
-            return rate
-    return fps
-
-
-def _undecodable(path: Path) -> InputError:
-    return InputError(
-        f"Not one frame of {path.name} can be decoded.",
-        "Convert it to H.264 .mp4 with another program, or give other footage.",
+def _probe_sequence(sequence: Sequence, fps: Fraction | None) -> VideoInfo:
+    _, frame = next(sequence.frames(Fraction(1)), (None, None))
+    if frame is None:
+        raise InputError(f"Not one picture of {sequence.name} can be decoded.", "Give pictures such as PNG or EXR.")
+    tags = ColourTags.of(frame, (UNSPECIFIED, UNSPECIFIED, UNSPECIFIED))
+    orientation = Orientation.of(frame)
+    size = (frame.width, frame.height)
+    width, height = reversed(size) if orientation.is_sideways else size
+    notes = (
+        [] if fps else [f"The pictures of {sequence.name} are taken as {USUAL_FPS} a second: --fps says another rate."]
+    )
+    return VideoInfo(
+        width=width,
+        height=height,
+        fps=fps or USUAL_FPS,
+        frame_count_estimate=sequence.length,
+        orientation=orientation,
+        stored_size=size,
+        pixel_aspect=Fraction(1),
+        is_interlaced=False,
+        tags=tags,
+        colour=footage_colour(tags)[0],
+        has_audio=False,
+        variable_rate=False,
+        start_s=Fraction(0),
+        notes=notes,
     )
 
 
-def _frame_time(frame: av.VideoFrame) -> Fraction | None:
-    if frame.pts is None or frame.time_base is None:
-        return None
-    return frame.pts * frame.time_base
+def _notes(info: VideoInfo, sizes: list[tuple[int, int]]) -> list[str]:
+    """What reading does to the pictures of a clip, in words."""
+    notes = []
+    if len(sizes) > 1:
+        told = ", then ".join(f"{width} x {height}" for width, height in sizes[:4]) + (" …" if len(sizes) > 4 else "")
+        notes.append(
+            f"The size of the pictures changes within the footage ({told} px): all are brought to "
+            f"{info.stored_size[0]} x {info.stored_size[1]}."
+        )
+    if square_size(*info.stored_size, info.pixel_aspect) != info.stored_size:
+        notes.append(
+            f"The footage's pixels are not square ({info.pixel_aspect.numerator}:{info.pixel_aspect.denominator}): "
+            f"its pictures of {info.stored_size[0]} x {info.stored_size[1]} are brought to "
+            f"{info.width} x {info.height}."
+        )
+    if info.orientation.mirrored:
+        notes.append("The footage says that its pictures are to be shown mirrored, and so they are.")
+    if info.variable_rate:
+        notes.append(
+            f"The footage's frame rate varies: it is brought to its average, {float(info.fps):.5g} pictures a second."
+        )
+    if info.is_interlaced:
+        notes.append(
+            "The footage is interlaced: whole pictures are made of its fields (bwdif), at the same frame rate."
+        )
+    return notes
 
 
 def _container_tags(stream: av.VideoStream) -> tuple[int, int, int]:
@@ -212,70 +222,47 @@ def _container_tags(stream: av.VideoStream) -> tuple[int, int, int]:
     return int(codec.color_primaries), int(codec.color_trc), int(codec.colorspace)
 
 
-def to_rgb(frame: av.VideoFrame, colour: FootageColour) -> np.ndarray:
-    """(H, W, 3) RGB in the working space of a decoded frame as stored (not turned).
-
-    uint16 where the file has more than 8 bits (65535 is one), else uint8.
-    """
-    if not colour.is_converted and colour.stored_bits == 8:
-        return _bytes_of(frame, colour)
-    rgb = to_working_space(_words_of(frame, colour), colour)
-    return rgb if colour.stored_bits == 16 else to_bytes(rgb)
-
-
-def _bytes_of(frame: av.VideoFrame, colour: FootageColour) -> np.ndarray:
-    """(H, W, 3) uint8 RGB through the matrix and the range, under the frame's own curve."""
-    if colour.matrix == RGB:
-        return frame.to_ndarray(format="rgb24")
-    return frame.to_ndarray(
-        format="rgb24",
-        src_colorspace=MATRICES[colour.matrix].swscale,
-        src_color_range=ColorRange.JPEG if colour.full_range else ColorRange.MPEG,
-        dst_color_range=ColorRange.JPEG,
-        interpolation=RGB_CONVERSION,
-    )
-
-
-def _words_of(frame: av.VideoFrame, colour: FootageColour) -> np.ndarray:
-    """The same as uint16. swscale only interpolates chroma: its own RGB in 16 bits is dark by a part in 260."""
-    if colour.matrix == RGB or frame.format.name.startswith("gray"):
-        return frame.to_ndarray(format="rgb48le")
-    ycbcr = frame.to_ndarray(
-        format="yuv444p16le",
-        src_colorspace=Colorspace.ITU709,
-        dst_colorspace=Colorspace.ITU709,
-        src_color_range=ColorRange.MPEG,
-        dst_color_range=ColorRange.MPEG,
-        interpolation=RGB_CONVERSION,
-    )
-    return cv2.transform(ycbcr, rgb_of_ycbcr(colour))
-
-
-def _decoded(path: Path, warn: Callable[[str], None]) -> Iterator[tuple[Fraction, av.VideoFrame]]:
-    """(time, frame) as decoded; stops with a warning where the file breaks off."""
-    with _open(path) as container:
-        stream = container.streams.video[0]
+def _decoded(path: Path, warn: Callable[[str], None]) -> Iterator[av.VideoFrame]:
+    """Frames as decoded; ends with a warning where the file breaks off or is damaged."""
+    with open_video(path) as container:
+        stream = moving_pictures(container)[0]
         stream.thread_type = "AUTO"
-        stated, period = stream.frames, 1 / Fraction(stream.average_rate or stream.guessed_rate or 25)
-        time, count = None, 0
-        broken = 0
-        for packet in _packets(container, stream):
-            frames = _frames_of(packet)
+        stated, received, count, broken = _stated_frames(stream), 0, 0, 0
+        for packet in packets(container, stream):
+            received += bool(packet.size) and not packet.is_discard
+            frames = frames_of(packet)
             if frames is None:
                 broken += 1
                 continue
             for frame in frames:
-                stamp = _frame_time(frame)
-                # Some MPEG streams stamp only some of their frames; the others follow at the stated rate.
-                time = stamp if stamp is not None else (Fraction(0) if time is None else time + period)
                 count += 1
-                yield time, frame
+                broken += frame.is_corrupt
+                yield frame
         if count == 0:
-            raise _undecodable(path)
-        if stated and count < stated - 1:
+            raise undecodable(path)
+        if stated and received < stated - 1:
             warn(f"The footage breaks off: {count} of {stated} frames could be decoded; those are used.")
-        elif broken:
+        elif broken or (stated and count < stated - 1):
             warn(f"Parts of the footage are damaged; the {count} frames that could be decoded are used.")
+
+
+def _stated_frames(stream: av.VideoStream) -> int:
+    """How many frames the file says that it shows: an edit list may leave some of those it holds out. 0: unknown."""
+    if not stream.frames:
+        return 0
+    return sum(not entry.is_discard for entry in stream.index_entries) or stream.frames
+
+
+def _timed(frames: Iterator[av.VideoFrame], fps: Fraction) -> Iterator[tuple[Fraction, av.VideoFrame]]:
+    """(seconds, frame). Some MPEG streams stamp only some of their frames; the others follow at the rate `fps`."""
+    time, clock = None, SteadyClock()
+    for frame in frames:
+        stamp = time_of(frame)
+        if stamp is not None:
+            time = clock.time(stamp)
+        else:
+            time = Fraction(0) if time is None else time + 1 / fps
+        yield time, frame
 
 
 def read_frames(
@@ -283,43 +270,43 @@ def read_frames(
     info: VideoInfo | None = None,
     warn: Callable[[str], None] = lambda text: None,
     every: int = 1,
+    first: int = 0,
+    end: int | None = None,
+    watch: Callable[[av.VideoFrame], None] | None = None,
 ) -> Iterator[tuple[Fraction, np.ndarray]]:
     """Frames of a video in the order shown, one at a time.
 
-    Yields (pts_s, rgb): the source timestamp in exact seconds on the file's clock, and (H, W, 3) RGB, upright, in the
+    Yields (pts_s, rgb): the source timestamp in exact seconds on the file's clock, and (H, W, 3) RGB as shown, in the
     working space by `info.colour`: uint16 where the file has more than 8 bits, else uint8.
     Footage of variable rate is resampled to its stated average rate: picture n is the source frame nearest to
-    n / fps after the first, with that frame's own timestamp, so a source frame may come twice or not at all.
+    n / fps after the first, with that frame's own timestamp, so a source frame may come twice or not at all. Where
+    frames are missing, the one before them stands in.
+    first, end: pictures from number `first`, from 0, up to but not with `end`; None: to the last.
     `every`: only the first picture of so many is given (decoding cannot be spared, turning it into RGB can).
+    `watch` gets every picture in the range as it is stored, also those that are not given.
     `warn` receives sentences about damage. Raises InputError as `probe`, or if nothing can be decoded.
     """
     path = Path(path)
     info = info or probe(path)
-    turns = info.rotation // 90
-    decoded = _decoded(path, warn)
-    if info.variable_rate:
-        decoded = _resampled(decoded, info.fps)
-    for time, frame in islice(decoded, 0, None, every):
-        rgb = to_rgb(frame, info.colour)
-        yield time, np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
+    sequence = sequence_of(path)
+    if sequence is not None:
+        timed = sequence.frames(info.fps)
+    else:
+        decoded = _decoded(path, warn)
+        timed = _timed(deinterlaced(decoded) if info.is_interlaced else decoded, info.fps)
+    steady = resampled(timed, info.fps) if info.variable_rate else without_holes(timed, info.fps, warn)
+    for number, (time, frame) in enumerate(islice(steady, first, end)):
+        if watch is not None:
+            watch(frame)
+        if number % every == 0:
+            yield time, as_shown(to_rgb(frame, info.colour), info)
 
 
-def _resampled(
-    decoded: Iterator[tuple[Fraction, av.VideoFrame]], fps: Fraction
-) -> Iterator[tuple[Fraction, av.VideoFrame]]:
-    """Nearest source frame to every multiple of 1 / fps after the first frame, with its own time."""
-    previous = next(decoded, None)
-    if previous is None:
-        return
-    start, number = previous[0], 0
-    for current in decoded:
-        if current[0] <= previous[0]:
-            continue
-        middle = (previous[0] + current[0]) / 2
-        while start + number / fps < middle:
-            yield previous
-            number += 1
-        previous = current
-    while start + number / fps <= previous[0] + Fraction(1, 2) / fps:
-        yield previous
-        number += 1
+def as_shown(rgb: np.ndarray, info: VideoInfo) -> np.ndarray:
+    """(H, W, 3) of a picture as it is stored."""
+    if rgb.shape[1::-1] != info.stored_size:
+        rgb = fitted(rgb, *info.stored_size)
+    square = square_size(*info.stored_size, info.pixel_aspect)
+    if square != info.stored_size:
+        rgb = resized(rgb, *square)
+    return rgb if info.orientation == Orientation() else info.orientation.applied(rgb)

@@ -143,12 +143,17 @@ def _has_its_checksum(file: bytes) -> bool | None:
 
 def read_attribute(path: str | os.PathLike, name: str) -> str | None:
     """A header attribute's text; None where there is no such attribute, or the file is no EXR."""
+    return read_attributes(path).get(name)
+
+
+def read_attributes(path: str | os.PathLike) -> dict[str, str]:
+    """All header attributes that are text; none where the file is no EXR."""
     try:
         with OpenEXR.File(str(path), header_only=True) as file:
-            value = file.header().get(name)
+            header = dict(file.header())
     except (OSError, RuntimeError, ValueError, TypeError):
-        return None
-    return value if isinstance(value, str) else None
+        return {}
+    return {name: value for name, value in header.items() if isinstance(value, str)}
 
 
 def read_layers(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict]:

@@ -1,4 +1,5 @@
-"""Pictures as PNG files: RGB or RGBA of 8 or 16 bits, with text where wanted (tEXt chunks, PNG specification, 11.3.3).
+"""Pictures as PNG files: RGB or RGBA of 8 or 16 bits, with text where wanted (tEXt and iTXt chunks, PNG specification,
+11.3.3).
 
 Files are read and written as bytes and coded in memory: OpenCV's own file functions cannot open paths outside the
 system's code page on Windows, and do not report a full disk.
@@ -18,6 +19,8 @@ from shared.errors import InputError
 from shared.files import explained, explaining, require_file, write_bytes
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PLAIN_ITXT = bytes(5)
+"""Between keyword and text of an iTXt chunk: the keyword's end, no compression, no language, no translation."""
 _SMALL = (cv2.IMWRITE_PNG_COMPRESSION, 3)
 _FAST = (
     *(cv2.IMWRITE_PNG_COMPRESSION, 1),
@@ -34,15 +37,20 @@ def write_png(path: Path, picture: np.ndarray, text: Mapping[str, str] | None = 
     Whole or not at all, but not flushed to the disk: pictures are made again from others. Raises InputError when it
     cannot be written, ValueError for a picture of another shape.
     """
+    with explaining(path):
+        write_bytes(path, png_bytes(picture, text, fast=fast), durable=False)
+
+
+def png_bytes(picture: np.ndarray, text: Mapping[str, str] | None = None, *, fast: bool = False) -> bytes:
+    """The bytes of a PNG, as `write_png` writes it. Raises ValueError for a picture of another shape."""
     code = cv2.COLOR_RGB2BGR if picture.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
     done, coded = cv2.imencode(".png", cv2.cvtColor(picture, code), _FAST if fast else _SMALL)
     if not done:
-        raise ValueError(f"{path.name} of shape {picture.shape} cannot be coded as PNG")
+        raise ValueError(f"a picture of shape {picture.shape} cannot be coded as PNG")
     data = coded.tobytes()
     chunks = b"".join(_text_chunk(name, value) for name, value in (text or {}).items())
     after_header = len(_SIGNATURE) + 12 + struct.unpack_from(">I", data, len(_SIGNATURE))[0]
-    with explaining(path):
-        write_bytes(path, data[:after_header] + chunks + data[after_header:], durable=False)
+    return data[:after_header] + chunks + data[after_header:]
 
 
 def read_png(path: Path, channels: int, do: str, *, deep: bool = False) -> np.ndarray:
@@ -79,7 +87,23 @@ def read_text(path: Path) -> dict[str, str]:
             if kind == b"tEXt":
                 name, _, value = body.partition(b"\0")
                 found[name.decode("latin-1")] = value.decode("latin-1")
+            elif kind == b"iTXt" and _PLAIN_ITXT in body:
+                name, _, value = body.partition(_PLAIN_ITXT)
+                found[name.decode("latin-1")] = value.decode("utf-8", "replace")
     return found
+
+
+def has_chunk(path: Path, kind: bytes) -> bool:
+    """Whether a PNG has a chunk of this kind before its picture. Raises OSError when it cannot be read."""
+    with open(path, "rb") as file:
+        if file.read(len(_SIGNATURE)) != _SIGNATURE:
+            return False
+        while len(head := file.read(8)) == 8:
+            length, found = struct.unpack(">I4s", head)
+            if found in (kind, b"IDAT"):
+                return bool(found == kind)
+            file.seek(length + 4, 1)
+    return False
 
 
 def is_whole(path: Path) -> bool:
@@ -103,6 +127,11 @@ def is_whole(path: Path) -> bool:
 
 
 def _text_chunk(name: str, value: str) -> bytes:
-    """A tEXt chunk; what Latin-1 does not have is replaced by question marks."""
-    body = b"tEXt" + name.encode("latin-1", "replace") + b"\0" + value.encode("latin-1", "replace")
-    return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    """A tEXt chunk; for what Latin-1 does not have an iTXt chunk, uncompressed and of no language."""
+    try:
+        kind, body = b"tEXt", name.encode("latin-1") + b"\0" + value.encode("latin-1")
+    except UnicodeEncodeError:
+        kind = b"iTXt"
+        body = name.encode("latin-1", "replace") + _PLAIN_ITXT + value.encode("utf-8", "replace")
+    checked = kind + body
+    return struct.pack(">I", len(body)) + checked + struct.pack(">I", zlib.crc32(checked))

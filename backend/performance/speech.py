@@ -11,6 +11,7 @@ import torch
 
 from backend.exact import small_product
 from backend.media.audio_features import FLOOR, MELS, AudioFeatures
+from backend.performance.closing import at_rest, may_close, pressed
 from backend.performance.curves import SPEECH_CURVES, SPOKEN_CURVES, Performance
 from backend.performance.lips import lips_by_shapes
 from backend.performance.mouth_prior import SHAPES, MouthPrior
@@ -26,11 +27,6 @@ _NAMED = ("jawOpen", "mouthClose", "mouthLowerDownLeft", "mouthUpperUpLeft")
 _SPREAD_FLOOR = 0.02
 """Curves that move less than this are not scaled up to unit deviation."""
 _MIN_FRAMES = 10
-_OPEN, _SHUT = 0.22, 0.42
-"""Pressure of the lips, as the prior hears it, up to which they need not close, and from which they do what this
-speaker's lips do for it."""
-_SPEECH, _QUIET = 0.5, 0.8
-"""How likely nothing is said, up to which lips move as they are told, and from which they are at rest."""
 _KNOWN_S = 5.0
 """What lips do for pressure, and in pauses, is half the footage's own after so many seconds of either: with none, they
 are closed. Less makes lips follow those of other voices a little better (0.44 instead of 0.43 over 30 pairs) and leaves
@@ -119,8 +115,8 @@ class SpeechModel:
             "correlation": found.correlation,
             "told": found.told,
             "meant": found.meant,
-            "pressed": _usual_when(_pressed(shapes), speech, seconds),
-            "resting": _usual_when(_at_rest(quiet) * _amid(times_s), speech, seconds),
+            "pressed": _usual_when(pressed(shapes), speech, seconds),
+            "resting": _usual_when(at_rest(quiet) * _amid(times_s), speech, seconds),
             "told_mean": told.mean(axis=0),
             "told_deviation": found.spread,
             "low": np.minimum(speech.min(axis=0), style),
@@ -164,15 +160,25 @@ class SpeechModel:
         moves = self._moves(features, times_s, voice, shapes)
         if voice is not None and voice.reach is not None and len(voice.reach.mean) == moves.shape[1]:
             moves = (moves - voice.reach.mean) * voice.reach.scale
+        closing = self._may_close(moves)
         if strength:
             moves = moves + strength * (self._enlarged(moves) - moves)
         curves = s["style"] + moves
         if strength and shapes is not None and quiet is not None:
             # Models of older versions know one closed mouth for both.
-            for share, mouth in ((_at_rest(quiet), "resting"), (_pressed(shapes), "pressed")):
+            for share, mouth in ((at_rest(quiet), "resting"), (pressed(shapes) * closing, "pressed")):
                 wanted = s[mouth] if mouth in s else s["closed"]
                 curves = curves + min(strength, 1.0) * share[:, None] * (wanted - curves)
         return self._within_range(curves)
+
+    def _may_close(self, moves: np.ndarray) -> np.ndarray:
+        """(T,) in [0, 1]: how far lips may close where pressure is heard: not where the moves (T, K) open them wide, as
+        they never do beside a true p, b or m. 1 for models of older versions."""
+        s = self._state
+        if "told" not in s or "told_mean" not in s:
+            return np.ones(len(moves))
+        mean, told = (_opening(np.atleast_2d(s[name].astype(np.float64))) for name in ("told_mean", "told"))
+        return may_close(_opening(moves), float(mean[0]), told)
 
     def reach_of(self, features: AudioFeatures, voice: Voice) -> Reach | None:
         """How the mouth of a line in this voice is brought to where the speaker's own moves, and as far.
@@ -315,21 +321,6 @@ def _check(state: dict[str, np.ndarray], outputs: int) -> None:
             raise ValueError("told and meant do not rise together")
     if not (state["voice_deviation"] > 0.0).all() or not (state["low"] <= state["high"]).all():
         raise ValueError("voice_deviation is not above 0, or low above high")
-
-
-def _ramp(values: np.ndarray, low: float, high: float) -> np.ndarray:
-    """0 up to `low`, 1 from `high`."""
-    return np.clip((values - low) / (high - low), 0.0, 1.0)
-
-
-def _pressed(shapes: np.ndarray) -> np.ndarray:
-    """(T,) in [0, 1]: how far lips are where they are for p, b and m, by the prior's shapes (T, 5)."""
-    return _ramp(shapes[:, SHAPES.index("press")], _OPEN, _SHUT)
-
-
-def _at_rest(quiet: np.ndarray) -> np.ndarray:
-    """(T,) in [0, 1]: how far lips are at rest, by how likely it is a pause (T,)."""
-    return _ramp(quiet, _SPEECH, _QUIET)
 
 
 def _amid(times_s: np.ndarray) -> np.ndarray:

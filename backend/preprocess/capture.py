@@ -1,4 +1,4 @@
-"""Footage to stored frames and landmarks: one look at a few frames a second, then one pass over all of them."""
+"""Footage to stored frames and landmarks, in one pass over the frames that are used."""
 
 from __future__ import annotations
 
@@ -18,23 +18,14 @@ from backend.media.decode import VideoInfo, read_frames
 from backend.media.png import write_png
 from backend.parallel import in_order_with_tools
 from backend.preprocess import crop as cropping
-from backend.preprocess.speaker import MAX_FACES, FacePath, FaceTracker, choose_speaker, find_all_faces, scan_step
+from backend.preprocess.scan import Scan
+from backend.preprocess.speaker import FaceTracker
 from shared.camera import Crop
 from shared.errors import InputError
 from shared.jobs import Reporter
 from shared.layout import frame_name
 
-SCANS_PER_S = 5.0
-"""Frames a second that are searched for every face."""
 BLENDSHAPES = 52
-
-
-@dataclass(frozen=True)
-class Scan:
-    """The speaker's face in the scanned frames, and warnings in words."""
-
-    speaker: FacePath
-    warnings: list[str]
 
 
 @dataclass
@@ -66,24 +57,10 @@ class Capture:
             raise InputError(f"{path} does not hold what it should ({error}).", do) from error
 
 
-def scan_faces(footage: Path, info: VideoInfo, models_dir: str | None, report: Reporter) -> Scan:
-    """Look for faces in a few frames a second and choose the speaker's. Raises InputError if there is none."""
-    stride = max(1, round(float(info.fps) / SCANS_PER_S))
-    report.phase("face", -(-info.frame_count_estimate // stride))
-    paths: list[FacePath] = []
-    scanned = 0
-    pictures = (to_bytes(rgb) for _, rgb in read_frames(footage, info, every=stride))
-    for faces in in_order_with_tools(find_all_faces, pictures, lambda: Landmarker(models_dir, MAX_FACES)):
-        scan_step(paths, scanned * stride, faces)
-        scanned += 1
-        report.step()
-    return Scan(*choose_speaker(paths, scanned))
-
-
 def store_frames(
     footage: Path,
     info: VideoInfo,
-    speaker: FacePath,
+    scan: Scan,
     crop: Crop,
     size: int,
     folder: Path,
@@ -91,9 +68,10 @@ def store_frames(
     report: Reporter,
     warn: Callable[[str], None],
 ) -> Capture:
-    """Write every frame's crop into `folder` and measure its landmarks. Memory does not grow with the clip."""
+    """Write the crops of the scan's frames into `folder` and measure their landmarks. Memory does not grow with the
+    clip."""
     folder.mkdir(parents=True, exist_ok=True)
-    report.phase("landmarks", info.frame_count_estimate)
+    report.phase("landmarks", scan.count(info))
     scale = size / crop.width
     landmarks: list[np.ndarray] = []
     blendshapes: list[np.ndarray] = []
@@ -102,14 +80,14 @@ def store_frames(
     times: list[Fraction] = []
 
     def numbered() -> Iterator[tuple[int, np.ndarray]]:
-        for number, (time, rgb) in enumerate(read_frames(footage, info, warn)):
+        for number, (time, rgb) in enumerate(read_frames(footage, info, warn, first=scan.first, end=scan.end)):
             times.append(time)
             yield number, rgb
 
     @contextmanager
     def tracker() -> Iterator[FaceTracker]:
         with Landmarker(models_dir, 2) as landmarker:
-            yield FaceTracker(landmarker, speaker)
+            yield FaceTracker(landmarker, scan.speaker)
 
     def work(tracker: FaceTracker, item: tuple[int, np.ndarray]) -> FaceObservation | None:
         number, rgb = item

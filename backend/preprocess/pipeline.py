@@ -10,25 +10,31 @@ from pathlib import Path
 
 import numpy as np
 
-from backend.disk import GB, folder_bytes, free_bytes, require_space
+from backend.disk import GB, folder_bytes
 from backend.face.mesh import load_canonical_face
 from backend.media.arrays import load_arrays, save_arrays
-from backend.media.audio import SPEECH_RATE, extract_audio, fit_length, load_audio, require_sound, resample, save_wav
+from backend.media.audio import SPEECH_RATE, fit_length, load_audio, save_wav
 from backend.media.audio_features import log_mel
 from backend.media.colour import chosen_transfer
-from backend.media.decode import probe
+from backend.media.decode import VideoInfo, probe
 from backend.media.png import write_png
+from backend.media.sequence import asked_rate, footage_sha256
+from backend.media.sound_choice import SoundChoice
 from backend.parallel import single_threaded_opencv
 from backend.performance import curves
 from backend.performance.poses import most_usual
 from backend.preprocess import background, quality, regions, sync
 from backend.preprocess.body import track_body
 from backend.preprocess.camera import solve_camera
-from backend.preprocess.capture import Capture, scan_faces, store_frames
+from backend.preprocess.capture import Capture, store_frames
 from backend.preprocess.crop import head_and_shoulders, stored_size
 from backend.preprocess.frame_plate import frame_plate_stage
 from backend.preprocess.matting import hair_model
-from backend.preprocess.reading import colour_as_read, in_key
+from backend.preprocess.reading import colour_as_read, in_key, require_rate
+from backend.preprocess.scan import Scan, scan_faces, what_is_used
+from backend.preprocess.shots import Shot
+from backend.preprocess.sound import chosen_sound
+from backend.preprocess.space import require_room, warn_of_little_room
 from backend.preprocess.speaker import FacePath
 from backend.preprocess.stage_run import (
     DAMAGE_FILE,
@@ -37,6 +43,7 @@ from backend.preprocess.stage_run import (
     SCAN_FILE,
     SCRATCH_FOLDER,
     SOUND_FILE,
+    SOUND_WORDS_FILE,
     STILLNESS_FILE,
     SYNC_FILE,
     StageRun,
@@ -44,22 +51,21 @@ from backend.preprocess.stage_run import (
 )
 from backend.preprocess.still import never_covered
 from backend.preprocess.unusable import UnusableFootage
+from backend.preprocess.who_speaks import who_speaks
 from backend.preprocess.working_folder import WorkingFolder
-from backend.settings import PRESETS, PreprocessSettings
+from backend.settings import PreprocessSettings
 from backend.subject.claims import preprocessing_claim
+from backend.subject.consent import consent_of_made_again, keep_consent
 from backend.subject.pictures import PictureFolder, read_picture
 from backend.subject.subject import Subject, SubjectInfo
 from backend.subject.track import Track
 from shared import layout
-from shared.errors import InputError
 from shared.files import explaining, file_sha256, write_json
 from shared.jobs import Reporter
 from shared.timing import fps_text, samples_for_frames
 
 MIN_USABLE_S, FEW_USABLE_S = 2.5, 5.0
 """Seconds of frames with a face below which a clip is refused, and below which the user is warned."""
-STORED_BYTES_PER_PIXEL = {8: 1.3, 16: 5.3}
-"""Frame and region map together, as PNG, by the bits of the frame; grainy footage takes half as much again."""
 PLATE_SAMPLES = 48
 """Frames, spread over the clip, that are matted to find the background plate."""
 
@@ -70,28 +76,28 @@ def preprocess(footage: Path, subject_dir: Path, settings: PreprocessSettings, r
     It is made in a folder beside `subject_dir`, which is renamed when everything is done. A second call continues where
     the first was cancelled, and repeats only stages that other settings change.
 
-    Raises InputError: not a video, no face, too few frames with a face, no sound, an unwritable folder or a full disk,
-    a folder that holds something else. Raises Cancelled when the user asked to stop.
+    Raises InputError: a consent that does not hold, not a video, no face, too few frames with a face, no sound, an
+    unwritable folder or a full disk, a folder that holds something else. Raises Cancelled when the user asked to stop.
     """
     footage, subject_dir = Path(footage), Path(subject_dir)
     if subject_dir.is_symlink():
         subject_dir = subject_dir.resolve()  # what it leads to is made again, not the link
     report.phase("decode")
-    info = probe(footage)
-    sound = Path(settings.audio) if settings.audio else None
-    if sound is not None:
-        require_sound(sound)
-    if sound is None and not info.has_audio:
-        raise _no_sound(footage)
+    info = probe(footage, asked_rate(footage, settings.sequence_fps))
+    require_rate(info)
+    heard = chosen_sound(footage, settings)
     colour, words = colour_as_read(info.tags, settings.input_colour)
+    words = [*info.notes, *words, *heard.words]
     for text in words:
         report.message(text)
     with preprocessing_claim(subject_dir, report):
-        folder = WorkingFolder(subject_dir, file_sha256(footage), report)
-        run = StageRun(footage, settings, report, folder, replace(info, colour=colour), warnings=list(words))
+        consent_of_made_again(subject_dir, settings)  # before anything is made
+        folder = WorkingFolder(subject_dir, footage_sha256(footage), report)
+        consent = consent_of_made_again(subject_dir, settings)  # of what may have got its name back just now
+        run = StageRun(footage, settings, report, folder, replace(info, colour=colour), consent, warnings=list(words))
         with explaining(subject_dir), single_threaded_opencv():
             try:
-                subject_info = _stages(run, sound)
+                subject_info = _stages(run, heard)
             except UnusableFootage:
                 folder.discard()
                 raise
@@ -103,11 +109,11 @@ def preprocess(footage: Path, subject_dir: Path, settings: PreprocessSettings, r
     return subject
 
 
-def _stages(run: StageRun, sound: Path | None) -> SubjectInfo:
+def _stages(run: StageRun, heard: SoundChoice) -> SubjectInfo:
     """All stages, in order; returns what subject.json says."""
-    _audio_stage(run, sound)
-    speaker = _face_stage(run)
-    capture = _frames_stage(run, speaker)
+    _audio_stage(run, heard)
+    scan = _face_stage(run)
+    capture = _frames_stage(run, scan)
     _check_length(run, capture)
     _camera_stage(run, capture)
     _background_and_regions_stages(run, capture)
@@ -117,62 +123,63 @@ def _stages(run: StageRun, sound: Path | None) -> SubjectInfo:
     return _quality_stage(run, capture, track, offset, corrected)
 
 
-def _no_sound(footage: Path) -> InputError:
-    return InputError(f"{footage.name} has no sound.", "Give its sound as a file with --audio WAV.")
-
-
-def _audio_stage(run: StageRun, sound: Path | None) -> None:
+def _audio_stage(run: StageRun, heard: SoundChoice) -> None:
     """Mono speech at 16 kHz on the picture's clock; done first, since a clip without sound should fail at once."""
-    key = run.key("audio", run.folder.stages["source"], file_sha256(sound) if sound else "")
-    outputs = [handed_on(SOUND_FILE)]
-    if run.folder.is_done("audio", key, outputs):
-        return
-    run.report.phase("audio")
-    run.folder.begin("audio", outputs)
-    if sound is not None:
-        samples = load_audio(sound, SPEECH_RATE)
-    else:
-        extracted = extract_audio(run.footage)
-        if extracted is None:
-            raise _no_sound(run.footage)
-        samples = resample(extracted[0], extracted[1], SPEECH_RATE)
-    save_wav(run.intermediate(SOUND_FILE), samples, SPEECH_RATE)
-    run.folder.finish("audio", key)
+    sound = file_sha256(heard.track.path) if heard.track.path != run.footage else ""
+    key = run.key("audio", run.folder.stages["source"], sound, *heard.in_key)
+    outputs, words_path = [handed_on(SOUND_FILE)], run.intermediate(SOUND_WORDS_FILE)
+    if not run.folder.is_done("audio", key, outputs):
+        run.report.phase("audio")
+        run.folder.begin("audio", [*outputs, handed_on(SOUND_WORDS_FILE)])
+        words: list[str] = []
+        save_wav(
+            run.intermediate(SOUND_FILE), load_audio(heard.track.path, SPEECH_RATE, heard, words.append), SPEECH_RATE
+        )
+        mended = [text for text in words if text not in heard.words]
+        if mended:
+            write_json(words_path, mended)
+        run.folder.finish("audio", key)
+    for text in json.loads(words_path.read_text()) if words_path.is_file() else ():
+        run.warn(text)
 
 
-def _face_stage(run: StageRun) -> FacePath:
-    """Find the speaker and fix the crop."""
-    key = run.key("face", run.folder.stages["source"], *in_key(run.info.colour))
+def _face_stage(run: StageRun) -> Scan:
+    """Choose the part of the clip and its turn, find the speaker and fix the crop."""
+    chosen = what_is_used(run.settings)
+    key = run.key("face", run.folder.stages["source"], *in_key(run.info.colour), *chosen)
     path = run.intermediate(SCAN_FILE)
     outputs = [handed_on(SCAN_FILE)]
     if not run.folder.is_done("face", key, outputs):
         run.folder.begin("face", outputs)
-        scan = scan_faces(run.footage, run.info, run.settings.models_dir, run.report)
-        boxes = [box.tolist() for box in scan.speaker.boxes]
-        write_json(path, {"numbers": scan.speaker.numbers, "boxes": boxes, "warnings": scan.warnings})
+
+        def choose(faces: list[FacePath], info: VideoInfo, shot: Shot) -> int | None:
+            return who_speaks(faces, run.footage, info, shot, run.intermediate(SOUND_FILE), run.settings.models_dir)
+
+        scan_faces(run.footage, run.info, run.settings, run.report, choose).save(path)
         run.folder.finish("face", key)
-    stored = json.loads(path.read_text())
-    for text in stored["warnings"]:
+    scan = Scan.load(path)
+    for text in scan.warnings:
         run.warn(text)
-    speaker = FacePath(stored["numbers"], [np.array(box) for box in stored["boxes"]])
-    run.crop = head_and_shoulders(np.array(speaker.boxes), run.info.width, run.info.height)
+    run.info = run.info.turned(scan.turns)
+    run.crop = head_and_shoulders(np.array(scan.speaker.boxes), run.info.width, run.info.height)
     run.size = stored_size(run.crop, run.settings.size)
-    return speaker
+    run.turns, run.first = scan.turns, scan.first
+    return scan
 
 
-def _frames_stage(run: StageRun, speaker: FacePath) -> Capture:
+def _frames_stage(run: StageRun, scan: Scan) -> Capture:
     """Store the cropped frames and measure their landmarks."""
     key = run.key("frames", run.keys["face"], run.crop, run.size)
     path, damage_path = run.intermediate(LANDMARKS_FILE), run.intermediate(DAMAGE_FILE)
     outputs = [layout.FRAMES_FOLDER, handed_on(LANDMARKS_FILE), handed_on(DAMAGE_FILE)]
     if not run.folder.is_done("frames", key, outputs):
         run.folder.begin("frames", outputs)
-        _require_space(run)
+        require_room(run, scan.count(run.info))
         damage: list[str] = []
         store_frames(
             run.footage,
             run.info,
-            speaker,
+            scan,
             run.crop,
             run.size,
             run.folder.path / layout.FRAMES_FOLDER,
@@ -185,13 +192,6 @@ def _frames_stage(run: StageRun, speaker: FacePath) -> Capture:
     for text in json.loads(damage_path.read_text()):
         run.warn(text)
     return Capture.load(path)
-
-
-def _require_space(run: StageRun) -> None:
-    """Raises InputError where the disk will not hold the pictures."""
-    needed = run.info.frame_count_estimate * run.size**2 * STORED_BYTES_PER_PIXEL[run.info.colour.stored_bits]
-    do = "Make room, name a folder on another disk, or store smaller frames with --size."
-    require_space(run.folder.path, needed, "the subject", do)
 
 
 def _check_length(run: StageRun, capture: Capture) -> None:
@@ -332,7 +332,7 @@ def _sync_stage(run: StageRun, capture: Capture) -> tuple[float, bool]:
     if not run.folder.is_done("sync", key, outputs):
         run.report.phase("sync")
         run.folder.begin("sync", outputs)
-        samples = load_audio(run.intermediate(SOUND_FILE), SPEECH_RATE)
+        samples = load_audio(run.intermediate(SOUND_FILE), SPEECH_RATE)[run.first_sample :]
         estimate = sync.estimate_offset(samples, SPEECH_RATE, quality.mouth(capture.landmarks), capture.times_s)
         corrected = run.settings.correct_audio_offset and estimate.calls_for_correction
         if corrected:
@@ -348,23 +348,12 @@ def _sync_stage(run: StageRun, capture: Capture) -> tuple[float, bool]:
     return float(found["offset_s"]), bool(found["corrected"])
 
 
-def _warn_of_little_space(run: StageRun, count: int) -> None:
-    """Training at another size than the stored one keeps the clip's pictures at that size, uncompressed."""
-    size = PRESETS["standard"].size
-    needed, free = count * size**2 * (3 + len(layout.REGION_NAMES)), free_bytes(run.folder.path)
-    if size != run.size and free < needed:
-        run.warn(
-            f"Only {free / GB:.1f} GB are free on the disk; training with the standard preset keeps "
-            f"{needed / GB:.1f} GB of pictures there. Make room, or move the subject."
-        )
-
-
 def _quality_stage(run: StageRun, capture: Capture, track: Track, offset_s: float, corrected: bool) -> SubjectInfo:
     """Quality report, contact sheet and subject.json."""
     run.report.phase("quality")
     count = len(capture.found)
     frames = _stored_frames(run, capture)
-    _warn_of_little_space(run, count)
+    warn_of_little_room(run, count)
     report = quality.quality_report(track, frames, run.size, offset_s, run.warnings)
     report["disk_gb"] = round(folder_bytes(run.folder.path) / GB, 2)
     if run.settings.refine_poses:
@@ -379,11 +368,13 @@ def _quality_stage(run: StageRun, capture: Capture, track: Track, offset_s: floa
         crop=asdict(run.crop),
         footage_width=run.info.width,
         footage_height=run.info.height,
+        footage_turns=run.turns,
+        footage_first=run.first,
         audio_offset_s=offset_s,
         audio_offset_corrected=corrected,
         input_colour=chosen_transfer(run.settings.input_colour),
         footage_colour=run.info.colour.to_dict(),
-        consent=run.settings.consent,
+        consent="" if run.consent.is_empty else run.consent.words(),
         stages=dict(run.folder.stages),
         quality=report,
     )
@@ -392,5 +383,6 @@ def _quality_stage(run: StageRun, capture: Capture, track: Track, offset_s: floa
     sheet = quality.contact_sheet(track, frames, maps, load_canonical_face(run.settings.models_dir))
     sheet_path = run.folder.path / layout.CONTACT_SHEET_FILE
     write_png(sheet_path, sheet)
+    keep_consent(run.folder.path, run.consent)
     subject.save_info()
     return info

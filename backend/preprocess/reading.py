@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from backend.media.colour import HLG, KNEE, FootageColour
 from backend.media.colour_tags import ColourTags, footage_colour
+from backend.media.decode import VideoInfo
+from backend.preprocess.unusable import UnusableFootage
+
+FEWEST_FPS = 10
+"""Pictures a second below which lips that close for a p or b are missed."""
 
 
 def colour_as_read(tags: ColourTags, setting: str) -> tuple[FootageColour, list[str]]:
@@ -19,6 +24,15 @@ def colour_as_read(tags: ColourTags, setting: str) -> tuple[FootageColour, list[
             "reference white is compressed. The footage itself looks the same in Blender only up to there."
         )
     return colour, words
+
+
+def require_rate(info: VideoInfo) -> None:
+    """Raises UnusableFootage where too few pictures a second are there to see what lips do."""
+    if info.fps < FEWEST_FPS:
+        raise UnusableFootage(
+            f"The footage has {float(info.fps):.3g} pictures a second; lips need {FEWEST_FPS} or more.",
+            "Give footage of 24 pictures a second or more.",
+        )
 
 
 def in_key(colour: FootageColour) -> tuple[FootageColour, ...]:

@@ -1,7 +1,7 @@
 """Finding the speaker's face in a clip, and following it through every frame.
 
-Two passes: `scan_step` gathers every face of a few frames a second and `choose_speaker` takes the largest and most
-constant one; `FaceTracker` then measures that face in every frame, on a crop around it at good resolution.
+Two passes: `scan_step` gathers every face of a few frames a second, of which one is the speaker's (preprocess.scan);
+`FaceTracker` then measures that face in every frame, on a crop around it at good resolution.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ class FacePath:
 
     numbers: list[int] = field(default_factory=list)
     boxes: list[np.ndarray] = field(default_factory=list)
+    rolls: list[float] = field(default_factory=list)
+    """Degrees by which it lies on its side (FaceObservation.roll_degrees), where that was measured."""
 
     @property
     def area(self) -> float:
@@ -75,33 +77,34 @@ def scan_step(paths: list[FacePath], number: int, faces: list[FaceObservation]) 
             paths.append(path)
         path.numbers.append(number)
         path.boxes.append(box)
+        path.rolls.append(face.roll_degrees)
 
 
-def choose_speaker(paths: list[FacePath], scanned: int) -> tuple[FacePath, list[str]]:
-    """The largest and most constant face (area times presence), and warnings in words if there are others.
+def faces_of(paths: list[FacePath], scanned: int) -> list[FacePath]:
+    """The faces that may be the speaker's, of a clip of `scanned` frames: the largest and most constant one (area times
+    presence) first, then others that are not much smaller and rarer.
 
-    Raises UnusableFootage if no face was found in any of the `scanned` frames.
+    Raises UnusableFootage if no face was found in any frame.
     """
     if not paths:
         raise UnusableFootage(
             "No face was found in the footage.",
             "Give footage that shows one person's face from the front, at least 60 px high, well lit.",
         )
-    speaker = max(paths, key=lambda path: path.area * len(path.numbers) / scanned)
+    first = max(paths, key=lambda path: path.area * len(path.numbers) / scanned)
     others = [
         path
         for path in paths
-        if path is not speaker
-        and path.area > OTHER_FACE_AREA * speaker.area
+        if path is not first
+        and path.area > OTHER_FACE_AREA * first.area
         and len(path.numbers) > OTHER_FACE_PRESENCE * scanned
     ]
-    if not others:
-        return speaker, []
-    middle = centre(speaker.boxes[0])
-    return speaker, [
-        f"{len(others) + 1} faces are in the footage; the largest and most constant one is taken as the speaker "
-        f"(around x {middle[0]:.0f}, y {middle[1]:.0f} px). Crop the footage if that is the wrong one."
-    ]
+    return [first, *others]
+
+
+def left_to_right(faces: list[FacePath]) -> list[FacePath]:
+    """Faces by where they are first seen."""
+    return sorted(faces, key=lambda path: centre(path.boxes[0])[0])
 
 
 class FaceTracker:

@@ -17,7 +17,7 @@ from shared.errors import InputError
 from shared.files import PARTIAL, explaining, remove_leftovers, write_json
 from shared.jobs import Reporter
 
-STAGES_FILE = "stages.json"
+STAGES_FILE = layout.STAGES_FILE
 INTERMEDIATE_FOLDER = "cache/preprocess"
 _NEVER_CHANGED = (layout.FRAMES_FOLDER, layout.REGIONS_FOLDER)
 """Folders whose files get their names when they are whole, and are never written again: two folders may share them."""
@@ -158,7 +158,7 @@ def _is_gone_on_with(relative: Path) -> bool:
         relative.parts[0] != layout.MODELS_FOLDER
         and relative.suffix != ".npy"
         and not relative.name.endswith(PARTIAL)
-        and str(relative) not in (layout.SUBJECT_FILE, STAGES_FILE)
+        and str(relative) not in (layout.SUBJECT_FILE, layout.CONSENT_FILE, STAGES_FILE)
     )
 
 

@@ -20,7 +20,7 @@ from .worker_process import WorkerProcess
 
 log = logging.getLogger(__name__)
 
-LIGHT_VERBS = frozenset({"doctor"})
+LIGHT_VERBS = frozenset({"doctor", "consent", "verify"})
 """Verbs that take seconds and little memory: they need not wait for a training to end."""
 RESUMABLE_VERBS = frozenset({"train"})
 """Verbs that go on from their checkpoint, if they left one, when told so by `start`; the others need no telling."""

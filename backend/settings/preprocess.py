@@ -151,6 +151,16 @@ class PreprocessSettings:
     """Width and height of the stored frames, px; never larger than the crop itself."""
     audio: str | None = None
     """A sound file that replaces the footage's own."""
+    audio_track: Annotated[int, Limits(1, 1000)] | None = None
+    """Sound track that is read, from 1, of the footage or of `audio`; None: the one that holds speech."""
+    sequence_fps: str | None = None
+    """Pictures a second, as "num/den", of footage that is numbered pictures; None: 25."""
+    start_s: Annotated[float, Limits(0, 1e6)] | None = None
+    """Second of the footage from which it is used; None: from its start."""
+    end_s: Annotated[float, Limits(0, 1e6)] | None = None
+    """Second of the footage up to which it is used; None: to its end."""
+    speaker: Annotated[int, Limits(1, 5)] | None = None
+    """Whose face it is, counted from the left, from 1; None: the one whose lips go with the sound, or the largest."""
     correct_audio_offset: bool = True
     """Shift the sound by the measured offset between voice and lips."""
     input_colour: Annotated[str, OneOf(INPUT_COLOURS)] = "auto"
@@ -161,7 +171,16 @@ class PreprocessSettings:
     refine_poses: bool = True
     """Refine every frame's head pose on the pixels of the upper face."""
     consent: str = ""
-    """A note on the consent of the person shown, kept in subject.json."""
+    """A note on the consent of the person shown. This and the next four are kept with the subject; `talker consent`
+    changes them later."""
+    consent_by: str = ""
+    """Who gave that consent: a name, or a number in files of your own."""
+    consent_for: str = ""
+    """The uses that it was given for."""
+    consent_on: str = ""
+    """The first day on which it holds, YYYY-MM-DD."""
+    consent_until: str = ""
+    """The last day on which it holds, YYYY-MM-DD."""
     models_dir: str | None = None
     """Folder with the model files, for machines without a network."""
     bundle: BundleSettings = field(default_factory=BundleSettings)

@@ -23,6 +23,8 @@ class RenderSettings:
     """Frame rate as "num/den"; None: the footage's."""
     frames: str | None = None
     """Frames to render as "A:B", inclusive, from 1; None: all."""
+    audio_track: Annotated[int, Limits(1, 1000)] | None = None
+    """Sound track of the line that is read, from 1; None: the one that holds speech."""
     pose: str = choices.POSE
     """Head poses: life (moves of the footage that go with the line), recorded (the footage's own, extended past its
     end), still, or the path of a camera.json."""
@@ -51,3 +53,11 @@ class RenderSettings:
     take_id: str | None = None
     """What tells this line from every other, whatever they are called: a folder takes its own line's id only. None: the
     id that the folder has, or a new one."""
+    certificates: str | None = None
+    """Path of the certificates (PEM) of the identity that signs what is delivered; None: TALKER_CERTIFICATES, or nobody
+    signs."""
+    signing_key: str | None = None
+    """Path of the identity's private key (PEM); None: TALKER_SIGNING_KEY."""
+    time_stamp_server: str | None = None
+    """Address of a time-stamp server (RFC 3161) that is asked when movie, sound and contact sheet are signed; None: the
+    network is not used."""

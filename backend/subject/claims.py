@@ -48,6 +48,13 @@ def tracking_claim(root: Path, report: Reporter) -> Iterator[None]:
 
 
 @contextmanager
+def consent_claim(root: Path, report: Reporter) -> Iterator[None]:
+    """Hold a subject while its consent is recorded. Raises as `claiming`."""
+    with claiming(lambda: _of_subject(root), "given its consent", report):
+        yield
+
+
+@contextmanager
 def training_claim(root: Path, model: ModelFolder, report: Reporter) -> Iterator[None]:
     """Hold a model; at the beginning no one else preprocesses or tracks its subject. Raises as `claiming`."""
     with explaining(model.path):

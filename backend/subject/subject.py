@@ -28,6 +28,7 @@ from backend.subject.without_head import WithoutHead
 from shared import layout
 from shared.camera import Crop
 from shared.claims import claiming
+from shared.consent import Consent, read_consent
 from shared.errors import InputError
 from shared.files import read_json_object, remove_leftovers, write_json
 from shared.jobs import Reporter
@@ -38,6 +39,7 @@ log = logging.getLogger(__name__)
 SCHEMA = 3
 """1: no body curves in track.npz; such a folder is read as one whose body was not tracked. Up to 2: `input_colour` was
 rec709 for footage with that tag, though nobody had asked for it; it is read as srgb."""
+ID_DIGITS = 16
 _BEHIND_NEEDS = ("frames", "regions", "background")
 """Stages of preprocessing that make what `frames_without_head` reads."""
 QUICK_BYTES = 4e9
@@ -62,6 +64,11 @@ class SubjectInfo:
     """Square cut out of the footage: x, y, width, height in the footage's (upright) px."""
     footage_width: int
     footage_height: int
+    """Of the footage as it is shown, turned and in square pixels."""
+    footage_turns: int = 0
+    """Quarter turns anticlockwise, beyond what the footage itself says, by which it was turned upright: 0 to 3."""
+    footage_first: int = 0
+    """Pictures of the footage before the first that is used."""
     audio_offset_s: float = 0.0
     """How late the footage's sound was against its picture, seconds (positive: late); already taken out of audio.wav
     when `audio_offset_corrected`."""
@@ -72,7 +79,8 @@ class SubjectInfo:
     """How the footage's values were read (media.colour.FootageColour.to_dict); empty where an older version read them:
     as they lie."""
     consent: str = ""
-    """The user's note on the consent of the person shown."""
+    """The user's note on the consent of the person shown, as it was when the subject was made; what holds is in
+    consent.json (shared.consent), where there is one."""
     stages: dict[str, str] = field(default_factory=dict)
     """Finished preprocessing stages: name to the content hash of their inputs."""
     quality: dict = field(default_factory=dict)
@@ -99,6 +107,9 @@ def _check(info: SubjectInfo) -> None:
             raise ValueError(f"{name} is {number!r}")
     if sorted(info.crop) != ["height", "width", "x", "y"] or any(type(info.crop[name]) is not int for name in "xy"):
         raise ValueError(f"crop is {info.crop}")
+    for name, end in (("footage_turns", 4), ("footage_first", 1 << 31)):
+        if type(getattr(info, name)) is not int or not 0 <= getattr(info, name) < end:
+            raise ValueError(f"{name} is {getattr(info, name)!r}")
     if not 0 < parse_fps(info.fps) < 1000:
         raise ValueError(f"fps is {info.fps!r}")
     if info.input_colour not in TRANSFERS:
@@ -143,6 +154,15 @@ class Subject:
     def save_info(self) -> None:
         """Write subject.json, through a temporary name."""
         write_json(self.root / layout.SUBJECT_FILE, asdict(self.info))
+
+    @property
+    def id(self) -> str:
+        """What files that are made of this person call it: the beginning of the footage's hash."""
+        return self.info.source_sha256[:ID_DIGITS]
+
+    def consent(self) -> Consent:
+        """What the person shown has agreed to, as it is on the disk now. Raises InputError where that is damaged."""
+        return read_consent(self.root, self.info.consent)
 
     @property
     def fps(self) -> Fraction:

@@ -21,9 +21,12 @@ from ..shared.files import replacing
 from . import keys, paths, pcm
 from .pcm import BOTH
 from .strips import editor_of
+from .wav import NotWav, Wav
 
 MIX_RATE = 48000
 _HEARD = ("SOUND", "SCENE", "META")
+_LONGEST_BYTE_S = Fraction(1, 60)
+"""No coded speech lasts longer than this for each byte of its file: 480 bits a second."""
 
 
 @dataclass(frozen=True)
@@ -206,30 +209,38 @@ def _cut(scene: bpy.types.Scene, strip: SoundStrip, start: int, count: int, path
     )
     source = bpy.path.abspath(strip.sound.filepath, library=strip.sound.library)
     try:
-        with wave.open(source, "rb") as sound:
-            channels, width, rate = sound.getnchannels(), sound.getsampwidth(), sound.getframerate()
-            begin, wanted = round(begin_s * rate), _samples(count, rate, fps)
-            skip = max(0, min(begin, sound.getnframes()))
-            sound.setpos(skip)
-            data = sound.readframes(max(0, begin + wanted - skip))
-    except (wave.Error, EOFError):
+        sound = Wav.open(Path(source))
+        begin, wanted = round(begin_s * sound.rate), _samples(count, sound.rate, fps)
+        skip = max(0, min(begin, sound.frames))
+        if not sound.is_pcm:
+            return False
+        data = sound.read(skip, begin + wanted - skip)
+    except NotWav:
         return False
     except OSError as error:
         raise InputError(
             f"The strip's sound {source} cannot be read ({error.strerror}).", "Find the missing file."
         ) from error
-    data, channels = pcm.only(channel, data, channels, width)
-    pcm.write(path, data, channels, width, rate, max(0, -begin), wanted)
+    data, channels = pcm.only(channel, data, sound.channels, sound.width)
+    pcm.write(path, data, channels, sound.width, sound.rate, max(0, -begin), wanted)
     return True
 
 
 def _seconds(path: Path) -> Fraction:
     """Length of a sound file."""
     try:
-        with wave.open(str(path), "rb") as sound:
-            return Fraction(sound.getnframes(), sound.getframerate())
-    except (wave.Error, EOFError):
-        return _seconds_of_any_format(path)
+        return Wav.open(path).seconds
+    except NotWav:
+        pass
+    except OSError as error:
+        raise InputError(f"{path.name} cannot be read ({error.strerror}).", "Choose the line's sound again.") from error
+    seconds, size = _seconds_of_any_format(path), path.stat().st_size
+    if not 0 <= seconds <= size * _LONGEST_BYTE_S:
+        raise InputError(
+            f"{path.name} states a length that it cannot have ({float(seconds):.0f} s in {size} bytes).",
+            "Export it again, or convert it to WAV.",
+        )
+    return seconds
 
 
 def _seconds_of_any_format(path: Path) -> Fraction:

@@ -6,6 +6,7 @@ import wave
 from pathlib import Path
 
 from ..shared.errors import InputError
+from .wav import NotWav, Wav
 
 BOTH, LEFT = "BOTH", "LEFT"
 """Of properties.LINE_CHANNELS."""
@@ -25,14 +26,16 @@ def only(channel: str, data: bytes, channels: int, width: int) -> tuple[bytes, i
 def write_channel(source: Path, channel: str, path: Path) -> None:
     """One channel of a whole sound file, as a WAV. Raises InputError for a file that is no PCM WAV."""
     try:
-        with wave.open(str(source), "rb") as sound:
-            channels, width, rate = sound.getnchannels(), sound.getsampwidth(), sound.getframerate()
-            data = sound.readframes(sound.getnframes())
-    except (wave.Error, EOFError) as error:
+        sound = Wav.open(source)
+    except NotWav:
+        sound = None
+    if sound is None or not sound.is_pcm:
         raise InputError(
-            f"One channel can be taken out of a WAV file alone, and {source.name} is none ({error}).",
+            f"One channel can be taken out of a PCM WAV file alone, and {source.name} is none.",
             "Choose both channels, add the file as a strip, or save it as WAV.",
-        ) from error
+        )
+    width, rate = sound.width, sound.rate
+    data, channels = sound.read(0, sound.frames), sound.channels
     data, channels = only(channel, data, channels, width)
     write(path, data, channels, width, rate, 0, len(data) // (channels * width))
 

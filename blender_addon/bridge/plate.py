@@ -29,15 +29,16 @@ class Plate:
 def find(take: Take, subject: Path | None) -> Plate | None:
     """The take's own plate, of the footage's whole frame; else the plate of its crop.
 
-    That is looked for in the folder given, in the one that the take's manifest names, and beside the take.
+    That is looked for in the folder given, in the one that the take's manifest tells, and beside the take.
     """
     own = take.folder / layout.PLATE_FILE
     if own.is_file():
         return Plate(own.resolve(), Part(0, 0, *take.footage_size), True)
     if take.has_given_lens:
         return None
-    named = take.manifest.get("subject")
-    candidates = [subject, Path(named) if isinstance(named, str) else None, take.folder.parent / "subject"]
+    told = take.manifest.get("subject_folder") or take.manifest.get("subject")  # an absolute path up to schema 2
+    named = take.folder / told if isinstance(told, str) else None
+    candidates = [subject, named, take.folder.parent / "subject"]
     for folder in candidates:
         if folder is not None and (folder / layout.BACKGROUND_FILE).is_file():
             crop = take.crop

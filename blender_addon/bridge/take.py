@@ -77,6 +77,21 @@ class Take:
         return str(frames.get("footage_colour", self.transfer)) if isinstance(frames, dict) else self.transfer
 
     @property
+    def footage_turns(self) -> int:
+        """Quarter turns, beyond what the footage itself says, by which it was turned to stand upright."""
+        return self._of_footage("footage_turns")
+
+    @property
+    def footage_first(self) -> int:
+        """Pictures of the footage before the first that the head was learned from."""
+        return self._of_footage("footage_first")
+
+    def _of_footage(self, name: str) -> int:
+        frames = self.manifest.get("frames")
+        value = frames.get(name, 0) if isinstance(frames, dict) else 0
+        return value if type(value) is int and value >= 0 else 0
+
+    @property
     def frames_transfer(self) -> str:
         """Transfer curve of the frame files themselves."""
         return "linear" if self.is_exr else self.transfer

@@ -245,12 +245,13 @@ class _GroupMaker(GroupNodes):
         image = tagged.image(path, self.take_id, "footage", "MOVIE")
         stops = colour.read_as(image, self.take.footage_space, self.warnings)
         size = image.size[0], image.size[1]
-        if size not in ((0, 0), self.take.footage_size):
+        if self.take.footage_turns or size not in ((0, 0), self.take.footage_size):
             self.warnings.append(f"Blender shows {path.name} turned or resized; it is left out of the background.")
             return None
         node = self.image_node(image, "Footage")
         node.frame_start = self.placement.frame_start
-        node.frame_duration = max(1, image.frame_duration)
+        node.frame_duration = max(1, image.frame_duration - self.take.footage_first)
+        node.frame_offset = self.take.footage_first
         node.use_cyclic = True
         socket = self.exposed(node.outputs["Image"], stops) if stops else node.outputs["Image"]
         return self._laid(None, socket, self.take.footage_size, self.fit.whole)

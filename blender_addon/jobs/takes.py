@@ -15,6 +15,7 @@ from ..bridge import audio
 from ..bridge.audio import Line
 from ..properties import settings_of
 from ..shared import layout
+from ..shared.take_ids import is_id
 
 _SOUND_ENDING = re.compile(r"\.(aac|aif|aiff|flac|m4a|mov|mp3|mp4|oga|ogg|opus|wav)(?=(\.\d{3,})?$)", re.IGNORECASE)
 """Of "line.wav", and of "line.wav.001", the second strip of that name."""
@@ -50,7 +51,7 @@ def folder(line: Line, output: Path, scene: bpy.types.Scene) -> Path:
     if marked.is_dir():
         return marked
     is_take, held = _id_in(own)
-    if not is_take or held == line_id(line, output):
+    if not is_take or is_id(held, line_id(line, output)):
         return own
     # A take from before there were ids is this line's, unless other lines are called alike.
     return own if held is None and not _others_are_called(name, line, scene) else marked

@@ -1,6 +1,6 @@
 """Operators: each reads the context, calls a function, reports."""
 
-from . import backend, bring_back, install_backend, jobs, performance, viewing
+from . import backend, bring_back, consent, install_backend, jobs, performance, viewing
 
 CLASSES = (
     *install_backend.CLASSES,
@@ -8,5 +8,6 @@ CLASSES = (
     *jobs.CLASSES,
     *bring_back.CLASSES,
     *performance.CLASSES,
+    *consent.CLASSES,
     *viewing.CLASSES,
 )

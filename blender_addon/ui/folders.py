@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +17,8 @@ from ..bridge import curves
 from ..jobs import takes
 from ..properties import settings_of
 from ..shared import layout
+from ..shared.consent import read_consent, refusal
+from ..shared.errors import InputError
 from ..shared.timing import parse_fps
 from ..shared.training import TrainingState, read_training
 from . import scanning, scores
@@ -41,6 +44,10 @@ class ScannedSubject:
     """By model: path of what it drew last beside what was recorded."""
     scores: dict[str, str]
     """By model that was scored, in words."""
+    consent: str
+    """What the person shown has agreed to."""
+    refused: str
+    """Why nothing may be rendered of this person, or ""."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +153,19 @@ def _read_subject(folder: Path) -> ScannedSubject:
         contact_sheet=_existing(folder / layout.CONTACT_SHEET_FILE),
         pictures={m.name: _existing(m / layout.MODEL_PREVIEW_FILE) for m in folders},
         scores={m.name: words for m in folders if (words := scores.in_words(m))},
+        **_consent(folder, info),
     )
+
+
+def _consent(folder: Path, info: dict) -> dict[str, str]:
+    """What a subject's folder says of the consent, in the panel's words."""
+    note = info.get("consent")
+    try:
+        consent = read_consent(folder, note if isinstance(note, str) else "")
+    except InputError as error:
+        return {"consent": "cannot be read", "refused": str(error)}
+    refused = refusal(consent, date.today())
+    return {"consent": consent.words(), "refused": refused.what if refused else ""}
 
 
 def _read_take(folder: Path) -> ScannedTake:

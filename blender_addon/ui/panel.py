@@ -77,6 +77,8 @@ def _draw_footage(layout: bpy.types.UILayout, context: bpy.types.Context, scene:
     wrapped_text.draw(column, f"{subject.frames} frames at {subject.fps} from {subject.source}", "CHECKMARK")
     for warning in subject.warnings:
         wrapped_text.draw(column, warning, "ERROR")
+    wrapped_text.draw(column, subject.refused or f"Consent: {subject.consent}", "ERROR" if subject.refused else "INFO")
+    column.operator("talker.record_consent", icon="CHECKBOX_HLT")
     if subject.contact_sheet:
         pictures.draw_titled(layout, subject.contact_sheet, "What was found in the footage")
         layout.operator("talker.open_file", text="Contact Sheet", icon="IMAGE_DATA").filepath = subject.contact_sheet

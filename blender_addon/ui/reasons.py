@@ -34,6 +34,8 @@ def render(context: bpy.types.Context, scene: bpy.types.Scene) -> str:
     subject = folders.subject(settings.subject)
     if subject is None or not subject.models:
         return "Train the head first."
+    if subject.refused:
+        return subject.refused
     return _backend(context) or _unsaved(settings, "output") or line(scene) or _head(scene)
 
 

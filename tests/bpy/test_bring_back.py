@@ -1,6 +1,8 @@
 """A render folder comes back into a scene: strips, camera, performance; again, undone, saved and opened."""
 
+import dataclasses
 import json
+import shutil
 from fractions import Fraction
 
 import numpy as np
@@ -378,3 +380,21 @@ def test_a_take_with_only_a_movie_lies_on_the_timeline(addon, scene, strips, mak
     assert strips()["pictures"].type == "MOVIE"
     assert addon.compat.strip_range(strips()["pictures"]) == (FRAME_START, FRAME_START + 12)
     assert any("no frames, only a movie" in warning for warning in first.warnings)
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        {"schema": 3, "subject": "0" * 16, "subject_folder": "../anna"},
+        {"schema": 2, "subject": "{place}/anna"},
+    ],
+)
+def test_the_plate_is_found_where_the_manifest_says_that_the_subject_lies(addon, take, tmp_path, manifest):
+    (tmp_path / "anna").mkdir()
+    (tmp_path / "anna" / "background.png").write_bytes(b"")
+    told = {name: str(value).replace("{place}", str(tmp_path)) for name, value in manifest.items()}
+    shutil.copytree(take, tmp_path / "take")
+    moved = addon.bridge.take.Take.open(tmp_path / "take")
+    find = addon.bridge.plate.find
+    assert find(dataclasses.replace(moved, manifest=told), None).path == (tmp_path / "anna/background.png").resolve()
+    assert find(dataclasses.replace(moved, manifest={"subject": "0" * 16}), None) is None

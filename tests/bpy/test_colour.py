@@ -354,3 +354,29 @@ def test_inside_the_face_hlg_footage_is_what_the_head_shows_where_the_configurat
     inside = difference_in_face(shown, take)
     print(f"HLG under a studio's configuration: {inside:.2f} levels of 255 inside the face")
     assert inside <= 1
+
+
+def footage_nodes(addon):
+    """The nodes that show the footage."""
+    bpy = sys.modules["bpy"]
+    image = image_of(addon, "footage")
+    groups = bpy.data.node_groups
+    return [node for group in groups for node in group.nodes if getattr(node, "image", None) == image]
+
+
+def test_footage_is_shown_from_the_picture_from_which_it_was_used_and_not_where_it_was_turned(
+    addon, scene, footage_take
+):
+    take, known = footage_take("bt709")
+    manifest = take / "manifest.json"
+    plain = json.loads(manifest.read_text())
+    try:
+        for first, turns in ((1, 0), (0, 2)):
+            told = {**plain, "frames": {**plain["frames"], "footage_first": first, "footage_turns": turns}}
+            manifest.write_text(json.dumps(told))
+            done = addon.headless.bring_back(take, 1, footage=known["clip"])
+            shown = footage_nodes(addon)
+            assert any("left out of the background" in text for text in done.warnings) == bool(turns)
+            assert [node.frame_offset for node in shown] == ([] if turns else [first])
+    finally:
+        manifest.write_text(json.dumps(plain))

@@ -154,6 +154,38 @@ def test_a_line_from_a_file_is_the_file_itself(addon, scene, tmp_path):
     assert not (tmp_path / "unused.wav").exists()
 
 
+@pytest.mark.parametrize("stated", [0, 0xFFFFFFFF, 0x7FFFFFFF, None])
+def test_a_line_whose_header_states_no_length_lasts_as_long_as_its_samples(addon, scene, tmp_path, stated):
+    """None: the header is right, and the file is cut off in the middle."""
+    path = tmp_path / "streamed.wav"
+    write_ramp(path, 3.0)
+    data = bytearray(path.read_bytes())
+    at = data.index(b"data") + 4
+    if stated is None:
+        del data[at + 4 + 3 * RATE :]
+    else:
+        data[4:8] = data[at : at + 4] = stated.to_bytes(4, "little")
+    path.write_bytes(data)
+    scene.talker.line_source, scene.talker.line_file = "FILE", str(path)
+    fps = scene.render.fps
+    assert addon.bridge.audio.line(scene).frame_count == (3 * fps if stated is not None else round(1.5 * fps))
+
+
+@pytest.mark.parametrize("stated", [0, 0xFFFFFFFF])
+def test_a_strip_whose_header_states_no_length_is_cut_out_of_its_samples(addon, scene, add, tmp_path, stated):
+    path = tmp_path / "streamed.wav"
+    write_ramp(path, 2.0)
+    strip = add(path, 1)
+    assert addon.compat.strip_range(strip)[1] > 25
+    data = bytearray(path.read_bytes())
+    at = data.index(b"data") + 4
+    data[at : at + 4] = stated.to_bytes(4, "little")
+    path.write_bytes(data)
+    addon.bridge.audio.line(scene).write(tmp_path / "line.wav")
+    samples, _ = read(tmp_path / "line.wav")
+    assert samples[:RATE].tolist() == [1 + n % 30000 for n in range(RATE)]
+
+
 def test_without_a_line_the_words_say_what_to_do(addon, scene, tmp_path):
     errors = addon.bridge.strips.InputError
     with pytest.raises(errors, match="No line is chosen"):
@@ -280,7 +312,7 @@ def test_one_speaker_of_stereo_sound_is_the_line(addon, scene, add, tmp_path, ch
 def test_a_file_that_is_no_wav_says_what_to_do_about_one_channel(addon, scene, tmp_path):
     (tmp_path / "a.ogg").write_bytes(b"OggS")
     line = addon.bridge.audio.Line("Scene", "a", 1, 10, "FILE", tmp_path / "a.ogg", "LEFT")
-    with pytest.raises(addon.bridge.strips.InputError, match="WAV file alone.*add the file as a strip"):
+    with pytest.raises(addon.bridge.strips.InputError, match="PCM WAV file alone.*add the file as a strip"):
         line.write(tmp_path / "line.wav")
 
 

@@ -153,6 +153,31 @@ def test_a_subject_is_shown_with_its_warnings_and_finished_models(draw, scene, s
     assert "Train the head first" not in text
 
 
+@pytest.mark.parametrize(
+    ("held", "words"),
+    [
+        (None, "Consent: none recorded"),
+        ({"given_by": "A. Nobody", "until": "2999-12-31"}, "Consent: given by A. Nobody until 2999-12-31"),
+        ({"given_by": "A. Nobody", "until": "2001-01-01"}, "has ended on 2001-01-01"),
+        ({"given_by": "A. Nobody", "withdrawn": "2001-01-01"}, "has withdrawn the consent on 2001-01-01"),
+        ([], "consent.json is damaged"),
+    ],
+)
+def test_what_the_person_has_agreed_to_is_shown_with_the_subject(draw, scene, subject, held, words):
+    if held is not None:
+        (subject / "consent.json").write_text(json.dumps(held))
+    scene.talker.subject = str(subject)
+    text = draw()
+    assert words in text and "[talker.record_consent]" in text
+
+
+def test_the_note_of_an_older_subject_is_its_consent(draw, scene, subject):
+    info = json.loads((subject / "subject.json").read_text())
+    (subject / "subject.json").write_text(json.dumps({**info, "consent": "by letter"}))
+    scene.talker.subject = str(subject)
+    assert "Consent: by letter" in draw()
+
+
 @pytest.mark.parametrize("damage", ["", "{", "[]", "{}", '{"source": "a", "frame_count": 1, "fps": "0"}'])
 def test_a_damaged_subject_is_no_subject(draw, scene, subject, damage):
     (subject / "subject.json").write_text(damage)

@@ -1,15 +1,22 @@
 """Lines that are called alike never meet in one folder."""
 
+import importlib
 import json
 from pathlib import Path
 
 import pytest
 
 ALIKE = ("line A", "line_A", "line?A", "line_A.wav", "line_A.mp3")
+HELD = {"id": str}
+"""Makes of an id what a manifest holds of it."""
 
 
-@pytest.fixture
-def takes(modules):
+@pytest.fixture(params=["as given", "as files carry it"])
+def takes(modules, addon, monkeypatch, request):
+    """jobs.takes; what manifests hold is the id as older versions wrote it, or as it is written now."""
+    if request.param == "as files carry it":
+        public_id = importlib.import_module(f"{addon.__name__}.shared.take_ids").public_id
+        monkeypatch.setitem(HELD, "id", public_id)
     return modules.takes
 
 
@@ -21,7 +28,7 @@ def rendered(takes, one, output, scene) -> Path:
     """Where a line is rendered into; leaves a manifest there as the backend does."""
     folder = takes.folder(one, output, scene)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "manifest.json").write_text(json.dumps({"take_id": takes.line_id(one, output)}))
+    (folder / "manifest.json").write_text(json.dumps({"take_id": HELD["id"](takes.line_id(one, output))}))
     return folder
 
 

@@ -31,6 +31,7 @@ def test_the_zip_holds_the_backend_and_no_leavings(zip_file):
         "requirements/backend.txt",
         "requirements/torch.txt",
         "requirements/cuda.txt",
+        "requirements/credentials.txt",
         "backend/__main__.py",
         "backend/kernels/src/api.h",
         "shared/setup/__main__.py",

@@ -28,7 +28,7 @@ from backend.performance.curves import FACE_CURVES
 from backend.performance.speech import SpeechModel
 from backend.preprocess import capture, pipeline
 from backend.preprocess.camera import CameraSolution
-from backend.preprocess.capture import Scan
+from backend.preprocess.scan import Scan
 from backend.preprocess.speaker import FacePath
 from backend.settings import PreprocessSettings, RenderSettings, SpeechSettings
 from backend.subject.subject import Subject

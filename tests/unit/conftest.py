@@ -1,5 +1,6 @@
 """Fixtures of the unit tests. The add-on's parts that need no Blender are known as `extension_without_blender`."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ from tests.support import (
     kernel_support,
 )
 from tests.support.synthetic_subject import blob_face, make_subject
+
+for _name in ("TALKER_CERTIFICATES", "TALKER_SIGNING_KEY"):
+    os.environ.pop(_name, None)  # what is rendered here is signed by nobody but where a test says so
 
 
 @pytest.fixture

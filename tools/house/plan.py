@@ -19,10 +19,17 @@ BACKEND: Floors = [
         "backend.rotations",
         "backend.settings",
     ],
-    ["backend.face", "backend.raster", "backend.subject"],
+    ["backend.face", "backend.provenance", "backend.raster", "backend.subject"],
     ["backend.performance", "backend.portrait"],
     ["backend.deliver", "backend.preprocess", "backend.presenter", "backend.train"],
-    ["backend.evaluate", "backend.export", "backend.phones", "backend.serve", "backend.tracking"],
+    [
+        "backend.evaluate",
+        "backend.export",
+        "backend.forgetting",
+        "backend.phones",
+        "backend.serve",
+        "backend.tracking",
+    ],
     ["backend.__main__", "backend.command"],
 ]
 """The backend's process."""

@@ -18,7 +18,7 @@ def test_the_report_is_plain_and_complete(report):
     assert json.loads(json.dumps(report)) == report
     assert set(report) == {
         "version", "backend", "python", "system", "packages", "torch", "cores", "raster", "models", "cache",
-        "free_disk_gib", "codecs", "problems",
+        "free_disk_gib", "codecs", "signing", "problems",
     }  # fmt: skip
     assert report["cores"] >= 1
     assert report["packages"]["numpy"] is not None
@@ -74,3 +74,13 @@ def test_a_gpu_that_the_cuda_engine_cannot_use_is_a_problem_with_its_reason(gpu,
     report = module._raster(problems)
     assert "cuda" not in report["engines"]
     assert any("warp-lang is not installed" in problem for problem in problems) == gpu
+
+
+def test_an_identity_that_cannot_be_used_is_a_problem(tmp_path, monkeypatch):
+    for name in ("TALKER_CERTIFICATES", "TALKER_SIGNING_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    problems: list[str] = []
+    assert module._signing(problems) is None and problems == []
+    monkeypatch.setenv("TALKER_CERTIFICATES", str(tmp_path / "nothing.pem"))
+    assert module._signing(problems) is None
+    assert any("identity" in problem and "TALKER_SIGNING_KEY" in problem for problem in problems)

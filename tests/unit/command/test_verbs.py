@@ -7,7 +7,7 @@ import sys
 from backend.command import cli, verbs
 from tests.support.places import ROOT
 
-NO_JOBS = {"bench", "serve", "settings", "keys"}
+NO_JOBS = {"bench", "serve", "settings", "keys", "identity", "forget"}
 """Verbs of the command line that do no job."""
 
 

@@ -21,18 +21,21 @@ from backend.performance.curves import CURVE_NAMES, FACE_CURVES, SPOKEN_CURVES, 
 from backend.performance.voice import Reach, Voice
 from backend.portrait.frame import PortraitSizes
 from backend.portrait.portrait import Portrait
-from backend.settings import PortraitSettings
+from backend.provenance.marks import Marks
+from backend.settings import PortraitSettings, RenderSettings
 from backend.subject.model_folder import ModelFolder
 from backend.subject.subject import SCHEMA, SubjectInfo
 from backend.subject.track import Track
 from shared import layout
 from shared.camera import Crop, Intrinsics
+from shared.consent import Consent
 from shared.jobs import JobInfo, JobState, Progress
 from shared.ready import ReadyFile
 from shared.training import TrainingState
 from tests.support import pages
 
 PAGE = pages.page("formats.md")
+MARKS = Marks("", "", "", "", signed_by="x")
 
 
 def fields_of(cls):
@@ -53,10 +56,11 @@ def written_performance(folder):
 def written_manifest(folder):
     made = provenance.manifest(
         take="",
-        take_id="",
-        subject=folder,
+        marks=MARKS,
+        subject_folder=None,
+        signed_by=None,
         inputs={},
-        settings={},
+        settings=RenderSettings(),
         frames={},
         preview=None,
         timings_s={},
@@ -85,6 +89,7 @@ def report_keys(folder):
 
 TABLES = {
     "subject.json": lambda folder: fields_of(SubjectInfo),
+    "consent.json": lambda folder: fields_of(Consent) | {"schema"},
     "quality in subject.json": quality_keys,
     "track.npz": lambda folder: fields_of(Track),
     "audio.wav, audio_features.npz, contact_sheet.png": lambda folder: fields_of(AudioFeatures),
@@ -97,6 +102,7 @@ TABLES = {
     "voice.json": lambda folder: set(Voice(np.zeros(80), np.ones(80), 1.0, Reach(np.zeros(27), 1.0)).to_dict()),
     "manifest.json": written_manifest,
     "frames in manifest.json": lambda folder: pages.literal_keys("backend/deliver", "layers", "drawn"),
+    "signature.json": lambda folder: pages.literal_keys("backend/provenance/signature.py", "signed", "certificates"),
     "report.json": report_keys,
     "The ready file": lambda folder: fields_of(ReadyFile),
     "jobs/ID.json": lambda folder: fields_of(JobInfo),
@@ -166,14 +172,15 @@ def test_the_page_has_the_channels_and_the_texts_of_a_frame():
     channels = [channel for name, count in passes.items() for channel in exr.channel_names(name, count)]
     assert sorted(pages.first_column(body, "channels")) == sorted(channels)
     own = pages.literal_keys("backend/deliver/render.py", "audio", "model", "fps") | {"crop"}
-    texts = {*provenance.exr_attributes(dict.fromkeys(own, "")), KEY_ATTRIBUTE, exr.CHECKSUM_ATTRIBUTE}
+    texts = {*provenance.exr_attributes(MARKS, dict.fromkeys(own, "")), KEY_ATTRIBUTE, exr.CHECKSUM_ATTRIBUTE}
     timed = exr.FrameTime(1, Fraction(25)).attributes()
     assert set(pages.first_column(body, "attribute")) == texts | {"chromaticities", "colorInteropID", *timed}
 
 
 def test_the_page_has_the_metadata_of_a_movie_and_the_record_of_its_groups():
-    movie = provenance.movie_metadata("title", {})
-    assert set(movie) <= set(pages.quoted(pages.section(PAGE, "preview.mp4")))
+    told = set(pages.quoted(pages.section(PAGE, "preview.mp4")))
+    assert set(provenance.movie_metadata("title", MARKS, {})) | fields_of(Marks) <= told
+    assert set(MARKS.sound_texts()) <= set(pages.quoted(pages.section(PAGE, "audio.wav of a take")))
     assert fields_of(PreviewRecord) <= set(pages.quoted(pages.section(PAGE, "manifest.json")))
 
 

@@ -12,7 +12,18 @@ PAGES = (
     "README.md",
     *(
         f"docs/{n}.md"
-        for n in ("colour", "formats", "glossary", "how-to-add", "kernels", "life", "protocol", "testing", "why")
+        for n in (
+            "colour",
+            "consent",
+            "formats",
+            "glossary",
+            "how-to-add",
+            "kernels",
+            "life",
+            "protocol",
+            "testing",
+            "why",
+        )
     ),
 )
 EXAMPLES = {

@@ -18,6 +18,9 @@ from backend.media.audio import save_wav
 from backend.media.encode import MovieWriter
 from backend.performance.curves import FACE_CURVES, Performance
 from backend.performance.live_link import read_live_link
+from backend.provenance.identity import new_identity
+from backend.provenance.marks import DRAWN_OVER_FOOTAGE, STATEMENT, Marks
+from backend.provenance.verify import verify
 from shared import layout
 from shared.errors import InputError
 from shared.jobs import Reporter
@@ -25,6 +28,7 @@ from shared.jobs import Reporter
 SIZE, FIRST, LAST = 48, 3, 8
 FPS = Fraction(30000, 1001)
 RATE = 16000
+MARKS = Marks("0123456789abcdef", "a take", "given by A. Nobody", DRAWN_OVER_FOOTAGE)
 SKIN = np.array([0.8, 0.55, 0.45])
 
 
@@ -40,7 +44,9 @@ def take(tmp_path):
         linear = to_linear(SKIN * (1 - number / 40))
         combined = np.concatenate([alpha[..., None] * linear, alpha[..., None]], axis=2)
         exr.write_layers(folder / layout.EXR_NAME.format(frame=number), {"Combined": combined, "Depth": alpha})
-    with MovieWriter(folder / layout.PREVIEW_FILE, 16, 16, FPS, None, provenance.movie_metadata("t", {})) as movie:
+    with MovieWriter(
+        folder / layout.PREVIEW_FILE, 16, 16, FPS, None, provenance.movie_metadata("t", MARKS, {})
+    ) as movie:
         movie.write(np.zeros((16, 16, 3), np.uint8))
     sound = np.zeros(round(10 / FPS * RATE), np.float32)
     sound[round(2 / FPS * RATE) :] = 0.5
@@ -59,7 +65,7 @@ def test_a_movie_has_the_takes_colour_alpha_rate_sound_and_marks(take, tmp_path)
         video = movie.streams.video[0]
         assert video.codec_context.name == "prores" and video.average_rate == FPS
         assert (video.codec_context.color_primaries, video.codec_context.colorspace) == (1, 1)
-        assert provenance.STATEMENT in movie.metadata["comment"]
+        assert STATEMENT in movie.metadata["comment"]
         pictures = [frame.to_ndarray(format="rgba64le") / 65535.0 for frame in movie.decode(video=0)]
     with av.open(str(tmp_path / "shot" / "head.mov")) as movie:
         sound = np.concatenate([frame.to_ndarray().ravel() for frame in movie.decode(audio=0)]) / 2.0**31
@@ -73,6 +79,38 @@ def test_a_movie_has_the_takes_colour_alpha_rate_sound_and_marks(take, tmp_path)
         assert np.allclose(np.median(picture[inside][:, :3], axis=0), SKIN * (1 - number / 40), atol=0.005)
     assert abs(len(sound) / 48000 - float(len(pictures) / FPS)) < 1e-3
     assert 0.45 < np.abs(sound[100:]).min(), "sound begins with the first frame that is there"
+
+
+def test_the_movie_carries_the_takes_marks(take, tmp_path):
+    export(take, tmp_path / "head.mov", Reporter())
+    found = verify(tmp_path / "head.mov", None, Reporter())
+    told = {name: found[name] for name in ("subject", "take", "consent", "source_type", "signature")}
+    assert told == {
+        "subject": MARKS.subject, "take": MARKS.take, "consent": MARKS.consent, "source_type": MARKS.source_type,
+        "signature": "none",
+    }  # fmt: skip
+
+
+def test_the_movie_is_signed_where_an_identity_is_configured(take, tmp_path, monkeypatch):
+    pytest.importorskip("c2pa", reason="c2pa-python is optional: requirements/credentials.txt")
+    new_identity(tmp_path / "id", "The Studio")
+    monkeypatch.setenv("TALKER_CERTIFICATES", str(tmp_path / "id" / "certificates.pem"))
+    monkeypatch.setenv("TALKER_SIGNING_KEY", str(tmp_path / "id" / "key.pem"))
+    export(take, tmp_path / "head.MOV", Reporter())
+    found = verify(tmp_path / "head.MOV", tmp_path / "id" / "certificates.pem", Reporter())
+    assert (found["signature"], found["trusted"]) == ("holds", True)
+    with av.open(str(tmp_path / "head.MOV")) as movie:
+        assert len(list(movie.decode(video=0))) == LAST - FIRST + 1
+
+
+def test_a_take_from_before_there_were_marks_gives_a_movie_with_what_it_says(take, tmp_path):
+    with MovieWriter(take / layout.PREVIEW_FILE, 16, 16, FPS, None, {"comment": STATEMENT}) as movie:
+        movie.write(np.zeros((16, 16, 3), np.uint8))
+    export(take, tmp_path / "head.mov", Reporter())
+    with pytest.raises(InputError, match="carries no marks"):
+        verify(tmp_path / "head.mov", None, Reporter())
+    with av.open(str(tmp_path / "head.mov")) as written:
+        assert written.metadata["comment"] == STATEMENT
 
 
 def test_colour_goes_on_beyond_the_heads_edge(take):

@@ -47,7 +47,7 @@ def test_ntsc_film_rate_is_exact(tmp_path):
     _write(tmp_path / "clip.mp4", rate, _steady(rate, 20))
     info = probe(tmp_path / "clip.mp4")
     assert info.fps == rate
-    assert (info.width, info.height, info.rotation, info.variable_rate) == (WIDTH, HEIGHT, 0, False)
+    assert (info.width, info.height, info.orientation.turns, info.variable_rate) == (WIDTH, HEIGHT, 0, False)
     frames = list(read_frames(tmp_path / "clip.mp4"))
     assert _numbers([rgb for _, rgb in frames]) == list(range(20))
     for number, (time, _) in enumerate(frames):
@@ -116,6 +116,19 @@ def test_a_clip_damaged_towards_its_end_gives_what_comes_before_and_a_warning(tm
     frames = list(read_frames(path, warn=warnings.append))
     assert 10 <= len(frames) <= 20
     assert warnings and ("damaged" in warnings[0] or "breaks off" in warnings[0])
+
+
+def test_damage_in_the_middle_is_no_end_and_leaves_later_pictures_their_time(tmp_path):
+    path = tmp_path / "clip.mp4"
+    _write(path, Fraction(25), _steady(Fraction(25), 20), options={"g": "1", "crf": "1"})
+    data = bytearray(path.read_bytes())
+    start, end = data.index(b"mdat"), data.index(b"moov")
+    data[(start + end) // 2 : (start + end) // 2 + (end - start) // 8] = bytes((end - start) // 8)
+    path.write_bytes(data)
+    warnings: list[str] = []
+    frames = _numbers([rgb for _, rgb in read_frames(path, warn=warnings.append)])
+    assert len(frames) == 20 and frames[:5] == [0, 1, 2, 3, 4] and frames[-5:] == [15, 16, 17, 18, 19]
+    assert "damaged" in warnings[0] and "breaks off" not in warnings[0]
 
 
 def test_what_is_no_video_is_refused_with_what_to_do(tmp_path):

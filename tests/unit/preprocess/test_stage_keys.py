@@ -24,9 +24,15 @@ from shared.jobs import Reporter
 PLAIN = PreprocessSettings()
 NOT_IN_A_KEY = {
     "audio": "the sound file's hash is",
+    "audio_track": "the track that it leads to is, where it is not the first",
+    "sequence_fps": "it is where it is given",
+    "start_s": "it is where it is given",
+    "end_s": "it is where it is given",
+    "speaker": "it is where it is given",
     "size": "the stored size that it leads to is",
     "models_dir": "a place; what lies there has its checksum in the code",
     "consent": "a note, written anew each time",
+    **dict.fromkeys(("consent_by", "consent_for", "consent_on", "consent_until"), "as the note"),
     "input_colour": "how pictures are read is",
 }
 

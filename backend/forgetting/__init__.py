@@ -1,0 +1,1 @@
+"""All that is there of one person, found and removed: subject, models, takes, jobs, logs."""

@@ -1,0 +1,1 @@
+"""What delivered files say of themselves: marks, signatures by an identity, and the check of both."""

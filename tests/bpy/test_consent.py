@@ -1,0 +1,42 @@
+"""An operator records with the subject what the person shown has agreed to."""
+
+import json
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def subject(tmp_path, scene):
+    folder = tmp_path / "subject"
+    folder.mkdir()
+    (folder / "subject.json").write_text(json.dumps({"source": "clip.mp4", "consent": "by letter"}))
+    scene.talker.subject = str(folder)
+    return folder
+
+
+def test_what_is_recorded_is_kept_with_the_subject_and_what_was_noted_stays(bpy, subject):
+    told = {"given_by": "A. Nobody", "uses": "the film", "on": "2026-11-01", "until": "2027-10-31"}
+    assert bpy.ops.talker.record_consent(**told) == {"FINISHED"}
+    held = json.loads((subject / "consent.json").read_text())
+    assert held == {"schema": 1, **told, "withdrawn": "", "note": "by letter"}
+
+
+@pytest.mark.parametrize("wrong", [{"on": "tomorrow"}, {"on": "2026-11-02", "until": "2026-11-01"}])
+def test_what_cannot_be_is_refused_in_words(bpy, subject, wrong):
+    with pytest.raises(RuntimeError, match="The consent cannot be"):
+        bpy.ops.talker.record_consent(given_by="A. Nobody", **wrong)
+    assert not (subject / "consent.json").exists()
+
+
+def test_without_a_subject_or_while_a_job_works_on_it_nothing_is_recorded(bpy, scene, subject, tmp_path):
+    claims = sys.modules["bl_ext.user_default.m2dao_talker.shared.claims"].Claims()
+    assert claims.take([subject], "preprocessed") is None
+    try:
+        with pytest.raises(RuntimeError, match="is being preprocessed by process"):
+            bpy.ops.talker.record_consent(given_by="A. Nobody")
+    finally:
+        claims.give_all_back()
+    scene.talker.subject = str(tmp_path)
+    with pytest.raises(RuntimeError, match="Preprocess the footage first"):
+        bpy.ops.talker.record_consent(given_by="A. Nobody")
