@@ -23,15 +23,15 @@ SAMPLE_BYTES = 1 << 28
 _STRIP_ROWS = 64
 
 
-def frame_plate_stage(run: StageRun) -> None:
-    """Write plate.png, after the crop's background.png."""
+def frame_plate_stage(run: StageRun, count: int) -> None:
+    """Write plate.png, after the crop's background.png; of `count` frames, those of the clip that are used."""
     key = run.key("plate", run.keys["background"], run.crop)
     if run.folder.is_done("plate", key, [layout.PLATE_FILE]):
         return
     run.report.phase("clean plate")
     run.folder.begin("plate", [layout.PLATE_FILE])
     crop_plate = read_picture(run.folder.path / layout.BACKGROUND_FILE, None, 3, deep=True)
-    plate = whole_plate(_samples(run), run.crop, crop_plate)
+    plate = whole_plate(_samples(run, count), run.crop, crop_plate)
     write_png(run.folder.path / layout.PLATE_FILE, plate, fast=True)
     run.folder.finish("plate", key)
 
@@ -50,16 +50,16 @@ def whole_plate(samples: list[np.ndarray], crop: Crop, crop_plate: np.ndarray) -
     return plate
 
 
-def _samples(run: StageRun) -> list[np.ndarray]:
-    """Frames spread over the clip; one where the crop is all of it."""
+def _samples(run: StageRun, count: int) -> list[np.ndarray]:
+    """Frames spread over the part of the clip that is used; one where the crop is all of it."""
     info = run.info
     frame_bytes = info.width * info.height * 3 * (2 if info.colour.stored_bits > 8 else 1)
     wanted = min(MAX_SAMPLES, max(MIN_SAMPLES, SAMPLE_BYTES // frame_bytes))
     if (run.crop.width, run.crop.height) == (info.width, info.height):
         wanted = 1
-    every = max(1, info.frame_count_estimate // wanted)
+    every = max(1, count // wanted)
     found = []
-    for _, rgb in read_frames(run.footage, info, every=every):
+    for _, rgb in read_frames(run.footage, info, every=every, first=run.first, end=run.first + count):
         run.report.check()
         found.append(rgb)
         if len(found) == wanted:

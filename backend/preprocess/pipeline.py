@@ -117,7 +117,7 @@ def _stages(run: StageRun, heard: SoundChoice) -> SubjectInfo:
     _check_length(run, capture)
     _camera_stage(run, capture)
     _background_and_regions_stages(run, capture)
-    frame_plate_stage(run)
+    frame_plate_stage(run, len(capture.found))
     track = _body_stage(run, capture)
     offset, corrected = _sync_stage(run, capture)
     return _quality_stage(run, capture, track, offset, corrected)
