@@ -5,6 +5,7 @@ from typing import Any
 import bpy
 
 from . import operators, properties, ui
+from .bridge import project_moves
 from .jobs import connection, watch
 from .operators import install_backend
 from .scripting import command, headless
@@ -20,6 +21,7 @@ def register() -> None:
     _register_classes()
     properties.attach()
     pictures.open_collection()
+    project_moves.register()
     command.register()
     watch.start()
 
@@ -28,6 +30,7 @@ def unregister() -> None:
     """Give everything back. Waits a short while for the end of what was begun (an installation, a socket)."""
     watch.stop()
     command.unregister()
+    project_moves.unregister()
     install_backend.end()
     connection.leave_for_good()
     folders.forget()

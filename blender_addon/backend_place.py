@@ -72,12 +72,19 @@ def is_installed(python: Path, wanted: EnvironmentPlan) -> bool:
     return python.is_file() and (python != wanted.python or read_stamp(wanted) is not None)
 
 
+def is_current(python: Path, wanted: EnvironmentPlan) -> bool:
+    """Whether the installed backend is of this add-on's version, or one of the user's own. Reads files."""
+    if python != wanted.python:
+        return True
+    return (read_stamp(wanted) or {}).get("requirements") == requirements_digest(wanted)
+
+
 def backend_state(python: Path, wanted: EnvironmentPlan) -> str:
     """How the backend's environment stands, in a few words. Reads files."""
     if not is_installed(python, wanted):
         return "The backend is not installed (2 GB, some minutes)"
     if python != wanted.python:
         return f"Using {python}"
-    if (read_stamp(wanted) or {}).get("requirements") != requirements_digest(wanted):
+    if not is_current(python, wanted):
         return "The backend is of another version: update it"
     return "The backend is installed"

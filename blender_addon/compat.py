@@ -100,15 +100,22 @@ def has_sound() -> bool:
     return bool(getattr(bpy.app.build_options, "audaspace", False))
 
 
-def mix_sound(scene: bpy.types.Scene, path: str, rate: int) -> set[str]:
-    """Mix what is heard in a scene's range to a mono 16-bit WAV; the operator's answer. It may write a tail."""
+def mixes_retimed_sound() -> bool:
+    """Whether Blender mixes a retimed strip at the speed at which it plays it. 4.3 mixes the file's own speed, cut
+    where the strip ends; 4.5 and later are right."""
+    return "strips" in bpy.types.SequenceEditor.bl_rna.properties
+
+
+def mix_sound(scene: bpy.types.Scene, path: str, rate: int, is_stereo: bool = False) -> set[str]:
+    """Mix what is heard in a scene's range to a 16-bit WAV, mono or stereo; the operator's answer. It may write a
+    tail."""
     with bpy.context.temp_override(scene=scene):
         outcome: Any = bpy.ops.sound.mixdown(
             filepath=path,
             container="WAV",
             codec="PCM",
             format="S16",
-            channels="MONO",
+            channels="STEREO" if is_stereo else "MONO",
             mixrate=rate,
             check_existing=False,
         )
@@ -145,14 +152,24 @@ def remove_fcurve(datablock: bpy.types.ID, curve: bpy.types.FCurve) -> None:
             return
 
 
-def new_fcurve(datablock: bpy.types.ID, action: bpy.types.Action, data_path: str, index: int = 0) -> bpy.types.FCurve:
-    """An empty F-curve in `action`, which becomes (or is) the datablock's own action."""
+def new_fcurve(
+    datablock: bpy.types.ID, action: bpy.types.Action, data_path: str, index: int = 0, group: str = ""
+) -> bpy.types.FCurve:
+    """An empty F-curve in `action`, which becomes (or is) the datablock's own action; in a channel group, if one is
+    named."""
     animation = datablock.animation_data_create()
     if animation.action != action:
         animation.action = action
     if hasattr(action, "fcurve_ensure_for_datablock"):
-        return action.fcurve_ensure_for_datablock(datablock, data_path, index=index)
-    return action.fcurves.new(data_path, index=index)
+        ensure: Any = action.fcurve_ensure_for_datablock
+        description: Any = bpy.types.Action.bl_rna
+        if "group_name" in description.functions["fcurve_ensure_for_datablock"].parameters:
+            return ensure(datablock, data_path, index=index, group_name=group)
+        curve = ensure(datablock, data_path, index=index)
+        if group:
+            curve.group = action.groups.get(group) or action.groups.new(group)
+        return curve
+    return action.fcurves.new(data_path, index=index, action_group=group)
 
 
 # Compositor --------------------------------------------------------------------------------------------------------
@@ -166,13 +183,15 @@ def compositor_tree(scene: bpy.types.Scene) -> bpy.types.NodeTree | None:
 
 
 def new_compositor_tree(scene: bpy.types.Scene, name: str) -> bpy.types.NodeTree:
-    """An empty compositor for a scene that has none."""
+    """The compositor of a scene that uses none: an empty one, or in 4.x one that was switched off, as it was."""
     if hasattr(scene, "compositing_node_group"):
         scene.compositing_node_group = bpy.data.node_groups.new(name, "CompositorNodeTree")
         return scene.compositing_node_group
+    had_nodes = scene.node_tree is not None and len(scene.node_tree.nodes) > 0
     scene.use_nodes = True
     tree = cast(bpy.types.NodeTree, scene.node_tree)
-    tree.nodes.clear()
+    if not had_nodes:
+        tree.nodes.clear()  # Blender's own beginning
     return tree
 
 
@@ -205,9 +224,12 @@ def alpha_over_factor_index(node: bpy.types.Node) -> int:
     return node.inputs.keys().index("Factor" if "Factor" in node.inputs else "Fac")
 
 
-def is_shared_group(tree: bpy.types.NodeTree) -> bool:
-    """Whether this compositor may serve other scenes too, so that it must not be emptied."""
-    return not tree.is_embedded_data and tree.users > 1
+def own_compositor_tree(scene: Any, tree: bpy.types.NodeTree) -> bpy.types.NodeTree:
+    """The scene's compositor as its own alone: where it may serve other scenes too, a copy of it takes its place."""
+    if tree.is_embedded_data or tree.users == 1:
+        return tree
+    scene.compositing_node_group = tree.copy()
+    return scene.compositing_node_group
 
 
 def drift_of_scaled(
@@ -215,12 +237,13 @@ def drift_of_scaled(
 ) -> tuple[float, float]:
     """How far (right, up; canvas px) the compositor misses with a scaled, smoothly sampled picture in a canvas.
 
-    Where the difference of their sizes is odd, 4.5 and later move the picture by half of its own pixels. Unscaled ones,
-    moved by whole pixels and sampled by the nearest, lie the same in every Blender.
+    Where the difference of their sizes is odd, 4.5 and later move the picture by half of its own pixels; 4.2 misses
+    with every scaled picture. Unscaled ones, moved by whole pixels and sampled by the nearest, lie the same in every
+    Blender.
     """
     scale_node = bpy.types.CompositorNodeScale.bl_rna.properties
-    if "space" in scale_node and "interpolation" not in scale_node:
-        return 0.0, 0.0
+    if "space" in scale_node and "interpolation" not in scale_node:  # 4.2 scales about the middle of a pixel
+        return -0.5 * (scale[0] - 1.0), -0.5 * (scale[1] - 1.0)
     odd_x, odd_y = ((c - p) % 2 for c, p in zip(canvas, picture, strict=True))
     return -0.5 * scale[0] * odd_x, -0.5 * scale[1] * odd_y
 
@@ -253,6 +276,20 @@ def set_node_option(node: Node, option: str, value: str) -> bool:
     else:
         return False
     return True
+
+
+def new_value_node(tree: bpy.types.NodeTree) -> Node:
+    """A node that holds one number."""
+    return tree.nodes.new("CompositorNodeValue" if hasattr(bpy.types, "CompositorNodeValue") else "ShaderNodeValue")
+
+
+def set_blur_size(node: Node, size_px: int) -> None:
+    """How far a Blur node reaches: a size socket in pixels, in 4.2 properties that its socket scales."""
+    size = node.inputs["Size"]
+    if size.type == "VECTOR":
+        size.default_value = [size_px] * len(size.default_value)
+    else:
+        node.size_x = node.size_y = size_px
 
 
 def new_math_node(tree: bpy.types.NodeTree, operation: str) -> Node:

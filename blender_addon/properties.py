@@ -30,15 +30,24 @@ TRAIN_MODES = (
     (Start.AUTO.name, "Train", "Train the talking head on the footage, or go on where its training stopped"),
     (
         Start.MORE.name,
-        "Train On",
+        "Train Further",
         "Train the finished head for more minutes, from what it has learnt; it serves until that is done",
     ),
-    (Start.ANEW.name, "Train Anew", "Train from the footage alone; the present head serves until the new one is done"),
+    (
+        Start.ANEW.name,
+        "Train from Scratch",
+        "Train from the footage alone; the present head serves until the new one is done",
+    ),
 )
 LINE_SOURCES = (
     ("STRIP", "Strip", "One sound strip of the timeline, as it is trimmed and placed"),
     ("RANGE", "Scene Range", "All that is heard between the scene's first and last frame"),
     ("FILE", "File", "A sound file"),
+)
+LINE_CHANNELS = (
+    ("BOTH", "Both", "Both channels of stereo sound, mixed"),
+    ("LEFT", "Left", "The left channel alone: where each speaker has one"),
+    ("RIGHT", "Right", "The right channel alone: where each speaker has one"),
 )
 POSE_MODES = (
     # The numbers are those under which scenes keep a choice.
@@ -57,8 +66,26 @@ POSE_MODES = (
 BACKGROUNDS = (
     ("PLATE", "Clean Plate", "The footage's own background with the person taken out"),
     ("FOOTAGE", "Footage", "The footage itself; the recorded person stays visible around the head"),
-    ("NONE", "Transparent", "Nothing behind the head"),
+    ("NONE", "Transparent", "Nothing behind the head but the scene's objects; its world is left out"),
+    ("SCENE", "Scene", "The scene's own picture, with its world"),
 )
+FITS = (
+    ("FILL", "Fill", "The footage fills the picture; what sticks out of it is cut off"),
+    ("WHOLE", "Whole Footage", "All of the footage is seen; a picture of another shape has empty rims"),
+)
+PICTURES = (
+    ("BOTH", "Timeline and Compositor", "Strips and compositor nodes; what is rendered goes by the scene's settings"),
+    ("TIMELINE", "Timeline", "Strips: to cut and play the line, without the scene's 3D"),
+    ("COMPOSITOR", "Compositor", "Nodes: with depth and mattes, among the scene's 3D; the timeline gets the sound"),
+)
+
+
+def _choose_line(settings: Any, context: bpy.types.Context) -> None:
+    """The line that is clicked in the list becomes the line."""
+    editor = settings.id_data.sequence_editor
+    strips = compat.all_strips(editor).values() if editor else []
+    if 0 <= settings.line_index < len(strips) and strips[settings.line_index].type == "SOUND":
+        settings.line_source, settings.line_strip = "STRIP", strips[settings.line_index].name
 
 
 class TalkerSettings(bpy.types.PropertyGroup):
@@ -89,10 +116,16 @@ class TalkerSettings(bpy.types.PropertyGroup):
 
     line_source: EnumProperty(name="Line", description="Where the new line of dialogue is", items=LINE_SOURCES)
     line_strip: StringProperty(name="Strip", description="The sound strip with the new line of dialogue")
+    line_index: IntProperty(
+        name="Line", description="Its place among the timeline's strips", default=-1, update=_choose_line
+    )
     line_file: StringProperty(
         name="Sound", description="A sound file with the new line", subtype="FILE_PATH", options=_PATH
     )
     line_frame: IntProperty(name="Start", description="Frame at which a line from a file begins", default=1)
+    line_channel: EnumProperty(
+        name="Channel", description="Which channel of stereo sound the head speaks", items=LINE_CHANNELS
+    )
     pose_mode: EnumProperty(
         name="Head", description="How the head moves", items=POSE_MODES, default=choices.POSE.upper()
     )
@@ -136,8 +169,11 @@ class TalkerSettings(bpy.types.PropertyGroup):
         options=_PATH,
     )
     take_frame: IntProperty(name="Start", description="Frame at which the take begins", default=1)
-    background: EnumProperty(
-        name="Background", description="What the compositor puts behind the head", items=BACKGROUNDS
+    background: EnumProperty(name="Background", description="What lies behind the head", items=BACKGROUNDS)
+    pictures: EnumProperty(name="Pictures", description="Where the take's pictures are shown", items=PICTURES)
+    fit: EnumProperty(name="Fit", description="How the footage lies in a scene's picture of another shape", items=FITS)
+    active_camera: BoolProperty(
+        name="See Through Its Camera", description="Make the take's camera the scene's active one", default=True
     )
     moving_head: BoolProperty(
         name="Moving Head",
@@ -161,6 +197,12 @@ class TalkerJob(bpy.types.PropertyGroup):
     eta_s: FloatProperty(
         description="Seconds to the end of the phase; negative: unknown", default=-1.0, options={"SKIP_SAVE"}
     )
+    overall: FloatProperty(description="Share of the whole job that is done, 0 to 1", options={"SKIP_SAVE"})
+    overall_eta_s: FloatProperty(
+        description="Seconds to the end of the job; negative: unknown", default=-1.0, options={"SKIP_SAVE"}
+    )
+    chain_step: IntProperty(description="Which of several jobs in a row it is, from 1", options={"SKIP_SAVE"})
+    chain_steps: IntProperty(description="How many jobs there are in a row; 0 or 1: one", options={"SKIP_SAVE"})
     preview: StringProperty(description="Path of a picture of the present state", options={"SKIP_SAVE"})
     message: StringProperty(description="The last notice in plain words", options={"SKIP_SAVE"})
     error_what: StringProperty(options={"SKIP_SAVE"})

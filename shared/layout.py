@@ -20,10 +20,15 @@ CACHE_FOLDER = "cache"
 MODEL_CONFIG_FILE = "config.json"
 MODEL_WEIGHTS_FILE = "portrait.safetensors"
 CHECKPOINT_FILE = "checkpoint.safetensors"
+MODEL_PREVIEW_FILE = "preview.png"
+EVALUATION_FOLDER = "evaluation"
+SCORES_FILE = "scores.npz"
 
 EXR_NAME = "head.{frame:06d}.exr"
 PNG_NAME = "head.{frame:06d}.png"
 PREVIEW_FILE = "preview.mp4"
+PLATE_FILE = "plate.png"
+"""Clean plate of the footage's whole frame: in a subject, and in every take."""
 PERFORMANCE_FILE = "performance.json"
 CAMERA_FILE = "camera.json"
 MANIFEST_FILE = "manifest.json"
@@ -39,6 +44,7 @@ TAKE_FILES = (
     VOICE_FILE,
     MANIFEST_FILE,
     CONTACT_SHEET_FILE,
+    PLATE_FILE,
 )
 """Files of a take beside its frames and its signature: those that are signed, verified, and go with a person."""
 

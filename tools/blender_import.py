@@ -48,6 +48,7 @@ def bring_in(bpy: ModuleType, out: Path, footage: Path) -> dict:
         out / "render", 1, exact_colours=True, subject=out / "subject", footage=footage, background="PLATE"
     )
     scene = bpy.context.scene
+    scene.frame_start, scene.frame_end = brought.frame_start, brought.frame_end  # a file of this line alone
     scene.frame_set(brought.frame_start)
     bpy.ops.wm.save_as_mainfile(filepath=str(target))
     bpy.ops.file.make_paths_relative()

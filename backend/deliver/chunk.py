@@ -65,9 +65,11 @@ def draw_chunk(subject: Subject, audio: Path, out: Path, settings: RenderSetting
     wanted = [number for number in plan.numbers if not target.holds(store, number, plan.keys[number])]
     if wanted:
         target.make_chunks(_record(plan, audio))
-    concurrency = concurrency_for(settings.threads, plan.size, max(1, len(wanted)))
+    concurrency = concurrency_for(settings.threads, plan.shown.side, max(1, len(wanted)))
     report.phase("render", len(wanted))
-    with FrameDrawer(plan.portrait, plan.drive, plan.size, settings.engine, concurrency.threads) as drawer:
+    with FrameDrawer(
+        plan.portrait, plan.drive, plan.size, settings.engine, concurrency.threads, plan.shown.intrinsics
+    ) as drawer:
 
         def finish(number: int) -> None:
             frame = drawer.draw(number)

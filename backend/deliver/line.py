@@ -10,6 +10,7 @@ import numpy as np
 
 from backend.deliver.camera_file import read_poses
 from backend.deliver.motion import motion_of_line
+from backend.deliver.scene_view import SceneView, read_scene_view
 from backend.media.audio_features import AudioFeatures, log_mel_of
 from backend.media.sound import Sound
 from backend.media.sound_choice import choose_sound
@@ -52,6 +53,15 @@ class Line:
     """(frame_count, K) the body motion that was recorded with the poses; None: the body follows the head."""
     voice: Voice | None = None
     """The voice by which the sound was normalised; None for silence."""
+    scene: SceneView | None = None
+    """The scene's camera through which the head is seen; None: the footage's."""
+    views: np.ndarray | None = None
+    """(frame_count, 4, 4) that camera from the one in which `poses` are, cm."""
+
+    @property
+    def camera_poses(self) -> np.ndarray:
+        """(frame_count, 4, 4) camera_from_head, cm, of the camera through which the head is seen."""
+        return self.poses if self.views is None else self.views @ self.poses
 
     @property
     def times_s(self) -> np.ndarray:
@@ -71,6 +81,7 @@ def require_readable(settings: RenderSettings) -> None:
         raise InputError(f"{str(error).capitalize()}.", "Correct the option.") from error
     if settings.pose not in choices.POSES:
         read_poses(settings.pose)
+        read_scene_view(settings.pose)
     if settings.performance is not None:
         load_performance(settings.performance)
 
@@ -89,14 +100,16 @@ def plan_line(
     report: Reporter,
     first_heard: Voice | None = None,
     poses_by: str = "refined",
+    rest: np.ndarray | None = None,
     whole: bool = True,
 ) -> Line:
     """Everything about a line but its pictures.
 
     first_heard: the voice of the first render of this take. An edit of the sound, of the curves or of the poses changes
-    the frames near it and no others. poses_by: as PortraitSettings.poses, the model's. whole: False where the curves of
-    frames that are not drawn are not needed: those that sound moves are 0 there, and those that are drawn have the same
-    bits. Raises InputError for wrong options and files.
+    the frames near it and no others. poses_by: as PortraitSettings.poses, the model's. rest: (4, 4) the portrait's pose
+    at rest, for a head that is seen by a scene's camera. whole: False where the curves of frames that are not drawn are
+    not needed: those that sound moves are 0 there, and those that are drawn have the same bits. Raises InputError for
+    wrong options and files.
     """
     sound = Sound.open(audio, choose_sound(audio, settings.audio_track))
     for text in sound.words:
@@ -105,7 +118,7 @@ def plan_line(
     fps, count, first, last = _frames_of(subject, settings, sound)
     track = subject.track().posed_by(poses_by)
     voice = voice_of_edited(features, first_heard)
-    motion = motion_of_line(subject, track, settings, fps, count, features, voice)
+    motion = motion_of_line(subject, track, settings, fps, count, features, voice, rest)
     if voice is not None and (voice.reach is None or len(voice.reach.mean) != len(speech.curve_names)):
         voice = replace(voice, reach=speech.reach_of(features, voice))
     told = slice(0, count) if whole else slice(first - 1, last)
@@ -116,7 +129,8 @@ def plan_line(
     performance = _edited(predicted, settings.performance, report).as_saved()
     driving = with_lips_following(performance, predicted.as_saved(), speech.lips_following)
     return Line(
-        sound, features, fps, count, first, last, performance, driving, motion.poses, motion.body, voice
+        sound, features, fps, count, first, last, performance, driving, motion.poses, motion.body, voice,
+        motion.scene, motion.views,
     )  # fmt: skip
 
 

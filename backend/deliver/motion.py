@@ -9,6 +9,7 @@ import numpy as np
 
 from backend import rotations
 from backend.deliver.camera_file import read_poses
+from backend.deliver.scene_view import SceneView, as_filmed, read_scene_view, seen_at, views
 from backend.media.audio_features import AudioFeatures
 from backend.performance.curves import UPPER_CURVES, Performance, ordered_curves
 from backend.performance.idle import idle_upper, lids, replayed_upper
@@ -39,6 +40,10 @@ class LineMotion:
     """(N, K) the body's motion; None: it follows the head."""
     upper: np.ndarray
     """(N, 24) upper-face curves in [0, 1]."""
+    scene: SceneView | None = None
+    """The scene's camera through which the head is seen; None: the footage's."""
+    views: np.ndarray | None = None
+    """(N, 4, 4) the scene's camera from the one in which `poses` are, cm."""
 
 
 def motion_of_line(
@@ -49,20 +54,29 @@ def motion_of_line(
     count: int,
     features: AudioFeatures,
     voice: Voice | None,
+    rest: np.ndarray | None = None,
 ) -> LineMotion:
     """Motion of a line of `count` frames at `fps` that sounds as `features` in `voice` (None: silence).
 
+    rest: (4, 4) the portrait's pose at rest, for a head that is seen by a scene's camera; None: without such cameras.
     Raises InputError for a file of poses that cannot be read.
     """
     if settings.pose == choices.RECORDED:
         return _recorded(subject, track, fps, count)
     poses, body = still_pose(track.camera_from_head, count), None
+    scene = seen_from = None
     if settings.pose not in choices.POSES:
         pose_fps, given = read_poses(settings.pose)
-        poses = _extended(given, pose_fps, fps, count)
+        scene = read_scene_view(settings.pose) if rest is not None else None
+        if scene is None or rest is None:
+            poses = _extended(given, pose_fps, fps, count)
+        else:
+            of_body = seen_at(scene.camera_from_body, pose_fps, fps, count)
+            poses, seen_from = as_filmed(seen_at(given, pose_fps, fps, count), of_body, rest), views(of_body, rest)
     head = settings.head_life if settings.pose == choices.LIFE else 0.0
     if not head and not settings.face_life:
-        return LineMotion(poses, None, idle_upper(ordered_curves(track), fps, count, settings.seed))
+        idle = idle_upper(ordered_curves(track), fps, count, settings.seed)
+        return LineMotion(poses, None, idle, scene, seen_from)
     manner = manner_of(subject, track)
     stress, times_s = stress_of(features, voice), np.array(frame_times(count, fps))
     parts = parts_of(manner, stress, settings.seed)
@@ -76,7 +90,7 @@ def motion_of_line(
         upper = with_eyes(manner, stress, parts, times_s, life.face, turns, settings.face_life)
     else:
         upper = idle_upper(ordered_curves(track), fps, count, settings.seed)
-    return LineMotion(poses, body, upper)
+    return LineMotion(poses, body, upper, scene, seen_from)
 
 
 def manner_of(subject: Subject, track: Track) -> Manner:

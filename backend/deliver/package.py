@@ -19,6 +19,7 @@ SHEET_COLUMNS, SHEET_ROWS = 6, 2
 SHEET_CELL_PX = 256
 """Width and height of a picture on the contact sheet, px."""
 _CAPTION_PX = 22
+_SHEET_GREY = 24
 
 
 def write_sound(
@@ -39,7 +40,7 @@ def write_contact_sheet(path: Path, pictures: Mapping[int, np.ndarray], marks: M
     """Write a PNG with pictures (H, W, 3) uint8 by frame number, in order, each with its number underneath."""
     columns = min(SHEET_COLUMNS, len(pictures))
     rows = -(-len(pictures) // columns)
-    sheet = np.full((rows * (SHEET_CELL_PX + _CAPTION_PX), columns * SHEET_CELL_PX, 3), 24, np.uint8)
+    sheet = np.full((rows * (SHEET_CELL_PX + _CAPTION_PX), columns * SHEET_CELL_PX, 3), _SHEET_GREY, np.uint8)
     for index, number in enumerate(sorted(pictures)):
         top, left = (index // columns) * (SHEET_CELL_PX + _CAPTION_PX), (index % columns) * SHEET_CELL_PX
         sheet[top : top + SHEET_CELL_PX, left : left + SHEET_CELL_PX] = sheet_cell(pictures[number])
@@ -51,6 +52,15 @@ def write_contact_sheet(path: Path, pictures: Mapping[int, np.ndarray], marks: M
 
 
 def sheet_cell(picture: np.ndarray) -> np.ndarray:
-    """A picture (H, W, 3) uint8 at the contact sheet's size."""
-    method = cv2.INTER_AREA if picture.shape[0] > SHEET_CELL_PX else cv2.INTER_CUBIC
-    return cv2.resize(picture, (SHEET_CELL_PX, SHEET_CELL_PX), interpolation=method)
+    """A picture (H, W, 3) uint8 at the contact sheet's size; one that is not square in the middle of its cell."""
+    height, width = picture.shape[:2]
+    longest = max(height, width)
+    method = cv2.INTER_AREA if longest > SHEET_CELL_PX else cv2.INTER_CUBIC
+    wide, high = (max(1, round(side * SHEET_CELL_PX / longest)) for side in (width, height))
+    small = cv2.resize(picture, (wide, high), interpolation=method)
+    if wide == high:
+        return small
+    cell = np.full((SHEET_CELL_PX, SHEET_CELL_PX, 3), _SHEET_GREY, np.uint8)
+    top, left = (SHEET_CELL_PX - high) // 2, (SHEET_CELL_PX - wide) // 2
+    cell[top : top + high, left : left + wide] = small
+    return cell

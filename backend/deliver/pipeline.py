@@ -16,6 +16,7 @@ import numpy as np
 
 from backend.parallel import single_threaded_torch
 from backend.portrait.portrait import Drive, Portrait, PortraitFrame
+from shared.camera import Intrinsics
 
 _PIXELS_IN_WORK = 1 << 26
 """Largest number of pixels of all frames in work, about 40 bytes each."""
@@ -45,8 +46,18 @@ class FrameDrawer:
     frame the same bits on any number of cores.
     """
 
-    def __init__(self, portrait: Portrait, drive: Drive, size: int, engine: str, threads: int) -> None:
-        """size: px; threads: of the rasteriser, for each frame."""
+    def __init__(
+        self,
+        portrait: Portrait,
+        drive: Drive,
+        size: int,
+        engine: str,
+        threads: int,
+        intrinsics: Intrinsics | None = None,
+    ) -> None:
+        """size: px, of a square picture under the footage's lens, unless `intrinsics` say otherwise; threads: of the
+        rasteriser, for each frame."""
+        self._intrinsics = intrinsics
         self._portrait, self._drive, self._size = portrait, drive, size
         self._engine, self._threads = engine, threads
         # One device draws one frame after the other, while threads convert and compress those before.
@@ -64,5 +75,6 @@ class FrameDrawer:
         """Frame `number` of the drive, from 1."""
         with self._turn:
             return self._portrait.render(
-                self._drive, number - 1, self._size, engine=self._engine, threads=self._threads
-            )
+                self._drive, number - 1, self._size, intrinsics=self._intrinsics, engine=self._engine,
+                threads=self._threads,
+            )  # fmt: skip

@@ -10,6 +10,7 @@ import numpy as np
 from backend.deliver import provenance
 from backend.deliver.keys import frame_keys, model_key
 from backend.deliver.line import Line, plan_line, require_readable
+from backend.deliver.shown import Shown, shown_by
 from backend.deliver.store import FrameStore, frame_store
 from backend.deliver.take import Take, TakeFolder
 from backend.media.audio import require_sound
@@ -48,7 +49,9 @@ class RenderPlan:
     drive: Drive
     """Of every frame of the line."""
     size: int
-    """Width and height of a frame, px."""
+    """Width and height of a frame that is the footage's crop, px."""
+    shown: Shown
+    """What the frames show."""
     settings: RenderSettings
     take: Take
     inputs: dict
@@ -89,14 +92,13 @@ class RenderPlan:
 
     def store(self, folder: Path, earlier: Path | None = None) -> FrameStore:
         """Where frames are written, as `frame_store` makes it."""
-        crop = self.subject.crop
+        crop = self.shown.crop
         attributes = provenance.exr_attributes(
             self.marks, self.details | {"crop": f"{crop.x} {crop.y} {crop.width} {crop.height}"}
         )
-        plate = self.subject.background(self.size)
         return frame_store(
-            folder, self.settings.layers, self.subject.info.input_colour, attributes, plate, self.line.fps, earlier,
-            self.signed_frame,
+            folder, self.settings.layers, self.subject.info.input_colour, attributes, self.shown.behind, self.line.fps,
+            earlier, self.signed_frame,
         )  # fmt: skip
 
 
@@ -136,23 +138,27 @@ def plan_render(
     inputs["audio"]["path_key"] = path_key(marks.take, take.audio_path)
     first_heard = target.voice()
     speech = _speech_model(subject, model, report)
-    line = plan_line(subject, speech, audio, settings, report, first_heard, portrait.settings.poses, whole)
+    rest = portrait.rest_pose.double().cpu().numpy()
+    line = plan_line(subject, speech, audio, settings, report, first_heard, portrait.settings.poses, rest, whole)
     size = settings.size or subject.crop.width
+    shown = shown_by(subject, portrait, line, size)
     details = {
         "audio": inputs["audio"]["name"], "model": model.name, "fps": fps_text(line.fps),
         "transfer": subject.info.input_colour, "footage_colour": subject.footage_space,
     }  # fmt: skip
     known = range(line.frame_count) if whole else range(line.first - 1, line.last)
     drive = line_drive(portrait, line, known)
-    common = {
+    common: dict[str, object] = {
         "model": model_key(model, inputs["model"]["sha256"]), "size": size,
         "layers": _EXR_LAYOUT if settings.layers == "exr" else settings.layers,
         "engine": settings.engine, "colour": subject.info.input_colour, "details": details,
         "marks": marks.texts(),
     }  # fmt: skip
+    if line.scene is not None:
+        common["lens"] = line.scene.details()
     keys = dict(zip((index + 1 for index in known), frame_keys(drive, common, known), strict=True))
     return RenderPlan(
-        subject, portrait, line, drive, size, settings, take, inputs, details, keys, first_heard, marks,
+        subject, portrait, line, drive, size, shown, settings, take, inputs, details, keys, first_heard, marks,
         credentials,
     )  # fmt: skip
 
@@ -168,7 +174,7 @@ def line_drive(portrait: Portrait, line: Line, known: range | None = None) -> Dr
         windows[heard] = found
     require_known(portrait.curve_names)
     curves = line.driving.array(portrait.curve_names or CURVE_NAMES)
-    return portrait.drive(curves, line.poses, float(line.fps), windows, line.body)
+    return portrait.drive(curves, line.poses, float(line.fps), windows, line.body, line.views)
 
 
 def _speech_model(subject: Subject, model: ModelFolder, report: Reporter) -> SpeechModel:

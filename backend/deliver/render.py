@@ -15,6 +15,7 @@ from backend.deliver.camera_file import write_camera
 from backend.deliver.line import Line
 from backend.deliver.pipeline import FrameDrawer, concurrency_for
 from backend.deliver.plan import RenderPlan, plan_render, require_drawable
+from backend.deliver.plate import write_plate
 from backend.deliver.preview import Preview, PreviewRecord
 from backend.deliver.take import TakeFolder
 from backend.media.audio import after
@@ -88,7 +89,7 @@ def _render(
     target = TakeFolder(out)
     target.refuse_unknown()
     job = plan_render(subject, consent, audio, target, settings, report)
-    line, size = job.line, job.size
+    line, shown = job.line, job.shown
     earlier = PreviewRecord.of(target.manifest())
     target.make(report)
     timings = {"prepare": time.monotonic() - started}
@@ -100,7 +101,7 @@ def _render(
                 subject_folder=provenance.subject_beside(out, subject.root), complete=complete,
                 signed_by=job.signed_by or None,
                 frames={"count": line.frame_count, "first": line.first, "last": line.last, "fps": fps_text(line.fps),
-                        "size": size, "layers": settings.layers, "colour": subject.info.input_colour,
+                        "size": shown.picture.width, "layers": settings.layers, "colour": subject.info.input_colour,
                         "footage_colour": subject.footage_space, "footage_turns": subject.info.footage_turns,
                         "footage_first": subject.info.footage_first, "drawn": drawn},
                 preview=None if preview is None else preview.to_dict(),
@@ -113,9 +114,12 @@ def _render(
     gone = target.write_voice(line.voice)
     if job.first_heard is not None and (line.voice is None or line.voice.mean is not job.first_heard.mean):
         report.message("The line sounds like another voice than before: all of its lip movements are made anew.")
-    picture, footage_size = job.portrait.intrinsics(size), (subject.info.footage_width, subject.info.footage_height)
-    write_camera(target.work / layout.CAMERA_FILE, line.fps, picture, subject.crop, footage_size, line.poses)
+    write_camera(
+        target.work / layout.CAMERA_FILE, line.fps, shown.picture, shown.crop, shown.frame_size, line.camera_poses,
+        given_lens=line.scene is not None,
+    )  # fmt: skip
     line.performance.save(target.work / layout.PERFORMANCE_FILE)
+    gone = (*gone, *write_plate(target.work, subject, line.scene is None))
     package.write_sound(
         target.work, line.sound.blocks(), line.sound.rate, line.frame_count, line.fps, job.marks_of(OF_PARTS)
     )
@@ -147,7 +151,7 @@ def _draw(
     """Frames, movie and contact sheet; returns how many frames had to be drawn, what the movie is made of, and which
     frame files of the take are to go."""
     line, settings, numbers = job.line, job.settings, job.numbers
-    plate = job.subject.background(job.size)
+    plate = job.shown.behind
     store = job.store(target.work, target.path)
     keys = job.keys
     found = target.sort_out(store, keys, report)
@@ -168,11 +172,13 @@ def _draw(
     on_sheet = set(package.sheet_frames(line.first, line.last))
     shown = on_sheet | {line.first + index for index in preview.missing()}
     wanted = sorted(shown | missing)
-    concurrency = concurrency_for(settings.threads, job.size, len(wanted))
+    concurrency = concurrency_for(settings.threads, job.shown.side, len(wanted))
     cells: dict[int, np.ndarray] = {}
     live_at = time.monotonic()
     report.phase("render", len(wanted))
-    with FrameDrawer(job.portrait, job.drive, job.size, settings.engine, concurrency.threads) as drawer:
+    with FrameDrawer(
+        job.portrait, job.drive, job.size, settings.engine, concurrency.threads, job.shown.intrinsics
+    ) as drawer:
 
         def finish(number: int) -> np.ndarray:
             if number in stored:

@@ -41,6 +41,8 @@ class Drive:
     """(T, W, taps, bands) log-mel windows, where the portrait is driven by audio."""
     distances: Tensor | None = None
     """(T,) of the head from the camera along its axis, cm; on the CPU, so that no device is waited for."""
+    views: Tensor | None = None
+    """(T, 4, 4) the camera that looks from the one in which `poses` are, cm; None: that one."""
 
     def __len__(self) -> int:
         return len(self.poses)
@@ -50,7 +52,8 @@ class Drive:
         at = slice(index, index + 1)
         audio = None if self.audio is None else self.audio[at]
         distances = None if self.distances is None else self.distances[at]
-        return Drive(self.curves[at], self.poses[at], self.rotations[at], self.motion[at], audio, distances)
+        views = None if self.views is None else self.views[at]
+        return Drive(self.curves[at], self.poses[at], self.rotations[at], self.motion[at], audio, distances, views)
 
 
 def to_numpy(tensors: tuple[Tensor, ...]) -> list[np.ndarray]:

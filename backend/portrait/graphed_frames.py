@@ -39,8 +39,14 @@ class GraphedFrames:
         self._packed = None
 
     def serves(self, drive: Drive) -> bool:
-        """Whether frames of a drive can be drawn so: it holds no sound, and lies where the engine works."""
-        return drive.audio is None and drive.poses.device.type == cuda.DEVICE and capture.is_wanted()
+        """Whether frames of a drive can be drawn so: it holds no sound and no other view, and lies where the engine
+        works."""
+        return (
+            drive.audio is None
+            and drive.views is None
+            and drive.poses.device.type == cuda.DEVICE
+            and capture.is_wanted()
+        )
 
     def render(
         self, drive: Drive, index: int, camera: Intrinsics, blur: float, draw: Draw, kind: object

@@ -34,6 +34,8 @@ from shared.camera import Intrinsics
 
 EMPTY_DEPTH_CM = layout.DEPTH_EMPTY * 100.0
 HEAD_MOTION_WIDTH = 6
+FILMED_MARGIN = 0.02
+"""So far beyond the crop, in its sides, a Gaussian of the torso may reach by its deviation, and count as seen."""
 LEAST_DISTANCE_CM = 1.0
 """A head counts as no nearer to the camera than this."""
 
@@ -137,13 +139,14 @@ class Portrait(nn.Module):
         fps: float | None = None,
         audio: np.ndarray | None = None,
         body: np.ndarray | None = None,
+        views: np.ndarray | None = None,
     ) -> Drive:
         """Prepare T frames at a constant rate: curves (T, K), poses (T, 4, 4) camera_from_head.
 
         fps: of the poses, None for the footage's; audio: (T, W, taps, bands) log-mel windows where needed
         (see audio_code.audio_windows); body: (T, K) the body's own motion that was recorded with the poses, None (or
-        K of 0) where there is none: the body then follows the head. Raises ValueError when lengths differ or audio is
-        missing.
+        K of 0) where there is none: the body then follows the head; views: (T, 4, 4) from where it is looked
+        at, cm, as Drive has it. Raises ValueError when lengths differ or audio is missing.
         """
         if len(curves) != len(poses) or (audio is not None and len(audio) != len(poses)):
             raise ValueError(f"{len(curves)} frames of curves for {len(poses)} poses")
@@ -168,7 +171,8 @@ class Portrait(nn.Module):
             tensor(quaternion_from_matrix(poses[:, :3, :3])),
             motion,
             None if audio is None else tensor(audio),
-            torch.from_numpy(poses[:, 2, 3].astype(np.float32)),
+            torch.from_numpy((poses if views is None else views @ poses)[:, 2, 3].astype(np.float32)),
+            None if views is None else tensor(views),
         )
 
     # Drawing
@@ -190,7 +194,7 @@ class Portrait(nn.Module):
         12), None when `deformed` is off and the head keeps its canonical shape. `torso` draws neck and shoulders,
         `mattes` their region coverage; `branch`, face or oral, nothing but that."""
         face, oral, facial = self._head_changes(drive, index, deformed, branch)
-        pose = drive.poses[index]
+        pose = drive.poses[index] if drive.views is None else drive.views[index] @ drive.poses[index]
         parts = [Part(self.face, shaded(self.face, face, pose))] if branch != "oral" else []
         parts += [Part(self.oral, shaded(self.oral, oral, pose))] if branch != "face" else []
         if torso and branch is None and self.torso_motion is not None:
@@ -218,15 +222,31 @@ class Portrait(nn.Module):
             parts, drive.poses[index], drive.rotations[index], self.rest_pose, self.rest_rotation, as_features
         )
         labels = torch.cat([part.gaussians.mattes for part in parts]) if mattes and not as_features else None
+        view, opacities = torch.eye(4, device=posed.means.device), posed.opacities
+        if drive.views is not None:
+            view = drive.views[index]
+            opacities = opacities * torch.cat([self._was_filmed(part.gaussians) for part in parts])
         out = rasterize(
-            posed.means, posed.quaternions, posed.scales, posed.opacities, posed.features,
-            torch.eye(4, device=posed.means.device), intrinsics, labels=labels, label_count=MATTES,
+            posed.means, posed.quaternions, posed.scales, opacities, posed.features,
+            view, intrinsics, labels=labels, label_count=MATTES,
             blur=self.blur(intrinsics, _distance(drive, index)), engine=engine, threads=threads,
         )  # fmt: skip
         if not mattes:
             return PortraitFrame(out.features, out.alpha, out.depth, None)
         rgb, coverage = out.features.split((3, MATTES), dim=-1)
         return PortraitFrame(rgb, out.alpha, out.depth, coverage)
+
+    def _was_filmed(self, part: GaussianSet) -> Tensor:
+        """(N,) 1 for what may be looked at from elsewhere: all of the head, and of the torso what lay in the footage's
+        crop; nobody has ever seen what its Gaussians are beyond."""
+        if part is not self.torso:
+            return torch.ones_like(part.opacities)
+        at = part.means @ self.rest_pose[:3, :3].T + self.rest_pose[:3, 3]
+        c = self.camera
+        x, y = c["fx"] * at[:, 0] / at[:, 2] + c["cx"], c["fy"] * at[:, 1] / at[:, 2] + c["cy"]
+        reach = c["fx"] * part.log_scales.exp().amax(dim=1) / at[:, 2]
+        outside = torch.stack((-x, x - 1, -y, y - 1)).amax(dim=0) + reach
+        return ((at[:, 2] > 0) & (outside < FILMED_MARGIN)).to(at.dtype)
 
     def _head_changes(
         self, drive: Drive, index: int, deformed: bool, branch: str | None

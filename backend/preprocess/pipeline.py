@@ -28,6 +28,7 @@ from backend.preprocess.body import track_body
 from backend.preprocess.camera import solve_camera
 from backend.preprocess.capture import Capture, store_frames
 from backend.preprocess.crop import head_and_shoulders, stored_size
+from backend.preprocess.frame_plate import frame_plate_stage
 from backend.preprocess.matting import hair_model
 from backend.preprocess.reading import colour_as_read, in_key, require_rate
 from backend.preprocess.scan import Scan, scan_faces, what_is_used
@@ -116,6 +117,7 @@ def _stages(run: StageRun, heard: SoundChoice) -> SubjectInfo:
     _check_length(run, capture)
     _camera_stage(run, capture)
     _background_and_regions_stages(run, capture)
+    frame_plate_stage(run, len(capture.found))
     track = _body_stage(run, capture)
     offset, corrected = _sync_stage(run, capture)
     return _quality_stage(run, capture, track, offset, corrected)

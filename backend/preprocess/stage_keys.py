@@ -8,7 +8,10 @@ import json
 from backend.settings import PreprocessSettings
 from backend.settings.tree import digest
 
-CODE_VERSIONS = {"face": 1, "frames": 1, "camera": 5, "background": 4, "regions": 4, "body": 1, "audio": 1, "sync": 4}
+CODE_VERSIONS = {
+    "face": 1, "frames": 1, "camera": 5, "background": 4, "regions": 4, "body": 1, "audio": 1, "sync": 4,
+    "plate": 1,
+}  # fmt: skip
 """Raise a stage's number when its code writes something else for the same settings and inputs."""
 
 READS: dict[str, tuple[str, ...]] = {
@@ -17,6 +20,7 @@ READS: dict[str, tuple[str, ...]] = {
     "frames": (),
     "camera": ("refine_poses", "bundle", "photometric"),
     "background": ("matting_size", "regions"),
+    "plate": (),
     "regions": ("matting_size", "regions"),
     "body": ("body",),
     "sync": ("correct_audio_offset",),

@@ -18,7 +18,8 @@ from ..blender_types import SoundStrip
 from ..properties import settings_of
 from ..shared.errors import InputError
 from ..shared.files import replacing
-from . import keys
+from . import keys, paths, pcm
+from .pcm import BOTH
 from .strips import editor_of
 from .wav import NotWav, Wav
 
@@ -41,6 +42,13 @@ class Line:
     """STRIP, RANGE or FILE (properties.LINE_SOURCES)."""
     file: Path | None = None
     """The sound file of a FILE line."""
+    channel: str = BOTH
+    """Which channel of stereo sound speaks: BOTH, LEFT or RIGHT (properties.LINE_CHANNELS)."""
+
+    @property
+    def is_file_as_it_is(self) -> bool:
+        """Whether the line's sound is a file of the artist's own, which is left as it is."""
+        return self.file is not None and self.channel == BOTH
 
     def write(self, path: Path) -> Path:
         """The line's sound as a file: a WAV at `path`, or the FILE line's own. It lasts `frame_count` frames, never
@@ -48,15 +56,17 @@ class Line:
 
         Raises InputError where there is no such strip or its sound cannot be read or mixed.
         """
-        if self.file is not None:
+        if self.file is not None and self.is_file_as_it_is:
             return self.file
         scene = bpy.data.scenes[self.scene]
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path, ending=".wav") as temporary:
-            if self.source == "STRIP":
-                write_strip(scene, _strip(scene, self.name), temporary)
+            if self.file is not None:
+                pcm.write_channel(self.file, self.channel, temporary)
+            elif self.source == "STRIP":
+                write_strip(scene, _strip(scene, self.name), temporary, self.channel)
             else:
-                mix(scene, self.frame_start, self.frame_count, temporary)
+                mix(scene, self.frame_start, self.frame_count, temporary, self.channel)
         return path
 
 
@@ -70,30 +80,73 @@ def line(scene: bpy.types.Scene) -> Line:
         if not path.is_file():
             raise InputError(f"There is no sound file {path}.", "Choose the line's sound again.")
         count = math.ceil(_seconds(path) * keys.scene_fps(scene))
-        return Line(scene.name, path.stem, settings.line_frame, count, "FILE", path)
+        return Line(scene.name, path.stem, settings.line_frame, count, "FILE", path, settings.line_channel)
     if settings.line_source == "RANGE":
-        count = scene.frame_end - scene.frame_start + 1
-        return Line(
-            scene.name, f"{scene.name}_{scene.frame_start}-{scene.frame_end}", scene.frame_start, count, "RANGE"
-        )
-    strip = _strip(scene, settings.line_strip) if settings.line_strip else _active_sound(scene)
-    start, end = compat.strip_range(strip)
-    return Line(scene.name, strip.name, start, end - start, "STRIP")
+        first, last = scene.frame_start, scene.frame_end
+        name = f"{scene.name}_{first}-{last}"
+        return Line(scene.name, name, first, last - first + 1, "RANGE", channel=settings.line_channel)
+    return line_of_strip(scene, settings.line_strip or _active_sound(scene).name)
 
 
-def write_strip(scene: bpy.types.Scene, strip: SoundStrip, path: Path) -> None:
-    """One sound strip as it is trimmed and placed, to a WAV.
+def line_of_strip(scene: bpy.types.Scene, name: str) -> Line:
+    """The line that a sound strip is. Raises InputError where there is none, or nothing of it is heard."""
+    settings, strip = settings_of(scene), _strip(scene, name)
+    start, end = _shown_range(scene, strip)
+    return Line(scene.name, strip.name, start, end - start, "STRIP", channel=settings.line_channel)
+
+
+def named(scene: bpy.types.Scene) -> Line | None:
+    """The line that a scene's settings name as far as its name goes, without asking the disk; None where they name
+    none."""
+    settings = settings_of(scene)
+    if settings.line_source == "FILE":
+        if not settings.line_file:
+            return None
+        path = Path(paths.absolute(settings.line_file))
+        return Line(scene.name, path.stem, settings.line_frame, 0, "FILE", path)
+    if settings.line_source == "RANGE":
+        first, last = scene.frame_start, scene.frame_end
+        return Line(scene.name, f"{scene.name}_{first}-{last}", first, last - first + 1, "RANGE")
+    name = settings.line_strip or active_sound_name(scene)
+    return Line(scene.name, name, 0, 0, "STRIP") if name else None
+
+
+def write_strip(scene: bpy.types.Scene, strip: SoundStrip, path: Path, channel: str = BOTH) -> None:
+    """One sound strip as it is trimmed and placed, by itself and by the meta strips that it is in, to a WAV.
 
     A strip that plays a PCM WAV as it is, is cut out of that file without loss; any other is mixed by Blender.
     """
-    start, end = compat.strip_range(strip)
-    if _is_plain(scene, strip) and _cut(scene, strip, start, end - start, path):
+    start, end = _shown_range(scene, strip)
+    if _is_plain(scene, strip) and _cut(scene, strip, start, end - start, path, channel):
         return
+    if compat.strip_is_retimed(strip) and not compat.mixes_retimed_sound():
+        raise InputError(
+            f"The strip {strip.name} is retimed, and this Blender mixes such sound at its file's own speed.",
+            "Change its speed in a sound editor, or use Blender 4.5 or newer.",
+        )
     with _only_heard(scene, strip):
-        mix(scene, start, end - start, path)
+        mix(scene, start, end - start, path, channel)
 
 
-def mix(scene: bpy.types.Scene, start: int, count: int, path: Path) -> None:
+def _shown_range(scene: bpy.types.Scene, strip: SoundStrip) -> tuple[int, int]:
+    """First frame of a strip that is heard, and the frame after its last: what the meta strips around it leave of it.
+
+    Raises InputError where they leave nothing.
+    """
+    start, end = compat.strip_range(strip)
+    for meta in compat.all_strips(editor_of(scene)):
+        if meta.type == "META" and any(inside.name == strip.name for inside in _all_inside(meta)):
+            first, after = compat.strip_range(meta)
+            start, end = max(start, first), min(end, after)
+    if start >= end:
+        raise InputError(
+            f"Nothing of the strip {strip.name} is heard: its meta strip is trimmed to other frames.",
+            "Trim the meta strip so that the line is in it, or choose another strip.",
+        )
+    return start, end
+
+
+def mix(scene: bpy.types.Scene, start: int, count: int, path: Path, channel: str = BOTH) -> None:
     """All that is heard in `count` frames from `start`, mono, mixed by Blender and trimmed to these frames."""
     if not compat.has_sound():
         raise InputError(
@@ -102,7 +155,7 @@ def mix(scene: bpy.types.Scene, start: int, count: int, path: Path) -> None:
     if scene.sequence_editor is None:
         raise InputError("The scene has no timeline to hear.", "Add a sound strip, or choose a sound file.")
     with _range(scene, start, count):
-        result = compat.mix_sound(scene, str(path), MIX_RATE)
+        result = compat.mix_sound(scene, str(path), MIX_RATE, is_stereo=channel != BOTH)
     if "FINISHED" not in result or not path.is_file():
         raise InputError(
             "Blender could not mix the timeline's sound.", "Check the strip's file, or choose a sound file."
@@ -110,7 +163,8 @@ def mix(scene: bpy.types.Scene, start: int, count: int, path: Path) -> None:
     with wave.open(str(path), "rb") as mixed:
         data = mixed.readframes(mixed.getnframes())
         channels, width, rate = mixed.getnchannels(), mixed.getsampwidth(), mixed.getframerate()
-    _write(path, data, channels, width, rate, 0, _samples(count, rate, keys.scene_fps(scene)))
+    data, channels = pcm.only(channel, data, channels, width)
+    pcm.write(path, data, channels, width, rate, 0, _samples(count, rate, keys.scene_fps(scene)))
 
 
 def _samples(frames: int, rate: int, fps: Fraction) -> int:
@@ -146,7 +200,7 @@ def _is_plain(scene: bpy.types.Scene, strip: SoundStrip) -> bool:
     return not any(curve.data_path == strip.path_from_id("volume") for curve in compat.fcurves(scene))
 
 
-def _cut(scene: bpy.types.Scene, strip: SoundStrip, start: int, count: int, path: Path) -> bool:
+def _cut(scene: bpy.types.Scene, strip: SoundStrip, start: int, count: int, path: Path, channel: str) -> bool:
     """Cut a plain strip's part out of its file; False where that is no PCM WAV."""
     fps = keys.scene_fps(scene)
     frames_in = Fraction(start) - Fraction(compat.strip_content_start(strip)).limit_denominator(10**4)
@@ -167,20 +221,9 @@ def _cut(scene: bpy.types.Scene, strip: SoundStrip, start: int, count: int, path
         raise InputError(
             f"The strip's sound {source} cannot be read ({error.strerror}).", "Find the missing file."
         ) from error
-    _write(path, data, sound.channels, sound.width, sound.rate, max(0, -begin), wanted)
+    data, channels = pcm.only(channel, data, sound.channels, sound.width)
+    pcm.write(path, data, channels, sound.width, sound.rate, max(0, -begin), wanted)
     return True
-
-
-def _write(path: Path, data: bytes, channels: int, width: int, rate: int, lead: int, samples: int) -> None:
-    """A PCM WAV of `samples` samples: `lead` silent ones, `data`, and silence to the end."""
-    size = channels * width
-    silence = b"\x80" if width == 1 else b"\0"
-    data = (silence * (lead * size) + data)[: samples * size]
-    with wave.open(str(path), "wb") as sound:
-        sound.setnchannels(channels)
-        sound.setsampwidth(width)
-        sound.setframerate(rate)
-        sound.writeframes(data + silence * (samples * size - len(data)))
 
 
 def _seconds(path: Path) -> Fraction:

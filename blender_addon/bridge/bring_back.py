@@ -7,11 +7,8 @@ from pathlib import Path
 
 import bpy
 
-from .. import compat
 from ..properties import TalkerSettings
-from ..shared import layout
-from ..shared.errors import InputError
-from . import camera, colour, compositor, curves, keys, strips, tagged
+from . import camera, colour, compositor, curves, fit, keys, plate, strips, tagged
 from .placement import Placement
 from .take import Take
 
@@ -25,13 +22,19 @@ class ImportOptions:
     footage: Path | None = None
     """The footage, to lie behind the head."""
     background: str = "PLATE"
-    """PLATE, FOOTAGE or NONE (properties.BACKGROUNDS)."""
+    """PLATE, FOOTAGE, SCENE or NONE (properties.BACKGROUNDS)."""
     moving_head: bool = False
     """Keep the camera still and move the head."""
     match_scene: bool = False
     """Set the scene's resolution, frame rate and range to the take's."""
+    fit: str = fit.FILL
+    """How the footage lies in a scene's picture of another shape: FILL or WHOLE (properties.FITS)."""
+    active_camera: bool = True
+    """See the scene through the take's camera, also where it has one already."""
     timeline: bool = True
     """Add strips."""
+    timeline_pictures: bool = True
+    """Add the strips of the pictures too, not that of the sound alone."""
     compositor: bool = True
     """Add compositor nodes."""
 
@@ -62,26 +65,25 @@ def bring_back(
     take = Take.open(folder)
     if options.match_scene:
         match_scene(scene, take, frame_start)
-    placement = Placement(take, frame_start, keys.scene_fps(scene), _mismatches(scene, take))
-    group = tagged.collection(scene, placement.take_id, f"Talker {take.name}")
+    placed = fit.Fit.of(scene, take.footage_size, options.fit, has_scene_pixels=take.has_given_lens)
+    take_id = tagged.identity(take.folder, take.id)
+    placement = Placement(take, frame_start, keys.scene_fps(scene), placed, take_id, _mismatches(scene, take, placed))
+    group = tagged.collection(scene, take_id, f"Talker {take.name}")
     camera_object, head = camera.bring(placement, group, moving_head=options.moving_head)
-    camera.show_take_behind(scene, camera_object, placement)
-    if scene.camera is None:
-        scene.camera = camera_object
+    camera.show_take_behind(camera_object, placement)
+    _see_through(scene, camera_object, placement, options)
     controller = curves.bring(placement, group)
-    plate = find_plate(take, options.subject) if options.background == "PLATE" else None
-    if options.background == "PLATE" and plate is None:
-        placement.warnings.append(
-            "No clean plate was found: choose the subject's folder and bring the take back again."
-        )
-    footage = _existing(options.footage, placement) if options.background != "NONE" else None
+    background = _background(scene, placement, options)
     if options.compositor:
-        compositor.bring(scene, placement, compositor.Background(footage, plate))
-    names = _bring_strips(scene, placement, plate) if options.timeline else []
-    if options.timeline and footage is not None:
-        strips.read_footage(scene, placement, footage)
+        compositor.bring(scene, placement, background)
+    else:
+        compositor.remove(scene, take_id)
+    names = strips.bring(scene, placement, background.plate, options.timeline_pictures) if options.timeline else []
+    if options.timeline and background.footage is not None:
+        strips.read_footage(scene, placement, background.footage)
     if warning := colour.warning(scene):
         placement.warnings.append(warning)
+    tagged.note_id(take_id, take.id)
     return BroughtBack(
         take.name,
         frame_start,
@@ -102,6 +104,10 @@ def options_of(settings: TalkerSettings) -> ImportOptions:
         background=settings.background,
         moving_head=settings.moving_head,
         match_scene=settings.match_scene,
+        fit=settings.fit,
+        active_camera=settings.active_camera,
+        timeline_pictures=settings.pictures != "COMPOSITOR",
+        compositor=settings.pictures != "TIMELINE",
     )
 
 
@@ -110,23 +116,66 @@ def _path(text: str) -> Path | None:
 
 
 def match_scene(scene: bpy.types.Scene, take: Take, frame_start: int) -> None:
-    """Give a scene the footage's resolution, the take's frame rate, and a range that ends no sooner than the line."""
+    """Give a scene the footage's resolution, the take's frame rate, and a range that holds the line and all before."""
     scene.render.resolution_x, scene.render.resolution_y = take.footage_size
     scene.render.resolution_percentage = 100
     keys.set_scene_fps(scene, take.fps)
     scene.frame_start = min(scene.frame_start, frame_start)
-    scene.frame_end = frame_start + take.frame_count - 1
+    scene.frame_end = max(scene.frame_end, frame_start + take.frame_count - 1)
 
 
-def find_plate(take: Take, subject: Path | None) -> Path | None:
-    """The clean plate of the take's subject: of the folder given, told by its manifest, or beside the take."""
-    told = take.manifest.get("subject_folder") or take.manifest.get("subject")  # an absolute path up to schema 2
-    named = take.folder / told if isinstance(told, str) else None
-    candidates = [subject, named, take.folder.parent / "subject"]
-    for folder in candidates:
-        if folder is not None and (folder / layout.BACKGROUND_FILE).is_file():
-            return (folder / layout.BACKGROUND_FILE).resolve()
-    return None
+def _background(scene: bpy.types.Scene, placement: Placement, options: ImportOptions) -> compositor.Background:
+    """What lies behind the head."""
+    chosen, take = options.background, placement.take
+    found, footage = None, None
+    if take.has_given_lens and chosen in ("PLATE", "FOOTAGE"):
+        placement.warnings.append(
+            "The take was drawn under the scene's camera, so the footage's background does not belong behind it: the "
+            "scene's own picture is there."
+        )
+        return compositor.Background(is_scene=True)
+    if chosen == "PLATE":
+        found = plate.find(take, options.subject)
+        if found is None:
+            placement.warnings.append(
+                "No clean plate was found: choose the subject's folder and bring the take back again."
+            )
+    if chosen in ("PLATE", "FOOTAGE"):
+        footage = _existing(options.footage, placement)
+    if found is not None and not found.is_whole and footage is None:
+        placement.warnings.append(plate.CROP_ONLY)
+    if chosen != "SCENE" and not scene.render.film_transparent and _shows_anything(scene):
+        placement.warnings.append(
+            "Where the scene shows its world alone, the take's background takes its place. Film > Transparent in the "
+            "render properties makes the edges of the scene's objects smooth there."
+        )
+    return compositor.Background(footage, found, is_scene=chosen == "SCENE")
+
+
+def _shows_anything(scene: bpy.types.Scene) -> bool:
+    """Whether a scene has objects that are rendered."""
+    return any(item.type in ("MESH", "CURVE", "SURFACE", "FONT", "VOLUME") and not item.hide_render
+               for item in scene.objects)  # fmt: skip
+
+
+def _see_through(
+    scene: bpy.types.Scene, camera_object: bpy.types.Object, placement: Placement, options: ImportOptions
+) -> None:
+    """Make the take's camera the scene's, and say what stands in its way."""
+    if scene.camera is not None and (placement.take.has_given_lens or not options.active_camera):
+        return
+    if scene.camera is not None and scene.camera.get(tagged.ROLE_KEY) is None and scene.camera != camera_object:
+        placement.warnings.append(
+            f"The scene is seen through {camera_object.name} now; {scene.camera.name}, the camera before, is still "
+            "there."
+        )
+    scene.camera = camera_object
+    around = camera.enclosing(scene, camera_object)
+    if around:
+        placement.warnings.append(
+            f"{' and '.join(around)} stand{'s' if len(around) == 1 else ''} around the take's camera: hide or move "
+            "what is not meant to be seen with the head."
+        )
 
 
 def _existing(path: Path | None, placement: Placement) -> Path | None:
@@ -136,7 +185,7 @@ def _existing(path: Path | None, placement: Placement) -> Path | None:
     return path
 
 
-def _mismatches(scene: bpy.types.Scene, take: Take) -> list[str]:
+def _mismatches(scene: bpy.types.Scene, take: Take, placed: fit.Fit) -> list[str]:
     found = []
     fps = keys.scene_fps(scene)
     if fps != take.fps:
@@ -144,45 +193,18 @@ def _mismatches(scene: bpy.types.Scene, take: Take) -> list[str]:
             f"The take has {float(take.fps):.6g} frames a second, the scene {float(fps):.6g}: frames are held or "
             "dropped to keep time. Render the line at the scene's rate, or match the scene to the take."
         )
-    width, height = take.footage_size
-    if scene.render.resolution_x * height != scene.render.resolution_y * width:
+    if not placed.same_shape:
+        (width, height), (scene_width, scene_height) = placed.footage, placed.scene
+        how = "what sticks out is cut off" if placed.rule == fit.FILL else "the picture has rims"
         found.append(
-            f"The footage is {width} x {height}, the scene {scene.render.resolution_x} x "
-            f"{scene.render.resolution_y}: another shape, so it is fitted in."
+            f"The footage is {width} x {height}, the scene {scene_width} x {scene_height}: another shape, so {how}."
+        )
+    cut = placed.cut_off(take.crop) if not take.has_given_lens else 0.0
+    if cut > 0.05:
+        found.append(
+            f"{cut:.0%} of the head's part of the footage lies outside of the picture: fit the whole footage, or match "
+            "the scene to the take."
         )
     if abs(take.footage_camera.fx / take.footage_camera.fy - 1) > 1e-3:
         found.append("The footage's pixels are not square; the camera takes them as square.")
     return found
-
-
-def _bring_strips(scene: bpy.types.Scene, placement: Placement, plate: Path | None) -> list[str]:
-    """The take's strips; their names."""
-    take = placement.take
-    channel = strips.free_channels(scene, placement, 3)
-    made = []
-    if take.audio is not None and compat.has_sound():
-        line = strips.sound_at_start(scene, placement)
-        sound = strips.bring_sound(scene, placement, channel)
-        if line is not None:
-            sound.mute = True
-            placement.warnings.append(f"The line itself is heard from strip {line.name}, so the take's sound is muted.")
-        made.append(sound.name)
-    elif take.audio is not None:
-        placement.warnings.append("This Blender has no sound: the take's sound strip is left out.")
-    if plate is not None:
-        made.append(strips.bring_plate(scene, placement, plate, _image_size(placement, plate), channel + 1).name)
-    pictures = None
-    if take.frame_files:
-        pictures = strips.bring_pictures(scene, placement, channel + 2)
-    elif take.preview is not None:
-        pictures = strips.bring_movie(scene, placement, channel + 2)
-    if pictures is not None:
-        made.append(pictures.name)
-    return made
-
-
-def _image_size(placement: Placement, path: Path) -> tuple[int, int]:
-    width, height = tagged.image(str(path), placement.take_id, "plate").size
-    if not width:
-        raise InputError(f"{path} cannot be read as a picture.", "Preprocess the footage again.")
-    return width, height

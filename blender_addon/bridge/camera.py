@@ -1,4 +1,4 @@
-"""A take's camera and head as Blender objects, and back: an animated object of the scene as poses to render with."""
+"""A take's camera and head as Blender objects."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import Any
 import bpy
 from mathutils import Matrix
 
-from ..shared.timing import fps_text
 from . import colour, keys, tagged
+from .fit import Fit, Part
 from .placement import Placement
-from .take import Take
 
 SENSOR_WIDTH_MM = 36.0
 _POSE_PATHS = ("location", "rotation_quaternion")
@@ -47,12 +46,18 @@ def bring(
 
 
 def _key_lens(data: bpy.types.Camera, placement: Placement) -> None:
-    """The camera of the footage's whole frame; it does not change within a take, so one key says it."""
-    take = placement.take
-    data.sensor_fit = "HORIZONTAL"
-    data.sensor_width = SENSOR_WIDTH_MM
+    """The camera of the scene's picture; it does not change within a take, so one key says it.
+
+    The side that footage and picture share is fitted, so that these values hold at any size of the scene's picture.
+    """
+    take, fit = placement.take, placement.fit
+    width, height = take.footage_size
+    lens, shift_x, shift_y = take.footage_camera.blender_lens(SENSOR_WIDTH_MM)
+    data.sensor_fit = "HORIZONTAL" if fit.by_width else "VERTICAL"
+    data.sensor_width, data.sensor_height = SENSOR_WIDTH_MM, SENSOR_WIDTH_MM * height / width
     data.clip_start = 0.01
-    values = dict(zip(("lens", "shift_x", "shift_y"), take.footage_camera.blender_lens(SENSOR_WIDTH_MM), strict=True))
+    per_side = 1.0 if fit.by_width else width / height  # a shift counts in the side that is fitted
+    values = {"lens": lens, "shift_x": shift_x * per_side, "shift_y": shift_y * per_side}
     action = tagged.action(data, placement.take_id, "lens", f"Talker Lens {take.name}")
     for name, value in values.items():
         setattr(data, name, value)
@@ -79,17 +84,17 @@ def _key_poses(item: bpy.types.Object, role: str, placement: Placement, poses: l
     item.matrix_world = poses[0]
 
 
-def show_take_behind(scene: bpy.types.Scene, camera: bpy.types.Object, placement: Placement) -> None:
+def show_take_behind(camera: bpy.types.Object, placement: Placement) -> None:
     """The take's pictures as the camera's background, where they lie in the footage's frame."""
     take, take_id = placement.take, placement.take_id
     data: Any = camera.data
     if take.preview is not None:
-        image = tagged.image(str(take.preview), take_id, "camera_background", "MOVIE")
+        image = tagged.image(take.preview, take_id, "camera_background", "MOVIE")
         colour.read_as(image, take.transfer, placement.warnings)
         first = take.preview_first_frame
     elif take.frame_files:
         first = take.first_frame
-        image = tagged.image(str(take.folder / take.frame_files[first]), take_id, "camera_background", "SEQUENCE")
+        image = tagged.image(take.folder / take.frame_files[first], take_id, "camera_background", "SEQUENCE")
         colour.read_as(image, take.frames_transfer, placement.warnings)
     else:
         return
@@ -101,45 +106,38 @@ def show_take_behind(scene: bpy.types.Scene, camera: bpy.types.Object, placement
     background.image_user.frame_duration = take.frame_count
     background.image_user.use_auto_refresh = True
     data.show_background_images = True
-    background.scale, background.offset = 1.0, (0.0, 0.0)
-    if tuple(image.size) != take.footage_size:
-        _lay_over_crop(background, scene, take)
+    picture = take.picture.width, take.picture.height
+    size = (image.size[0], image.size[1]) if image.size[0] else picture
+    part = Part.of(take.crop, picture, size)
+    background.scale, background.offset = background_placement(placement.fit, part, size)
 
 
-def _lay_over_crop(background: bpy.types.CameraBackgroundImage, scene: bpy.types.Scene, take: Take) -> None:
-    """Scale and move a camera's background picture of the crop to where the crop lies in the camera's frame."""
-    width, height = take.footage_size
-    frame_height = width * scene.render.resolution_y / scene.render.resolution_x
-    shown = min(width, frame_height)  # FIT: the square crop fills the frame's shorter side
-    background.scale = take.crop.width / shown
-    unit = shown * width / frame_height  # what Blender counts offsets in: the picture's size times the frame's shape
-    right = take.crop.x + take.crop.width / 2 - width / 2
-    up = height / 2 - take.crop.y - take.crop.height / 2
-    background.offset = (right / unit, up / unit)
+def background_placement(fit: Fit, part: Part, picture: tuple[int, int]) -> tuple[float, tuple[float, float]]:
+    """(scale, offset) of a camera's background picture of `picture` px, framed by FIT, that shows this part.
 
-
-def poses(
-    scene: bpy.types.Scene, head: bpy.types.Object, camera: bpy.types.Object, frame_start: int, count: int
-) -> dict:
-    """Poses for `talker render --pose FILE`: where the camera is from the head, at `count` frames from `frame_start`.
-
-    The head looks along the object's -Y, up is its Z, units are metres; an object's scale is left out. The scene is
-    evaluated at these frames, and stands where it stood afterwards.
+    Blender takes the side of the camera's frame that is fitted for 1, scales the picture about the frame's centre from
+    the size at which it fits into the frame, and counts offsets in units that go with both shapes (drawing of camera
+    backgrounds in Blender's overlay engine).
     """
-    keep, keep_subframe = scene.frame_current, scene.frame_subframe
-    camera_to_world = []
-    try:
-        for frame in range(frame_start, frame_start + count):
-            scene.frame_set(frame)
-            world_from_head, world_from_camera = (m.matrix_world.normalized() for m in (head, camera))
-            head_from_camera: Any = world_from_head.inverted() @ world_from_camera
-            camera_to_world.append([list(row) for row in head_from_camera])
-    finally:
-        scene.frame_set(keep, subframe=keep_subframe)
-    width = scene.render.resolution_x * scene.render.resolution_percentage // 100
-    height = scene.render.resolution_y * scene.render.resolution_percentage // 100
-    return {
-        "fps": fps_text(keys.scene_fps(scene)),
-        "footage": {"width": width, "height": height},
-        "camera_to_world": camera_to_world,
-    }
+    wide, high = fit.scene[0], fit.scene[1] * fit.pixel_height
+    frame_shape, picture_shape = wide / high, picture[0] / picture[1]
+    side = wide if fit.by_width else high
+    fitted_width = min(wide, high * picture_shape)
+    right, up = fit.offset(part)
+    offset_x = right / side / min(1.0, frame_shape)
+    offset_y = up * fit.pixel_height / side * max(1.0, frame_shape) * picture_shape / frame_shape
+    return part.width * fit.scale[0] / fitted_width, (offset_x, offset_y)
+
+
+def enclosing(scene: bpy.types.Scene, camera: bpy.types.Object) -> list[str]:
+    """Names of rendered meshes in whose box the camera stands, as in the cube of a new file."""
+    place = camera.matrix_world.translation
+    found = []
+    for item in scene.objects:
+        if item.type != "MESH" or item.hide_render or not item.dimensions.length:
+            continue
+        here: Any = item.matrix_world.inverted_safe() @ place
+        low, high = (tuple(f(c[axis] for c in item.bound_box) for axis in range(3)) for f in (min, max))
+        if all(a < x < b for a, x, b in zip(low, here, high, strict=True)):
+            found.append(item.name)
+    return sorted(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,11 @@ def data_path(curve_name: str) -> str:
     return f'["{bpy.utils.escape_identifier(curve_name)}"]'
 
 
+def group_name(curve_name: str) -> str:
+    """The part of the face by which a curve is filed: the first word of its name, as in jawOpen."""
+    return (re.match(r"[a-z]+", curve_name) or [curve_name])[0].title()
+
+
 def bring(placement: Placement, group: bpy.types.Collection) -> bpy.types.Object:
     """One custom property a curve on an empty, keyed at every frame with what was rendered. Returns the empty."""
     take = placement.take
@@ -45,7 +51,7 @@ def bring(placement: Placement, group: bpy.types.Collection) -> bpy.types.Object
         controller[name] = values[0]
         ui: Any = controller.id_properties_ui(name)  # type: ignore[func-returns-value] # it does
         ui.update(soft_min=0.0, soft_max=1.0, description=f"Performance: {name}")
-        keys.write(controller, action, data_path(name), 0, frames, values)
+        keys.write(controller, action, data_path(name), 0, frames, values, group=group_name(name))
     return controller
 
 
@@ -81,7 +87,9 @@ def performance(scene: bpy.types.Scene, controller: bpy.types.Object) -> dict:
 
 def find_controller(take_folder: Path) -> bpy.types.Object | None:
     """The controller of a take that was brought back. The disk is asked only where the name does not decide."""
-    if not any(item.get(tagged.ROLE_KEY) == "performance" for item in bpy.data.objects):
-        return None
-    found = tagged.find(bpy.data.objects, os.path.abspath(take_folder), "performance")
-    return found or tagged.find(bpy.data.objects, str(take_folder.resolve()), "performance")
+    controllers = [item for item in bpy.data.objects if item.get(tagged.ROLE_KEY) == "performance"]
+    for wanted in (lambda: os.path.abspath(take_folder), lambda: str(take_folder.resolve())):
+        found = next((item for item in controllers if tagged.folder_of(item) == wanted()), None)
+        if found is not None or not controllers:
+            return found
+    return None

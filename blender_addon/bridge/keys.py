@@ -36,11 +36,12 @@ def write(
     frames: Sequence[float],
     values: Sequence[float],
     interpolation: str = "LINEAR",
+    group: str = "",
 ) -> bpy.types.FCurve:
-    """Replace all keys of one F-curve by these."""
+    """Replace all keys of one F-curve by these. A new curve goes into the channel group `group`."""
     curve = next((c for c in compat.fcurves(datablock) if c.data_path == data_path and c.array_index == index), None)
     if curve is None:
-        curve = compat.new_fcurve(datablock, action, data_path, index)
+        curve = compat.new_fcurve(datablock, action, data_path, index, group)
     points = curve.keyframe_points
     points.clear()
     points.add(len(frames))

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from .fit import Fit
 from .take import Take
 
 
@@ -18,13 +19,12 @@ class Placement:
     """Timeline frame at which the line begins."""
     timeline_fps: Fraction
     """Frames a second of the scene, once it is matched to the take where that was asked for."""
+    fit: Fit
+    """How the footage's frame lies in the scene's picture."""
+    take_id: str
+    """What the take's data in Blender are tagged with: its folder, as `bridge.tagged.identity` says it."""
     warnings: list[str] = field(default_factory=list)
     """What the artist should know, in plain words; every part of the import adds its own."""
-
-    @property
-    def take_id(self) -> str:
-        """What the take's data in Blender are tagged with: its folder."""
-        return str(self.take.folder)
 
     @property
     def length(self) -> int:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import bpy
 
 from .. import compat
 from ..blender_types import PictureStrip, SoundStrip
-from . import colour, tagged
+from ..shared.errors import InputError
+from . import colour, paths, tagged
+from .fit import Part
 from .placement import Placement
-from .take import Take
+from .plate import Plate
 
 _NO_MULTILAYER = (
     "This Blender's sequencer cannot read multilayer EXR: the timeline shows the preview movie, without alpha. "
@@ -21,6 +24,57 @@ _NO_MULTILAYER = (
 _ALMOST_OPAQUE = 0.99999
 """Strength of the pictures' strip. At 1, Blender 4.5 and 5.0 take a multilayer EXR for a picture without alpha, and
 leave out whatever lies below it."""
+
+
+def bring(scene: bpy.types.Scene, placement: Placement, plate: Plate | None, with_pictures: bool) -> list[str]:
+    """The take's strips; their names. Without pictures, strips of them from before go."""
+    take = placement.take
+    channel = free_channels(scene, placement, 3)
+    made = []
+    if take.audio is not None and compat.has_sound():
+        line = heard_already(scene, placement)
+        sound = bring_sound(scene, placement, take.audio, channel)
+        sound.mute = bool(line)
+        if line:
+            placement.warnings.append(f"The line itself is heard from {line}, so the take's sound is muted.")
+        made.append(sound.name)
+    elif take.audio is not None:
+        placement.warnings.append("This Blender has no sound: the take's sound strip is left out.")
+    if not with_pictures or plate is None:
+        _remove(scene, placement, "plate")
+    if not with_pictures:
+        _remove(scene, placement, "pictures")
+        return made
+    if plate is not None:
+        made.append(bring_plate(scene, placement, plate, _image_size(placement, plate.path), channel + 1).name)
+    pictures = None
+    if take.frame_files:
+        pictures = bring_pictures(scene, placement, channel + 2)
+    elif take.preview is not None:
+        pictures = bring_movie(scene, placement, take.preview, channel + 2)
+    if pictures is not None:
+        made.append(pictures.name)
+    return made
+
+
+def shows_pictures(scene: bpy.types.Scene) -> bool:
+    """Whether the timeline shows any pictures, so that a render is the timeline's and not the compositor's."""
+    editor = scene.sequence_editor
+    return editor is not None and any(strip.type != "SOUND" and not strip.mute for strip in compat.strips(editor))
+
+
+def _remove(scene: bpy.types.Scene, placement: Placement, role: str) -> None:
+    collection = compat.strips(editor_of(scene))
+    strip = tagged.find(collection, placement.take_id, role)
+    if strip is not None:
+        collection.remove(strip)
+
+
+def _image_size(placement: Placement, path: Path) -> tuple[int, int]:
+    width, height = tagged.image(path, placement.take_id, "plate").size
+    if not width:
+        raise InputError(f"{path} cannot be read as a picture.", "Preprocess the footage again.")
+    return width, height
 
 
 def bring_pictures(scene: bpy.types.Scene, placement: Placement, channel: int) -> PictureStrip | None:
@@ -33,52 +87,54 @@ def bring_pictures(scene: bpy.types.Scene, placement: Placement, channel: int) -
     lead, shown = placement.shown_frames()
     names = [take.frame_files[n] for n in shown]
     strip = tagged.find(collection, placement.take_id, "pictures")
-    if strip is not None and strip.type == "MOVIE":  # a sequencer that could not read the frames before
+    if (
+        strip is not None and strip.type == "MOVIE" and take.preview is not None
+    ):  # a sequencer that could not read the frames before
         placement.warnings.append(_NO_MULTILAYER)
-        return bring_movie(scene, placement, channel)
+        return bring_movie(scene, placement, take.preview, channel)
     files = _Files(take.folder, names, placement.frame_start + lead)
     strip = _image_strip(scene, placement, "pictures", files, channel, strip)
     if take.is_exr and not _readable(strip):
         collection.remove(strip)
         placement.warnings.append(_NO_MULTILAYER)
-        return bring_movie(scene, placement, channel) if take.preview else None
+        return bring_movie(scene, placement, take.preview, channel) if take.preview else None
     colour.read_as(strip, take.frames_transfer, placement.warnings)
     strip.blend_type = "ALPHA_OVER"
     strip.blend_alpha = _ALMOST_OPAQUE
-    _lay_over_crop(scene, take, strip, (take.picture.width, take.picture.height))
+    size = take.picture.width, take.picture.height
+    _lay(placement, strip, Part.of(take.crop, size, size), size)
     return strip
 
 
 def bring_plate(
-    scene: bpy.types.Scene, placement: Placement, plate: Path, plate_size: tuple[int, int], channel: int
+    scene: bpy.types.Scene, placement: Placement, plate: Plate, plate_size: tuple[int, int], channel: int
 ) -> PictureStrip:
     """The clean plate as a still strip for the length of the line."""
     strip = tagged.find(compat.strips(editor_of(scene)), placement.take_id, "plate")
-    files = _Files(plate.parent, [plate.name], placement.frame_start)
+    files = _Files(plate.path.parent, [plate.path.name], placement.frame_start)
     strip = _image_strip(scene, placement, "plate", files, channel, strip)
     compat.set_strip_length(strip, placement.length)
     colour.read_as(strip, placement.take.transfer, placement.warnings)
     strip.blend_type = "ALPHA_OVER"
-    _lay_over_crop(scene, placement.take, strip, plate_size)
+    _lay(placement, strip, plate.part, plate_size)
     return strip
 
 
-def bring_sound(scene: bpy.types.Scene, placement: Placement, channel: int) -> SoundStrip:
+def bring_sound(scene: bpy.types.Scene, placement: Placement, audio: Path, channel: int) -> SoundStrip:
     """The take's sound as a strip, as long as its pictures."""
     take = placement.take
     collection = compat.strips(editor_of(scene))
     strip = tagged.find(collection, placement.take_id, "sound")
     if strip is None:
-        strip = collection.new_sound(f"{take.name} sound", str(take.audio), channel, placement.frame_start)
+        strip = collection.new_sound(f"{take.name} sound", str(audio), channel, placement.frame_start)
         tagged.mark(strip, placement.take_id, "sound")
-    else:
-        strip.sound.filepath = str(take.audio)
+    strip.sound.filepath = paths.stored(audio)
     compat.set_strip_content_start(strip, placement.frame_start)
     compat.set_strip_length(strip, placement.length)
     return strip
 
 
-def bring_movie(scene: bpy.types.Scene, placement: Placement, channel: int) -> PictureStrip:
+def bring_movie(scene: bpy.types.Scene, placement: Placement, preview: Path, channel: int) -> PictureStrip:
     """The preview movie as a strip, for a take without frames or a sequencer that cannot read them."""
     take = placement.take
     collection = compat.strips(editor_of(scene))
@@ -88,14 +144,15 @@ def bring_movie(scene: bpy.types.Scene, placement: Placement, channel: int) -> P
         collection.remove(strip)
         strip = None
     if strip is None:
-        strip = collection.new_movie(f"{take.name} pictures", str(take.preview), channel, start)
+        strip = collection.new_movie(f"{take.name} pictures", str(preview), channel, start)
         tagged.mark(strip, placement.take_id, "pictures")
-    else:
-        strip.filepath = str(take.preview)
+    strip.filepath = paths.stored(preview)
     compat.set_strip_content_start(strip, start)
     colour.read_as(strip, take.transfer, placement.warnings)
     strip.blend_type = "ALPHA_OVER"
-    _lay_over_crop(scene, take, strip, (strip.elements[0].orig_width or take.picture.width,) * 2)
+    picture, element = (take.picture.width, take.picture.height), strip.elements[0]
+    size = (element.orig_width, element.orig_height) if element.orig_width else picture
+    _lay(placement, strip, Part.of(take.crop, picture, size), size)
     return strip
 
 
@@ -135,13 +192,48 @@ def free_channels(scene: bpy.types.Scene, placement: Placement, count: int) -> i
     return channel
 
 
-def sound_at_start(scene: bpy.types.Scene, placement: Placement) -> SoundStrip | None:
-    """An unmuted sound strip, not of this take, that starts where the take does: most often the line itself."""
-    for strip in compat.strips(editor_of(scene)):
-        if strip.type == "SOUND" and not strip.mute and strip.get(tagged.TAKE_KEY) != placement.take_id:
-            if compat.strip_range(strip)[0] == placement.frame_start:
-                return strip
-    return None
+def heard_already(scene: bpy.types.Scene, placement: Placement) -> str:
+    """What the line is heard from besides the take's own strip, in words; "" where it is not.
+
+    A line of a strip is heard from that strip, a line of a range from all that sounds there. Of other lines a strip
+    that begins where the take does is most often the line itself.
+    """
+    others = [
+        strip
+        for strip in compat.strips(editor_of(scene))
+        if strip.type in ("SOUND", "META", "SCENE") and not strip.mute and tagged.TAKE_KEY not in strip
+    ]
+    sounding = [strip for strip in others if _lies_in(strip, placement) and _sounds(strip)]
+    source = placement.take.id.split("/")
+    if source[0] == "scene" and source[2:3] == ["range"]:
+        return "the range that it was made of" if sounding else ""
+    if source[0] == "scene" and source[2:3] == ["strip"]:
+        name = "/".join(source[3:])
+        own = [strip for strip in sounding if strip.name == name or name in _names_inside(strip)]
+        if own:
+            return f"strip {own[0].name}"
+    at_start = [strip for strip in sounding if compat.strip_range(strip)[0] == placement.frame_start]
+    return f"strip {at_start[0].name}" if at_start else ""
+
+
+def _lies_in(strip: Any, placement: Placement) -> bool:
+    start, end = compat.strip_range(strip)
+    return start < placement.frame_after and end > placement.frame_start
+
+
+def _sounds(strip: Any) -> bool:
+    """Whether a strip can be heard: a sound, a scene, or a meta strip with either in it."""
+    if strip.type != "META":
+        return strip.type in ("SOUND", "SCENE") and not strip.mute
+    return not strip.mute and any(_sounds(inside) for inside in compat.strips(strip))
+
+
+def _names_inside(strip: Any) -> set[str]:
+    """Names of the strips in a meta strip, however deep."""
+    if strip.type != "META":
+        return set()
+    inside = list(compat.strips(strip))
+    return {one.name for one in inside}.union(*(_names_inside(one) for one in inside))
 
 
 @dataclass(frozen=True)
@@ -169,7 +261,7 @@ def _image_strip(
         name, first = f"{placement.take.name} {role}", str(files.folder / files.names[0])
         strip = collection.new_image(name, first, channel, files.frame, fit_method="ORIGINAL")
         tagged.mark(strip, placement.take_id, role)
-    strip.directory = str(files.folder)
+    strip.directory = paths.stored(files.folder)
     if [element.filename for element in strip.elements] != list(files.names):
         while len(strip.elements) > 1:
             strip.elements.pop(len(strip.elements) - 1)
@@ -186,12 +278,8 @@ def _readable(strip: PictureStrip) -> bool:
     return strip.elements[0].orig_width > 0
 
 
-def _lay_over_crop(scene: bpy.types.Scene, take: Take, strip: PictureStrip, size: tuple[int, int]) -> None:
-    """Put a strip's picture of `size` px where the crop lies in the footage, the footage filling the scene's width."""
-    scene_px_per_footage_px = scene.render.resolution_x / take.footage_size[0]
-    width, height = take.footage_size
-    crop, transform = take.crop, strip.transform
-    transform.scale_x = crop.width / size[0] * scene_px_per_footage_px
-    transform.scale_y = crop.height / size[1] * scene_px_per_footage_px
-    transform.offset_x = (crop.x + crop.width / 2 - width / 2) * scene_px_per_footage_px
-    transform.offset_y = (height / 2 - crop.y - crop.height / 2) * scene_px_per_footage_px
+def _lay(placement: Placement, strip: PictureStrip, part: Part, size: tuple[int, int]) -> None:
+    """Put a strip's picture of `size` px where a part of the footage's frame lies in the scene's picture."""
+    transform, (scale_x, scale_y) = strip.transform, placement.fit.scale
+    transform.scale_x, transform.scale_y = part.width * scale_x / size[0], part.height * scale_y / size[1]
+    transform.offset_x, transform.offset_y = placement.fit.offset(part)

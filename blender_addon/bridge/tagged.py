@@ -1,17 +1,78 @@
 """Which of Blender's data belong to a take.
 
-Everything that an import makes carries the take's folder and a role. Importing the take again finds it and brings it up
-to date in place, so that nothing doubles and the artist's links to it (drivers, constraints, effects) stay whole.
+Everything that an import makes carries the take's folder, the id that the take has wherever it lies, and a role.
+Importing the take again finds it and brings it up to date in place, so that nothing doubles and the artist's links to
+it (drivers, constraints, effects) stay whole. A project that was moved or copied finds its own data again.
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import bpy
 
+from .. import compat
+from ..blender_types import Node
+from . import paths
+
 TAKE_KEY = "talker_take"
 ROLE_KEY = "talker_role"
+ID_KEY = "talker_take_id"
+_COLLECTIONS = ("objects", "cameras", "actions", "node_groups", "images", "collections")
+
+
+def everything() -> Iterator[Any]:
+    """All that belongs to a take: datablocks, strips and nodes."""
+    for name in _COLLECTIONS:
+        yield from (item for item in getattr(bpy.data, name) if TAKE_KEY in item)
+    for scene in bpy.data.scenes:
+        tree = compat.compositor_tree(scene)
+        if tree is not None:
+            nodes: list[Node] = list(tree.nodes)
+            yield from (node for node in nodes if TAKE_KEY in node)
+        if scene.sequence_editor is not None:
+            yield from (strip for strip in compat.all_strips(scene.sequence_editor) if TAKE_KEY in strip)
+
+
+def folder_of(item: Any) -> str:
+    """The folder of the take that an item belongs to, by an absolute path; "" where it belongs to none."""
+    text = item.get(TAKE_KEY)
+    return paths.absolute(text) if isinstance(text, str) and text else ""
+
+
+def identity(folder: Path, manifest_id: str) -> str:
+    """What the take in `folder` is tagged with from now on; data of it from before are found and tagged anew.
+
+    Those are the ones that name this folder. If there are none, those with the take's own id whose folder is gone, or
+    does not belong to this project while `folder` does: the project was moved or copied.
+    """
+    wanted = paths.stored(folder)
+    here = [item for item in everything() if folder_of(item) == str(folder)]
+    if not here and manifest_id:
+        here = [item for item in everything() if item.get(ID_KEY) == manifest_id and _has_moved(item, folder)]
+    for item in here:
+        item[TAKE_KEY] = wanted
+    return wanted
+
+
+def note_id(take_id: str, manifest_id: str) -> None:
+    """Note on all of a take's data the id that it has wherever it lies."""
+    if manifest_id:
+        for item in everything():
+            if item[TAKE_KEY] == take_id:
+                item[ID_KEY] = manifest_id
+
+
+def _has_moved(item: Any, folder: Path) -> bool:
+    """Whether an item's take has become the one in `folder`."""
+    before = folder_of(item)
+    if not os.path.isdir(before):
+        return True
+    project = paths.project_folder()
+    return project is not None and project in folder.parents and project not in Path(before).parents
 
 
 def find(collection: Any, take_id: str, role: str) -> Any | None:
@@ -26,12 +87,12 @@ def mark(item: Any, take_id: str, role: str) -> Any:
     return item
 
 
-def image(path: str, take_id: str, role: str, source: str = "FILE") -> bpy.types.Image:
+def image(path: Path, take_id: str, role: str, source: str = "FILE") -> bpy.types.Image:
     """The take's image of this role, read again from `path`. `source` is FILE, SEQUENCE or MOVIE."""
     found = find(bpy.data.images, take_id, role)
     if found is None:
-        found = mark(bpy.data.images.load(path, check_existing=False), take_id, role)
-    found.filepath = path
+        found = mark(bpy.data.images.load(str(path), check_existing=False), take_id, role)
+    found.filepath = paths.stored(path)
     found.source = source
     found.reload()
     return found

@@ -40,10 +40,18 @@ class Take:
     frame_files: dict[int, str] = field(default_factory=dict)
     """Frame number (from 1) to the name of its file; a part of the line, or empty for a movie only."""
     manifest: dict = field(default_factory=dict)
+    has_given_lens: bool = False
+    """Whether it was drawn under a lens that came with its poses, a scene's camera's, and not under the footage's."""
 
     @property
     def name(self) -> str:
         return self.folder.name
+
+    @property
+    def id(self) -> str:
+        """What tells the take from every other, wherever it lies; "" for one from before there were ids."""
+        held = self.manifest.get("take_id")
+        return held if isinstance(held, str) else ""
 
     @property
     def first_frame(self) -> int:
@@ -131,6 +139,7 @@ class Take:
             x, y, width, height = (int(v) for v in camera["crop"])
             crop = Crop(x, y, width, height)
             footage = int(camera["footage"]["width"]), int(camera["footage"]["height"])
+            given_lens = bool(camera.get("given_lens", False))
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{camera_path} is damaged ({error!r}).", _RENDER_AGAIN) from error
         if not poses or any(len(pose) != 4 or any(len(row) != 4 for row in pose) for pose in poses):
@@ -144,7 +153,7 @@ class Take:
         frame_files = _find_frames(folder)
         if frame_files and max(frame_files) > len(poses):
             raise InputError(f"{folder} has more frames than its camera ({len(poses)}).", _RENDER_AGAIN)
-        return cls(folder, fps, len(poses), footage, crop, picture, poses, curves, frame_files, manifest)
+        return cls(folder, fps, len(poses), footage, crop, picture, poses, curves, frame_files, manifest, given_lens)
 
 
 def read_performance(path: Path) -> tuple[Fraction, dict[str, list[float]]]:

@@ -6,26 +6,31 @@ import time
 
 import bpy
 
-from .. import window
+from .. import compat, window
 from ..client.handles import JobHandle
-from ..properties import TalkerJob, job_of
+from ..properties import TalkerJob, job_of, settings_of
 from ..shared.errors import TalkerError
+from ..shared.jobs import JobState
 from . import connection, words
+from .overall import Overall, left_s
 
 _NO_JOB = {
     "job_id": "", "verb": "", "state": "", "phase": "", "preview": "", "message": "", "error_what": "", "error_do": "",
-    "step": 0, "total": 0, "eta_s": -1.0,
+    "step": 0, "total": 0, "eta_s": -1.0, "overall": 0.0, "overall_eta_s": -1.0,
 }  # fmt: skip
 
 
 PROGRESS_S = 0.5
 """Mere progress is shown this often, since each change paints a part of the window; all else at once."""
-_PROGRESS = {"step", "eta_s"}
+_PROGRESS = {"step", "eta_s", "overall", "overall_eta_s"}
 
 
 class _Shown:
     undone: tuple[str, str] | None = None
     """What was left undone. Here and not in the window manager, for another file brings a new one."""
+    situation: tuple = ()
+    """What the error that is shown was about: the file, the scene and its settings."""
+    overall = Overall()
     written_at = float("-inf")
     """When something was shown last, monotonic seconds."""
 
@@ -35,7 +40,7 @@ def show(context: bpy.types.Context, job: JobHandle | None) -> None:
     values: dict[str, object] = {"backend": connection.backend_word()}
     if job is not None:
         info = job.info
-        error = info.error or {}
+        error = (info.error or {}) if info.state is not JobState.CANCELLED else {}
         values |= {
             "job_id": info.id,
             "verb": info.verb,
@@ -51,8 +56,12 @@ def show(context: bpy.types.Context, job: JobHandle | None) -> None:
             "total": progress.total if progress else 0,
             "eta_s": progress.eta_s if progress and progress.eta_s is not None else -1.0,
         }
-        if progress is None or progress.preview:
-            values["preview"] = progress.preview if progress else ""
+        if progress is not None and progress.preview:  # the last picture stays to be seen
+            values["preview"] = progress.preview
+        if progress is not None:
+            done = _Shown.overall.update(info.id, info.verb, progress.phase, progress.step, progress.total)
+            left = left_s(done, info.started_at)
+            values |= {"overall": round(done, 3), "overall_eta_s": left if left < 0 else float(round(left))}
     _write(context, values)
 
 
@@ -62,12 +71,32 @@ def show_error(context: bpy.types.Context, error: TalkerError) -> None:
     if not connection.is_busy() and words.is_running(job_of(context)):  # it is not followed any more
         values["state"] = ""
     _write(context, {**values, "error_what": error.what, "error_do": error.do})
+    _Shown.situation = _situation(context)
 
 
 def clear(context: bpy.types.Context) -> None:
     """Forget the last job, and what was left undone."""
     had_note, _Shown.undone = _Shown.undone, None
     _write(context, {**_NO_JOB, "backend": connection.backend_word()}, also_redraw=had_note is not None)
+
+
+def error(context: bpy.types.Context) -> tuple[str, str] | None:
+    """(what went wrong, what to do) of the last job; None where nothing did, or what it was about has changed since:
+    other settings, another scene, another file."""
+    job = job_of(context)
+    if not job.error_what or _Shown.situation != _situation(context):
+        return None
+    return job.error_what, job.error_do
+
+
+def forget_error(context: bpy.types.Context) -> None:
+    """What stood in the way is out of it."""
+    _write(context, {"error_what": "", "error_do": ""})
+
+
+def set_chain(context: bpy.types.Context, step: int, steps: int) -> None:
+    """Say which of several jobs in a row is being done, from 1."""
+    _write(context, {"chain_step": step, "chain_steps": steps})
 
 
 def note_undone(context: bpy.types.Context, what: str, do: str) -> None:
@@ -90,9 +119,18 @@ def _write(context: bpy.types.Context, values: dict[str, object], also_redraw: b
         return
     for name, value in changed.items():
         setattr(job, name, value)
+    if values.get("error_what") and changed.keys() & {"job_id", "state", "error_what"}:
+        _Shown.situation = _situation(context)
     if changed or also_redraw:
         _Shown.written_at = now
         window.redraw_sidebars(context)
+
+
+def _situation(context: bpy.types.Context) -> tuple:
+    scene = compat.sequencer_scene(context)
+    settings = settings_of(scene)
+    names = [name for name in settings.bl_rna.properties.keys() if name not in ("rna_type", "name")]
+    return bpy.data.filepath, scene.name, *(str(getattr(settings, name)) for name in names)
 
 
 def _is_same(held: object, value: object) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import bpy
 
-from ..bridge import audio, camera, curves, keys
+from ..bridge import audio, curves, keys, scene_camera
 from ..bridge.bring_back import bring_back, options_of
 from ..bridge.files import write_json
 from ..client.installation import Level
@@ -17,7 +17,7 @@ from ..properties import TalkerSettings, settings_of
 from ..shared.errors import InputError
 from ..shared.timing import fps_text
 from ..shared.training import Start
-from . import takes
+from . import lines, takes
 
 Notice = tuple[Level, str]
 """(level of a report, text)."""
@@ -127,16 +127,19 @@ def model_name(settings: TalkerSettings) -> str:
     return settings.model or settings.recipe
 
 
-def read_render(scene: bpy.types.Scene) -> Request:
+def read_render(scene: bpy.types.Scene, strip: str | None = None) -> Request:
+    """The line that the settings name, or the one that a sound strip is."""
     settings = settings_of(scene)
     subject = absolute(settings.subject, "Subject")
-    line = audio.line(scene)
+    line = audio.line(scene) if strip is None else audio.line_of_strip(scene, strip)
     output = absolute(settings.output, "Output")
     out = takes.folder(line, output, scene)
-    sound = line.file or out.parent / f"{out.name}.line.wav"
+    sound = line.file if line.file and line.is_file_as_it_is else out.parent / f"{out.name}.line.wav"
     files: list[Callable[[], object]] = [partial(line.write, sound)]
     pose, write_poses = _read_pose(scene, settings, line, out)
     files += write_poses
+    if line.source == "STRIP":
+        files.append(partial(write_json, out.with_name(lines.asked_name(out)), lines.asked(scene, line.name)))
     arguments = {
         "subject": str(subject),
         "audio": str(sound),
@@ -174,7 +177,7 @@ def _read_pose(
     if scene.camera is None:
         raise InputError("The scene has no camera to see the head with.", "Add a camera and make it the active one.")
     path = out.parent / f"{out.name}.poses.json"
-    poses = camera.poses(scene, settings.pose_object, scene.camera, line.frame_start, line.frame_count)
+    poses = scene_camera.poses(scene, settings.pose_object, scene.camera, line.frame_start, line.frame_count)
     return str(path), [partial(write_json, path, poses)]
 
 
@@ -204,4 +207,11 @@ TRAIN_BY_MODE = {
 """By the modes of properties.TRAIN_MODES."""
 RENDER = Step("render", read_render, _rendered, changes_scene=True)
 RENDER_AND_BRING_BACK = Step("render", read_render, _rendered_and_brought_back, changes_scene=True)
+
+
+def render_again(strip: str) -> Step:
+    """Render the line of a sound strip and bring it back where the strip is."""
+    return Step("render", partial(read_render, strip=strip), _rendered_and_brought_back, changes_scene=True)
+
+
 WHOLE_WAY = (PREPROCESS, TRAIN, RENDER_AND_BRING_BACK)

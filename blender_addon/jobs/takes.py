@@ -11,7 +11,9 @@ from pathlib import Path
 import bpy
 
 from .. import compat
+from ..bridge import audio
 from ..bridge.audio import Line
+from ..properties import settings_of
 from ..shared import layout
 from ..shared.take_ids import is_id
 
@@ -30,6 +32,15 @@ def line_id(line: Line, output: Path) -> str:
     except ValueError:  # another drive
         seen = str(line.file)
     return "/".join(("file", Path(seen).as_posix()))
+
+
+def id_of_chosen(scene: bpy.types.Scene) -> str:
+    """The id of the line that a scene's settings name, without asking the disk; "" where they name none."""
+    settings = settings_of(scene)
+    if settings.output.startswith("//") and not bpy.data.is_saved:
+        return ""
+    named = audio.named(scene)
+    return line_id(named, Path(bpy.path.abspath(settings.output))) if named is not None else ""
 
 
 def folder(line: Line, output: Path, scene: bpy.types.Scene) -> Path:

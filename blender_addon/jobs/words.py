@@ -38,6 +38,15 @@ def progress(job: TalkerJob) -> str:
     return text
 
 
+def overall(job: TalkerJob) -> str:
+    """How far the whole job is, with the time left as far as known."""
+    place = f"{job.chain_step} of {job.chain_steps}: " if job.chain_steps > 1 else ""
+    if not job.phase:
+        return f"{place}{job.verb}, {progress(job)}"
+    text = f"{place}{job.verb} {job.overall:.0%}"
+    return f"{text}, about {duration(job.overall_eta_s)} left" if job.overall_eta_s >= 0 else text
+
+
 def duration(seconds: float) -> str:
     """Seconds in the words of a progress bar: 42 s, 3 min 20 s, 2 h 5 min."""
     whole = round(seconds)

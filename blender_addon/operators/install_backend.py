@@ -9,6 +9,7 @@ import bpy
 from .. import backend_place, window
 from ..blender_types import window_manager
 from ..client.installation import Installation, Level, outcome
+from ..jobs import shown
 from ..shared.errors import EXIT_CALLER, EXIT_CANCELLED, EXIT_DONE, TalkerError
 
 TIMER_S = 0.1
@@ -75,6 +76,8 @@ def _conclude(installation: Installation) -> tuple[Level, str]:
     assert installation.status is not None
     level, text = outcome(installation.status, installation.last_line)
     _State.error = "" if installation.status == EXIT_DONE else text
+    if installation.status == EXIT_DONE:
+        shown.forget_error(bpy.context)
     return level, text
 
 

@@ -6,7 +6,7 @@ import bpy
 from bpy.props import EnumProperty
 
 from .. import compat, properties
-from ..jobs import blocking, connection, shown, steps
+from ..jobs import blocking, connection, lines, shown, steps
 from ..jobs.step_run import StepRun
 from ..jobs.steps import Notice, Step
 from ..shared.errors import InputError, TalkerError
@@ -20,6 +20,7 @@ class RunsSteps(FollowsJob):
     _scene_name: str
     _waiting: list[Step]
     _run: StepRun
+    _steps: int
 
     @left_open
     def steps(self) -> list[Step]:
@@ -29,7 +30,9 @@ class RunsSteps(FollowsJob):
     def begin(self, context: bpy.types.Context) -> None:
         self._scene_name = compat.sequencer_scene(context).name
         self._waiting = self.steps()
+        self._steps = len(self._waiting)
         self._next()
+        self._tell_place(context)
 
     def advance(self, context: bpy.types.Context) -> bool:
         run = self._run
@@ -42,7 +45,11 @@ class RunsSteps(FollowsJob):
         if not self._waiting:
             return True
         self._next()
+        self._tell_place(context)
         return False
+
+    def _tell_place(self, context: bpy.types.Context) -> None:
+        shown.set_chain(context, self._steps - len(self._waiting), self._steps)
 
     def cancel(self, context: bpy.types.Context) -> None:
         """The job goes on, but nothing that should follow it can be done in a scene that is no longer there."""
@@ -61,6 +68,7 @@ class RunsSteps(FollowsJob):
             shown.note_undone(context, what, f"In that file, choose {out} under Bring Back.")
 
     def block(self, context: bpy.types.Context) -> None:
+        self._scene_name = compat.sequencer_scene(context).name
         blocking.do(compat.sequencer_scene(context), self.steps(), self._tell)
 
     def _next(self) -> None:
@@ -125,6 +133,20 @@ class TALKER_OT_run_all(RunsSteps, bpy.types.Operator):
         return list(steps.WHOLE_WAY)
 
 
+class TALKER_OT_render_changed(RunsSteps, bpy.types.Operator):
+    """Render every line whose take is out of date again, and bring it back. Frames that nothing has changed are kept"""
+
+    bl_idname = "talker.render_changed"
+    bl_label = "Render What Is Out of Date"
+    bl_options = {"UNDO"}  # it changes the scene when it ends
+
+    def steps(self) -> list[Step]:
+        changed = lines.to_render(self._scene())
+        if not changed:
+            raise InputError("No take is out of date.", "Render new lines one by one.")
+        return [steps.render_again(name) for name in changed]
+
+
 class TALKER_OT_cancel_job(bpy.types.Operator):
     """Stop the running job. What it has finished is kept"""
 
@@ -152,5 +174,6 @@ CLASSES = (
     TALKER_OT_train,
     TALKER_OT_render_line,
     TALKER_OT_run_all,
+    TALKER_OT_render_changed,
     TALKER_OT_cancel_job,
 )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import bpy
 
+from ..blender_types import preferences
 from ..operators import install_backend
-from . import folders, wrapped_text
+from . import folders, reasons, wrapped_text
 
 
 def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -22,7 +23,15 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     backend = folders.backend(context)
     if backend is not None:
         wrapped_text.draw(column, backend.words, "CHECKMARK" if backend.is_installed else "INFO")
-    text = "Update Backend" if backend is not None and backend.is_installed else "Install Backend"
-    column.operator("talker.install_backend", text=text, icon="IMPORT")
+    text = "Install Backend"
+    if backend is not None and backend.is_installed:
+        text = "Repair Backend" if backend.is_current else "Update Backend"
+    reason = reasons.install()
+    row = column.row()
+    row.enabled = not reason
+    row.operator("talker.install_backend", text=text, icon="IMPORT")
+    if reason:
+        wrapped_text.draw(column, reason, "INTERNET_OFFLINE")
+        column.prop(preferences(context).system, "use_online_access")
     if install_backend.last_error():
         wrapped_text.draw(column, install_backend.last_error(), "INFO" if install_backend.was_cancelled() else "ERROR")

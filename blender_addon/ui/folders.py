@@ -14,13 +14,14 @@ import bpy
 from .. import backend_place
 from ..blender_types import Icon
 from ..bridge import curves
-from ..properties import TalkerSettings, settings_of
+from ..jobs import takes
+from ..properties import settings_of
 from ..shared import layout
 from ..shared.consent import read_consent, refusal
 from ..shared.errors import InputError
 from ..shared.timing import parse_fps
 from ..shared.training import TrainingState, read_training
-from . import scanning
+from . import scanning, scores
 
 T = TypeVar("T")
 
@@ -39,6 +40,10 @@ class ScannedSubject:
     """By model, finished or not: how far its training has come."""
     contact_sheet: str
     """Path, or ""."""
+    pictures: dict[str, str]
+    """By model: path of what it drew last beside what was recorded."""
+    scores: dict[str, str]
+    """By model that was scored, in words."""
     consent: str
     """What the person shown has agreed to."""
     refused: str
@@ -53,6 +58,8 @@ class ScannedTake:
     fps: str
     preview: str
     contact_sheet: str
+    line_id: str
+    """Of the line that it is of; "" where it does not say."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,8 @@ class ScannedBackend:
 
     is_installed: bool
     words: str
+    is_current: bool = True
+    """Whether it is of this add-on's version."""
 
 
 _takes: dict[Path, tuple[tuple[int, ...], ScannedTake]] = {}
@@ -84,9 +93,15 @@ def backend(context: bpy.types.Context) -> ScannedBackend | None:
 
     def read() -> ScannedBackend:
         installed, words = backend_place.is_installed(python, plan), backend_place.backend_state(python, plan)
-        return ScannedBackend(installed, words)
+        return ScannedBackend(installed, words, backend_place.is_current(python, plan))
 
     return scanning.known(("backend", str(python), str(plan.folder)), read)
+
+
+def is_of_line(take: ScannedTake, scene: bpy.types.Scene) -> bool:
+    """Whether a take is of the line that the scene's settings name; also where nobody can say."""
+    wanted = takes.id_of_chosen(scene)
+    return not take.line_id or not wanted or take.line_id == wanted
 
 
 def picture_changed_at(path: str) -> int | None:
@@ -96,7 +111,7 @@ def picture_changed_at(path: str) -> int | None:
 
 def step_icon(name: str, scene: bpy.types.Scene) -> Icon:
     """A tick at the steps that are done."""
-    return "CHECKMARK" if _is_done(name, settings_of(scene)) else "DOT"
+    return "CHECKMARK" if _is_done(name, scene) else "DOT"
 
 
 def forget() -> None:
@@ -105,11 +120,13 @@ def forget() -> None:
     _takes.clear()
 
 
-def _is_done(step: str, settings: TalkerSettings) -> bool:
-    if step == "line":
-        return take(settings.take) is not None
-    if step == "bring_back":
-        return bool(settings.take) and curves.find_controller(Path(bpy.path.abspath(settings.take))) is not None
+def _is_done(step: str, scene: bpy.types.Scene) -> bool:
+    settings = settings_of(scene)
+    if step in ("line", "bring_back"):
+        found = take(settings.take)
+        if found is None or not is_of_line(found, scene):
+            return False
+        return step == "line" or curves.find_controller(Path(bpy.path.abspath(settings.take))) is not None
     known = subject(settings.subject)
     return known is not None and (step == "footage" or bool(known.models))
 
@@ -134,6 +151,8 @@ def _read_subject(folder: Path) -> ScannedSubject:
         models=tuple(m.name for m in folders if (m / layout.MODEL_CONFIG_FILE).is_file()),
         trainings={name: state for name, state in states.items() if state is not None},
         contact_sheet=_existing(folder / layout.CONTACT_SHEET_FILE),
+        pictures={m.name: _existing(m / layout.MODEL_PREVIEW_FILE) for m in folders},
+        scores={m.name: words for m in folders if (words := scores.in_words(m))},
         **_consent(folder, info),
     )
 
@@ -155,29 +174,31 @@ def _read_take(folder: Path) -> ScannedTake:
     times_read, known = _takes.get(folder, ((), None))
     if known is not None and times == times_read:
         return known
-    count, fps = _length(folder)
+    count, fps, line_id = _length(folder)
     known = ScannedTake(
         frames=count,
         fps=_fps_words(fps),
         preview=_existing(folder / layout.PREVIEW_FILE),
         contact_sheet=_existing(folder / layout.CONTACT_SHEET_FILE),
+        line_id=line_id,
     )
     _takes[folder] = times, known
     return known
 
 
-def _length(folder: Path) -> tuple[int, str]:
-    """(frames of the line, frames a second as text), by the manifest.
+def _length(folder: Path) -> tuple[int, str, str]:
+    """(frames of the line, frames a second as text, the line's id or ""), by the manifest.
 
     By the camera only where that does not say: parsing a long one holds Python, and with it the window, for too long.
     """
     (folder / layout.CAMERA_FILE).stat()  # without it, it is no take
     try:
-        frames = json.loads((folder / layout.MANIFEST_FILE).read_text(encoding="utf-8"))["frames"]
-        return int(frames["count"]), str(frames["fps"])
+        manifest = json.loads((folder / layout.MANIFEST_FILE).read_text(encoding="utf-8"))
+        frames, line_id = manifest["frames"], manifest.get("take_id")
+        return int(frames["count"]), str(frames["fps"]), line_id if isinstance(line_id, str) else ""
     except (FileNotFoundError, KeyError, TypeError):
         camera = json.loads((folder / layout.CAMERA_FILE).read_text(encoding="utf-8"))
-        return len(camera["camera_to_world"]), str(camera["fps"])
+        return len(camera["camera_to_world"]), str(camera["fps"]), ""
 
 
 def _fps_words(text: str) -> str:

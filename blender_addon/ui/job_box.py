@@ -1,9 +1,16 @@
-"""The running job in the panel: phase, step, time left, a picture, the way to end it; and how the last one ended."""
+"""The running job in the panel: how far all of it is, and in its step phase, picture, notices; how the last one ended.
+
+Above the steps nothing comes or goes, so that no button moves away from under the pointer: what a job has to say stands
+in its step, below the place of its button.
+"""
+
+from __future__ import annotations
 
 import bpy
 
+from ..blender_types import Icon
 from ..jobs import shown, words
-from ..properties import TalkerJob
+from ..properties import TalkerJob, job_of
 from . import pictures, wrapped_text
 
 _BACKEND_WORDS = {
@@ -12,10 +19,13 @@ _BACKEND_WORDS = {
     "READY": "Backend: ready",
     "STOPPING": "Backend: stopping",
 }
+_BUTTON_SCALE = 1.4
+VERBS = ("preprocess", "train", "render")
+"""Those that have a step of their own."""
 
 
-def draw(layout: bpy.types.UILayout, job: TalkerJob) -> None:
-    """The backend's state, the job, and what went wrong last."""
+def draw(layout: bpy.types.UILayout, job: TalkerJob, reason: str) -> None:
+    """The backend's state; Do It All (or why it cannot be done), and in its place the bar of all that is being done."""
     row = layout.row(align=True)
     row.label(
         text=_BACKEND_WORDS.get(job.backend, "Backend: lost, looking for it"),
@@ -25,17 +35,63 @@ def draw(layout: bpy.types.UILayout, job: TalkerJob) -> None:
         row.operator("talker.stop_backend", text="", icon="QUIT")
     elif job.backend != "STOPPING":
         row.operator("talker.start_backend", text="", icon="PLAY")
+    row = layout.row(align=True)
     if words.is_running(job):
-        column = layout.box().column()
-        column.label(text=words.heading(job).rstrip(":").capitalize(), icon="TIME")
-        draw_bar(column, job)
-        if job.message:
-            wrapped_text.draw(column, job.message, "INFO")
-        pictures.draw(column, job.preview)
+        row.progress(factor=job.overall, type="BAR", text=words.overall(job))
+        row.operator("talker.cancel_job", text="", icon="CANCEL")
+    else:
+        row.enabled = not reason
+        row.operator("talker.run_all", icon="SEQUENCE")
+    if job.verb not in VERBS:
+        draw_end(layout, job)
+
+
+def draw_step(
+    layout: bpy.types.UILayout,
+    operator: str,
+    icon: Icon,
+    reason: str,
+    verb: str = "",
+    text: str | None = None,
+) -> bpy.types.OperatorProperties | None:
+    """A step's button, by its own name or as `text`, and below it why it cannot be pressed (`reason`); in its place the
+    bar of the phase while the job does the step's verb. Then how the verb's last job ended.
+
+    Returns the button's properties, None where there is a bar.
+    """
+    job = job_of(bpy.context)
+    row = layout.row(align=True)
+    row.scale_y = _BUTTON_SCALE
+    if verb and job.verb == verb and words.is_running(job):
+        factor = min(1.0, job.step / job.total) if job.total else 0.0
+        row.progress(factor=factor, type="BAR", text=f"{words.heading(job)} {words.progress(job)}".strip())
+        row.operator("talker.cancel_job", text="", icon="CANCEL")
+        _draw_work(layout, job)
+        return None
+    busy = words.is_running(job)
+    row.enabled = not (busy or reason)
+    button = row.operator(operator, text=text, icon=icon)
+    if reason:
+        wrapped_text.draw(layout, reason, "INFO")
+    if verb and job.verb == verb:
+        draw_end(layout, job)
+    return button
+
+
+def _draw_work(layout: bpy.types.UILayout, job: TalkerJob) -> None:
+    """What a running job has to show: the picture keeps its place while there is none yet."""
+    pictures.draw_or_room(layout, job.preview, "Its present state")
+    if job.message:
+        wrapped_text.draw(layout, job.message, "INFO")
+
+
+def draw_end(layout: bpy.types.UILayout, job: TalkerJob) -> None:
+    """How the last job ended, where that is worth a word."""
+    trouble = shown.error(bpy.context)
+    if trouble is not None:
+        _draw_trouble(layout, *trouble)
     elif job.state == "CANCELLED":
-        wrapped_text.draw(layout, f"Cancelled: {job.verb}. Start it again to go on.", "INFO")
-    if job.error_what:
-        _draw_trouble(layout, job.error_what, job.error_do)
+        wrapped_text.draw(layout, f"Cancelled: {job.verb}. Start it again to continue.", "INFO")
     undone = shown.undone()
     if undone is not None:
         _draw_trouble(layout, *undone)
@@ -46,11 +102,3 @@ def _draw_trouble(layout: bpy.types.UILayout, what: str, do: str) -> None:
     wrapped_text.draw(box, what, "ERROR")
     if do:
         wrapped_text.draw(box, do, "BLANK1")
-
-
-def draw_bar(layout: bpy.types.UILayout, job: TalkerJob) -> None:
-    """A bar with step and time left, and a cross that cancels the job."""
-    row = layout.row(align=True)
-    factor = min(1.0, job.step / job.total) if job.total else 0.0
-    row.progress(factor=factor, type="BAR", text=words.progress(job) or job.phase)
-    row.operator("talker.cancel_job", text="", icon="CANCEL")

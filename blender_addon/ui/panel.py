@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import bpy
 
 from .. import compat
-from ..blender_types import Icon
-from ..bridge import audio, colour
+from ..bridge import audio, colour, strips
 from ..jobs import words
+from ..jobs.steps import model_name
 from ..properties import job_of, settings_of
-from . import environment, folders, job_box, pictures, train_button, wrapped_text
+from . import environment, folders, job_box, line_list, pictures, reasons, train_button, wrapped_text
 
 if TYPE_CHECKING:
     Panel = bpy.types.Panel
@@ -37,21 +37,17 @@ class _Panel(Panel):
         layout: bpy.types.UILayout = self.layout  # type: ignore[assignment]
         layout.use_property_split = True
         layout.use_property_decorate = False
-        job = job_of(context)
         installed = folders.backend(context)
         if installed is not None and not installed.is_installed:
             environment.draw(layout.box(), context)
-        job_box.draw(layout, job)
-        busy = words.is_running(job)
-        if not busy:
-            layout.operator("talker.run_all", icon="SEQUENCE")
+        job_box.draw(layout, job_of(context), reasons.run_all(context, scene))
         for name, title, draw in _STEPS:
             header, body = layout.panel(f"talker_{name}")
             header.label(text=title, icon=folders.step_icon(name, scene))
             if body is not None:
                 body.use_property_split = True
                 body.use_property_decorate = False
-                draw(body, scene, busy)
+                draw(body, context, scene)
 
 
 class TALKER_PT_view3d(_Panel, bpy.types.Panel):
@@ -68,16 +64,12 @@ class TALKER_PT_sequencer(_Panel, bpy.types.Panel):
     bl_space_type = "SEQUENCE_EDITOR"
 
 
-def _draw_footage(layout: bpy.types.UILayout, scene: bpy.types.Scene, busy: bool) -> None:
+def _draw_footage(layout: bpy.types.UILayout, context: bpy.types.Context, scene: bpy.types.Scene) -> None:
     settings = settings_of(scene)
     layout.prop(settings, "footage")
     layout.prop(settings, "subject")
     layout.prop(settings, "consent")
-    if not settings.footage:
-        wrapped_text.draw(
-            layout, "Choose a clip of one person speaking to the camera: 20 s to 2 minutes, steady, evenly lit.", "INFO"
-        )
-    _big(layout, "talker.preprocess", "IMPORT", not busy, "preprocess")
+    job_box.draw_step(layout, "talker.preprocess", "IMPORT", reasons.preprocess(context, scene), "preprocess")
     subject = folders.subject(settings.subject)
     if subject is None:
         return
@@ -88,50 +80,56 @@ def _draw_footage(layout: bpy.types.UILayout, scene: bpy.types.Scene, busy: bool
     wrapped_text.draw(column, subject.refused or f"Consent: {subject.consent}", "ERROR" if subject.refused else "INFO")
     column.operator("talker.record_consent", icon="CHECKBOX_HLT")
     if subject.contact_sheet:
-        pictures.draw(layout, subject.contact_sheet)
+        pictures.draw_titled(layout, subject.contact_sheet, "What was found in the footage")
         layout.operator("talker.open_file", text="Contact Sheet", icon="IMAGE_DATA").filepath = subject.contact_sheet
 
 
-def _draw_train(layout: bpy.types.UILayout, scene: bpy.types.Scene, busy: bool) -> None:
-    settings = settings_of(scene)
+def _draw_train(layout: bpy.types.UILayout, context: bpy.types.Context, scene: bpy.types.Scene) -> None:
+    settings, job = settings_of(scene), job_of(context)
     layout.prop(settings, "preset")
     layout.prop(settings, "recipe")
     layout.prop(settings, "model")
     subject = folders.subject(settings.subject)
-    if subject is None:
-        wrapped_text.draw(layout, "Preprocess the footage first.", "INFO")
-    offer = train_button.offer(settings, subject)
+    offer = train_button.offer(settings, subject, job.verb == "train" and words.is_running(job))
     if offer.about:
         wrapped_text.draw(layout, offer.about, "INFO")
     if offer.mode == "MORE":
         layout.prop(settings, "more_minutes")
-    enabled = not busy and subject is not None
-    button = _big(layout, "talker.train", "RENDER_ANIMATION", enabled, "train", offer.text)
+    reason = reasons.train(context, scene)
+    button = job_box.draw_step(layout, "talker.train", "RENDER_ANIMATION", reason, "train", offer.text)
     if button is not None:
         button.mode = offer.mode
-    if offer.mode == "MORE" and not busy:
-        layout.operator("talker.train", text="Train Anew", icon="FILE_REFRESH").mode = "ANEW"
-    if subject is not None and subject.models:
-        wrapped_text.draw(layout, f"Trained: {', '.join(subject.models)}", "CHECKMARK")
+    if offer.mode == "MORE":
+        row = layout.row()
+        row.enabled = not (reason or words.is_running(job))
+        row.operator("talker.train", text="Train from Scratch", icon="FILE_REFRESH").mode = "ANEW"
+    if subject is None or not subject.models:
+        return
+    wrapped_text.draw(layout, f"Trained: {', '.join(subject.models)}", "CHECKMARK")
+    name = model_name(settings)
+    if name in subject.models:
+        score = subject.scores.get(name)
+        wrapped_text.draw(layout, f"Scored: {score}" if score else "Not scored (talker evaluate does that).", "INFO")
+        pictures.draw_titled(layout, subject.pictures.get(name, ""), "Recorded, and drawn by the head")
 
 
-def _draw_line(layout: bpy.types.UILayout, scene: bpy.types.Scene, busy: bool) -> None:
-    settings = settings_of(scene)
+def _draw_line(layout: bpy.types.UILayout, context: bpy.types.Context, scene: bpy.types.Scene) -> None:
+    settings, reason = settings_of(scene), reasons.render(context, scene)
     layout.prop(settings, "line_source")
     if settings.line_source == "STRIP":
+        line_list.draw(layout, scene)
         editor = scene.sequence_editor
-        if editor is None or not any(strip.type == "SOUND" for strip in compat.all_strips(editor)):
-            wrapped_text.draw(layout, "Add the new line of dialogue to the timeline as a sound strip.", "INFO")
-        else:
+        if editor is not None and any(strip.type == "SOUND" for strip in compat.all_strips(editor)):
             layout.prop_search(settings, "line_strip", editor, compat.all_strips_name(editor), icon="SOUND")
-            if not settings.line_strip:
-                name = audio.active_sound_name(scene)
-                wrapped_text.draw(
-                    layout, f"The active strip is used: {name}." if name else "Choose a sound strip.", "INFO"
-                )
+            name = audio.active_sound_name(scene)
+            if not settings.line_strip and name:
+                wrapped_text.draw(layout, f"The active strip is used: {name}.", "INFO")
+        elif reason != reasons.NO_SOUND_STRIP:
+            wrapped_text.draw(layout, reasons.NO_SOUND_STRIP, "INFO")
     elif settings.line_source == "FILE":
         layout.prop(settings, "line_file")
         layout.prop(settings, "line_frame")
+    layout.prop(settings, "line_channel")
     layout.prop(settings, "pose_mode")
     if settings.pose_mode == "OBJECT":
         layout.prop(settings, "pose_object")
@@ -145,37 +143,42 @@ def _draw_line(layout: bpy.types.UILayout, scene: bpy.types.Scene, busy: bool) -
             layout.prop(settings, "face_life", slider=True)
         layout.prop(settings, "strength", slider=True)
     layout.prop(settings, "output")
-    subject = folders.subject(settings.subject)
-    trained = subject is not None and bool(subject.models)
-    if not trained:
-        wrapped_text.draw(layout, "Train the head first.", "INFO")
-    _big(layout, "talker.render_line", "RENDER_STILL", not busy and trained, "render")
+    job_box.draw_step(layout, "talker.render_line", "RENDER_STILL", reason, "render")
 
 
-def _draw_bring_back(layout: bpy.types.UILayout, scene: bpy.types.Scene, busy: bool) -> None:
+def _draw_bring_back(layout: bpy.types.UILayout, context: bpy.types.Context, scene: bpy.types.Scene) -> None:
     settings = settings_of(scene)
-    layout.prop(settings, "take")
-    layout.prop(settings, "take_frame")
-    layout.prop(settings, "background")
-    layout.prop(settings, "moving_head")
-    layout.prop(settings, "match_scene")
+    for name in ("take", "take_frame", "pictures", "background", "fit", "moving_head", "active_camera", "match_scene"):
+        layout.prop(settings, name)
     take = folders.take(settings.take)
-    if take is None:
-        wrapped_text.draw(layout, "Render a line, or choose the folder of one.", "INFO")
-    else:
+    if take is not None:
         layout.label(text=f"{take.frames} frames at {take.fps}", icon="CHECKMARK")
-    _big(layout, "talker.bring_back", "IMPORT", take is not None)
+        if not folders.is_of_line(take, scene):
+            wrapped_text.draw(layout, "This take is of another line than the one chosen above.", "INFO")
+    reason = "" if take is not None else "Render a line, or choose the folder of one."
+    job_box.draw_step(layout, "talker.bring_back", "IMPORT", reason)
     row = layout.row(align=True)
     if take is not None and take.preview:
         row.operator("talker.open_file", text="Preview", icon="PLAY").filepath = take.preview
     if take is not None and take.contact_sheet:
         row.operator("talker.open_file", text="Contact Sheet", icon="IMAGE_DATA").filepath = take.contact_sheet
     layout.operator("talker.export_performance", icon="EXPORT")
+    _draw_rendered(layout, scene)
     warning = colour.warning(scene)
     if warning:
         box = layout.box()
         wrapped_text.draw(box, warning, "COLOR")
         box.operator("talker.exact_colours", icon="COLOR")
+
+
+def _draw_rendered(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
+    """What F12 shows, where a scene has both pictures on its timeline and a compositor."""
+    tree = compat.compositor_tree(scene)
+    if tree is None or not strips.shows_pictures(scene):
+        return
+    shown = "the timeline's strips" if scene.render.use_sequencer else "the compositor"
+    wrapped_text.draw(layout, f"A render (F12) shows {shown}.", "INFO")
+    layout.prop(scene.render, "use_sequencer", text="Render the Timeline")
 
 
 _STEPS = (
@@ -184,23 +187,5 @@ _STEPS = (
     ("line", "3  Line", _draw_line),
     ("bring_back", "4  Bring Back", _draw_bring_back),
 )
-
-
-def _big(
-    layout: bpy.types.UILayout, operator: str, icon: Icon, enabled: bool, verb: str = "", text: str | None = None
-) -> bpy.types.OperatorProperties | None:
-    """A step's button, by its own name or as `text`; the job's bar in its place while that does the step's verb.
-
-    Returns the button's properties, None where there is a bar.
-    """
-    job = job_of(bpy.context)
-    if job.verb == verb and words.is_running(job):
-        job_box.draw_bar(layout, job)
-        return None
-    row = layout.row()
-    row.scale_y = 1.4
-    row.enabled = enabled
-    return row.operator(operator, text=text, icon=icon)
-
 
 CLASSES = (TALKER_PT_view3d, TALKER_PT_sequencer)

@@ -7,16 +7,31 @@ import bpy.utils.previews
 
 from . import folders
 
+LARGE = 12.0
+"""Height of a picture in a sidebar, in rows of buttons."""
+
 
 class _State:
     collection: bpy.utils.previews.ImagePreviewCollection | None = None
 
 
-def draw(layout: bpy.types.UILayout, path: str, scale: float = 8.0) -> None:
-    """Show the picture at `path`, as it is now; nothing while there is none."""
-    icon = _icon(path)
+def draw_or_room(layout: bpy.types.UILayout, path: str, title: str, scale: float = LARGE) -> None:
+    """A picture with its title; an empty place as large while there is none, so that nothing moves when it comes."""
+    column = layout.column(align=True)
+    column.label(text=title)
+    icon = _icon(path) if path else 0
     if icon:
-        layout.template_icon(icon_value=icon, scale=scale)
+        column.template_icon(icon_value=icon, scale=scale)
+    else:
+        room = column.box()
+        room.scale_y = scale
+        room.label(text="")
+
+
+def draw_titled(layout: bpy.types.UILayout, path: str, title: str, scale: float = LARGE) -> None:
+    """A picture with its title; nothing while there is none."""
+    if path and _icon(path):
+        draw_or_room(layout, path, title, scale)
 
 
 def _icon(path: str) -> int:

@@ -19,20 +19,23 @@ class Offer:
     about: str = ""
 
 
-def offer(settings: TalkerSettings, subject: ScannedSubject | None) -> Offer:
-    """The button for a scene's settings (`Scene.talker`)."""
+def offer(settings: TalkerSettings, subject: ScannedSubject | None, is_training: bool = False) -> Offer:
+    """The button for a scene's settings (`Scene.talker`); nothing is said of how far the training came while it goes
+    on."""
     name = model_name(settings)
+    if is_training:
+        return Offer("Train")
     state = subject.trainings.get(name) if subject is not None else None
     if state is None:
         if subject is not None and name in subject.models:
-            return Offer("Train Anew", about=f"Takes the place of the model {name} when it is done.")
+            return Offer("Train from Scratch", about=f"Takes the place of the model {name} when it is done.")
         return Offer("Train")
     words = f"{name} ({state.preset})"
     if (state.recipe, state.preset) != (settings.recipe, settings.preset):
-        return Offer("Train Anew", about=f"Takes the place of the model {words} when it is done.")
+        return Offer("Train from Scratch", about=f"Takes the place of the model {words} when it is done.")
     if not state.is_finished:
-        return Offer("Go On Training", about=f"{words} stopped at {_share(state)}.")
-    return Offer("Train On", "MORE", f"{words} is finished: {state.step} steps. More minutes continue from it.")
+        return Offer("Resume Training", about=f"{words} stopped at {_share(state)}.")
+    return Offer("Train Further", "MORE", f"{words} is finished: {state.step} steps. More minutes continue from it.")
 
 
 def _share(state: TrainingState) -> str:

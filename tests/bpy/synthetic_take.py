@@ -54,13 +54,18 @@ def write_exr(path: Path, frame: int, size: int) -> None:
     OpenEXR.File(header, channels).write(str(path))
 
 
-def write_png(path: Path, width: int, height: int, rgb: tuple[int, int, int]) -> None:
-    """A picture of one colour."""
+def write_png(path: Path, width: int, height: int, rgb: tuple[int, int, int], square: tuple[int, ...] = ()) -> None:
+    """A picture of one colour, with a white square (left, top, width, height) where one is asked for."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    rows = (b"\0" + bytes(rgb) * width) * height
+    lines = [bytes(rgb) * width] * height
+    if square:
+        left, top, wide, high = square
+        for row in range(top, top + high):
+            lines[row] = lines[row][: 3 * left] + b"\xff" * (3 * wide) + lines[row][3 * (left + wide) :]
+    rows = b"".join(b"\0" + line for line in lines)
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     path.write_bytes(
         b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
@@ -87,6 +92,10 @@ def main() -> None:
     parser.add_argument("--crop", type=int, nargs=4, default=(36, 6, 32, 32))
     parser.add_argument("--size", type=int, default=32)
     parser.add_argument("--pictures", default="1:")
+    parser.add_argument(
+        "--plate", action="store_true", help="a clean plate of the whole frame, white where the head is"
+    )
+    parser.add_argument("--id", default="")
     options = parser.parse_args()
     folder, fps, count = options.folder, Fraction(options.fps), options.frames
     folder.mkdir(parents=True)
@@ -130,7 +139,11 @@ def main() -> None:
     subject = folder.parent / "subject"
     subject.mkdir(exist_ok=True)
     write_png(subject / layout.BACKGROUND_FILE, width, height, PLATE_DISPLAY)
-    (folder / layout.MANIFEST_FILE).write_text(json.dumps({"synthetic": True}))
+    if options.plate:
+        square = (x + width // 4, y + height // 4, width // 2, height // 2)
+        frame_width, frame_height = options.footage
+        write_png(folder / layout.PLATE_FILE, frame_width, frame_height, PLATE_DISPLAY, square)
+    (folder / layout.MANIFEST_FILE).write_text(json.dumps({"synthetic": True, "take_id": options.id}))
     known = {
         "camera_from_head": poses,
         "head_display": HEAD_DISPLAY,

@@ -107,6 +107,54 @@ def test_a_line_that_is_heard_already_mutes_the_takes_sound(addon, scene, strips
     assert any("my line" in warning for warning in done.warnings)
 
 
+@pytest.mark.parametrize(
+    ("source", "is_muted"),
+    [
+        ("scene/Scene/strip/talk", True),
+        ("scene/Scene/range/Scene_1-250", True),
+        ("file/../line.wav", False),
+        ("scene/Scene/strip/gone", False),
+    ],
+)
+def test_a_take_is_muted_where_its_line_is_heard_already(addon, scene, strips, make_take, source, is_muted):
+    """The strip begins elsewhere than the line, so that only the take's id can tell."""
+    if not addon.compat.has_sound():
+        pytest.skip("this Blender has no sound")
+    take = make_take("said", "--id", source)
+    collection = addon.compat.strips(scene.sequence_editor_create())
+    talk = collection.new_sound("talk", str(take / "audio.wav"), 1, FRAME_START - 3)
+    done = addon.headless.bring_back(take, FRAME_START, match_scene=False)
+    assert strips()["sound"].mute == is_muted
+    assert any("muted" in warning for warning in done.warnings) == is_muted
+    talk.mute = True
+    addon.headless.bring_back(take, FRAME_START, match_scene=False)
+    assert not strips()["sound"].mute, "nobody else says the line now"
+
+
+def test_matching_the_scene_never_shortens_it(addon, scene, take):
+    scene.frame_start, scene.frame_end = 1, 900
+    addon.headless.bring_back(take, FRAME_START, match_scene=True)
+    assert (scene.frame_start, scene.frame_end) == (1, 900)
+    addon.headless.bring_back(take, 1200, match_scene=True)
+    assert (scene.frame_start, scene.frame_end) == (1, 1211)
+
+
+def test_the_pictures_are_where_the_artist_wants_them(addon, scene, strips, take):
+    settings = scene.talker
+
+    def bring(where):
+        settings.pictures = where
+        addon.headless._bring_back(scene, take, FRAME_START, addon.bridge.bring_back.options_of(settings))
+        shown = {name for name in strips() if name in ("pictures", "plate")}
+        tree = addon.compat.compositor_tree(scene)
+        has_node = tree is not None and any(node.bl_idname == "CompositorNodeGroup" for node in tree.nodes)
+        return bool(shown), has_node, addon.bridge.strips.shows_pictures(scene)
+
+    assert bring("BOTH") == (True, True, True)
+    assert bring("COMPOSITOR") == (False, True, False)
+    assert bring("TIMELINE") == (True, False, True)
+
+
 # Camera and performance --------------------------------------------------------------------------------------------
 
 
@@ -152,6 +200,28 @@ def test_the_camera_shows_the_take_where_the_crop_is(addon, bpy, scene, make_tak
     assert tuple(background.offset) == pytest.approx(offset)
 
 
+def test_the_scene_is_seen_through_the_takes_camera_and_what_hides_the_head_is_named(addon, bpy, scene, take):
+    bpy.ops.mesh.primitive_cube_add()
+    own = bpy.data.objects.new("own camera", bpy.data.cameras.new("own camera"))
+    scene.collection.objects.link(own)
+    scene.camera = own
+    done = addon.headless.bring_back(take, FRAME_START)
+    assert scene.camera.name == done.camera
+    assert any("own camera, the camera before, is still there" in warning for warning in done.warnings)
+    assert any("Cube stands around the take's camera" in warning for warning in done.warnings)
+    bpy.data.objects["Cube"].location.x = 3
+    bpy.context.view_layer.update()
+    again = addon.headless.bring_back(take, FRAME_START)
+    assert not any("camera" in warning for warning in again.warnings)
+
+
+def test_an_artists_camera_stays_where_that_is_wanted(addon, bpy, scene, take):
+    own = bpy.data.objects.new("own camera", bpy.data.cameras.new("own camera"))
+    scene.camera = own
+    addon.headless.bring_back(take, FRAME_START, active_camera=False)
+    assert scene.camera == own
+
+
 def test_only_what_moves_has_keys(addon, bpy, scene, take):
     done = addon.headless.bring_back(take, FRAME_START, moving_head=True)
     assert not list(addon.compat.fcurves(scene.objects[done.camera]))
@@ -166,7 +236,7 @@ def test_an_object_of_the_scene_gives_poses_to_render_with(addon, scene, take, t
     done = addon.headless.bring_back(take, FRAME_START)
     head, camera = scene.objects[done.head], scene.objects[done.camera]
     scene.frame_set(FRAME_START + 3)
-    written = addon.bridge.camera.poses(scene, head, camera, FRAME_START, 12)
+    written = addon.bridge.scene_camera.poses(scene, head, camera, FRAME_START, 12)
     delivered = json.loads((take / "camera.json").read_text())
     np.testing.assert_allclose(written["camera_to_world"], delivered["camera_to_world"], atol=1e-6)
     assert written["fps"] == delivered["fps"]
@@ -179,6 +249,8 @@ def test_f_curves_are_the_performance_and_export_it_again(addon, bpy, scene, tak
     controller = scene.objects[done.performance]
     by_path = {curve.data_path: curve for curve in addon.compat.fcurves(controller)}
     assert set(by_path) == {f'["{name}"]' for name in performance["curves"]}
+    groups = {path: curve.group.name for path, curve in by_path.items()}
+    assert groups == {'["jawOpen"]': "Jaw", '["mouthClose"]': "Mouth", '["eyeBlinkLeft"]': "Eye"}
     for name, values in performance["curves"].items():
         points = by_path[f'["{name}"]'].keyframe_points
         assert [point.co[0] for point in points] == list(range(FRAME_START, FRAME_START + 12))
@@ -287,7 +359,7 @@ def test_a_folder_that_is_no_render_is_refused_in_words_and_leaves_nothing(addon
 def test_a_missing_frame_is_named(addon, scene, make_take):
     take = make_take("hole")
     (take / "head.000005.exr").unlink()
-    with pytest.raises(addon.bridge.bring_back.InputError, match="Frame 5 is missing"):
+    with pytest.raises(addon.bridge.strips.InputError, match="Frame 5 is missing"):
         addon.headless.bring_back(take)
 
 
@@ -295,7 +367,7 @@ def test_a_missing_frame_is_named(addon, scene, make_take):
 def test_a_damaged_camera_file_is_refused(addon, scene, make_take, damage):
     take = make_take(f"damaged_{abs(hash(damage))}")
     (take / "camera.json").write_text(damage)
-    with pytest.raises(addon.bridge.bring_back.InputError, match="Render the line again"):
+    with pytest.raises(addon.bridge.strips.InputError, match="Render the line again"):
         addon.headless.bring_back(take)
 
 
@@ -323,6 +395,6 @@ def test_the_plate_is_found_where_the_manifest_says_that_the_subject_lies(addon,
     told = {name: str(value).replace("{place}", str(tmp_path)) for name, value in manifest.items()}
     shutil.copytree(take, tmp_path / "take")
     moved = addon.bridge.take.Take.open(tmp_path / "take")
-    find = addon.bridge.bring_back.find_plate
-    assert find(dataclasses.replace(moved, manifest=told), None) == (tmp_path / "anna" / "background.png").resolve()
+    find = addon.bridge.plate.find
+    assert find(dataclasses.replace(moved, manifest=told), None).path == (tmp_path / "anna/background.png").resolve()
     assert find(dataclasses.replace(moved, manifest={"subject": "0" * 16}), None) is None

@@ -57,6 +57,14 @@ def add(addon, scene, sound_needed):
     return make
 
 
+def trim(strip, start, end):
+    """Cut so many frames off a strip's start and end."""
+    if hasattr(strip, "left_handle"):
+        strip.left_handle, strip.right_handle = strip.left_handle + start, strip.right_handle - end
+    else:
+        strip.frame_offset_start, strip.frame_offset_end = start, end
+
+
 def set_fps(addon, scene, text):
     addon.bridge.keys.set_scene_fps(scene, Fraction(text))
 
@@ -66,7 +74,7 @@ def test_a_plain_strip_is_cut_out_of_its_file_without_loss(addon, scene, add, tm
     set_fps(addon, scene, fps)
     write_ramp(tmp_path / "a.wav", 3)
     strip = add(tmp_path / "a.wav", 41)
-    strip.frame_offset_start, strip.frame_offset_end = 10, 7
+    trim(strip, 10, 7)
     line = addon.bridge.audio.line(scene)
     start, end = addon.compat.strip_range(strip)
     assert (line.name, line.frame_start, line.frame_count) == ("line", 51, end - 51)
@@ -179,7 +187,7 @@ def test_a_strip_whose_header_states_no_length_is_cut_out_of_its_samples(addon, 
 
 
 def test_without_a_line_the_words_say_what_to_do(addon, scene, tmp_path):
-    errors = addon.bridge.bring_back.InputError
+    errors = addon.bridge.strips.InputError
     with pytest.raises(errors, match="No line is chosen"):
         addon.bridge.audio.line(scene)
     scene.talker.line_strip = "gone"
@@ -197,7 +205,7 @@ def test_a_strip_whose_file_is_gone_is_refused_and_leaves_nothing(addon, scene, 
     write_ramp(tmp_path / "a.wav", 1)
     add(tmp_path / "a.wav", 1)
     (tmp_path / "a.wav").unlink()
-    with pytest.raises(addon.bridge.bring_back.InputError, match="cannot be read"):
+    with pytest.raises(addon.bridge.strips.InputError, match="cannot be read"):
         addon.bridge.audio.line(scene).write(tmp_path / "out" / "line.wav")
     assert not list((tmp_path / "out").iterdir())
 
@@ -206,5 +214,129 @@ def test_a_blender_without_sound_says_so(addon, scene, tmp_path, monkeypatch):
     monkeypatch.setattr(addon.compat, "has_sound", lambda: False)
     scene.sequence_editor_create()
     scene.talker.line_source = "RANGE"
-    with pytest.raises(addon.bridge.bring_back.InputError, match="built without sound"):
+    with pytest.raises(addon.bridge.strips.InputError, match="built without sound"):
         addon.bridge.audio.line(scene).write(tmp_path / "line.wav")
+
+
+# Metas, channels, speed --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def in_sequencer(bpy, scene):
+    """A context override as in a sequencer's window, with all strips selected."""
+
+    def override():
+        window = bpy.context.window_manager.windows[0]
+        area = window.screen.areas[0]
+        area.type = "SEQUENCE_EDITOR"
+        if hasattr(bpy.context.workspace, "sequencer_scene"):
+            bpy.context.workspace.sequencer_scene = scene
+        region = next(r for r in area.regions if r.type == "WINDOW")
+        return bpy.context.temp_override(window=window, area=area, region=region)
+
+    return override
+
+
+@pytest.fixture
+def make_meta(addon, bpy, scene, in_sequencer):
+    """A function that makes a meta strip of all strips, trimmed by so many frames at start and end."""
+
+    def make(start, end):
+        for strip in addon.compat.strips(scene.sequence_editor):
+            strip.select = True
+        with in_sequencer():
+            bpy.ops.sequencer.meta_make()
+        meta = next(strip for strip in addon.compat.strips(scene.sequence_editor) if strip.type == "META")
+        trim(meta, start, end)
+        return meta
+
+    return make
+
+
+def test_a_trimmed_meta_leaves_of_the_line_what_it_shows(addon, scene, add, make_meta, tmp_path):
+    set_fps(addon, scene, "25")
+    write_ramp(tmp_path / "a.wav", 8)
+    add(tmp_path / "a.wav", 11, channel=2)
+    make_meta(48, 10)
+    line = addon.bridge.audio.line(scene)
+    assert (line.frame_start, line.frame_count) == (59, 142)
+    samples, _ = read(line.write(tmp_path / "line.wav"))
+    assert samples[0] == 48 * RATE // 25 % 30000 + 1
+    assert len(samples) == 142 * RATE // 25
+
+
+def test_a_line_of_which_the_meta_leaves_nothing_is_refused(addon, scene, add, make_meta, tmp_path):
+    set_fps(addon, scene, "25")
+    write_ramp(tmp_path / "a.wav", 8)
+    write_ramp(tmp_path / "b.wav", 1)
+    add(tmp_path / "a.wav", 11, channel=3, name="other")
+    add(tmp_path / "b.wav", 11, channel=2)
+    make_meta(100, 0)
+    with pytest.raises(addon.bridge.strips.InputError, match="Nothing of the strip line is heard"):
+        addon.bridge.audio.line(scene)
+
+
+def write_two_speakers(path):
+    """Left counts up, right counts down."""
+    values = np.arange(RATE, dtype="<i2") % 1000
+    with wave.open(str(path), "wb") as sound:
+        sound.setnchannels(2)
+        sound.setsampwidth(2)
+        sound.setframerate(RATE)
+        sound.writeframes(np.stack([values, -values], axis=1).tobytes())
+
+
+@pytest.mark.parametrize(("channel", "sign"), [("LEFT", 1), ("RIGHT", -1)])
+@pytest.mark.parametrize("source", ["cut out of its file", "mixed by Blender", "RANGE", "FILE"])
+def test_one_speaker_of_stereo_sound_is_the_line(addon, scene, add, tmp_path, channel, sign, source):
+    set_fps(addon, scene, "25")
+    write_two_speakers(tmp_path / "talk.wav")
+    strip, settings = add(tmp_path / "talk.wav", 1), scene.talker
+    settings.line_channel = channel
+    if source == "mixed by Blender":
+        strip.volume = 0.999
+    elif source == "RANGE":
+        settings.line_source, scene.frame_start, scene.frame_end = "RANGE", 1, 25
+    elif source == "FILE":
+        settings.line_source, settings.line_file = "FILE", str(tmp_path / "talk.wav")
+    written = addon.bridge.audio.line(scene).write(tmp_path / "line.wav")
+    with wave.open(str(written), "rb") as sound:
+        assert sound.getnchannels() == 1
+    samples, rate = read(written)
+    at = round(0.5 * rate) + np.arange(0, 300, 3) * rate // RATE
+    told = samples[at].astype(float)
+    counted = sign * ((at * RATE / rate) % 1000)
+    assert np.corrcoef(told, counted)[0, 1] > 0.9, "it is the other speaker"
+
+
+def test_a_file_that_is_no_wav_says_what_to_do_about_one_channel(addon, scene, tmp_path):
+    (tmp_path / "a.ogg").write_bytes(b"OggS")
+    line = addon.bridge.audio.Line("Scene", "a", 1, 10, "FILE", tmp_path / "a.ogg", "LEFT")
+    with pytest.raises(addon.bridge.strips.InputError, match="PCM WAV file alone.*add the file as a strip"):
+        line.write(tmp_path / "line.wav")
+
+
+def test_a_retimed_strip_is_refused_where_blender_mixes_it_at_its_old_speed(addon, scene, add, tmp_path, monkeypatch):
+    write_ramp(tmp_path / "a.wav", 2)
+    add(tmp_path / "a.wav", 1)
+    monkeypatch.setattr(addon.compat, "strip_is_retimed", lambda strip: True)
+    monkeypatch.setattr(addon.compat, "mixes_retimed_sound", lambda: False)
+    with pytest.raises(addon.bridge.strips.InputError, match="retimed.*Blender 4.5 or newer"):
+        addon.bridge.audio.line(scene).write(tmp_path / "line.wav")
+
+
+def test_a_strip_at_twice_its_speed_is_heard_so(addon, bpy, scene, add, in_sequencer, tmp_path):
+    if not addon.compat.mixes_retimed_sound():
+        pytest.skip("this Blender mixes retimed sound at its old speed, which is refused")
+    set_fps(addon, scene, "25")
+    write_clicks(tmp_path / "a.wav", 4, [1.0, 3.0])
+    strip = add(tmp_path / "a.wav", 11)
+    strip.select, scene.sequence_editor.active_strip = True, strip
+    with in_sequencer():
+        bpy.ops.sequencer.retiming_segment_speed_set(speed=200.0)
+    line = addon.bridge.audio.line(scene)
+    assert line.frame_count in (50, 51)
+    samples, rate = read(line.write(tmp_path / "line.wav"))
+    heard = np.flatnonzero(np.abs(samples) > 3000) / rate
+    for second in (0.5, 1.5):
+        assert np.abs(heard - second).min() < 0.03

@@ -8,10 +8,13 @@ import builtins
 import io
 import json
 import os
+import re
 import threading
 import time
 import types
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 EVERYTHING = ("PENDING", "RUNNING", "CANCELLING", "CANCELLED", "FAILED", "DONE")
@@ -196,10 +199,11 @@ def test_a_takes_length_is_read_from_its_manifest_and_not_from_its_long_camera(d
 
 
 @pytest.mark.parametrize("state", EVERYTHING)
-def test_every_state_of_a_job_can_be_drawn(draw, job, state):
+def test_every_state_of_a_job_can_be_drawn(addon, bpy, draw, job, state):
     job.state, job.verb, job.phase, job.step, job.total, job.eta_s = state, "train", "training", 30, 600, 75.0
     job.preview, job.message = "/some/preview.png", "The mouth opens little."
-    job.error_what, job.error_do = ("It broke.", "Try again.") if state == "FAILED" else ("", "")
+    if state == "FAILED":
+        addon.jobs.shown.show_error(bpy.context, addon.bridge.strips.InputError("It broke.", "Try again."))
     text = draw()
     running = state in ("PENDING", "RUNNING", "CANCELLING")
     assert ("[talker.cancel_job]" in text) == running
@@ -225,13 +229,13 @@ def test_a_text_is_broken_where_the_width_ends(addon):
 @pytest.mark.parametrize(
     ("left", "button", "words"),
     [
-        (None, "Train Anew", "Takes the place of the model m2dao when it is done."),
-        ({"progress": 0.45}, "Go On Training", "m2dao (draft) stopped at 45%."),
-        ({"progress": 0.2, "rounds": 2}, "Go On Training", "m2dao (draft) stopped at 20% of a further round."),
-        ({"progress": 1.0}, "Train On", "m2dao (draft) is finished: 1350 steps."),
+        (None, "Train from Scratch", "Takes the place of the model m2dao when it is done."),
+        ({"progress": 0.45}, "Resume Training", "m2dao (draft) stopped at 45%."),
+        ({"progress": 0.2, "rounds": 2}, "Resume Training", "m2dao (draft) stopped at 20% of a further round."),
+        ({"progress": 1.0}, "Train Further", "m2dao (draft) is finished: 1350 steps."),
         (
             {"progress": 1.0, "preset": "film"},
-            "Train Anew",
+            "Train from Scratch",
             "Takes the place of the model m2dao (film) when it is done.",
         ),
     ],
@@ -245,8 +249,8 @@ def test_the_train_button_says_what_it_will_do_with_the_model_that_is_there(
     text = draw()
     assert words in text
     assert f"{button} [talker.train]" in text
-    assert text.count("[talker.train]") == (2 if button == "Train On" else 1)
-    assert ("Train Anew [talker.train]" in text) == (button in ("Train On", "Train Anew"))
+    assert text.count("[talker.train]") == (2 if button == "Train Further" else 1)
+    assert ("Train from Scratch [talker.train]" in text) == (button in ("Train Further", "Train from Scratch"))
 
 
 def test_without_a_model_of_that_name_the_button_says_train(draw, scene, subject):
@@ -285,7 +289,7 @@ def test_the_step_that_is_being_done_shows_its_bar_in_place_of_its_button(draw, 
     job.state, job.verb, job.phase, job.step, job.total = "RUNNING", "train", "train", 30, 600
     text = draw()
     assert "[talker.train]" not in text and "[talker.preprocess]" in text
-    assert text.count("30/600") == 2 and text.count("[talker.cancel_job]") == 2
+    assert text.count("30/600") == 1 and text.count("[talker.cancel_job]") == 2
 
 
 def test_a_running_installation_shows_its_packages_and_the_way_to_end_it(addon, bpy, monkeypatch):
@@ -379,3 +383,238 @@ def test_no_file_is_read_in_the_thread_that_draws(addon, bpy, scene, subject, ma
             addon.ui.scanning.turn()
     assert "450 frames at 29.97 fps from clip.mp4" in " ".join(layout.texts)
     assert "12 frames at 25 fps" in " ".join(layout.texts)
+
+
+# What the panel says of buttons, jobs and takes --------------------------------------------------------------------
+
+
+@pytest.fixture
+def backend(addon, monkeypatch):
+    """A function that says whether the backend is installed."""
+
+    def say(is_installed):
+        found = addon.ui.folders.ScannedBackend(is_installed, "words")
+        monkeypatch.setattr(addon.ui.folders, "backend", lambda context: found)
+
+    return say
+
+
+@pytest.fixture
+def disabled(addon, bpy, scene, monkeypatch):
+    """A function that draws the panel and returns the operators in rows that are switched off."""
+    off = set()
+    real = Recorder.__setattr__
+
+    def set_option(self, name, value):
+        real(self, name, value)
+        if name == "enabled" and not value:
+            object.__setattr__(self, "is_off", True)
+
+    get = Recorder.__getattr__
+
+    def get_function(self, name):
+        call = get(self, name)
+        if name != "operator" or "is_off" not in self.__dict__:
+            return call
+
+        def noted(*values, **options):
+            off.add(values[0])
+            return call(*values, **options)
+
+        return noted
+
+    begin = Recorder.__init__
+
+    def begin_anew(self, bpy, texts=None):
+        begin(self, bpy, texts)
+        if texts is None:
+            off.clear()
+
+    def run(draw):
+        with monkeypatch.context() as patched:
+            patched.setattr(Recorder, "__setattr__", set_option)
+            patched.setattr(Recorder, "__getattr__", get_function)
+            patched.setattr(Recorder, "__init__", begin_anew)
+            return draw(), set(off)
+
+    return run
+
+
+JOBS = {"talker.preprocess", "talker.train", "talker.render_line", "talker.run_all"}
+
+
+def test_without_a_backend_no_job_can_be_started_and_the_panel_says_why(
+    addon, draw, disabled, scene, subject, backend, tmp_path
+):
+    settings = scene.talker
+    settings.footage, settings.subject = str(tmp_path / "clip.mp4"), str(subject)
+    settings.line_source, settings.line_file, settings.output = "FILE", str(tmp_path / "a.wav"), str(tmp_path)
+    backend(False)
+    text, off = disabled(draw)
+    assert JOBS <= off
+    assert text.count("Install the backend first.") == 3
+    backend(True)
+    text, off = disabled(draw)
+    assert not JOBS & off and "Install the backend first." not in text
+
+
+def test_without_online_access_the_panel_says_why_nothing_is_installed(
+    addon, bpy, draw, disabled, backend, monkeypatch
+):
+    backend(False)
+    monkeypatch.setattr(addon.ui.reasons, "install", lambda: addon.ui.reasons.NOT_ONLINE)
+    text, off = disabled(draw)
+    assert "talker.install_backend" in off
+    assert "Online access is off" in text and "<use_online_access>" in text
+
+
+@pytest.mark.parametrize("left_out", ["footage", "line_file", "pose_object"])
+def test_a_button_whose_step_lacks_something_says_what(
+    addon, draw, disabled, scene, subject, backend, tmp_path, left_out
+):
+    settings = scene.talker
+    settings.footage, settings.subject = str(tmp_path / "clip.mp4"), str(subject)
+    settings.line_source, settings.line_file, settings.output = "FILE", str(tmp_path / "a.wav"), str(tmp_path)
+    backend(True)
+    if left_out == "pose_object":
+        settings.pose_mode = "OBJECT"
+    else:
+        setattr(settings, left_out, "")
+    text, off = disabled(draw)
+    words = {"footage": "Choose a clip", "line_file": "Choose the sound file", "pose_object": "Choose the object"}
+    assert words[left_out] in text
+    assert ("talker.preprocess" if left_out == "footage" else "talker.render_line") in off
+    assert "talker.run_all" in off
+
+
+def test_a_file_that_has_no_place_yet_is_to_be_saved_first(draw, disabled, scene, backend, tmp_path):
+    backend(True)
+    scene.talker.footage = str(tmp_path / "clip.mp4")
+    text, off = disabled(draw)
+    assert "Save the .blend first: subject lies beside it." in text and "talker.preprocess" in off
+
+
+def test_an_error_is_gone_with_its_cause(addon, bpy, draw, scene, job):
+    def go_wrong():
+        addon.jobs.shown.show_error(bpy.context, addon.bridge.strips.InputError("No such file.", "Choose another."))
+        assert "No such file. Choose another." in draw()
+
+    go_wrong()
+    scene.talker.footage = "/another/clip.mp4"
+    assert "No such file." not in draw()
+    go_wrong()
+    addon.jobs.shown.forget_error(bpy.context)
+    assert "No such file." not in draw()
+    go_wrong()
+    bpy.ops.wm.read_homefile(use_empty=True)
+    assert "No such file." not in draw()
+
+
+def test_a_cancelled_job_is_told_once_and_is_no_error(addon, bpy, draw, job):
+    from_backend = addon.shared.jobs.JobInfo("a", "train", state=addon.shared.jobs.JobState.CANCELLED)
+    from_backend.error = {"what": "The job was cancelled.", "do": "Start it again."}
+    addon.jobs.shown.show(bpy.context, types.SimpleNamespace(info=from_backend, messages=[]))
+    text = draw()
+    assert text.count("ancelled") == 1 and "Cancelled: train. Start it again to continue." in text
+
+
+def test_no_word_of_a_stopped_training_while_it_goes_on(draw, job, scene, subject, checkpoint):
+    scene.talker.subject, scene.talker.preset = str(subject), "draft"
+    checkpoint(progress=0.0, rounds=2)
+    assert "stopped at 0% of a further round" in draw()
+    job.state, job.verb, job.phase = "RUNNING", "train", "train"
+    assert "stopped at" not in draw()
+
+
+def test_what_stands_above_a_button_does_not_move_when_its_job_begins_or_ends(addon, bpy, draw, job, scene, subject):
+    """Texts before each step's title: as many with a job as without one."""
+    scene.talker.subject = str(subject)
+
+    def lines_above(text):
+        return len(re.findall(r"\[[^]]*\]|<[^>]*>|Backend: [a-z ]+|train \d+%.*?(?= \[)", text.split("1  Footage")[0]))
+
+    idle = draw()
+    job.state, job.verb, job.phase, job.step, job.total, job.message = "RUNNING", "train", "train", 30, 600, "A notice."
+    running = draw()
+    assert lines_above(running) == lines_above(idle) + 1  # the cross beside the bar, in its row
+    assert running.split("1  Footage")[1].split("2  Train")[0] == idle.split("1  Footage")[1].split("2  Train")[0]
+    job.state = "DONE"
+    assert lines_above(draw()) == lines_above(idle)
+
+
+def test_a_picture_has_its_place_before_it_is_there(draw, job, scene, subject):
+    scene.talker.subject = str(subject)
+    job.state, job.verb, job.phase = "RUNNING", "train", "train"
+    assert "Its present state" in draw()
+
+
+@pytest.mark.parametrize("line_id", ["scene/Scene/range/Scene_1-250", "scene/Scene/range/Scene_1-99", ""])
+def test_the_tick_of_a_line_is_for_the_line_that_is_chosen(addon, draw, scene, make_take, tmp_path, line_id):
+    settings = scene.talker
+    settings.take = str(make_take("ticked", "--id", line_id))
+    settings.line_source, settings.output, scene.frame_end = "RANGE", str(tmp_path), 250
+    (manifest := Path(settings.take) / "manifest.json").write_text(
+        json.dumps({"frames": {"count": 12, "fps": "25/1"}, "take_id": line_id})
+    )
+    assert manifest.is_file()
+    text = draw()
+    is_of_it = line_id in ("", "scene/Scene/range/Scene_1-250")
+    assert addon.ui.folders.step_icon("line", scene) == ("CHECKMARK" if is_of_it else "DOT")
+    assert ("of another line than the one chosen" in text) == (not is_of_it)
+
+
+def test_what_a_render_will_show_is_said_where_there_is_a_choice(addon, draw, scene, make_take):
+    addon.headless.bring_back(make_take("both"), 1)
+    scene.render.use_sequencer = True
+    assert "A render (F12) shows the timeline's strips. Render the Timeline <use_sequencer>" in draw()
+    scene.render.use_sequencer = False
+    assert "A render (F12) shows the compositor. Render the Timeline <use_sequencer>" in draw()
+    for strip in list(addon.compat.strips(scene.sequence_editor)):
+        if strip.type != "SOUND":
+            addon.compat.strips(scene.sequence_editor).remove(strip)
+    assert "A render (F12)" not in draw()
+
+
+def test_a_finished_head_shows_its_scores(draw, scene, subject):
+    scene.talker.subject = str(subject)
+    assert "Not scored" in draw()
+    (subject / "models" / "m2dao" / "evaluation").mkdir()
+    rows = {"synthesised/psnr_head": np.array([31.0, np.nan, 33.0]), "synthesised/psnr_mouth": np.array([27.0, 27.2])}
+    np.savez(subject / "models" / "m2dao" / "evaluation" / "scores.npz", **rows)  # type: ignore[arg-type]
+    assert "Scored: head 32.0 dB, mouth 27.1 dB" in draw()
+    (subject / "models" / "m2dao" / "evaluation" / "scores.npz").write_bytes(b"damaged")
+    assert "Not scored" in draw()
+
+
+def test_the_whole_job_has_one_bar_that_never_goes_back(addon, bpy, job):
+    overall = addon.jobs.overall.Overall()
+    done = [
+        overall.update("a", "preprocess", *progress)
+        for progress in (("decode", 0, 0), ("face", 5, 10), ("regions", 48, 48), ("regions", 1, 500), ("quality", 0, 0))
+    ]
+    assert done == sorted(done) and 0 <= done[0] and done[-1] < 1
+    assert overall.update("a", "preprocess", "a phase of a later version", 1, 2) == done[-1]
+    assert overall.update("b", "train", "train", 0, 0) < 0.5
+    for verb, phases in addon.jobs.overall.PHASES.items():
+        assert overall.update(verb, verb, phases[-1][0], 10, 10) == 1.0
+
+
+def test_the_time_left_is_that_of_the_whole_job(addon, job, monkeypatch):
+    monkeypatch.setattr(addon.jobs.overall.time, "time", lambda: 1100.0)
+    assert addon.jobs.overall.left_s(0.25, 1000.0) == pytest.approx(300.0)
+    assert addon.jobs.overall.left_s(0.01, 1000.0) < 0 and addon.jobs.overall.left_s(0.5, 1099.0) < 0
+    job.verb, job.phase, job.overall, job.overall_eta_s = "train", "train", 0.25, 300.0
+    job.chain_step, job.chain_steps = 2, 3
+    assert addon.jobs.words.overall(job) == "2 of 3: train 25%, about 5 min 0 s left"
+
+
+@pytest.mark.parametrize(
+    ("is_installed", "is_current", "button"),
+    [(False, False, "Install Backend"), (True, False, "Update Backend"), (True, True, "Repair Backend")],
+)
+def test_the_button_of_the_environment_says_what_it_does(addon, bpy, monkeypatch, is_installed, is_current, button):
+    found = addon.ui.folders.ScannedBackend(is_installed, "words", is_current)
+    monkeypatch.setattr(addon.ui.folders, "backend", lambda context: found)
+    layout = Recorder(bpy)
+    addon.ui.environment.draw(layout, bpy.context)
+    assert f"{button} [talker.install_backend]" in " ".join(layout.texts)

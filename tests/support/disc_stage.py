@@ -39,6 +39,9 @@ class DiscPortrait:
     needs_audio = False
     settings = PortraitSettings()
 
+    rest_pose = torch.diag(torch.tensor([1.0, -1.0, -1.0, 1.0]))
+    rest_pose[2, 3] = 50.0
+
     def __init__(self) -> None:
         self.drawn: list[int] = []
 
@@ -48,14 +51,24 @@ class DiscPortrait:
     def intrinsics(self, size):
         return Intrinsics(60, 60, SIZE / 2, SIZE / 2, SIZE, SIZE).scaled(size, size)
 
-    def drive(self, curves, poses, fps, audio, body=None):
+    def drive(self, curves, poses, fps, audio, body=None, views=None):
         assert len(curves) == len(poses)
         curves, poses = torch.from_numpy(curves), torch.from_numpy(poses)
-        return Drive(curves, poses, rotations=poses[:, 0], motion=poses[:, 1])
+        views = None if views is None else torch.from_numpy(views)
+        return Drive(curves, poses, rotations=poses[:, 0], motion=poses[:, 1], views=views)
 
-    def render(self, drive, index, size, **options):
+    def render(self, drive, index, size, *, intrinsics=None, **options):
+        """The disc; in a picture of another shape at its upper left corner, as large as fits."""
         self.drawn.append(index)
-        return disc(float(drive.curves[index, 0]), size)
+        if intrinsics is None:
+            return disc(float(drive.curves[index, 0]), size)
+        side = min(intrinsics.width, intrinsics.height)
+        drawn = disc(float(drive.curves[index, 0]), side)
+        rest = ((0, intrinsics.height - side), (0, intrinsics.width - side))
+        return PortraitFrame(
+            np.pad(drawn.rgb, (*rest, (0, 0))), np.pad(drawn.alpha, rest),
+            np.pad(drawn.depth, rest, constant_values=1e12), np.pad(drawn.drawn_mattes, (*rest, (0, 0))),
+        )  # fmt: skip
 
 
 class SteadySpeech(SpeechModel):

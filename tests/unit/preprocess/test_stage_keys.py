@@ -112,12 +112,14 @@ def test_another_bundle_setting_redoes_the_camera_and_the_body_and_nothing_befor
 
     monkeypatch.setattr(WorkingFolder, "begin", noted)
     plain = PreprocessSettings(refine_poses=False, matting_size=64)
-    order = ["audio", "face", "frames", "camera", "background", "regions", "body", "sync"]
+    order = ["audio", "face", "frames", "camera", "background", "regions", "plate", "body", "sync"]
     assert stages_done(plain) == order
     assert stages_done(plain) == []
     other = replace(plain, bundle=BundleSettings(shape_spread_cm=0.3))
     assert stages_done(other) == ["camera", "body"]
     assert stages_done(replace(other, body=BodySettings(components=3))) == ["body"]
     assert stages_done(replace(other, body=BodySettings(components=3), matting_size=48)) == [
-        "background", "regions", "body",
+        "background", "regions", "plate", "body",
     ]  # fmt: skip
+    (tmp_path / "subject" / "plate.png").unlink()  # as in a subject from before there was one
+    assert stages_done(replace(other, body=BodySettings(components=3), matting_size=48)) == ["plate"]

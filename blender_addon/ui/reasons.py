@@ -1,0 +1,87 @@
+"""Why a step's button cannot be pressed, in the words that the panel shows: "" where it can."""
+
+from __future__ import annotations
+
+import bpy
+
+from .. import compat
+from ..bridge import audio
+from ..properties import TalkerSettings, settings_of
+from . import folders
+
+NOT_INSTALLED = "Install the backend first."
+NO_CLIP = "Choose a clip of one person speaking to the camera: 20 s to 2 minutes, steady, evenly lit."
+NO_SOUND_STRIP = "Add the new line of dialogue to the timeline as a sound strip."
+NOT_ONLINE = "Online access is off, so nothing can be downloaded. Allow it here or in Preferences > System."
+
+
+def preprocess(context: bpy.types.Context, scene: bpy.types.Scene) -> str:
+    settings = settings_of(scene)
+    if not settings.footage:
+        return NO_CLIP
+    return _backend(context) or _unsaved(settings, "footage", "subject")
+
+
+def train(context: bpy.types.Context, scene: bpy.types.Scene) -> str:
+    settings = settings_of(scene)
+    if folders.subject(settings.subject) is None:
+        return "Preprocess the footage first."
+    return _backend(context)
+
+
+def render(context: bpy.types.Context, scene: bpy.types.Scene) -> str:
+    settings = settings_of(scene)
+    subject = folders.subject(settings.subject)
+    if subject is None or not subject.models:
+        return "Train the head first."
+    if subject.refused:
+        return subject.refused
+    return _backend(context) or _unsaved(settings, "output") or line(scene) or _head(scene)
+
+
+def run_all(context: bpy.types.Context, scene: bpy.types.Scene) -> str:
+    settings = settings_of(scene)
+    if not settings.footage:
+        return NO_CLIP
+    return _backend(context) or _unsaved(settings, "footage", "subject", "output") or line(scene) or _head(scene)
+
+
+def line(scene: bpy.types.Scene) -> str:
+    """Why there is no line to render."""
+    settings = settings_of(scene)
+    if settings.line_source == "FILE":
+        return "" if settings.line_file else "Choose the sound file with the line."
+    editor = scene.sequence_editor
+    if editor is None or not any(strip.type in ("SOUND", "SCENE") for strip in compat.all_strips(editor)):
+        return NO_SOUND_STRIP
+    if settings.line_source == "STRIP" and not (settings.line_strip or audio.active_sound_name(scene)):
+        return "Choose a sound strip."
+    return ""
+
+
+def _head(scene: bpy.types.Scene) -> str:
+    """Why it is not known how the head moves."""
+    settings = settings_of(scene)
+    if settings.pose_mode == "OBJECT" and settings.pose_object is None:
+        return "Choose the object that the head follows."
+    if settings.pose_mode == "OBJECT" and scene.camera is None:
+        return "Add a camera and make it the active one: the head is seen through it."
+    return "Choose the file with the head's poses." if settings.pose_mode == "FILE" and not settings.pose_file else ""
+
+
+def install() -> str:
+    """Why the backend cannot be installed."""
+    return "" if bpy.app.online_access else NOT_ONLINE
+
+
+def _backend(context: bpy.types.Context) -> str:
+    known = folders.backend(context)
+    return NOT_INSTALLED if known is not None and not known.is_installed else ""
+
+
+def _unsaved(settings: TalkerSettings, *names: str) -> str:
+    """Paths beside a file that has no place yet."""
+    for name in names:
+        if getattr(settings, name).startswith("//") and not bpy.data.is_saved:
+            return f"Save the .blend first: {settings.bl_rna.properties[name].name.lower()} lies beside it."
+    return ""
