@@ -8,15 +8,17 @@ import cv2
 import numpy as np
 
 from backend.media.fill import fill
-from backend.media.png import write_png
+from backend.media.png import with_text, write_png
+from backend.provenance.marks import Marks
 from backend.subject.pictures import read_picture
 from backend.subject.subject import Subject
 from shared import layout
 from shared.camera import Crop
 
 
-def write_plate(folder: Path, subject: Subject, is_wanted: bool = True) -> tuple[str, ...]:
-    """Write plate.png: the subject's, or for one from before there were any, its crop's with a smooth guess around.
+def write_plate(folder: Path, subject: Subject, marks: Marks, is_wanted: bool = True) -> tuple[str, ...]:
+    """Write plate.png with its marks: the subject's, or for one from before there were any, its crop's with a smooth
+    guess around.
 
     Where none is wanted, since the head is not seen by the footage's camera, there is none. Returns names of files that
     are to go.
@@ -26,11 +28,12 @@ def write_plate(folder: Path, subject: Subject, is_wanted: bool = True) -> tuple
         return (layout.PLATE_FILE,)
     kept = subject.root / layout.PLATE_FILE
     if kept.is_file():
-        (folder / layout.PLATE_FILE).write_bytes(kept.read_bytes())
+        read_picture(kept, None, 3, deep=True)  # a damaged one ends here, in words
+        (folder / layout.PLATE_FILE).write_bytes(with_text(kept.read_bytes(), marks.texts()))
         return ()
     crop_plate = read_picture(subject.root / layout.BACKGROUND_FILE, None, 3, deep=True)
     size = subject.info.footage_width, subject.info.footage_height
-    write_png(folder / layout.PLATE_FILE, guessed(crop_plate, subject.crop, size), fast=True)
+    write_png(folder / layout.PLATE_FILE, guessed(crop_plate, subject.crop, size), marks.texts(), fast=True)
     return ()
 
 

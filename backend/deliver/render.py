@@ -119,7 +119,9 @@ def _render(
         given_lens=line.scene is not None,
     )  # fmt: skip
     line.performance.save(target.work / layout.PERFORMANCE_FILE)
-    gone = (*gone, *write_plate(target.work, subject, line.scene is None))
+    gone = (*gone, *write_plate(target.work, subject, job.marks_of(OF_PARTS), line.scene is None))
+    if line.scene is None:
+        job.sign(target.work / layout.PLATE_FILE, OF_PARTS)
     package.write_sound(
         target.work, line.sound.blocks(), line.sound.rate, line.frame_count, line.fps, job.marks_of(OF_PARTS)
     )

@@ -47,8 +47,12 @@ def png_bytes(picture: np.ndarray, text: Mapping[str, str] | None = None, *, fas
     done, coded = cv2.imencode(".png", cv2.cvtColor(picture, code), _FAST if fast else _SMALL)
     if not done:
         raise ValueError(f"a picture of shape {picture.shape} cannot be coded as PNG")
-    data = coded.tobytes()
-    chunks = b"".join(_text_chunk(name, value) for name, value in (text or {}).items())
+    return with_text(coded.tobytes(), text or {})
+
+
+def with_text(data: bytes, text: Mapping[str, str]) -> bytes:
+    """The bytes of a PNG with more `text` by keyword."""
+    chunks = b"".join(_text_chunk(name, value) for name, value in text.items())
     after_header = len(_SIGNATURE) + 12 + struct.unpack_from(">I", data, len(_SIGNATURE))[0]
     return data[:after_header] + chunks + data[after_header:]
 

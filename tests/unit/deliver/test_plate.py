@@ -5,20 +5,27 @@ import pytest
 
 from backend.deliver.plate import guessed, write_plate
 from backend.media.png import write_png
+from backend.provenance.marks import OF_PARTS, Marks
 from backend.subject.pictures import read_picture
 from shared import layout
 from shared.camera import Crop
+from shared.errors import InputError
+
+MARKS = Marks("s" * 16, "t" * 32, "none recorded", OF_PARTS)
 
 
 def test_a_subjects_own_plate_is_the_takes(subject, tmp_path):
     plate = np.full((48, 80, 3), (10, 20, 30), np.uint8)
     write_png(subject.root / layout.PLATE_FILE, plate)
-    write_plate(tmp_path, subject)
+    write_plate(tmp_path, subject, MARKS)
     np.testing.assert_array_equal(read_picture(tmp_path / layout.PLATE_FILE, None, 3), plate)
+    (subject.root / layout.PLATE_FILE).write_bytes(b"cut")
+    with pytest.raises(InputError, match="damaged|cannot be read"):
+        write_plate(tmp_path, subject, MARKS)
 
 
 def test_an_older_subject_gives_a_plate_without_rims(subject, tmp_path):
-    write_plate(tmp_path, subject)
+    write_plate(tmp_path, subject, MARKS)
     plate = read_picture(tmp_path / layout.PLATE_FILE, None, 3)
     info = subject.info
     assert plate.shape == (info.footage_height, info.footage_width, 3)
