@@ -48,8 +48,8 @@ def never_covered(frames: Sequence[np.ndarray], alphas: Sequence[np.ndarray]) ->
         return found
     change = cv2.GaussianBlur(change, (0, 0), 1.0)
     ridge = np.clip(change / (8.0 * noise + _ROUNDING) * 255.0, 0, 255).astype(np.uint8)
-    basins = np.where(apart > 0, 2, cv2.erode(clear.astype(np.uint8), np.ones((3, 3), np.uint8))).astype(np.int32)
-    basins = cv2.watershed(cv2.merge([ridge] * 3), basins)
+    sure = np.where(apart > 0, 2, cv2.erode(clear.astype(np.uint8), np.ones((3, 3), np.uint8))).astype(np.int32)
+    basins = cv2.watershed(cv2.merge([ridge] * 3), sure)
     border = basins == -1
     border[[0, -1]] = border[:, [0, -1]] = False  # watershed draws the picture's own edge, too
     beyond = (basins == 1) & _lies_behind_a_ridge(border, change > _RIDGE * noise + _ROUNDING)

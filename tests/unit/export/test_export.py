@@ -155,5 +155,5 @@ def test_alpha_is_clean_where_pictures_are_high_enough_to_be_cut_into_slices(tmp
     with av.open(str(tmp_path / "a.mov")) as movie:
         for frame in movie.decode(video=0):
             plane = frame.planes[3]
-            alpha = np.frombuffer(plane, np.uint16).reshape(plane.height, -1)[:, : frame.width]
+            alpha = np.frombuffer(memoryview(plane), np.uint16).reshape(plane.height, -1)[:, : frame.width]
             assert alpha[:220].max() == 0
