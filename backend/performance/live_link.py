@@ -41,6 +41,11 @@ _COUNTED = (24, 25, 30, 48, 50, 60)
 """How many frames a second time codes count."""
 _USUAL = 60
 """Live Link Face's own rate, where a take is too short to show another."""
+_RATES = tuple(
+    Fraction(*rate) for rate in ((12, 1), (15, 1), (24000, 1001), (24, 1), (25, 1), (30000, 1001), (30, 1), (48, 1))
+) + tuple(Fraction(*rate) for rate in ((50, 1), (60000, 1001), (60, 1)))
+_NEAR = 2e-3
+"""So near to a usual rate, as a share of it, that one is meant."""
 _DAY_S = 86400
 _MEND = "Export it from Live Link Face again."
 
@@ -63,18 +68,18 @@ def read_live_link(path: str | os.PathLike) -> Performance:
     times_s = _times_s(path, [(number, row[at] if at < len(row) else "") for number, row in told])
     values = {curve: _column(path, told, column, curve) for curve, column in columns.items()}
     fps = _rate(times_s)
-    count = round((times_s[-1] - times_s[0]) * fps) + 1
-    steady = times_s[0] + np.arange(count) / fps
+    count = round((times_s[-1] - times_s[0]) * float(fps)) + 1
+    steady = times_s[0] + np.arange(count) / float(fps)
     curves = {curve: np.interp(steady, times_s, column).astype(np.float32) for curve, column in values.items()}
-    return Performance(Fraction(fps), curves)
+    return Performance(fps, curves)
 
 
 def write_live_link(performance: Performance, path: str | os.PathLike) -> None:
     """Write a performance's blend shapes as a CSV, through a temporary name; the tongue and all turns are 0.
 
-    Its time code starts at 0 and counts the rate's next whole number of frames a second. Raises OSError.
+    Its time code starts at 0 and counts 60 frames a second and thousandths of them, as Live Link Face's own does unless
+    it is told otherwise, whatever the performance's rate. Raises OSError.
     """
-    counted = math.ceil(performance.fps)
     curves = {name.lower(): np.asarray(values, np.float64) for name, values in performance.curves.items()}
     still = np.zeros(performance.frame_count)
     table = np.stack([curves.get(name.lower(), still) for name in COLUMNS], axis=1)
@@ -82,8 +87,9 @@ def write_live_link(performance: Performance, path: str | os.PathLike) -> None:
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(("Timecode", "BlendShapeCount", *COLUMNS))
     for frame, values in enumerate(table):
-        seconds, within = divmod(frame, counted)
-        clock = f"{seconds // 3600 % 24:02}:{seconds // 60 % 60:02}:{seconds % 60:02}:{within:02}.000"
+        seconds, within = divmod(round(frame * _USUAL * 1000 / performance.fps), _USUAL * 1000)
+        counted = f"{within // 1000:02}.{within % 1000:03}"
+        clock = f"{seconds // 3600 % 24:02}:{seconds // 60 % 60:02}:{seconds % 60:02}:{counted}"
         rows.writerow((clock, len(COLUMNS), *(f"{value:.10f}" for value in values)))
     write_text(Path(path), text.getvalue())
 
@@ -121,6 +127,11 @@ def _column(path: str | os.PathLike, told: list[tuple[int, list[str]]], at: int,
     return values
 
 
-def _rate(times_s: np.ndarray) -> int:
-    """Frames a second of rising times (T,)."""
-    return max(1, round(1.0 / float(np.median(np.diff(times_s))))) if len(times_s) > 1 else _USUAL
+def _rate(times_s: np.ndarray) -> Fraction:
+    """Frames a second of rising times (T,), some of which may lack: a usual rate where one is that near."""
+    if len(times_s) < 2:
+        return Fraction(_USUAL)
+    span = float(times_s[-1] - times_s[0])
+    rate = round(span / float(np.median(np.diff(times_s)))) / span
+    usual = min(_RATES, key=lambda known: abs(float(known) / rate - 1))
+    return usual if abs(float(usual) / rate - 1) < _NEAR else max(Fraction(1), Fraction(rate).limit_denominator(100))

@@ -50,6 +50,17 @@ def test_the_rate_is_found_from_the_time_code(tmp_path, counted, rate):
     assert np.allclose(found.curves["jawOpen"], np.arange(2 * rate) / 1000, atol=1e-3)
 
 
+@pytest.mark.parametrize("fps", ["12", "15", "24000/1001", "24", "25", "30000/1001", "30", "50", "60000/1001", "60"])
+@pytest.mark.parametrize("frames", [12, 300])
+def test_a_take_of_any_rate_and_length_comes_back_at_its_rate(tmp_path, fps, frames):
+    values = np.random.default_rng(1).random((frames, 1)).astype(np.float32)
+    path = tmp_path / "take.csv"
+    write_live_link(Performance.from_array(Fraction(fps), values, ("jawOpen",)), path)
+    again = read_live_link(path)
+    assert again.fps == Fraction(fps) and again.frame_count == frames
+    assert np.abs(again.curves["jawOpen"] - values[:, 0]).max() < 2e-3
+
+
 def test_frames_that_were_dropped_are_bridged(tmp_path):
     path = tmp_path / "phone.csv"
     times = np.arange(120) / 60

@@ -305,13 +305,12 @@ def test_other_settings_are_named_before_anything_is_prepared(subject, monkeypat
         _train(subject, Start.MORE, block=3, losses=replace(SHORT.losses, mouth=1.0))
 
 
-def _rendered(subject, tmp: float = 0.0) -> None:
-    """Give the subject poses by rendering."""
+def _rendered(subject, moved_cm: float = 0.0) -> None:
+    """Give the subject poses by rendering, moved by so much to the right."""
     track = subject.track()
-    offsets = track.shape_offsets
-    replace(track, rendered_poses=track.camera_from_head + tmp, rendered_shape_offsets=offsets).save(
-        subject.root / layout.TRACK_FILE
-    )
+    poses, offsets = track.camera_from_head.copy(), track.shape_offsets
+    poses[:, 0, 3] += moved_cm
+    replace(track, rendered_poses=poses, rendered_shape_offsets=offsets).save(subject.root / layout.TRACK_FILE)
 
 
 def _under(poses: str):
