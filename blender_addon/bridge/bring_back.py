@@ -207,4 +207,10 @@ def _mismatches(scene: bpy.types.Scene, take: Take, placed: fit.Fit) -> list[str
         )
     if abs(take.footage_camera.fx / take.footage_camera.fy - 1) > 1e-3:
         found.append("The footage's pixels are not square; the camera takes them as square.")
+    lacking = take.frame_count - len(take.frame_files)
+    if take.frame_files and lacking > 0:
+        found.append(
+            f"Only {len(take.frame_files)} of the line's {take.frame_count} frames are rendered, the first of them "
+            f"{take.first_frame}: without the others the head is missing or stands still. Render the whole line."
+        )
     return found

@@ -51,7 +51,8 @@ def test_strips_begin_and_end_with_the_line_at_any_frame_rate(addon, scene, stri
 
 
 def test_a_part_of_a_line_lies_where_its_frames_belong(addon, scene, strips, make_take):
-    addon.headless.bring_back(make_take("part", "--pictures", "4:9"), FRAME_START)
+    brought = addon.headless.bring_back(make_take("part", "--pictures", "4:9"), FRAME_START)
+    assert any("Only 6 of the line's 12 frames are rendered, the first of them 4" in text for text in brought.warnings)
     pictures = strips()["pictures"]
     if pictures.type == "IMAGE":
         assert addon.compat.strip_range(pictures) == (FRAME_START + 3, FRAME_START + 9)
