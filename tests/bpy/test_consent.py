@@ -22,6 +22,20 @@ def test_what_is_recorded_is_kept_with_the_subject_and_what_was_noted_stays(bpy,
     assert held == {"schema": 1, **told, "withdrawn": "", "note": "by letter"}
 
 
+def test_a_withdrawal_is_recorded_and_the_same_consent_again_does_not_end_it(bpy, subject):
+    told = {"given_by": "A. Nobody", "uses": "the film", "on": "2026-11-01", "until": "2027-10-31"}
+    bpy.ops.talker.record_consent(**told)
+    assert bpy.ops.talker.record_consent(withdrawn="2026-11-20") == {"FINISHED"}
+    held = json.loads((subject / "consent.json").read_text())
+    assert held == {"schema": 1, **told, "withdrawn": "2026-11-20", "note": "by letter"}
+    for again in (told, {}, {"given_by": "A. Nobody", "on": "2026-11-20"}):
+        with pytest.raises(RuntimeError, match="was withdrawn on 2026-11-20"):
+            bpy.ops.talker.record_consent(**again)
+    assert json.loads((subject / "consent.json").read_text()) == held
+    assert bpy.ops.talker.record_consent(given_by="A. Nobody", on="2026-11-21") == {"FINISHED"}
+    assert json.loads((subject / "consent.json").read_text())["withdrawn"] == ""
+
+
 @pytest.mark.parametrize("wrong", [{"on": "tomorrow"}, {"on": "2026-11-02", "until": "2026-11-01"}])
 def test_what_cannot_be_is_refused_in_words(bpy, subject, wrong):
     with pytest.raises(RuntimeError, match="The consent cannot be"):
