@@ -150,16 +150,26 @@ def read_attribute(path: str | os.PathLike, name: str) -> str | None:
     return read_attributes(path).get(name)
 
 
+def tells_other_frame(path: str | os.PathLike, time: FrameTime) -> bool:
+    """Whether a file says that it is another frame of a line than this one; not where it is no EXR, or tells nothing."""
+    told, expected = _header(path).get("timeCode"), time.attributes().get("timeCode")
+    return told is not None and expected is not None and told != expected
+
+
 def read_attributes(path: str | os.PathLike) -> dict[str, str]:
     """All header attributes that are text; none where the file is no EXR."""
+    return {name: value for name, value in _header(path).items() if isinstance(value, str)}
+
+
+def _header(path: str | os.PathLike) -> dict[str, object]:
+    """The header of a file's first part; empty where it is no EXR."""
     if not os.path.isfile(path):  # reading a pipe waits for ever
         return {}
     try:
         with OpenEXR.File(str(path), header_only=True) as file:
-            header = dict(file.header())
+            return dict(file.header())
     except (OSError, RuntimeError, ValueError, TypeError):
         return {}
-    return {name: value for name, value in header.items() if isinstance(value, str)}
 
 
 def read_layers(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict]:
