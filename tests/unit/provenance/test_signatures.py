@@ -21,11 +21,11 @@ import soundfile
 from backend.command import cli
 from backend.deliver import render as rendering
 from backend.provenance import packages
+from backend.provenance.chain import is_chain
 from backend.provenance.credentials import Credentials, check
 from backend.provenance.identity import (
     _certificate,
     configured_identity,
-    is_chain,
     load_identity,
     new_identity,
     read_chain,
