@@ -151,7 +151,7 @@ def read_attribute(path: str | os.PathLike, name: str) -> str | None:
 
 
 def tells_other_frame(path: str | os.PathLike, time: FrameTime) -> bool:
-    """Whether a file says that it is another frame of a line than this one; not where it is no EXR, or tells nothing."""
+    """Whether a file says that it is another frame of a line; not where it is no EXR, or tells nothing."""
     told, expected = _header(path).get("timeCode"), time.attributes().get("timeCode")
     return told is not None and expected is not None and told != expected
 

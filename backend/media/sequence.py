@@ -152,7 +152,8 @@ def _one_of_each(folder: Path, key: tuple[str, str], found: list[Path]) -> dict[
         other = pictures.setdefault(int(digits), path)
         if other is not path:
             raise InputError(
-                f"{other.name} and {path.name} in {folder} have the same number.", "Keep one of them, or name them apart."
+                f"{other.name} and {path.name} in {folder} have the same number.",
+                "Keep one of them, or name them apart.",
             )
     length = max(pictures) - min(pictures) + 1
     if length > _LONGER_AT_MOST * len(pictures):

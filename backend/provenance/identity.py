@@ -73,8 +73,8 @@ def configured_identity(settings: RenderSettings) -> Identity | None:
 def load_identity(certificates: Path, key: Path) -> Identity:
     """Read an identity's files.
 
-    Raises InputError where they are missing, damaged, may not sign, do not belong together, are out of date, or where the packages
-    are not installed.
+    Raises InputError where they are missing, damaged, may not sign, do not belong together, are out of date, or where
+    the packages are not installed.
     """
     x509, serialization = cryptography("x509"), cryptography("hazmat.primitives.serialization")
     chain_pem, key_pem = _read(certificates), _read(key)

@@ -170,7 +170,7 @@ def _check_signature(
 
 
 def _all_in(folder: Path) -> set[str]:
-    """Names of all that lies in a take's folder but its signature, what renders work in, and what file managers leave."""
+    """Names of all in a take's folder but its signature, what renders work in, and what file managers leave."""
     names = {path.name for path in folder.iterdir() if not path.is_dir() or path.name not in _WORKING_FOLDERS}
     return {name for name in names - {layout.SIGNATURE_FILE} if not _FILE_MANAGERS.fullmatch(name)}
 
@@ -187,9 +187,7 @@ def _check_parts(files: dict[str, Path], said: dict[str, list[str]]) -> None:
                 said.setdefault(error.what.removeprefix(f"{files[name]} "), []).append(name)
 
 
-def _check_frames(
-    manifest: dict, files: dict[str, Path], hashes: dict[str, str], said: dict[str, list[str]]
-) -> None:
+def _check_frames(manifest: dict, files: dict[str, Path], hashes: dict[str, str], said: dict[str, list[str]]) -> None:
     """Whether all frames that the manifest tells of are there, each in its own place."""
     frames = manifest.get("frames")
     try:

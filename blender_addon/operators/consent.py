@@ -17,7 +17,6 @@ from ..shared.consent import Consent, read_consent, write_consent
 from ..shared.errors import InputError, TalkerError
 from ..shared.files import read_json_object
 
-
 _CHANGED = ("given_by", "uses", "on", "until")
 
 
