@@ -94,10 +94,10 @@ def sequence_of(path: Path) -> Sequence | None:
         key = numbered[1], path.suffix
     else:
         return None
-    found = _series(path.parent).get(key)
-    if found is None or (place is None and len(found) < 2):
+    named = _series(path.parent).get(key)
+    if named is None or (place is None and len(named) < 2):
         return None
-    return Sequence(path.name, _one_of_each(path.parent, key, found))
+    return Sequence(path.name, _one_of_each(path.parent, key, named))
 
 
 def asked_rate(path: Path, fps: str | None) -> Fraction | None:

@@ -189,9 +189,9 @@ def _check_parts(files: dict[str, Path], said: dict[str, list[str]]) -> None:
 
 def _check_frames(manifest: dict, files: dict[str, Path], hashes: dict[str, str], said: dict[str, list[str]]) -> None:
     """Whether all frames that the manifest tells of are there, each in its own place."""
-    frames = manifest.get("frames")
+    frames: Any = manifest.get("frames")
     try:
-        first, last, layers = int(frames["first"]), int(frames["last"]), frames["layers"]  # type: ignore[index]
+        first, last, layers = int(frames["first"]), int(frames["last"]), frames["layers"]
         if layers not in ("exr", "png", "mp4") or not 0 < first <= last:
             raise ValueError(layers)
     except (TypeError, KeyError, ValueError, OverflowError):
