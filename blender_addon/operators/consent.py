@@ -60,7 +60,8 @@ class TALKER_OT_record_consent(bpy.types.Operator):
         return {"FINISHED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        column = self.layout.column()
+        dialog: Any = self.layout
+        column = dialog.column()
         column.use_property_split = True
         if self.held_withdrawn:
             column.label(text=f"Withdrawn on {self.held_withdrawn}. Only a consent from a later day ends that.")

@@ -39,7 +39,7 @@ def test_a_withdrawal_is_recorded_and_the_same_consent_again_does_not_end_it(bpy
 
 def test_the_dialog_offers_what_holds_but_not_what_was_withdrawn(bpy, scene, subject):
     opened = []
-    manager = SimpleNamespace(invoke_props_dialog=lambda operator, width: opened.append(operator) or {"RUNNING_MODAL"})
+    manager = SimpleNamespace(invoke_props_dialog=lambda operator, width: opened.append(operator))
     context = SimpleNamespace(scene=scene, window_manager=manager)
     operators = sys.modules["bl_ext.user_default.m2dao_talker.operators.consent"]
     told = {"given_by": "A. Nobody", "uses": "the film", "on": "2026-11-01", "until": "2027-10-31"}
