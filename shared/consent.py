@@ -22,6 +22,7 @@ LONGEST_TEXT = 500
 NONE_RECORDED = "none recorded"
 """What files of a subject say for whom nothing is recorded."""
 _RECORD = 'Record it with `talker consent SUBJECT --given-by NAME --for "THE USES" --on YYYY-MM-DD`.'
+_ANEW = "If it was given anew, say by whom and on which later day: --given-by NAME --on YYYY-MM-DD."
 _TEXTS = ("given_by", "uses", "note")
 _DATES = ("on", "until", "withdrawn")
 
@@ -98,24 +99,33 @@ class Consent:
         return f"{told} ({self.note})" if self.note else told
 
     def changed(self, **given: str) -> Consent:
-        """The same with other texts and dates. A new `given_by` or `on` after a withdrawal is a new consent.
+        """The same with other texts and dates. A withdrawal stays, unless a consent is given anew on a later day.
 
-        Raises InputError for what cannot be, and for another change of a consent that is withdrawn.
+        Raises InputError for what cannot be, and for a change that would make a withdrawn consent hold again.
         """
         changes = {name: text.strip() for name, text in given.items()}
         if self.withdrawn and "withdrawn" not in changes:
-            if not changes.get("given_by") or not changes.get("on"):
-                raise InputError(
-                    f"The consent was withdrawn on {self.withdrawn}.",
-                    "If it was given anew, say by whom and when: --given-by NAME --on YYYY-MM-DD.",
-                )
-            return Consent().changed(**changes)
+            return self._given_anew(changes)
         try:
-            return replace(self, **changes)
+            changed = replace(self, **changes)
         except ValueError as error:
             raise InputError(
                 f"The consent cannot be: {error}.", "Write dates as YYYY-MM-DD, texts in a line."
             ) from None
+        if self.withdrawn and not "" < changed.withdrawn <= self.withdrawn:
+            raise InputError(f"The consent was withdrawn on {self.withdrawn}: that can only be put earlier.", _ANEW)
+        return changed
+
+    def _given_anew(self, changes: dict[str, str]) -> Consent:
+        """A consent of its own after a withdrawal: nothing of the old one goes on in it."""
+        if not changes.get("given_by") or not changes.get("on"):
+            raise InputError(f"The consent was withdrawn on {self.withdrawn}.", _ANEW)
+        anew = Consent().changed(**changes)
+        if anew.on <= self.withdrawn:
+            raise InputError(
+                f"The consent was withdrawn on {self.withdrawn}: one that was given on {anew.on} is not newer.", _ANEW
+            )
+        return anew
 
 
 def read_consent(subject: Path, note: str = "") -> Consent:
@@ -131,6 +141,8 @@ def read_consent(subject: Path, note: str = "") -> Consent:
     schema = values.get("schema")
     if isinstance(schema, int) and schema > SCHEMA:
         raise InputError(f"{path} was written by a newer version (schema {schema}).", "Update M2DAO-Talker.")
+    if type(schema) is not int or schema != SCHEMA:
+        raise InputError(f"{path} is damaged (schema {schema!r}).", f"Delete it, then: {_RECORD}")
     texts = {one.name: values.get(one.name, "") for one in fields(Consent)}
     try:
         if not all(isinstance(text, str) for text in texts.values()):

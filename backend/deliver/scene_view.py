@@ -15,11 +15,14 @@ from fractions import Fraction
 import numpy as np
 
 from backend.deliver.camera_file import camera_poses
-from shared.camera import Crop, Intrinsics
+from backend.subject.rigid import require_rigid
+from shared.camera import CENTIMETRE_M, Crop, Intrinsics
 from shared.errors import InputError
 from shared.files import read_text_file
 
 LARGEST_PX = 8192
+_SHORTEST_PX, _LONGEST_PX = 1e-3, 1e8
+"""Focal lengths, and how far from the picture the optical axis may be."""
 _EXPORT_AGAIN = "Render the line again from the scene."
 
 
@@ -53,18 +56,30 @@ def read_scene_view(path: str | os.PathLike) -> SceneView | None:
         if "lens" not in values:
             return None
         picture = _picture(values["lens"], values["footage"])
+        for name in ("camera_to_world", "camera_to_body"):
+            _require_rigid(name, values[name])
         poses = camera_poses(values["camera_to_body"])
         if len(poses) != len(values["camera_to_world"]):
             raise ValueError(f"{len(poses)} poses of the body, {len(values['camera_to_world'])} of the head")
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError, OverflowError) as error:
         raise InputError(f"{path} holds no camera of a scene ({error!r}).", _EXPORT_AGAIN) from error
     return SceneView(picture, poses)
+
+
+def _require_rigid(name: str, camera_to: list) -> None:
+    """Raises ValueError where a file's poses (N, 4, 4), m, do not turn and move a camera."""
+    given = np.array(camera_to, np.float64)
+    if given.ndim != 3 or given.shape[1:] != (4, 4):
+        raise ValueError(f"{name} holds no 4x4 poses")
+    given[:, :3, 3] /= CENTIMETRE_M
+    require_rigid(name, given)
 
 
 def _picture(lens: Mapping[str, float], size: Mapping[str, int]) -> Intrinsics:
     fx, fy, cx, cy = numbers = [float(lens[name]) for name in ("fx", "fy", "cx", "cy")]
     width, height = int(size["width"]), int(size["height"])
-    if not (np.isfinite(numbers).all() and min(numbers[:2]) > 0 and 0 < min(width, height)):
+    is_lens = all(_SHORTEST_PX <= focal <= _LONGEST_PX for focal in (fx, fy)) and max(abs(cx), abs(cy)) <= _LONGEST_PX
+    if not is_lens or min(width, height) <= 0 or not np.isfinite(numbers).all():
         raise ValueError(f"a lens of {numbers} for {width} x {height} px")
     if max(width, height) > LARGEST_PX:
         raise ValueError(f"{width} x {height} px; up to {LARGEST_PX} can be drawn")

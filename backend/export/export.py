@@ -8,16 +8,20 @@ import av
 
 from backend.disk import require_space
 from backend.export.finished import FinishedTake
+from backend.export.replaceable import require_replaceable
 from backend.media.alpha_movie import AlphaMovieWriter
 from backend.media.audio import read_audio
+from backend.media.container import opened
 from backend.performance.curves import Performance
 from backend.performance.live_link import SUFFIX, write_live_link
 from backend.provenance.credentials import Credentials, configured_credentials
 from backend.provenance.marks import REQUIRED, STATEMENT, Marks, of_json
 from backend.settings import RenderSettings
+from backend.subject.consent import require_consent
+from backend.subject.subject import Subject
 from shared import layout
 from shared.errors import InputError
-from shared.files import explaining, make_writable
+from shared.files import explaining, make_writable, require_file
 from shared.jobs import Reporter
 from shared.timing import fps_text, samples_for_frames
 
@@ -31,14 +35,16 @@ _BITS_A_PIXEL = 26.0
 def export(folder: Path, out: Path, report: Reporter) -> dict:
     """Write the finished take in `folder` to `out`. Returns out, kind, frames and fps.
 
-    Raises InputError for a name that ends otherwise, a folder without a finished take, and what cannot be read or
-    written.
+    Raises InputError for a name that ends otherwise, a folder without a finished take, a person whose consent does not
+    hold, a file of that name that was not exported from here, and what cannot be read or written.
     """
     kind = KINDS.get(out.suffix.lower())
     if kind is None:
         known = ", ".join(f"{end} ({what})" for end, what in KINDS.items())
         raise InputError(f"Nothing is known of files that end with {out.suffix or 'nothing'!r}.", f"Known: {known}.")
     take = FinishedTake.open(folder)
+    _require_consent(take, report)
+    require_replaceable(out)
     make_writable(out.absolute().parent)
     with explaining(out):
         if out.suffix.lower() == MOVIE:
@@ -48,6 +54,16 @@ def export(folder: Path, out: Path, report: Reporter) -> dict:
             write_live_link(performance, out)
             frames = performance.frame_count
     return {"out": str(out), "kind": kind, "frames": frames, "fps": fps_text(take.fps)}
+
+
+def _require_consent(take: FinishedTake, report: Reporter) -> None:
+    """Ask for the consent of the take's subject, where its folder is still where the take says. Raises InputError where
+    it does not hold or cannot be read."""
+    if take.subject_folder is None or not (take.subject_folder / layout.SUBJECT_FILE).is_file():
+        return
+    subject = Subject.open(take.subject_folder)
+    if take.subject_id in (None, subject.id):
+        require_consent(subject, report)
 
 
 def _movie(take: FinishedTake, out: Path, report: Reporter) -> int:
@@ -63,7 +79,11 @@ def _movie(take: FinishedTake, out: Path, report: Reporter) -> int:
     report.phase("write", len(take.numbers))
     with AlphaMovieWriter(out, width, height, take.fps, sound, texts) as movie:
         for number in take.numbers:
-            movie.write(take.picture(number))
+            picture = take.picture(number)
+            if picture.shape[:2] != (height, width):
+                told = f"{picture.shape[1]} x {picture.shape[0]} px, the first one {width} x {height} px"
+                raise InputError(f"Frame {number} of {take.folder} has {told}.", "Render the line again.")
+            movie.write(picture)
             report.step()
     if credentials is not None and marks is not None:
         credentials.sign(out, marks)
@@ -74,10 +94,11 @@ def _marks(folder: Path, credentials: Credentials | None) -> tuple[dict[str, str
     """What the take's own movie says of itself, so that this one says it too, signed by whoever signs now; the marks
     are None for a take from before there were any."""
     path = folder / layout.PREVIEW_FILE
+    require_file(path, "Render the line again.")
     try:
-        with av.open(str(path)) as preview:
+        with opened(path) as preview:
             metadata = dict(preview.metadata)
-    except (OSError, av.FFmpegError) as error:
+    except (OSError, av.FFmpegError, ValueError) as error:
         raise InputError(f"{path} cannot be read ({error}).", "Render the line again.") from error
     texts = {name: text for name, text in metadata.items() if name in ("title", "comment")}
     told = of_json(metadata.get("description", ""))

@@ -18,6 +18,8 @@ from shared.files import read_json_object
 from shared.timing import parse_fps
 
 _AGAIN = "Render the line again."
+_LAST_NUMBER = 999_999
+"""The last frame that has a name."""
 _SURE = 0.1
 """Where a picture covers less than this, its colour is that of what covers more nearby: the quotient of two small
 numbers is noise."""
@@ -36,6 +38,10 @@ class FinishedTake:
     layers: str
     colour_name: str
     """Transfer curve of what is displayed."""
+    subject_id: str | None = None
+    """Id of the subject; None for a take from before takes told it."""
+    subject_folder: Path | None = None
+    """Where the subject's folder was when the take was made, if the take tells."""
 
     @classmethod
     def open(cls, folder: Path) -> FinishedTake:
@@ -48,14 +54,21 @@ class FinishedTake:
             raise InputError(f"The take in {folder} is not finished.", _AGAIN)
         frames: Any = manifest.get("frames")
         try:
-            first, last = int(frames["first"]), int(frames["last"])
+            first, last = frames["first"], frames["last"]
+            if type(first) is not int or type(last) is not int or not 0 < first <= last <= _LAST_NUMBER:
+                raise ValueError(f"frames {str(first)[:20]} to {str(last)[:20]}")
+            if frames["layers"] not in ("exr", "png", "mp4"):
+                raise ValueError(f"layers {frames['layers']!r}")
+            colour.transfer(frames["colour"])
             fps = parse_fps(frames["fps"])
-            found = cls(folder, first, last, fps, str(frames["layers"]), str(frames["colour"]))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise InputError(f"{path} is damaged ({error!r}).", _AGAIN) from error
-        if not 0 < found.first <= found.last or found.layers not in ("exr", "png", "mp4"):
-            raise InputError(f"{path} is damaged: frames {first} to {last}, {found.layers}.", _AGAIN)
-        return found
+        subject, beside = manifest.get("subject"), manifest.get("subject_folder")
+        return cls(
+            folder, first, last, fps, frames["layers"], frames["colour"],
+            subject if isinstance(subject, str) and subject else None,
+            folder / beside if isinstance(beside, str) and beside else None,
+        )  # fmt: skip
 
     @property
     def numbers(self) -> range:
@@ -64,9 +77,12 @@ class FinishedTake:
     def picture(self, number: int) -> np.ndarray:
         """(H, W, 4) float32 in [0, 1] of a frame: display-referred colour, straight alpha. Outside the head its colour
         goes on, so that no dark rim comes in where a program blends or compresses it. Raises InputError where the frame
-        is missing or damaged."""
+        is missing or damaged, or has no picture with alpha."""
         if self.layers == "exr":
-            passes, _ = exr.read_layers(self.folder / layout.EXR_NAME.format(frame=number))
+            path = self.folder / layout.EXR_NAME.format(frame=number)
+            passes, _ = exr.read_layers(path)
+            if exr.PICTURE not in passes or passes[exr.PICTURE].shape[2:] != (4,):
+                raise InputError(f"{path} holds no picture with alpha ({exr.PICTURE}, RGBA).", _AGAIN)
             linear = passes[exr.PICTURE].astype(np.float32)
             _, from_linear = colour.transfer(self.colour_name)
             straight = from_linear(colour.unpremultiply(linear[..., :3], linear[..., 3])).astype(np.float32)

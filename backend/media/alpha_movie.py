@@ -48,7 +48,8 @@ class AlphaMovieWriter:
         self._sound = None if audio is None else resample(audio[0], audio[1], SOUND_RATE)
         self._reformatter = VideoReformatter()
         try:
-            self._container = av.open(str(self._temporary), "w", format="mov", options={"movflags": "+faststart"})
+            place = os.path.abspath(self._temporary)  # FFmpeg takes "take:1.mov" for a protocol
+            self._container = av.open(place, "w", format="mov", options={"movflags": "+faststart"})
         except (OSError, av.FFmpegError) as error:
             raise InputError(f"{self._path} cannot be written ({error}).", "Check the folder.") from error
         self._container.metadata.update(metadata or {})

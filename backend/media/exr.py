@@ -19,7 +19,7 @@ import numpy as np
 import OpenEXR
 
 from shared.errors import InputError
-from shared.files import explaining, replacing
+from shared.files import explaining, replacing, require_file
 
 LAYER = "head"
 """Name of the view layer that all passes belong to."""
@@ -128,7 +128,7 @@ def _write_checksum(path: Path) -> None:
 def is_whole(path: Path) -> bool:
     """Whether a file is as `write_layers` wrote it; one without a checksum is not."""
     try:
-        return _has_its_checksum(path.read_bytes()) is True
+        return path.is_file() and _has_its_checksum(path.read_bytes()) is True
     except OSError:
         return False
 
@@ -150,14 +150,26 @@ def read_attribute(path: str | os.PathLike, name: str) -> str | None:
     return read_attributes(path).get(name)
 
 
+def tells_other_frame(path: str | os.PathLike, time: FrameTime) -> bool:
+    """Whether a file says that it is another frame of a line; not where it is no EXR, or tells nothing."""
+    told, expected = _header(path).get("timeCode"), time.attributes().get("timeCode")
+    return told is not None and expected is not None and told != expected
+
+
 def read_attributes(path: str | os.PathLike) -> dict[str, str]:
     """All header attributes that are text; none where the file is no EXR."""
+    return {name: value for name, value in _header(path).items() if isinstance(value, str)}
+
+
+def _header(path: str | os.PathLike) -> dict[str, object]:
+    """The header of a file's first part; empty where it is no EXR."""
+    if not os.path.isfile(path):  # reading a pipe waits for ever
+        return {}
     try:
         with OpenEXR.File(str(path), header_only=True) as file:
-            header = dict(file.header())
+            return dict(file.header())
     except (OSError, RuntimeError, ValueError, TypeError):
         return {}
-    return {name: value for name, value in header.items() if isinstance(value, str)}
 
 
 def read_layers(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict]:
@@ -166,6 +178,7 @@ def read_layers(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict]:
 
     Raises InputError when it is missing, damaged, or holds no such passes.
     """
+    require_file(path, "Render it again.")
     planes = {}
     try:
         # First, since the library prints a warning of its own for damage in a later part, and goes on without it.

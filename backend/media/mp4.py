@@ -9,11 +9,13 @@ from uuid import UUID
 
 import av
 
+from backend.media.container import opened
+
 
 def read_texts(path: Path) -> dict[str, str]:
     """A movie's metadata by FFmpeg's names; empty for a file that is no movie."""
     try:
-        with av.open(str(path)) as container:
+        with opened(path) as container:
             return dict(container.metadata)
     except (av.FFmpegError, OSError, ValueError):
         return {}

@@ -25,6 +25,9 @@ USUAL_FPS = Fraction(25)
 """Pictures a second where nobody says."""
 _NUMBERED = re.compile(r"(.*?)(\d+)$", re.DOTALL)
 _PLACE = re.compile(r"#+|%0?\d*d")
+_MOST_DIGITS = 18
+_LONGER_AT_MOST = 10
+"""A clip has at most so many times the pictures that are there: the others are taken for missing."""
 _SHOWN_CURVE = {"apply_trc": "iec61966_2_1"}
 """OpenEXR holds scene-linear light: FFmpeg's decoder gives it the curve of shown pictures, and cuts it off at one."""
 
@@ -81,20 +84,20 @@ def sequence_of(path: Path) -> Sequence | None:
             raise InputError(
                 f"{path} holds the pictures of {len(found)} clips ({names}).", "Give one of these patterns as footage."
             )
-        return Sequence(path.name, next(iter(found.values())))
+        return Sequence(path.name, _one_of_each(path, *next(iter(found.items()))))
     if path.suffix.lower() not in PICTURES or not path.parent.is_dir():
         return None
-    place = _PLACE.search(path.name)
+    place = next(iter(reversed([*_PLACE.finditer(path.name)])), None)
     if place is not None and not path.exists():
         key = path.name[: place.start()], path.name[place.end() :]
     elif path.is_file() and (numbered := _NUMBERED.match(path.stem)):
         key = numbered[1], path.suffix
     else:
         return None
-    pictures = _series(path.parent).get(key)
-    if pictures is None or (place is None and len(pictures) < 2):
+    named = _series(path.parent).get(key)
+    if named is None or (place is None and len(named) < 2):
         return None
-    return Sequence(path.name, pictures)
+    return Sequence(path.name, _one_of_each(path.parent, key, named))
 
 
 def asked_rate(path: Path, fps: str | None) -> Fraction | None:
@@ -127,11 +130,35 @@ def _decoded(path: Path) -> av.VideoFrame | None:
         return None
 
 
-def _series(folder: Path) -> dict[tuple[str, str], dict[int, Path]]:
-    """Numbered pictures of a folder: (name before the number, after it) to number to path."""
-    series: dict[tuple[str, str], dict[int, Path]] = {}
+def _series(folder: Path) -> dict[tuple[str, str], list[Path]]:
+    """Numbered pictures of a folder, by (name before the number, after it)."""
+    series: dict[tuple[str, str], list[Path]] = {}
     for path in folder.iterdir():
         numbered = _NUMBERED.match(path.stem)
         if path.suffix.lower() in PICTURES and numbered and not path.name.startswith("."):
-            series.setdefault((numbered[1], path.suffix), {})[int(numbered[2])] = path
-    return {key: dict(sorted(pictures.items())) for key, pictures in series.items()}
+            series.setdefault((numbered[1], path.suffix), []).append(path)
+    return series
+
+
+def _one_of_each(folder: Path, key: tuple[str, str], found: list[Path]) -> dict[int, Path]:
+    """The pictures of a clip by number. Raises InputError where two have the same number, and where nearly all are
+    missing."""
+    called = f"{folder / key[0]}####{key[1]}"
+    pictures: dict[int, Path] = {}
+    for path in sorted(found):
+        digits = path.stem[len(key[0]) :]
+        if len(digits) > _MOST_DIGITS:
+            raise InputError(f"The number of {path} has {len(digits)} digits.", "Number the pictures anew.")
+        other = pictures.setdefault(int(digits), path)
+        if other is not path:
+            raise InputError(
+                f"{other.name} and {path.name} in {folder} have the same number.",
+                "Keep one of them, or name them apart.",
+            )
+    length = max(pictures) - min(pictures) + 1
+    if length > _LONGER_AT_MOST * len(pictures):
+        raise InputError(
+            f"{called} has {len(pictures)} pictures with numbers over {length}: nearly all are missing.",
+            "Take out those that do not belong to the clip, or number them anew.",
+        )
+    return dict(sorted(pictures.items()))

@@ -160,8 +160,11 @@ def _with_channels(track: SoundTrack, heard: _Heard, words: tuple[str, ...]) -> 
 
 
 def _listen(track: SoundTrack) -> _Heard:
-    """Measure a track in one pass; memory does not grow with its samples."""
+    """Measure a track in one pass; memory does not grow with its samples. At a rate that holds no voices, nothing is
+    measured: then all channels are taken."""
     count = len(track.channels)
+    if 0.45 * track.rate <= 2 * VOICE_HZ[0]:
+        return _Heard(np.zeros(count), np.zeros((count, 0)), np.eye(count))
     step = max(1, round(FRAME_S * track.rate))
     band = butter(2, (VOICE_HZ[0], min(VOICE_HZ[1], 0.45 * track.rate)), "bandpass", fs=track.rate, output="sos")
     state = np.zeros((len(band), count, 2))

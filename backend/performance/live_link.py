@@ -36,6 +36,9 @@ _UPPER = (
 )
 COLUMNS = (*(f"Eye{what}{side}" for side in ("Left", "Right") for what in _EYE), *_MOUTH, *_UPPER, *_TURNS)
 """Names of the values, in Live Link Face's order."""
+_HEADING = ("Timecode", "BlendShapeCount", *COLUMNS)
+_LONGEST_BEGINNING = 1 << 14
+"""Bytes in which the first two rows are."""
 _TIME = re.compile(r"(\d{1,2}):(\d{1,2}):(\d{1,2})[:;](\d{1,3}(?:\.\d+)?)")
 _COUNTED = (24, 25, 30, 48, 50, 60)
 """How many frames a second time codes count."""
@@ -47,6 +50,9 @@ _RATES = tuple(
 _NEAR = 2e-3
 """So near to a usual rate, as a share of it, that one is meant."""
 _DAY_S = 86400
+_MOST_FPS = 1000
+_BRIDGED, _BRIDGED_PER_ROW = 100_000, 10
+"""Frames that may be made of any file, and of each row of a longer one."""
 _MEND = "Export it from Live Link Face again."
 
 
@@ -56,7 +62,11 @@ def read_live_link(path: str | os.PathLike) -> Performance:
     Blend shapes that it lacks are left out, those that move nothing here (the tongue, turns of head and eyes) too.
     Raises InputError that says what is wrong with it, and in which row.
     """
-    rows = list(csv.reader(StringIO(read_text_file(path, _MEND).lstrip("\ufeff"))))
+    text = read_text_file(path, _MEND).lstrip("\ufeff")
+    try:
+        rows = list(csv.reader(StringIO(text)))
+    except csv.Error as error:
+        raise InputError(f"{path} is no table of commas ({error}).", _MEND) from error
     names = [name.strip().lower() for name in rows[0]] if rows else []
     columns = {curve: names.index(curve.lower()) for curve in FACE_CURVES if curve.lower() in names}
     if "timecode" not in names or not columns:
@@ -68,7 +78,15 @@ def read_live_link(path: str | os.PathLike) -> Performance:
     times_s = _times_s(path, [(number, row[at] if at < len(row) else "") for number, row in told])
     values = {curve: _column(path, told, column, curve) for curve, column in columns.items()}
     fps = _rate(times_s)
-    count = round((times_s[-1] - times_s[0]) * float(fps)) + 1
+    lasts_s = float(times_s[-1] - times_s[0])
+    if fps > _MOST_FPS or lasts_s >= _DAY_S:
+        lasts = f"{lasts_s:.0f} s at {float(fps):.0f} frames a second"
+        raise InputError(
+            f"The time code of {path} tells of {lasts}; up to a day at up to {_MOST_FPS} can be read.", _MEND
+        )
+    count = round(lasts_s * float(fps)) + 1
+    if count > max(_BRIDGED, _BRIDGED_PER_ROW * len(told)):
+        raise InputError(f"{path} has {len(told)} rows for {count} frames: nearly all are missing.", _MEND)
     steady = times_s[0] + np.arange(count) / float(fps)
     curves = {curve: np.interp(steady, times_s, column).astype(np.float32) for curve, column in values.items()}
     return Performance(fps, curves)
@@ -85,13 +103,26 @@ def write_live_link(performance: Performance, path: str | os.PathLike) -> None:
     table = np.stack([curves.get(name.lower(), still) for name in COLUMNS], axis=1)
     text = StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(("Timecode", "BlendShapeCount", *COLUMNS))
+    rows.writerow(_HEADING)
     for frame, values in enumerate(table):
         seconds, within = divmod(round(frame * _USUAL * 1000 / performance.fps), _USUAL * 1000)
         counted = f"{within // 1000:02}.{within % 1000:03}"
         clock = f"{seconds // 3600 % 24:02}:{seconds // 60 % 60:02}:{seconds % 60:02}:{counted}"
         rows.writerow((clock, len(COLUMNS), *(f"{value:.10f}" for value in values)))
     write_text(Path(path), text.getvalue())
+
+
+def is_written_here(path: Path) -> bool:
+    """Whether a file begins as `write_live_link` writes it: from time 0 and without turns, as no phone does."""
+    with open(path, "rb") as file:
+        lines = file.read(_LONGEST_BEGINNING).decode("utf-8", "replace").split("\n")
+    first = lines[1].split(",") if len(lines) > 1 else []
+    return (
+        lines[0] == ",".join(_HEADING)
+        and first[0] == "00:00:00:00.000"
+        and len(first) == len(_HEADING)
+        and all(value == "0.0000000000" for value in first[-len(_TURNS) :])
+    )
 
 
 def _times_s(path: str | os.PathLike, told: list[tuple[int, str]]) -> np.ndarray:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from backend.provenance.chain import is_chain, is_current
 from backend.provenance.packages import cryptography
 from backend.settings import RenderSettings
 from shared.errors import InputError
@@ -73,8 +73,8 @@ def configured_identity(settings: RenderSettings) -> Identity | None:
 def load_identity(certificates: Path, key: Path) -> Identity:
     """Read an identity's files.
 
-    Raises InputError where they are missing, damaged, do not belong together, are out of date, or where the packages
-    are not installed.
+    Raises InputError where they are missing, damaged, may not sign, do not belong together, are out of date, or where
+    the packages are not installed.
     """
     x509, serialization = cryptography("x509"), cryptography("hazmat.primitives.serialization")
     chain_pem, key_pem = _read(certificates), _read(key)
@@ -87,10 +87,11 @@ def load_identity(certificates: Path, key: Path) -> Identity:
     if algorithm is None:
         raise InputError(f"{key} is of a kind that signs no media.", "Use Ed25519, P-256, P-384, P-521 or RSA.")
     first = chain[0]
+    if not is_chain(chain):
+        raise InputError(f"The certificates in {certificates} make no chain, or are not for signing media.", _DO)
     if _public_bytes(private.public_key()) != _public_bytes(first.public_key()):
         raise InputError(f"{key} is not the key of the first certificate in {certificates}.", "Name the pair.")
-    now = datetime.now(UTC)
-    if not first.not_valid_before_utc <= now <= first.not_valid_after_utc:
+    if not is_current([first]):
         told = f"{first.not_valid_before_utc:%Y-%m-%d} to {first.not_valid_after_utc:%Y-%m-%d}"
         raise InputError(f"The certificate in {certificates} holds from {told} only.", "Get a new one.")
     return Identity(
@@ -118,27 +119,6 @@ def name_of(certificate: Any) -> str:
 def fingerprint(certificate: Any) -> str:
     """SHA-256 of a certificate, hexadecimal."""
     return str(certificate.fingerprint(cryptography("hazmat.primitives.hashes").SHA256()).hex())
-
-
-def is_chain(chain: Iterable[Any]) -> bool:
-    """Whether each certificate is signed by the one that follows it, and that one may sign certificates."""
-    certificates = list(chain)
-    for one, issuer in zip(certificates, certificates[1:], strict=False):
-        try:
-            one.verify_directly_issued_by(issuer)
-        except (ValueError, TypeError, cryptography("exceptions").InvalidSignature):
-            return False
-        if not _is_authority(issuer):
-            return False
-    return True
-
-
-def _is_authority(certificate: Any) -> bool:
-    x509 = cryptography("x509")
-    try:
-        return bool(certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca)
-    except (x509.ExtensionNotFound, ValueError):
-        return False
 
 
 _SELF_MADE = "self-made"

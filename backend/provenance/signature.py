@@ -12,11 +12,11 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from backend.provenance.identity import Identity, fingerprint, is_chain, name_of, read_chain
+from backend.provenance.chain import is_chain, is_current
+from backend.provenance.identity import Identity, fingerprint, name_of, read_chain
 from backend.provenance.marks import Marks
 from backend.provenance.packages import cryptography
 from shared import layout
@@ -92,9 +92,11 @@ def read_signature(take: Path, trusted_pem: str = "") -> TakeSignature | None:
         files, marks = told["files"], told["marks"]
         if not all(isinstance(text, str) for part in (files, marks) for pair in part.items() for text in pair):
             raise ValueError("it holds what is no text")
-        is_right = is_chain(chain) and _verify(chain[0].public_key(), signature, said.encode())
+        is_right = _verify(chain[0].public_key(), signature, said.encode())
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{path} is damaged ({error!r}).", _AGAIN) from error
+    if not is_chain(chain):
+        raise InputError(f"The certificates in {path} make no chain, or are not for signing media.", _AGAIN)
     if not is_right:
         raise InputError(f"The signature in {path} does not hold: what it signs was changed.", _AGAIN)
     trusted = read_chain(trusted_pem.encode(), "What is trusted") if trusted_pem else []
@@ -102,10 +104,11 @@ def read_signature(take: Path, trusted_pem: str = "") -> TakeSignature | None:
 
 
 def _vouched(chain: list[Any], trusted: list[Any]) -> bool:
-    """Whether a trusted certificate is in the chain, or signed its last one; and the first one is not out of date."""
+    """Whether a trusted certificate is in the chain, or signed its last one; and none of them is out of date."""
     known = {fingerprint(one) for one in trusted}
-    is_known = any(fingerprint(one) in known for one in chain) or any(is_chain([chain[-1], one]) for one in trusted)
-    return is_known and chain[0].not_valid_before_utc <= datetime.now(UTC) <= chain[0].not_valid_after_utc
+    if any(fingerprint(one) in known for one in chain):
+        return is_current(chain)
+    return any(is_chain([*chain, one]) and is_current([*chain, one]) for one in trusted)
 
 
 def _sign(key: Any, data: bytes) -> bytes:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from backend.media import exr
 from backend.provenance import marks
 from backend.provenance.identity import read_chain
 from backend.provenance.marks import REQUIRED
@@ -16,10 +18,17 @@ from shared import layout
 from shared.errors import InputError
 from shared.files import explaining, file_sha256, read_json_object, read_text_file, require_file
 from shared.jobs import Reporter
+from shared.pending import PUBLISHING_FOLDER, UNFINISHED_FOLDER
+from shared.timing import parse_fps
 
 _RENDER_AGAIN = "Render the line again, or get the file from who made it."
 _SHOWN = 3
 """So many of the files that are wrong in the same way are named."""
+_PARTS = (layout.CAMERA_FILE, layout.PERFORMANCE_FILE, layout.AUDIO_FILE)
+"""What every take has beside manifest and frames."""
+_GONE = "It is gone."
+_WORKING_FOLDERS = (UNFINISHED_FOLDER, PUBLISHING_FOLDER, layout.CHUNKS_FOLDER)
+_FILE_MANAGERS = re.compile(r"\.DS_Store|\._.*|\.directory|Thumbs\.db|desktop\.ini", re.I | re.DOTALL)
 _SAME_IN_ALL = ("subject", "take", "consent", "program", "statement")
 
 
@@ -101,9 +110,12 @@ def _of_take(folder: Path, trusted_pem: str, report: Reporter) -> Found:
         for sentence in _wrong_in(name, file, found, trusted_pem, is_hashed=name in hashes):
             said.setdefault(sentence, []).append(name)
         report.step()
-    _check_frames(manifest, files, said)
+    _check_parts(files, said)
+    _check_frames(manifest, files, hashes, said)
     movie = manifest.get("preview")
-    if isinstance(movie, dict) and layout.PREVIEW_FILE in files and layout.PREVIEW_FILE not in hashes:
+    if isinstance(movie, dict) and layout.PREVIEW_FILE not in files:
+        said.setdefault(_GONE, []).append(layout.PREVIEW_FILE)
+    elif isinstance(movie, dict) and layout.PREVIEW_FILE not in hashes and files[layout.PREVIEW_FILE].is_file():
         if file_sha256(files[layout.PREVIEW_FILE]) != movie.get("sha256"):
             said.setdefault("It is not the movie of this manifest.", []).append(layout.PREVIEW_FILE)
     found.wrong += [f"{_some(names)}: {sentence}" for sentence, names in said.items()]
@@ -148,7 +160,7 @@ def _check_signature(
     same = {name: told for name, told in signature.files.items() if name in files and file_sha256(files[name]) == told}
     gone = sorted(set(signature.files) - set(files))
     changed = sorted(set(signature.files) & set(files) - set(same))
-    added = sorted(set(files) - set(signature.files))
+    added = sorted(name for name in _all_in(folder) if name not in signature.files)
     for names, words in ((gone, "gone"), (changed, "changed"), (added, "added")):
         if names:
             found.wrong.append(f"Since it was signed, {_some(names)} {'was' if len(names) == 1 else 'were'} {words}.")
@@ -157,22 +169,59 @@ def _check_signature(
     return same
 
 
-def _check_frames(manifest: dict, files: dict[str, Path], said: dict[str, list[str]]) -> None:
-    """Whether all frames that the manifest tells of are there."""
-    frames = manifest.get("frames")
+def _all_in(folder: Path) -> set[str]:
+    """Names of all in a take's folder but its signature, what renders work in, and what file managers leave."""
+    names = {path.name for path in folder.iterdir() if not path.is_dir() or path.name not in _WORKING_FOLDERS}
+    return {name for name in names - {layout.SIGNATURE_FILE} if not _FILE_MANAGERS.fullmatch(name)}
+
+
+def _check_parts(files: dict[str, Path], said: dict[str, list[str]]) -> None:
+    """Whether what every take has beside its frames is there and can be read."""
+    for name in _PARTS:
+        if name not in files:
+            said.setdefault(_GONE, []).append(name)
+        elif name.endswith(".json"):
+            try:
+                read_json_object(files[name], _RENDER_AGAIN)
+            except InputError as error:
+                said.setdefault(error.what.removeprefix(f"{files[name]} "), []).append(name)
+
+
+def _check_frames(manifest: dict, files: dict[str, Path], hashes: dict[str, str], said: dict[str, list[str]]) -> None:
+    """Whether all frames that the manifest tells of are there, each in its own place."""
+    frames: Any = manifest.get("frames")
     try:
-        first, last, layers = int(frames["first"]), int(frames["last"]), frames["layers"]  # type: ignore[index]
-    except (TypeError, KeyError, ValueError):
+        first, last, layers = int(frames["first"]), int(frames["last"]), frames["layers"]
+        if layers not in ("exr", "png", "mp4") or not 0 < first <= last:
+            raise ValueError(layers)
+    except (TypeError, KeyError, ValueError, OverflowError):
         said.setdefault("It does not say which frames there are.", []).append(layout.MANIFEST_FILE)
         return
     name_of: dict[str, Callable[[int], str]] = {
         "exr": lambda frame: layout.EXR_NAME.format(frame=frame),
         "png": lambda frame: layout.PNG_NAME.format(frame=frame),
     }
-    if layers in name_of:
-        there = sum(name.startswith("head.") for name in files)
-        if last - first >= there or any(name_of[layers](frame) not in files for frame in range(first, last + 1)):
-            said.setdefault("It tells of frames that are gone.", []).append(layout.MANIFEST_FILE)
+    if layers not in name_of:
+        return
+    there = sum(name.startswith("head.") for name in files)
+    if last - first >= there or any(name_of[layers](frame) not in files for frame in range(first, last + 1)):
+        said.setdefault("It tells of frames that are gone.", []).append(layout.MANIFEST_FILE)
+    elif layers == "exr":
+        _check_places({name_of["exr"](frame): frame for frame in range(first, last + 1)}, frames, files, hashes, said)
+
+
+def _check_places(
+    numbers: dict[str, int], frames: dict, files: dict[str, Path], hashes: dict[str, str], said: dict[str, list[str]]
+) -> None:
+    """Whether frames say the time that their names say; numbers: by name."""
+    try:
+        fps = parse_fps(frames["fps"])
+    except (TypeError, KeyError, ValueError, OverflowError):
+        said.setdefault("It does not say how many frames a second there are.", []).append(layout.MANIFEST_FILE)
+        return
+    for name, number in numbers.items():
+        if name not in hashes and exr.tells_other_frame(files[name], exr.FrameTime(number, fps)):
+            said.setdefault("It is another frame.", []).append(name)
 
 
 def _some(names: list[str]) -> str:

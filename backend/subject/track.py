@@ -9,14 +9,11 @@ from typing import Any
 import numpy as np
 
 from backend.media.arrays import load_arrays, save_arrays
+from backend.subject.rigid import require_rigid
 from shared.camera import Intrinsics
 from shared.errors import InputError
 
 _AGAIN = "Preprocess the footage again."
-_RIGID = 1e-3
-"""How far the columns of a rotation may be from being of length 1 and at right angles."""
-_FARTHEST_CM = 1e6
-"""Nobody is filmed from further away."""
 
 
 @dataclass
@@ -142,19 +139,7 @@ class Track:
             if values.shape != shape or values.dtype.kind not in "fiu" or not np.isfinite(values).all():
                 raise ValueError(f"{name} is {values.dtype} {values.shape}, or not finite; expected numbers {shape}")
         for name in ("camera_from_head", "landmark_poses", "rendered_poses"):
-            _check_rigid(name, getattr(self, name))
-
-
-def _check_rigid(name: str, poses: np.ndarray) -> None:
-    """Raises ValueError where poses (T, 4, 4) do not turn and move a head that is somewhere near."""
-    poses = np.asarray(poses, np.float64)
-    turns = poses[:, :3, :3]
-    with np.errstate(over="ignore", invalid="ignore"):
-        off = np.abs(np.swapaxes(turns, 1, 2) @ turns - np.eye(3)).max(axis=(1, 2), initial=0.0)
-        wrong = ~(off < _RIGID) | ~(np.linalg.det(turns) > 0) | (poses[:, 3] != (0, 0, 0, 1)).any(axis=1)
-    wrong |= np.abs(poses[:, :3, 3]).max(axis=1, initial=0.0) > _FARTHEST_CM
-    if wrong.any():
-        raise ValueError(f"{name} of frame {np.flatnonzero(wrong)[0] + 1} is no position of a head")
+            require_rigid(name, getattr(self, name))
 
 
 def _has_default(entry: Field[Any]) -> bool:

@@ -17,6 +17,8 @@ from ..shared.consent import Consent, read_consent, write_consent
 from ..shared.errors import InputError, TalkerError
 from ..shared.files import read_json_object
 
+_CHANGED = ("given_by", "uses", "on", "until")
+
 
 class TALKER_OT_record_consent(bpy.types.Operator):
     """Record what the person shown has agreed to; it is kept with the subject and stands in every render"""
@@ -29,6 +31,10 @@ class TALKER_OT_record_consent(bpy.types.Operator):
     uses: StringProperty(name="For", description="The uses that were agreed to")
     on: StringProperty(name="From", description="The first day on which it holds, YYYY-MM-DD")
     until: StringProperty(name="Until", description="The last day on which it holds, YYYY-MM-DD")
+    withdrawn: StringProperty(
+        name="Withdrawn", description="The day from which it does not hold any more, YYYY-MM-DD; empty: as it is"
+    )
+    held_withdrawn = ""
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[Any]:
         try:
@@ -36,19 +42,37 @@ class TALKER_OT_record_consent(bpy.types.Operator):
         except TalkerError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        self.given_by, self.uses, self.on, self.until = held.given_by, held.uses, held.on, held.until
+        # What was withdrawn is not offered again: OK alone must not renew it.
+        offered = Consent() if held.withdrawn else held
+        self.given_by, self.uses, self.on, self.until = offered.given_by, offered.uses, offered.on, offered.until
+        self.withdrawn, self.held_withdrawn = "", held.withdrawn
         manager: Any = context.window_manager
         outcome: set[Any] = manager.invoke_props_dialog(self, width=400)
         return outcome
 
     def execute(self, context: bpy.types.Context) -> set[Any]:
         try:
-            words = _record(_subject(context), given_by=self.given_by, uses=self.uses, on=self.on, until=self.until)
+            words = _record(_subject(context), **self._given())
         except TalkerError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         self.report({"INFO"}, f"Consent: {words}.")
         return {"FINISHED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        dialog: Any = self.layout
+        column = dialog.column()
+        column.use_property_split = True
+        if self.held_withdrawn:
+            column.label(text=f"Withdrawn on {self.held_withdrawn}. Only a consent from a later day ends that.")
+        for name in (*_CHANGED, "withdrawn"):
+            column.prop(self, name)
+
+    def _given(self) -> dict[str, str]:
+        """What the dialog or the call says; a withdrawal alone changes nothing else."""
+        if self.withdrawn.strip():
+            return {"withdrawn": self.withdrawn}
+        return {name: getattr(self, name) for name in _CHANGED}
 
 
 def _subject(context: bpy.types.Context) -> Path:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -20,6 +21,37 @@ def test_what_is_recorded_is_kept_with_the_subject_and_what_was_noted_stays(bpy,
     assert bpy.ops.talker.record_consent(**told) == {"FINISHED"}
     held = json.loads((subject / "consent.json").read_text())
     assert held == {"schema": 1, **told, "withdrawn": "", "note": "by letter"}
+
+
+def test_a_withdrawal_is_recorded_and_the_same_consent_again_does_not_end_it(bpy, subject):
+    told = {"given_by": "A. Nobody", "uses": "the film", "on": "2026-11-01", "until": "2027-10-31"}
+    bpy.ops.talker.record_consent(**told)
+    assert bpy.ops.talker.record_consent(withdrawn="2026-11-20") == {"FINISHED"}
+    held = json.loads((subject / "consent.json").read_text())
+    assert held == {"schema": 1, **told, "withdrawn": "2026-11-20", "note": "by letter"}
+    for again in (told, {}, {"given_by": "A. Nobody", "on": "2026-11-20"}):
+        with pytest.raises(RuntimeError, match="was withdrawn on 2026-11-20"):
+            bpy.ops.talker.record_consent(**again)
+    assert json.loads((subject / "consent.json").read_text()) == held
+    assert bpy.ops.talker.record_consent(given_by="A. Nobody", on="2026-11-21") == {"FINISHED"}
+    assert json.loads((subject / "consent.json").read_text())["withdrawn"] == ""
+
+
+def test_the_dialog_offers_what_holds_but_not_what_was_withdrawn(bpy, scene, subject):
+    opened = []
+    manager = SimpleNamespace(invoke_props_dialog=lambda operator, width: opened.append(operator))
+    context = SimpleNamespace(scene=scene, window_manager=manager)
+    operators = sys.modules["bl_ext.user_default.m2dao_talker.operators.consent"]
+    told = {"given_by": "A. Nobody", "uses": "the film", "on": "2026-11-01", "until": "2027-10-31"}
+    bpy.ops.talker.record_consent(**told)
+    for withdrawn, offered in (("", told), ("2026-11-20", dict.fromkeys(told, ""))):
+        if withdrawn:
+            bpy.ops.talker.record_consent(withdrawn=withdrawn)
+        dialog = SimpleNamespace()
+        operators.TALKER_OT_record_consent.invoke(dialog, context, None)
+        assert opened.pop() is dialog
+        assert {name: getattr(dialog, name) for name in told} == offered
+        assert (dialog.withdrawn, dialog.held_withdrawn) == ("", withdrawn)
 
 
 @pytest.mark.parametrize("wrong", [{"on": "tomorrow"}, {"on": "2026-11-02", "until": "2026-11-01"}])

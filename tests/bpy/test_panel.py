@@ -165,7 +165,7 @@ def test_a_subject_is_shown_with_its_warnings_and_finished_models(draw, scene, s
 )
 def test_what_the_person_has_agreed_to_is_shown_with_the_subject(draw, scene, subject, held, words):
     if held is not None:
-        (subject / "consent.json").write_text(json.dumps(held))
+        (subject / "consent.json").write_text(json.dumps({"schema": 1, **held} if isinstance(held, dict) else held))
     scene.talker.subject = str(subject)
     text = draw()
     assert words in text and "[talker.record_consent]" in text

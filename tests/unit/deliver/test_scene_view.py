@@ -103,9 +103,21 @@ def test_back_in_the_footage_the_take_has_its_plate_again(line):
         {"lens": {"fx": "wide"}},
         {"footage": {"width": 0, "height": 34}},
         {"footage": {"width": 9000, "height": 34}},
+        {"footage": {"width": float("inf"), "height": 34}},
+        {"footage": {"width": float("nan"), "height": 34}},
+        *({"lens": {"fx": 70.0, "fy": 70.0, "cx": 31.0, "cy": 16.0} | wrong} for wrong in (
+            {"fx": 10**400}, {"fx": 1e300}, {"fx": 1e-300}, {"fy": float("nan")}, {"cx": -1e300}, {"cy": float("inf")},
+        )),
         {"camera_to_body": []},
+        {"camera_to_body": [[1.0]]},
+        *({name: [camera_to_world(turned(n).tolist()) for n in range(25)] + [last]}
+          for name in ("camera_to_body", "camera_to_world") for last in (
+            np.zeros((4, 4)).tolist(), np.full((4, 4), np.nan).tolist(), np.diag([2.0, 2.0, 2.0, 1.0]).tolist(),
+            np.diag([-1.0, 1.0, 1.0, 1.0]).tolist(), np.diag([1.0, 1.0, 1.0, 2.0]).tolist(),
+            turned(3, (1e300, 0, 0)).tolist(), turned(3, (2e4, 0, 0)).tolist(), np.full((4, 4), 10**400).tolist(),
+        )),
     ],
-)
+)  # fmt: skip
 def test_a_damaged_camera_of_a_scene_is_refused_in_words(line, changes):
     with pytest.raises(InputError, match="holds no camera of a scene.*from the scene"):
         read_scene_view(line[1](**changes))

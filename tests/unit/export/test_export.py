@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -22,6 +24,7 @@ from backend.provenance.identity import new_identity
 from backend.provenance.marks import DRAWN_OVER_FOOTAGE, STATEMENT, Marks
 from backend.provenance.verify import verify
 from shared import layout
+from shared.consent import Consent, write_consent
 from shared.errors import InputError
 from shared.jobs import Reporter
 
@@ -144,6 +147,99 @@ def test_what_cannot_be_is_said(take, tmp_path):
         (take / layout.MANIFEST_FILE).write_text(json.dumps(manifest | change))
         with pytest.raises(InputError, match=said):
             export(take, tmp_path / "head.mov", Reporter())
+
+
+def with_manifest(take, **change):
+    values = json.loads((take / layout.MANIFEST_FILE).read_text())
+    (take / layout.MANIFEST_FILE).write_text(json.dumps(values | change))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"first": float("inf")}, {"last": float("inf")}, {"last": 10**30}, {"first": 1.5}, {"first": True}, {"fps": []},
+        {"first": "1"}, {"fps": float("inf")}, {"layers": []}, {"colour": {}}, {"colour": "none"},
+    ],
+)  # fmt: skip
+def test_a_manifest_whose_frames_cannot_be_is_refused_in_words(take, tmp_path, change):
+    with_manifest(take, frames=json.loads((take / layout.MANIFEST_FILE).read_text())["frames"] | change)
+    with pytest.raises(InputError):
+        export(take, tmp_path / "head.mov", Reporter())
+
+
+@pytest.mark.parametrize(
+    ("passes", "said"),
+    [
+        ({"Combined": np.zeros((SIZE + 2, SIZE, 4))}, "Frame 5 .* has 48 x 50 px, the first one 48 x 48 px"),
+        ({"Combined": np.zeros((SIZE, SIZE, 3))}, "no picture with alpha"),
+        ({"Depth": np.zeros((SIZE, SIZE))}, "no picture with alpha"),
+        ({"Combined": np.zeros((SIZE, SIZE))}, "no picture with alpha"),
+    ],
+)
+def test_a_frame_that_is_no_picture_of_the_take_is_refused_in_words(take, tmp_path, passes, said):
+    exr.write_layers(take / layout.EXR_NAME.format(frame=5), passes)
+    with pytest.raises(InputError, match=said):
+        export(take, tmp_path / "head.mov", Reporter())
+    assert not (tmp_path / "head.mov").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("name", [layout.PREVIEW_FILE, layout.EXR_NAME.format(frame=FIRST), layout.AUDIO_FILE])
+def test_a_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for(take, tmp_path, name):
+    (take / name).unlink()
+    os.mkfifo(take / name)
+    with pytest.raises(InputError, match="is a pipe"):
+        export(take, tmp_path / "head.mov", Reporter())
+    assert exr.read_attributes(take / name) == {}
+    assert not exr.is_whole(take / name)
+
+
+def test_names_with_a_colon_are_files(take, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if os.name == "nt":
+        pytest.skip("Windows allows no colon in a file's name")
+    export(take, Path("take:1.mov"), Reporter())
+    assert verify(Path("take:1.mov"), None, Reporter())["take"] == MARKS.take
+
+
+@pytest.mark.parametrize("name", ["head.mov", "head.csv"])
+def test_only_what_was_exported_from_here_is_replaced(take, tmp_path, name):
+    out = tmp_path / name
+    for _ in range(2):
+        export(take, out, Reporter())
+    out.write_text("Timecode,BlendShapeCount,EyeBlinkLeft\n10:00:00:00.000,61,0.5\n")
+    with pytest.raises(InputError, match="is there already, and was not exported") as refused:
+        export(take, out, Reporter())
+    assert "another name" in refused.value.do and out.read_text().startswith("Timecode")
+    if name.endswith("mov"):
+        with AlphaMovieWriter(out, 16, 16, Fraction(25), None, {"comment": "A film."}) as movie:
+            movie.write(np.zeros((16, 16, 4), np.float32))
+    else:  # a phone's own, which turns the head
+        export(take, tmp_path / "again.csv", Reporter())
+        out.write_text((tmp_path / "again.csv").read_text().replace(",0.0000000000", ",0.1000000000"))
+    before = out.read_bytes()
+    with pytest.raises(InputError, match="is there already, and was not exported"):
+        export(take, out, Reporter())
+    assert out.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["head.mov", "head.csv"])
+def test_what_the_person_shown_does_not_agree_to_any_more_is_not_exported(take, tmp_path, subject, name):
+    told = {"subject": subject.id, "subject_folder": f"../{subject.root.name}"}
+    with_manifest(take, **told)
+    write_consent(subject.root, Consent(given_by="A. Nobody", on="2000-01-01"))
+    export(take, tmp_path / name, Reporter())
+    (tmp_path / name).unlink()
+    for gone in (Consent(withdrawn="2001-01-01"), Consent(until="2001-01-01"), Consent(on="2999-01-01")):
+        write_consent(subject.root, gone)
+        with pytest.raises(InputError, match="consent"):
+            export(take, tmp_path / name, Reporter())
+    (subject.root / layout.CONSENT_FILE).write_text("{}")
+    with pytest.raises(InputError, match="consent.json is damaged"):
+        export(take, tmp_path / name, Reporter())
+    assert not (tmp_path / name).exists()
+    with_manifest(take, subject="0123456789abcdef")  # somebody else's folder stands there now
+    export(take, tmp_path / name, Reporter())
 
 
 def test_alpha_is_clean_where_pictures_are_high_enough_to_be_cut_into_slices(tmp_path):

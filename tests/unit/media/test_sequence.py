@@ -66,6 +66,29 @@ def test_a_missing_and_a_damaged_picture_are_stood_in_for_by_the_one_before(tmp_
     assert "2 pictures are missing" in said[0]
 
 
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (("a1.png", "a999999999999.png"), "nearly all are missing"),
+        (("a1.png", f"a{10**30}.png"), "31 digits"),
+        (("a1.png", "a01.png", "a001.png"), "have the same number"),
+        (("a1.png", "a01.png"), "have the same number"),
+    ],
+)
+def test_numbers_that_make_no_clip_are_refused_in_words(tmp_path, names, said):
+    write(tmp_path, *names)
+    for named in (tmp_path, tmp_path / "a#.png", tmp_path / "a1.png"):
+        with pytest.raises(InputError, match=said):
+            sequence_of(named)
+
+
+def test_the_last_run_of_signs_is_the_number(tmp_path):
+    write(tmp_path, "take#3.0001.png", "take#3.0002.png")
+    for name in ("take#3.####.png", "take#3.%04d.png"):
+        found = sequence_of(tmp_path / name)
+        assert found is not None and list(found.pictures) == [1, 2]
+
+
 def test_what_is_no_sequence_is_none(tmp_path):
     write(tmp_path, "portrait7.png", "other.png")
     assert sequence_of(tmp_path / "other.png") is None

@@ -99,6 +99,17 @@ def test_a_short_sound_is_not_judged(tmp_path, line):
     assert chosen_of(tmp_path / "line.wav").channels == ()
 
 
+@pytest.mark.parametrize("rate", [1, 300, 333, 600, 667])
+def test_of_sound_too_low_for_voices_all_channels_are_taken(tmp_path, rate):
+    both = np.stack([np.full(3 * rate, 0.25), np.full(3 * rate, 0.5)], axis=1)
+    soundfile.write(tmp_path / "low.wav", both, rate)
+    samples, told = read_audio(tmp_path / "low.wav")
+    assert told == rate and len(samples) == 3 * rate
+    if rate < 600:
+        assert chosen_of(tmp_path / "low.wav").channels == ()
+        assert np.allclose(samples, 0.375, atol=1e-3)
+
+
 def test_sound_that_overshoots_a_little_is_left_as_it_is(tmp_path, line):
     loud = (1.4 / np.abs(line).max()) * line
     soundfile.write(tmp_path / "line.wav", loud, AUDIO_RATE, subtype="FLOAT")

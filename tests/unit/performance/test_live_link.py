@@ -104,3 +104,18 @@ def test_a_performance_is_read_from_either_kind_of_file(tmp_path):
     for name in ("performance.json", "phone.CSV"):
         read = load_performance(tmp_path / name)
         assert read.fps == 25 and np.allclose(read.curves["jawOpen"], given.curves["jawOpen"], atol=1e-5)
+
+
+def test_a_table_that_is_none_and_times_that_would_make_endless_frames_are_refused_in_words(tmp_path):
+    path = tmp_path / "phone.csv"
+    head = "Timecode,BlendshapeCount,JawOpen"
+    wrong = {
+        "no table of commas": [head, "00:00:00:00," + "1" * 140_000 + ",0"],
+        "can be read": [head, *(f"{hour}:00:00:0{part},1,0" for hour in (0, 99) for part in (0, 1))],
+        "up to a day at up to 1000": [head, "00:00:00:00.000,1,0", "00:00:00:00.001,1,0", "00:00:00:00.002,1,0"],
+        "nearly all are missing": [head, *(f"00:00:00:{n:02},1,0" for n in range(5)), "23:00:00:00,1,0"],
+    }
+    for said, lines in wrong.items():
+        path.write_text("\n".join(lines))
+        with pytest.raises(InputError, match=said):
+            read_live_link(path)

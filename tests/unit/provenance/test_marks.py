@@ -172,9 +172,54 @@ def another_kind_of_file(take):
     (take / "head.000003.exr").write_bytes(b"GIF89a" + bytes(100))
 
 
+def a_frame_in_anothers_place(take):
+    shutil.copy(take / "head.000003.exr", take / "head.000002.exr")
+
+
+def frames_told(**change):
+    def tell(take):
+        manifest = json.loads((take / "manifest.json").read_text())
+        frames = {**manifest["frames"], **change}
+        (take / "manifest.json").write_text(json.dumps({**manifest, "frames": frames}))
+
+    return tell
+
+
+def without(name):
+    return lambda take: (take / name).unlink()
+
+
+def damaged(name):
+    return lambda take: (take / name).write_text("[")
+
+
+def a_folder_for(name):
+    def put(take):
+        (take / name).unlink()
+        (take / name).mkdir()
+
+    return put
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
+        (a_frame_in_anothers_place, "head.000002.exr: It is another frame"),
+        (frames_told(first=float("inf")), "does not say which frames"),
+        (frames_told(last=float("inf")), "does not say which frames"),
+        (frames_told(last=10**30), "frames that are gone"),
+        (frames_told(layers=[]), "does not say which frames"),
+        (frames_told(layers="none"), "does not say which frames"),
+        (frames_told(fps=float("inf")), "how many frames a second"),
+        (without("camera.json"), "camera.json: It is gone"),
+        (without("performance.json"), "performance.json: It is gone"),
+        (without("audio.wav"), "audio.wav: It is gone"),
+        (without("preview.mp4"), "preview.mp4: It is gone"),
+        (damaged("camera.json"), "camera.json: is damaged"),
+        (damaged("performance.json"), "performance.json: is damaged"),
+        (damaged("audio.wav"), "audio.wav: is of no kind"),
+        (a_folder_for("camera.json"), "camera.json: is a folder"),
+        (a_folder_for("preview.mp4"), "preview.mp4: is a folder"),
         (of_another_consent, "Its marks are not those of the manifest"),
         (one_frame_less, "It tells of frames that are gone"),
         (a_folder_for_a_frame, "is a folder"),

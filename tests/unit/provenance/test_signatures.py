@@ -21,11 +21,11 @@ import soundfile
 from backend.command import cli
 from backend.deliver import render as rendering
 from backend.provenance import packages
+from backend.provenance.chain import is_chain
 from backend.provenance.credentials import Credentials, check
 from backend.provenance.identity import (
     _certificate,
     configured_identity,
-    is_chain,
     load_identity,
     new_identity,
     read_chain,
@@ -144,6 +144,14 @@ def add_frame(take):
     shutil.copy(take / "head.000003.exr", take / "head.000004.exr")
 
 
+def add_other_file(take):
+    (take / "head.000002.jpg").write_bytes(b"anything")
+
+
+def add_folder(take):
+    (take / "better").mkdir()
+
+
 def drop_voice(take):
     (take / "voice.json").unlink()
 
@@ -175,6 +183,8 @@ def damage_signature(take):
         (change_curves, "performance.json was changed"),
         (change_manifest, "manifest.json was changed"),
         (add_frame, "head.000004.exr was added"),
+        (add_other_file, "head.000002.jpg was added"),
+        (add_folder, "better was added"),
         (drop_voice, "voice.json was gone"),
         (drop_signature, "signature.json is gone"),
         (sign_other_hashes, "does not hold"),
@@ -186,6 +196,13 @@ def test_what_was_changed_since_a_take_was_signed_is_named(take, change, told):
     change(take)
     with pytest.raises(InputError, match=told):
         found(take)
+
+
+def test_what_file_managers_and_renders_leave_is_not_taken_for_added(take):
+    for name in (".DS_Store", "Thumbs.db", "._head.000001.exr"):
+        (take / name).write_bytes(b"x")
+    (take / "unfinished").mkdir()
+    assert found(take)["signature"] == "holds"
 
 
 @pytest.mark.parametrize("name", SIGNED)

@@ -75,9 +75,32 @@ def test_after_a_withdrawal_only_a_new_consent_is_taken():
 
 
 @pytest.mark.parametrize(
-    "content",
-    [b"", b"[]", b"{", b"\xff", b'{"on": 5}', b'{"on": "soon"}', b'{"uses": "a\\nb"}', b'{"schema": 2}'],
+    "same_again",
+    [
+        {"given_by": GIVEN.given_by, "uses": GIVEN.uses, "on": GIVEN.on, "until": GIVEN.until},
+        {"given_by": "A. Nobody", "on": "2026-11-20"},
+        {"withdrawn": ""},
+        {"withdrawn": "2027-11-20"},
+        {"withdrawn": "", "given_by": "A. Nobody", "on": "2026-11-25"},
+    ],
 )
+def test_no_change_but_a_consent_from_a_later_day_ends_a_withdrawal(same_again):
+    with pytest.raises(InputError, match="was withdrawn on 2026-11-20"):
+        GIVEN.changed(withdrawn="2026-11-20").changed(**same_again)
+
+
+def test_a_withdrawal_can_be_put_earlier():
+    assert GIVEN.changed(withdrawn="2026-11-20").changed(withdrawn="2026-11-10").withdrawn == "2026-11-10"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"[]", b"{", b"\xff", b'{"schema": 1, "on": 5}', b'{"schema": 1, "on": "soon"}',
+        b'{"schema": 1, "uses": "a\\nb"}', b'{"schema": 2}', b'{"schema": 2.5}', b'{"schema": "9"}', b'{"schema": 3}',
+        b'{"schema": true}', b'{"schema": null}', b'{"schema": 0}', b"{}",
+    ],
+)  # fmt: skip
 def test_a_damaged_or_newer_consent_refuses_rather_than_counts_as_none(subject, content):
     (subject.root / layout.CONSENT_FILE).write_bytes(content)
     with pytest.raises(InputError) as refused:

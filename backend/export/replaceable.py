@@ -1,0 +1,22 @@
+"""Which files an export may replace: those that an export wrote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from backend.media.mp4 import read_texts
+from backend.performance.live_link import is_written_here
+from backend.provenance.marks import STATEMENT
+from shared.errors import InputError
+from shared.files import require_file
+
+_ELSEWHERE = "Choose another name, or move that file away."
+
+
+def require_replaceable(out: Path) -> None:
+    """Raises InputError where there is something of that name which an export did not write."""
+    if not out.exists():
+        return
+    require_file(out, _ELSEWHERE)
+    if not is_written_here(out) and STATEMENT not in read_texts(out).get("comment", ""):
+        raise InputError(f"{out} is there already, and was not exported from a take.", _ELSEWHERE)
