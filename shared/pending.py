@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from .errors import InputError
@@ -65,13 +65,16 @@ def settle(folder: Path) -> None:
         whole.rmdir()
 
 
-def refuse_others(folder: Path, mark: str) -> None:
-    """Raise InputError where files lie in `folder`/unfinished that are not from here: without the file `mark`, which is
-    the first to be made there, or through a link. Writes nothing. For who holds the folder. Raises OSError."""
+def refuse_others(folder: Path, mark: str, is_made: Callable[[Path], bool]) -> None:
+    """Raise InputError where anything lies in `folder`/unfinished that is not from here. Writes nothing.
+
+    mark: name of the file that is the first to be made there; is_made: whether files of this name are. Half-written
+    ones are ours as well. For who holds the folder. Raises OSError.
+    """
     made = _own(folder / UNFINISHED_FOLDER)
-    if not made.is_dir() or (made / mark).is_file():
-        return
-    if any(not is_leftover(path) for path in made.iterdir()):
+    left = [path for path in made.iterdir() if not is_leftover(path)] if made.is_dir() else []
+    is_marked = (made / mark).is_file()
+    if any(not is_marked or not (is_made(path) or path.name == REMOVED_FILE) for path in left):
         raise _not_ours(made)
 
 

@@ -61,7 +61,7 @@ def draw_chunk(subject: Subject, audio: Path, out: Path, settings: RenderSetting
     if settings.layers == "mp4":
         raise InputError("A movie alone is not made in chunks.", "Use the layers exr or png, or talker render.")
     target = TakeFolder(out)
-    target.refuse_as_sound(audio)
+    target.refuse_as_input(audio, settings)
     with drawing_claim(subject.root, report):
         return _draw_chunk(subject, audio, target, settings, report)
 

@@ -19,6 +19,11 @@ _BEGUN = re.compile(rf"^(head\.(\d{{6}})\.(?:exr|png))\..*{re.escape(PARTIAL)}(\
 _DELETE_IT = "Delete that folder: its frames are drawn again."
 
 
+def is_frame_name(name: str) -> bool:
+    """Whether frames of a take have names like this."""
+    return _FRAME.match(name) is not None
+
+
 def frame_files(folder: Path) -> list[tuple[Path, int]]:
     """Files and numbers of the frames in a folder."""
     if not folder.is_dir():

@@ -18,7 +18,7 @@ from backend.deliver.plan import RenderPlan, plan_render, require_drawable
 from backend.deliver.plate import write_plate
 from backend.deliver.preview import Preview, PreviewRecord
 from backend.deliver.store import FrameStore
-from backend.deliver.take import TakeFolder
+from backend.deliver.take import LIVE_PREVIEW_FILE, TakeFolder
 from backend.media.audio import after
 from backend.media.png import write_png
 from backend.parallel import in_order
@@ -33,8 +33,6 @@ from shared.files import explaining
 from shared.jobs import Reporter
 from shared.timing import fps_text, ranges_text, samples_for_frames
 
-LIVE_PREVIEW_FILE = "preview.png"
-"""The frame that was drawn last, shown while the job runs."""
 _LIVE_PREVIEW_S = 2.0
 
 
@@ -76,7 +74,7 @@ def render(
     user asked to stop.
     """
     audio, out = Path(audio), Path(out)
-    TakeFolder(out).refuse_as_sound(audio)
+    TakeFolder(out).refuse_as_input(audio, settings)
     consent = require_drawable(subject, audio, settings, report)
     with explaining(out), TakeFolder(out).claimed(report):
         return _render(subject, consent, audio, out, settings, report, draw_missing)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -9,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backend.deliver.chunks_folder import ChunksFolder, frame_files
+from backend.deliver.chunks_folder import ChunksFolder, frame_files, is_frame_name
 from backend.deliver.store import FrameStore
 from backend.performance.voice import Voice
-from shared import layout
+from backend.settings import RenderSettings
+from shared import choices, layout
 from shared.claims import claiming
 from shared.errors import InputError
 from shared.files import explaining, make_writable, read_json_object, remove_leftovers, write_json
@@ -20,6 +22,8 @@ from shared.jobs import Reporter
 from shared.pending import PUBLISHING_FOLDER, UNFINISHED_FOLDER, publish_pending, refuse_others, settle
 from shared.take_ids import is_id, path_key, public_id
 
+LIVE_PREVIEW_FILE = "preview.png"
+"""The frame that was drawn last, shown while the job runs."""
 _WRITTEN = (*layout.TAKE_FILES, layout.SIGNATURE_FILE)
 """Files that a render writes, beside frames."""
 _DELETE_IT = "Choose another folder, or delete it."
@@ -103,14 +107,16 @@ class TakeFolder:
             "Choose an empty folder.",
         )
 
-    def refuse_as_sound(self, audio: Path) -> None:
-        """Raise InputError if this sound is a file that a render into the folder replaces. Writes nothing."""
+    def refuse_as_input(self, audio: Path, settings: RenderSettings) -> None:
+        """Raise InputError if a line's sound or poses are a file that a render into the folder replaces. (Its curves
+        may be: they are written as they were given.) Writes nothing."""
+        given = [audio] if settings.pose in choices.POSES else [audio, Path(settings.pose)]
         for folder in (self.path, self.work, self.path / PUBLISHING_FOLDER):
-            for name in _WRITTEN:
+            for name, path in itertools.product(_WRITTEN, given):
                 with suppress(OSError):
-                    if os.path.samefile(folder / name, audio):
-                        what = f"{audio} is a file of the take itself, which a render replaces."
-                        raise InputError(what, "Name the line's own sound, or copy it out of the take.")
+                    if os.path.samefile(folder / name, path):
+                        what = f"{path} is a file of the take itself, which a render replaces."
+                        raise InputError(what, "Name the line's own file, or a copy outside of the take.")
 
     def refuse_other(self, take: Take) -> None:
         """Raise InputError if the folder holds another take. Writes nothing."""
@@ -134,7 +140,7 @@ class TakeFolder:
         with claiming(lambda: [claimed], "rendered", report):
             with explaining(self.path):
                 settle(self.path)
-                refuse_others(self.path, layout.MANIFEST_FILE)
+                refuse_others(self.path, layout.MANIFEST_FILE, _is_made)
             yield
 
     def make(self, report: Reporter) -> None:
@@ -243,6 +249,11 @@ class TakeFolder:
     def write_manifest(self, values: dict) -> None:
         """Write manifest.json, through a temporary name."""
         write_json(self.work / layout.MANIFEST_FILE, values)
+
+
+def _is_made(path: Path) -> bool:
+    """Whether a render makes files of this name."""
+    return path.name in (*_WRITTEN, LIVE_PREVIEW_FILE) or is_frame_name(path.name)
 
 
 def _is_ours(folder: Path) -> bool:
