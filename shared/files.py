@@ -136,10 +136,15 @@ def remove_leftovers(folder: Path, of: str = "") -> str:
     """
     told = []
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if _LEFT.search(path.name) and path.name.startswith(of) and not path.is_dir():
+        if is_leftover(path) and path.name.startswith(of):
             told.append(f"{_TEMPORARY.sub('', path.name)} ({path.lstat().st_size / 1e6:.1f} MB)")
             path.unlink()
     return f"Removed from {folder}, half-written by a run that was killed: {', '.join(told)}." if told else ""
+
+
+def is_leftover(path: Path) -> bool:
+    """Whether a file has the name of one that was half-written when its process was killed, or is being written."""
+    return bool(_LEFT.search(path.name)) and not path.is_dir()
 
 
 def flush_file(path: Path) -> None:

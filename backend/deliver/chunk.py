@@ -9,18 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from backend.deliver.pipeline import FrameDrawer, concurrency_for
 from backend.deliver.plan import RenderPlan, plan_render, require_drawable
+from backend.deliver.provenance import OWN_PLACES
 from backend.deliver.render import RenderResult, render
 from backend.deliver.take import TakeFolder
 from backend.parallel import in_order
 from backend.settings import RenderSettings
 from backend.settings.tree import with_changes
+from backend.subject.claims import drawing_claim
 from backend.subject.subject import Subject
+from shared import choices
 from shared.checked import build
 from shared.errors import InputError
 from shared.files import explaining
@@ -57,14 +60,26 @@ def draw_chunk(subject: Subject, audio: Path, out: Path, settings: RenderSetting
     audio, out = Path(audio), Path(out)
     if settings.layers == "mp4":
         raise InputError("A movie alone is not made in chunks.", "Use the layers exr or png, or talker render.")
-    consent = require_drawable(subject, audio, settings, report)
     target = TakeFolder(out)
+    target.refuse_as_input(audio, settings)
+    with drawing_claim(subject.root, report):
+        return _draw_chunk(subject, audio, target, settings, report)
+
+
+def _draw_chunk(
+    subject: Subject, audio: Path, target: TakeFolder, settings: RenderSettings, report: Reporter
+) -> ChunkResult:
+    consent = require_drawable(subject, audio, settings, report)
+    with explaining(target.path):
+        target.refuse_unknown()
+        target.chunks.refuse_other()
     report.phase("prepare the line")
     plan = plan_render(subject, consent, audio, target, settings, report, whole=False)
-    store = plan.store(target.chunks)
+    store = plan.store(target.chunks.path)
+    record = _record(plan, audio)
     wanted = [number for number in plan.numbers if not target.holds(store, number, plan.keys[number])]
     if wanted:
-        target.make_chunks(_record(plan, audio))
+        target.chunks.make(record)
     concurrency = concurrency_for(settings.threads, plan.shown.side, max(1, len(wanted)))
     report.phase("render", len(wanted))
     with FrameDrawer(
@@ -78,9 +93,9 @@ def draw_chunk(subject: Subject, audio: Path, out: Path, settings: RenderSetting
                 if target.holds(store, number, plan.keys[number]):
                     return
                 try:
-                    with explaining(target.chunks):
-                        target.chunks.mkdir(exist_ok=True)
+                    target.chunks.tell(record)
                     store.write(number, frame, plan.keys[number])
+                    target.chunks.tell(record)
                     return
                 except InputError:
                     if not tries_left:
@@ -91,7 +106,7 @@ def draw_chunk(subject: Subject, audio: Path, out: Path, settings: RenderSetting
                 report.step()
     line = plan.line
     kept = len(plan.numbers) - len(wanted)
-    return ChunkResult(str(out), line.frame_count, line.first, line.last, rendered=len(wanted), kept=kept)
+    return ChunkResult(str(target.path), line.frame_count, line.first, line.last, rendered=len(wanted), kept=kept)
 
 
 def join(
@@ -110,24 +125,30 @@ def join(
     """
     out = Path(out)
     target = TakeFolder(out)
-    told = target.chunk_record()
+    told = target.chunks.record()
     record = told or target.manifest()
     if record is None:
         raise InputError(f"Nothing was drawn into {out}.", "Draw its frames first (talker chunk).")
+    if told is None and (subject is None or audio is None):
+        what = f"What was drawn into {out} is joined already; the take does not tell all of its line (where it lies)."
+        raise InputError(what, "To join it again, name --subject and --audio.")
     try:
-        settings = build(RenderSettings, record["settings"])
-        places = [given or Path((told or {})[name]) for given, name in ((subject, "subject_folder"), (audio, "audio"))]
-    except (KeyError, TypeError, ValueError) as error:
+        # What is a machine's own is this one's, whatever an older record has.
+        own = {name: value for name, value in record["settings"].items() if name not in OWN_PLACES}
+        settings = build(RenderSettings, own)
+        subject, audio = subject or Path(record["subject_folder"]), audio or Path(record["audio"])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         what = f"What was drawn into {out} does not tell all of its line ({error})."
         raise InputError(what, "Name --subject and --audio, or draw a chunk again.") from error
-    subject, audio = places
-    return render(
-        Subject.open(subject), audio, out, with_changes(settings, changes), report, draw_missing=False
-    )  # fmt: skip
+    return render(Subject.open(subject), audio, out, with_changes(settings, changes), report, draw_missing=False)
 
 
 def _record(plan: RenderPlan, audio: Path) -> dict:
     """What a chunk tells of its line, in the words of a manifest; the same for all chunks of a take."""
+    settings = {name: value for name, value in asdict(plan.settings).items() if name not in OWN_PLACES}
+    for name in ("performance", "pose"):
+        if settings[name] not in (None, *choices.POSES):
+            settings[name] = str(Path(settings[name]).resolve())
     return {
         "take": plan.take.name,
         "take_id": plan.marks.take,
@@ -135,5 +156,5 @@ def _record(plan: RenderPlan, audio: Path) -> dict:
         "subject_folder": str(plan.subject.root.resolve()),
         "audio": str(audio.resolve()),
         "inputs": plan.inputs,
-        "settings": asdict(replace(plan.settings, frames=None)),
+        "settings": settings | {"frames": None},
     }

@@ -17,8 +17,8 @@ from shared.take_ids import public_id
 SCHEMA = 3
 """Up to 2, `subject` was the absolute path of the subject's folder, and paths stood in `inputs` and `settings`."""
 _PACKAGES = ("torch", "numpy", "mediapipe", "librosa", "av", "OpenEXR", "opencv-python")
-_OWN_PLACES = ("certificates", "signing_key", "time_stamp_server")
-"""Settings that concern this machine alone: no manifest has them."""
+OWN_PLACES = ("certificates", "signing_key", "time_stamp_server")
+"""Settings that concern this machine alone: neither a manifest nor a job has them."""
 
 
 def versions() -> dict[str, str]:
@@ -84,7 +84,7 @@ def manifest(
 
 def public_settings(settings: RenderSettings) -> dict:
     """The settings as a manifest may have them: files by their names alone, and nothing of this machine."""
-    values = {name: value for name, value in asdict(settings).items() if name not in _OWN_PLACES}
+    values = {name: value for name, value in asdict(settings).items() if name not in OWN_PLACES}
     if settings.pose not in choices.POSES:
         values["pose"] = Path(settings.pose).name
     if settings.performance is not None:

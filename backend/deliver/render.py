@@ -17,7 +17,8 @@ from backend.deliver.pipeline import FrameDrawer, concurrency_for
 from backend.deliver.plan import RenderPlan, plan_render, require_drawable
 from backend.deliver.plate import write_plate
 from backend.deliver.preview import Preview, PreviewRecord
-from backend.deliver.take import TakeFolder
+from backend.deliver.store import FrameStore
+from backend.deliver.take import LIVE_PREVIEW_FILE, TakeFolder
 from backend.media.audio import after
 from backend.media.png import write_png
 from backend.parallel import in_order
@@ -32,8 +33,6 @@ from shared.files import explaining
 from shared.jobs import Reporter
 from shared.timing import fps_text, ranges_text, samples_for_frames
 
-LIVE_PREVIEW_FILE = "preview.png"
-"""The frame that was drawn last, shown while the job runs."""
 _LIVE_PREVIEW_S = 2.0
 
 
@@ -75,6 +74,7 @@ def render(
     user asked to stop.
     """
     audio, out = Path(audio), Path(out)
+    TakeFolder(out).refuse_as_input(audio, settings)
     consent = require_drawable(subject, audio, settings, report)
     with explaining(out), TakeFolder(out).claimed(report):
         return _render(subject, consent, audio, out, settings, report, draw_missing)
@@ -91,6 +91,14 @@ def _render(
     job = plan_render(subject, consent, audio, target, settings, report)
     line, shown = job.line, job.shown
     earlier = PreviewRecord.of(target.manifest())
+    store = job.store(target.work, target.path)
+    found = target.find(store, job.keys)
+    missing = set() if settings.layers == "mp4" else set(job.numbers) - found.files.keys()
+    if missing and not draw_missing:
+        raise InputError(
+            f"Of the frames {ranges_text(job.numbers)} these are not there: {ranges_text(missing)}.",
+            "Render them (talker chunk --frames), with the settings of the others, then join again.",
+        )
     target.make(report)
     timings = {"prepare": time.monotonic() - started}
 
@@ -110,7 +118,7 @@ def _render(
         )  # fmt: skip
 
     write_manifest(complete=False, preview=earlier)
-    target.take_over_chunks()
+    target.take_over(found, report)
     gone = target.write_voice(line.voice)
     if job.first_heard is not None and (line.voice is None or line.voice.mean is not job.first_heard.mean):
         report.message("The line sounds like another voice than before: all of its lip movements are made anew.")
@@ -126,18 +134,20 @@ def _render(
         target.work, line.sound.blocks(), line.sound.rate, line.frame_count, line.fps, job.marks_of(OF_PARTS)
     )
     job.sign(target.work / layout.AUDIO_FILE, OF_PARTS)
-    drawn, preview, stale = _draw(job, target, earlier, draw_missing, report)
+    drawn, preview = _draw(job, target, store, earlier, frozenset(found.files), missing, report)
     timings["draw"] = time.monotonic() - started - timings["prepare"]
     write_manifest(complete=True, preview=preview, drawn=drawn)
     (target.work / LIVE_PREVIEW_FILE).unlink(missing_ok=True)
-    gone = (*gone, *stale)
+    gone = (*gone, *found.stale)
     if job.credentials is None:
         gone = (*gone, layout.SIGNATURE_FILE)
     else:
         report.phase("sign")
         write_signature(target.work, target.path, gone, job.credentials.identity, job.marks, report.check)
     target.publish(gone)
-    target.remove_chunks()
+    left = target.chunks.remove_published(store, job.keys, {*found.files, *missing})
+    if left:
+        report.message(f"Left in {target.chunks.path}: {left} frames that this take does not hold.")
     wanted = line.last - line.first + 1
     return RenderResult(
         out=str(out), frames=line.frame_count, first=line.first, last=line.last, fps=fps_text(line.fps),
@@ -148,22 +158,15 @@ def _render(
 
 
 def _draw(
-    job: RenderPlan, target: TakeFolder, earlier: PreviewRecord | None, draw_missing: bool, report: Reporter
-) -> tuple[int, PreviewRecord, tuple[str, ...]]:
-    """Frames, movie and contact sheet; returns how many frames had to be drawn, what the movie is made of, and which
-    frame files of the take are to go."""
-    line, settings, numbers = job.line, job.settings, job.numbers
+    job: RenderPlan, target: TakeFolder, store: FrameStore, earlier: PreviewRecord | None, stored: frozenset[int],
+    missing: set[int], report: Reporter,
+) -> tuple[int, PreviewRecord]:  # fmt: skip
+    """Frames, movie and contact sheet; returns how many frames had to be drawn, and what the movie is made of.
+
+    stored, missing: numbers of the frames that are in `store`, and of those that are to be.
+    """
+    line, settings, numbers, keys = job.line, job.settings, job.numbers, job.keys
     plate = job.shown.behind
-    store = job.store(target.work, target.path)
-    keys = job.keys
-    found = target.sort_out(store, keys, report)
-    stored = found.kept
-    missing = set() if settings.layers == "mp4" else set(numbers) - stored
-    if missing and not draw_missing:
-        raise InputError(
-            f"Of the frames {ranges_text(numbers)} these are not there: {ranges_text(missing)}.",
-            "Render them (talker chunk --frames), then join again.",
-        )
     title = f"{job.subject.info.source}: {job.details['audio']}"
     preview = Preview(
         target.work / layout.PREVIEW_FILE, [keys[number] for number in numbers], plate, line.fps, earlier,
@@ -202,7 +205,7 @@ def _draw(
     sheet = target.work / layout.CONTACT_SHEET_FILE
     package.write_contact_sheet(sheet, cells, job.marks_of(DRAWN_OVER_FOOTAGE))
     job.sign(sheet, DRAWN_OVER_FOOTAGE)
-    return len(set(wanted) - stored), preview.record(), found.stale
+    return len(set(wanted) - stored), preview.record()
 
 
 def _sound_of(line: Line) -> tuple[Iterator[np.ndarray], int]:

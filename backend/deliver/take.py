@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from backend.deliver.chunks_folder import ChunksFolder, frame_files, is_frame_name
 from backend.deliver.store import FrameStore
 from backend.performance.voice import Voice
-from shared import layout
+from backend.settings import RenderSettings
+from shared import choices, layout
 from shared.claims import claiming
 from shared.errors import InputError
 from shared.files import explaining, make_writable, read_json_object, remove_leftovers, write_json
 from shared.jobs import Reporter
-from shared.pending import PUBLISHING_FOLDER, UNFINISHED_FOLDER, publish_pending, settle
+from shared.pending import PUBLISHING_FOLDER, UNFINISHED_FOLDER, publish_pending, refuse_others, settle
 from shared.take_ids import is_id, path_key, public_id
 
-_OURS = re.compile(r"^head\.(\d{6})\.(?:exr|png)$")
+LIVE_PREVIEW_FILE = "preview.png"
+"""The frame that was drawn last, shown while the job runs."""
+_WRITTEN = (*layout.TAKE_FILES, layout.SIGNATURE_FILE)
+"""Files that a render writes, beside frames."""
 _DELETE_IT = "Choose another folder, or delete it."
 _NAMED = 5
 """So many damaged frames are named."""
@@ -65,10 +70,14 @@ class Take:
 class StoredFrames:
     """What an earlier render has left of the frames of a line."""
 
-    kept: frozenset[int]
-    """Numbers of the frames that need not be drawn again."""
+    files: dict[int, Path]
+    """Of the frames that need not be drawn again, by number."""
     stale: tuple[str, ...]
     """Names of the take's other frame files."""
+    begun: tuple[Path, ...]
+    """The other frame files of a render that broke off."""
+    damaged: tuple[str, ...]
+    """Names of files that should be what would be drawn now, and are damaged."""
 
 
 class TakeFolder:
@@ -83,12 +92,31 @@ class TakeFolder:
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
         self.work = self.path / UNFINISHED_FOLDER
-        self.chunks = self.path / layout.CHUNKS_FOLDER
+        self.chunks = ChunksFolder(self.path / layout.CHUNKS_FOLDER)
 
     def refuse_unknown(self) -> None:
-        """Raise InputError if the folder holds frames of unknown origin. Writes nothing."""
-        if self.manifest() is None and (_frames(self.path) or (self.path / layout.CAMERA_FILE).exists()):
-            raise InputError(f"{self.path} holds frames that are not from here.", "Choose an empty folder.")
+        """Raise InputError if the folder holds files of unknown origin that a render would replace. Writes nothing."""
+        found = [path.name for path, _ in frame_files(self.path)]
+        # A voice that was left of a take is gone on with; one that is none is refused where it is read.
+        found += [name for name in _WRITTEN if name != layout.VOICE_FILE and os.path.lexists(self.path / name)]
+        # A take that is just taking its place has files before it has its manifest; it is whole when that folder goes.
+        if not found or (self.path / PUBLISHING_FOLDER).exists() or _is_ours(self.path):
+            return
+        raise InputError(
+            f"{self.path} holds frames or files of a take that are not from here ({found[0]}).",
+            "Choose an empty folder.",
+        )
+
+    def refuse_as_input(self, audio: Path, settings: RenderSettings) -> None:
+        """Raise InputError if a line's sound or poses are a file that a render into the folder replaces. (Its curves
+        may be: they are written as they were given.) Writes nothing."""
+        given = [audio] if settings.pose in choices.POSES else [audio, Path(settings.pose)]
+        for folder in (self.path, self.work, self.path / PUBLISHING_FOLDER):
+            for name, path in itertools.product(_WRITTEN, given):
+                with suppress(OSError):
+                    if os.path.samefile(folder / name, path):
+                        what = f"{path} is a file of the take itself, which a render replaces."
+                        raise InputError(what, "Name the line's own file, or a copy outside of the take.")
 
     def refuse_other(self, take: Take) -> None:
         """Raise InputError if the folder holds another take. Writes nothing."""
@@ -112,6 +140,7 @@ class TakeFolder:
         with claiming(lambda: [claimed], "rendered", report):
             with explaining(self.path):
                 settle(self.path)
+                refuse_others(self.path, layout.MANIFEST_FILE, _is_made)
             yield
 
     def make(self, report: Reporter) -> None:
@@ -122,66 +151,55 @@ class TakeFolder:
         if told:
             report.message(told)
 
-    def make_chunks(self, record: dict) -> None:
-        """Make the folder of frames that are drawn without holding the take. record: as a manifest, for who renders or
-        joins them, and so that another take is refused. Raises InputError where that fails."""
-        make_writable(self.chunks)
-        with explaining(self.chunks):
-            write_json(self.chunks / layout.CHUNK_RECORD_FILE, record, durable=False)
-
     def holds(self, store: FrameStore, number: int, key: str) -> bool:
         """Whether a frame that is what would be drawn now is anywhere in the folder, to the last byte."""
         name = store.path(number).name
-        for place in (self.path, self.path / PUBLISHING_FOLDER, self.work, self.chunks):
+        for place in (self.path, self.path / PUBLISHING_FOLDER, self.work, self.chunks.path):
             with suppress(FileNotFoundError):  # it has just taken its place elsewhere
                 if store.key_of(place / name) == key and store.is_whole(place / name):
                     return True
         return False
 
-    def take_over_chunks(self) -> None:
-        """Bring frames that were drawn without holding the folder into `work`. Others may still write some of
-        them, doing what was done already: those notice it (deliver.chunk). Raises InputError where that fails."""
-        if not self.chunks.is_dir():
-            return
-        with explaining(self.chunks):
-            for path, _ in _frames(self.chunks):
-                os.replace(path, self.work / path.name)
+    def find(self, store: FrameStore, keys: Mapping[int, str]) -> StoredFrames:
+        """Find the frame files that are what would be drawn now, in the take, in what is begun, and in chunks. Writes
+        nothing.
 
-    def remove_chunks(self) -> None:
-        """Remove what is left where frames were drawn in chunks, now that the take of them is published. Raises
-        OSError."""
-        if self.chunks.is_dir():
-            for left in self.chunks.iterdir():
-                left.unlink(missing_ok=True)
-            with suppress(OSError):  # somebody has written another one
-                self.chunks.rmdir()
-
-    def sort_out(self, store: FrameStore, keys: Mapping[int, str], report: Reporter) -> StoredFrames:
-        """Find the frame files that are what would be drawn now, and remove the others that are unfinished.
-
-        keys: what every frame of the line would be drawn from, by number. Those that should be, but are damaged, are
-        named.
+        keys: what every frame of the line would be drawn from, by number. Raises InputError where a folder has a
+        frame's name.
         """
-        kept, stale, damaged = set(), [], []
-        for folder in (self.work, self.path):
-            for path, number in sorted(_frames(folder)):
+        files: dict[int, Path] = {}
+        stale, begun, damaged = [], [], {}
+        for frames in (frame_files(self.work), frame_files(self.path), self.chunks.frames()):
+            for path, number in sorted(frames):
                 if path.is_dir():
                     raise InputError(f"{path} is a folder, not a file.", "Move it away: a frame has that name.")
-                if number in keys and path.name == store.path(number).name and number not in kept:
+                if number in keys and path.name == store.path(number).name and number not in files:
                     key = store.key_of(path)
                     if key == keys[number] and store.is_whole(path):
-                        kept.add(number)
+                        files[number] = path
                         continue
                     if key is None or key == keys[number]:
-                        damaged.append(path.name)
-                if folder == self.work:
-                    path.unlink()
-                else:
+                        damaged[number] = path.name
+                if path.parent == self.work:
+                    begun.append(path)
+                elif path.parent == self.path:
                     stale.append(path.name)
-        if damaged:
-            more = f" and {len(damaged) - _NAMED} more" if len(damaged) > _NAMED else ""
-            report.message(f"Damaged, and drawn again: {', '.join(damaged[:_NAMED])}{more}.")
-        return StoredFrames(frozenset(kept), tuple(stale))
+        gone = tuple(name for number, name in damaged.items() if number not in files)
+        return StoredFrames(files, tuple(stale), tuple(begun), gone)
+
+    def take_over(self, found: StoredFrames, report: Reporter) -> None:
+        """Bring frames that were drawn in chunks into `work`, and remove the others that are there. Others may still
+        write some of them, doing what was done already: those notice it (deliver.chunk). Raises InputError where that
+        fails."""
+        with explaining(self.work):
+            for path in found.begun:
+                path.unlink(missing_ok=True)
+            for path in found.files.values():
+                if path.parent == self.chunks.path:
+                    os.replace(path, self.work / path.name)
+        if found.damaged:
+            more = f" and {len(found.damaged) - _NAMED} more" if len(found.damaged) > _NAMED else ""
+            report.message(f"Damaged, and drawn again: {', '.join(found.damaged[:_NAMED])}{more}.")
 
     def publish(self, stale: Iterable[str]) -> None:
         """Let the files of the finished render take their places, and the frames called `stale` go. Raises OSError."""
@@ -222,31 +240,25 @@ class TakeFolder:
 
         Raises InputError if it is damaged.
         """
-        return _first_of(self._records())
-
-    def chunk_record(self) -> dict | None:
-        """What the chunks tell that were drawn into the folder and are not published yet; None if there are none.
-
-        Raises InputError if it is damaged.
-        """
-        return _read_json(self.chunks / layout.CHUNK_RECORD_FILE)
-
-    def _records(self) -> list[Path]:
-        """Where it may stand what the folder holds, from the finished to the begun."""
-        made = [folder / layout.MANIFEST_FILE for folder in (self.path, self.work)]
-        return [*made, self.chunks / layout.CHUNK_RECORD_FILE]
+        for folder in (self.path / PUBLISHING_FOLDER, self.path, self.work):
+            values = _read_json(folder / layout.MANIFEST_FILE)
+            if values is not None:
+                return values
+        return self.chunks.record()
 
     def write_manifest(self, values: dict) -> None:
         """Write manifest.json, through a temporary name."""
         write_json(self.work / layout.MANIFEST_FILE, values)
 
 
-def _frames(folder: Path) -> list[tuple[Path, int]]:
-    """Files and numbers of the frames that are there."""
-    if not folder.is_dir():
-        return []
-    named = [(path, _OURS.match(path.name)) for path in folder.iterdir()]
-    return [(path, int(match[1])) for path, match in named if match]
+def _is_made(path: Path) -> bool:
+    """Whether a render makes files of this name."""
+    return path.name in (*_WRITTEN, LIVE_PREVIEW_FILE) or is_frame_name(path.name)
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a manifest of ours lies in a folder. Raises InputError if it is damaged."""
+    return isinstance((_read_json(folder / layout.MANIFEST_FILE) or {}).get("inputs"), Mapping)
 
 
 def _read_json(path: Path) -> dict | None:
@@ -256,11 +268,6 @@ def _read_json(path: Path) -> dict | None:
         if path.exists():
             raise
         return None  # none, or one that has just taken its place elsewhere
-
-
-def _first_of(records: Iterable[Path]) -> dict | None:
-    """What the first of these files that is there holds."""
-    return next((values for values in map(_read_json, records) if values is not None), None)
 
 
 def _part(values: Mapping, *names: str) -> Mapping[str, Any]:

@@ -7,11 +7,14 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
+from shared import choices
 from shared.errors import InputError
 from shared.files import read_text_file
 
 _OWN = ("subject", "audio", "out")
-_PATHS = (*_OWN, "performance")
+_PATHS = (*_OWN, "performance", "pose")
+_SEPARATORS = ",;\t"
+"""Spreadsheets write the one that is usual in their user's country."""
 _FORM = "Its first row names the columns: audio, out, and if need be subject and settings of talker render."
 
 
@@ -29,7 +32,10 @@ class ListedLine:
 
 def read_lines(path: Path) -> list[ListedLine]:
     """The rows of a list; relative paths in it start at its folder. Raises InputError for what is no list."""
-    table = csv.DictReader(io.StringIO(read_text_file(path, _FORM)), strict=True)
+    text = read_text_file(path, _FORM).removeprefix("\ufeff")  # with which spreadsheets begin UTF-8
+    names = text.partition("\n")[0]
+    separator = max(_SEPARATORS, key=names.count)
+    table = csv.DictReader(io.StringIO(text, newline=""), strict=True, delimiter=separator)
     found = []
     try:
         for row in table:
@@ -37,7 +43,7 @@ def read_lines(path: Path) -> list[ListedLine]:
                 raise InputError(f"{path}, row {table.line_num} has another number of columns.", _FORM)
             values = {name.strip(): value.strip() for name, value in row.items() if value.strip()}
             for name in _PATHS:
-                if name in values:
+                if name in values and values[name] not in choices.POSES:
                     values[name] = str(path.parent / values[name])
             if "audio" not in values or "out" not in values:
                 raise InputError(f"{path}, row {table.line_num} has no audio or no out.", _FORM)

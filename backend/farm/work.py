@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from backend.deliver.provenance import OWN_PLACES
 from backend.settings import RenderSettings
 from shared import choices
 
@@ -39,8 +40,8 @@ class FarmLine:
 
     @property
     def options(self) -> list[str]:
-        """Its settings as options of the command line, but frames and files."""
-        return changed_options(self.settings, RenderSettings(), ("frames", "performance", *self.files))
+        """Its settings as options of the command line, but frames, files, and what is each machine's own."""
+        return changed_options(self.settings, RenderSettings(), ("frames", "performance", *self.files, *OWN_PLACES))
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,15 @@
 
 A training begins with the subject and its model, and then holds its model alone: several models of a subject may be
 trained at once. Preprocessing begins when none of them is trained, and then holds the subject, so that none begins; its
-models it lets go, since Windows gives no other name to a folder in which a file is open.
+models it lets go, since Windows gives no other name to a folder in which a file is open. Who draws a chunk begins in
+the same way, and then holds a place of its own in the subject: any number may draw at once, preprocessing waits for
+them, and `forget` finds them.
 """
 
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,21 +18,26 @@ from pathlib import Path
 
 from backend.subject.model_folder import ModelFolder
 from shared import layout
-from shared.claims import claiming
+from shared.claims import CLAIM, Claims, claiming
 from shared.files import explaining
 from shared.jobs import Reporter
+
+_DRAWN = "drawn."
+"""What the names of the places begin with that those hold who draw a subject."""
 
 
 @contextmanager
 def preprocessing_claim(root: Path, report: Reporter) -> Iterator[None]:
-    """Hold a subject, there already or not, while none of its models is trained.
+    """Hold a subject, there already or not, while none of its models is trained and no chunk is drawn of it.
 
     Raises as `claiming`, and InputError where the folder that it lies in cannot be made.
     """
 
     def wanted() -> list[Path]:
         models = root / layout.MODELS_FOLDER
-        return [root, *(path for path in sorted(models.iterdir()) if path.is_dir())] if models.is_dir() else [root]
+        found = [path for path in sorted(models.iterdir()) if path.is_dir()] if models.is_dir() else []
+        drawn = sorted(root.glob(f"{_DRAWN}*{CLAIM}"))
+        return [root, *found, *(path.with_name(path.name.removesuffix(CLAIM)) for path in drawn)]
 
     with explaining(root):
         if root.parent.exists() and not root.parent.is_dir():
@@ -70,6 +78,25 @@ def scoring_claim(model: ModelFolder, report: Reporter) -> Iterator[None]:
     """Hold the scores of a model. Raises as `claiming`."""
     with claiming(lambda: [model.evaluation_folder], "scored", report):
         yield
+
+
+@contextmanager
+def drawing_claim(root: Path, report: Reporter) -> Iterator[None]:
+    """Hold a subject together with all others who draw it; at the beginning no one else preprocesses or tracks it.
+
+    Where the subject cannot be written to, nothing is held. Raises as `claiming`.
+    """
+    places = Claims()
+    try:
+        with claiming(lambda: _of_subject(root), "drawn from", report):
+            if os.access(root, os.W_OK):
+                # The first place that nobody has: those of processes that were killed are used again.
+                for number in itertools.count():
+                    if places.take([root / f"{_DRAWN}{number:04d}"], "drawn from") is None:
+                        break
+        yield
+    finally:
+        places.give_all_back()
 
 
 def _of_subject(root: Path) -> list[Path]:

@@ -13,10 +13,12 @@ import pytest
 
 from backend.deliver import render as rendering
 from backend.deliver.chunk import draw_chunk, join
+from backend.forgetting import forget as forgetting
 from backend.media import exr
 from backend.settings import RenderSettings
-from shared import layout
-from shared.errors import InputError
+from backend.subject.claims import preprocessing_claim
+from shared import layout, pending
+from shared.errors import Cancelled, InputError
 from shared.jobs import Reporter
 from tests.support.disc_stage import make_stage
 from tests.support.places import ROOT
@@ -176,7 +178,8 @@ def test_a_chunk_that_is_still_drawn_when_the_take_is_joined_harms_nothing(stage
     assert files(out) == single(stage, tmp_path / "single")
 
 
-def test_a_frame_is_written_again_where_a_join_has_cleared_its_file_away(stage, monkeypatch):
+def test_a_frame_that_a_join_has_cleared_away_while_it_was_written_is_looked_for_again(stage, tmp_path, monkeypatch):
+    """Another one has drawn it as well, and joined the take: what is half-written of it went with the chunks."""
     _, _, _, out = stage
     plain = exr._write_checksum
     cleared: list[Path] = []
@@ -185,14 +188,210 @@ def test_a_frame_is_written_again_where_a_join_has_cleared_its_file_away(stage, 
         plain(path)
         if not cleared:
             cleared.append(path)
-            with pytest.raises(InputError, match="are not there"):
-                joined(stage)
+            draw(stage, None)
+            joined(stage)
+            assert not path.exists()
 
     monkeypatch.setattr(exr, "_write_checksum", clear_once)
     assert draw(stage, "1-3", threads=1).rendered == 3
-    monkeypatch.undo()
-    held = [path.name for folder in (out / "unfinished", out / "chunks") for path in folder.glob("head.*.exr")]
-    assert sorted(held) == ["head.000001.exr", "head.000002.exr", "head.000003.exr"]
+    monkeypatch.setattr(exr, "_write_checksum", plain)
+    assert files(out) == single(stage, tmp_path / "single")
+
+
+def test_a_chunk_that_is_drawn_while_others_are_joined_stays(stage, tmp_path, monkeypatch):
+    """A join of some frames removes those that it has taken over, and no others."""
+    _, _, _, out = stage
+    draw(stage, "1-10")
+    plain = rendering.TakeFolder.publish
+
+    def draw_others_and_publish(folder, stale):
+        monkeypatch.setattr(rendering.TakeFolder, "publish", plain)
+        assert draw(stage, "11-18").rendered == 8
+        plain(folder, stale)
+
+    monkeypatch.setattr(rendering.TakeFolder, "publish", draw_others_and_publish)
+    joined(stage, frames="1-10")
+    assert len(list((out / layout.CHUNKS_FOLDER).glob("head.*.exr"))) == 8
+    assert (draw(stage, "11-18").rendered, draw(stage, "19-26").rendered) == (0, 8)
+    assert join(out, {}, Reporter()).rendered == 0, "the record is there still"
+    assert files(out) == single(stage, tmp_path / "single")
+
+
+def test_a_frame_that_is_drawn_at_the_moment_in_which_the_folder_goes_is_told_of(stage, monkeypatch):
+    """The join has seen no frame, and removes the record; then there is one."""
+    _, _, _, out = stage
+    draw(stage, "1-3")
+    plain = Path.rmdir
+
+    def write_first(folder):
+        if folder.name == layout.CHUNKS_FOLDER:
+            (folder / "head.000026.exr").write_bytes(b"")
+        plain(folder)
+
+    monkeypatch.setattr(Path, "rmdir", write_first)
+    joined(stage, frames="1-3")
+    monkeypatch.setattr(Path, "rmdir", plain)
+    left = {path.name for path in (out / layout.CHUNKS_FOLDER).iterdir()}
+    assert left == {"head.000026.exr", layout.CHUNK_RECORD_FILE}
+    assert draw(stage, "26").rendered == 1
+
+
+@pytest.mark.parametrize("wrong", [{"size": 24}, {"layers": "png"}, {"strength": 0.5, "head_life": 0.0}])
+def test_a_join_with_other_settings_is_refused_and_moves_nothing(stage, tmp_path, wrong):
+    _, _, _, out = stage
+    draw(stage, None)
+    before = tree(out)
+    with pytest.raises(InputError, match="are not there"):
+        joined(stage, **wrong)
+    assert tree(out) == before
+    assert joined(stage).rendered == 0
+    assert files(out) == single(stage, tmp_path / "single")
+
+
+def test_a_render_with_other_settings_leaves_the_chunks_and_says_so(stage):
+    subject, _, sound, out = stage
+    draw(stage, None)
+    said: list[str | None] = []
+    report = Reporter(lambda progress: said.append(progress.message))
+    rendering.render(subject, sound, out, RenderSettings(size=24), report)
+    assert any(f"{COUNT} frames that this take does not hold" in (text or "") for text in said)
+    assert join(out, {}, Reporter()).rendered == 0, "what was drawn in chunks is not lost"
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """All files below a folder, links not followed."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink()
+    }  # fmt: skip
+
+
+def test_what_is_not_ours_among_the_chunks_stays(stage):
+    _, _, _, out = stage
+    draw(stage, None)
+    chunks = out / layout.CHUNKS_FOLDER
+    (chunks / "notes.txt").write_text("mine")
+    (chunks / "versions").mkdir()
+    (chunks / "versions" / "a.blend").write_bytes(b"mine")
+    joined(stage)
+    assert tree(chunks) == {"notes.txt": b"mine", "versions/a.blend": b"mine"}
+    assert draw(stage, None).rendered == 0
+
+
+@pytest.mark.parametrize("is_link", [True, False], ids=["link", "folder"])
+def test_a_folder_of_that_name_that_is_not_ours_is_left_by_renders_and_refused_by_chunks(stage, tmp_path, is_link):
+    subject, _, sound, out = stage
+    mine = tmp_path / "mine" if is_link else out / layout.CHUNKS_FOLDER
+    mine.mkdir(parents=True)
+    for name in ("head.000001.exr", "head.000002.png", "plan.txt"):
+        (mine / name).write_bytes(b"mine")
+    if is_link:
+        (mine / layout.CHUNK_RECORD_FILE).write_text(json.dumps({"take": "line.wav", "inputs": {}}))
+        out.mkdir()
+        (out / layout.CHUNKS_FOLDER).symlink_to(mine, target_is_directory=True)
+    before = tree(mine)
+    with pytest.raises(InputError, match="not from here|is a link"):
+        draw(stage, "1-3")
+    with pytest.raises(InputError, match="Nothing was drawn"):
+        joined(stage)
+    rendering.render(subject, sound, out, RenderSettings(frames="1-3"), Reporter())
+    assert tree(mine) == before
+
+
+def test_a_damaged_frame_is_drawn_again(stage, tmp_path):
+    draw(stage, "1-5")
+    frame = stage[3] / layout.CHUNKS_FOLDER / "head.000003.exr"
+    data = bytearray(frame.read_bytes())
+    data[-20] ^= 1
+    frame.write_bytes(data)
+    assert draw(stage, None).rendered == COUNT - 4
+    joined(stage)
+    assert files(stage[3]) == single(stage, tmp_path / "single")
+
+
+def test_frames_that_are_just_taking_their_places_are_there(stage, tmp_path, monkeypatch):
+    """As where the join was killed when the take was whole, and before its files were moved."""
+    _, _, _, out = stage
+    draw(stage, None)
+    plain = pending.settle
+
+    def settle(folder):
+        if (folder / pending.PUBLISHING_FOLDER).exists():
+            raise OSError(5, "killed")
+        plain(folder)
+
+    monkeypatch.setattr(pending, "settle", settle)
+    with pytest.raises(InputError):
+        joined(stage)
+    monkeypatch.setattr(pending, "settle", plain)
+    assert len(list((out / pending.PUBLISHING_FOLDER).glob("head.*.exr"))) == COUNT
+    assert draw(stage, None).rendered == 0
+    joined(stage)
+    assert files(out) == single(stage, tmp_path / "single")
+
+
+def test_a_record_has_nothing_of_the_machines_own_and_whole_paths(stage, tmp_path, monkeypatch):
+    subject, _, sound, out = stage
+    rendering.render(subject, sound, tmp_path / "first", RenderSettings(), Reporter())
+    curves, camera = (tmp_path / "first" / name for name in (layout.PERFORMANCE_FILE, layout.CAMERA_FILE))
+    monkeypatch.chdir(tmp_path)
+    relative = {"performance": str(curves.relative_to(tmp_path)), "pose": str(camera.relative_to(tmp_path))}
+    monkeypatch.setattr("backend.deliver.plan.configured_credentials", lambda settings: None)
+    draw(
+        stage, None, **relative, certificates="/etc/mine.pem", signing_key="/etc/mine.key", time_stamp_server="http://t"
+    )
+    record = out / layout.CHUNKS_FOLDER / layout.CHUNK_RECORD_FILE
+    told = json.loads(record.read_text())
+    assert not {"certificates", "signing_key", "time_stamp_server"} & set(told["settings"])
+    assert "mine" not in record.read_text() and "http" not in record.read_text()
+    assert (told["settings"]["performance"], told["settings"]["pose"]) == (str(curves), str(camera))
+    record.write_text(json.dumps(told | {"settings": told["settings"] | {"signing_key": "/etc/other.key"}}))
+    seen = []
+    monkeypatch.setattr("backend.deliver.plan.configured_credentials", lambda settings: seen.append(settings))
+    monkeypatch.chdir(tmp_path / "first")
+    assert join(out, {}, Reporter()).rendered == 0
+    assert [one.signing_key for one in seen] == [None]
+
+
+def test_a_chunk_holds_its_subject_with_other_chunks_and_is_noticed(stage):
+    """Several draw at once; who would put another subject in its place, or forget it, finds them."""
+    subject, portrait, _, _ = stage
+    plain = portrait.render
+    both = threading.Barrier(2, timeout=60)
+    noticed: list[str] = []
+
+    def render(drive, index, size, **options):
+        if index in (0, 10) and not portrait.drawn.count(index):
+            both.wait()
+            if index == 0:
+                noticed.append(refusal_to_forget(subject.root))
+                noticed.append(refusal_to_preprocess(subject.root))
+            both.wait()
+        return plain(drive, index, size, **options)
+
+    portrait.render = render
+    threads = [threading.Thread(target=draw, args=(stage, frames)) for frames in ("1-10", "11-26")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert ["drawn from" in text for text in noticed] == [True, True], noticed
+    with preprocessing_claim(subject.root, Reporter()):
+        assert not list(subject.root.glob("*.lock"))
+
+
+def refusal_to_forget(root: Path) -> str:
+    with pytest.raises(InputError) as refused:
+        forgetting.forget(forgetting.plan(root, [], []))
+    return str(refused.value)
+
+
+def refusal_to_preprocess(root: Path) -> str:
+    said: list[str] = []
+    report = Reporter(lambda progress: said.append(progress.message or ""), lambda: bool(said))
+    with pytest.raises(Cancelled), preprocessing_claim(root, report):
+        raise AssertionError("a chunk is drawn of it")
+    return said[0]
 
 
 def test_chunks_of_another_line_are_refused(stage, tmp_path):
@@ -220,8 +419,9 @@ def test_chunks_tell_of_their_line_until_they_are_joined(stage, tmp_path):
     draw(stage, None)
     assert join(stage[3], {}, Reporter()).rendered == 0
     assert files(stage[3]) == single(stage, tmp_path / "single")
-    with pytest.raises(InputError, match="does not tell all of its line"):
+    with pytest.raises(InputError, match="does not tell all of its line") as refused:
         join(stage[3], {}, Reporter())
+    assert "joined already" in str(refused.value) and "name --subject and --audio" in refused.value.do
 
 
 def test_a_damaged_record_is_named(stage):
@@ -244,16 +444,16 @@ def test_two_machines_with_the_same_process_id_share_no_temporary_name():
 def test_a_join_that_breaks_off_after_it_took_the_chunks_over_is_repeated(stage, tmp_path, monkeypatch):
     """Whoever comes next finds what the frames are of: in the record of chunks, or in the manifest of what is begun."""
     draw(stage, None)
-    plain = rendering.TakeFolder.take_over_chunks
+    plain = rendering.TakeFolder.take_over
 
-    def take_over_and_fail(folder):
-        plain(folder)
+    def take_over_and_fail(*arguments):
+        plain(*arguments)
         raise InputError("The disk is full.", "Make room.")
 
-    monkeypatch.setattr(rendering.TakeFolder, "take_over_chunks", take_over_and_fail)
+    monkeypatch.setattr(rendering.TakeFolder, "take_over", take_over_and_fail)
     with pytest.raises(InputError, match="disk is full"):
         joined(stage)
-    monkeypatch.setattr(rendering.TakeFolder, "take_over_chunks", plain)
+    monkeypatch.setattr(rendering.TakeFolder, "take_over", plain)
     assert draw(stage, None).rendered == 0
     joined(stage)
     assert files(stage[3]) == single(stage, tmp_path / "single")

@@ -101,6 +101,29 @@ def test_a_list_has_its_paths_in_the_tasks_and_its_settings_by_line(stage):
     assert references["outputs"]["directories"] == [str(sound.parent / "takes" / name) for name in "ab"]
 
 
+@pytest.mark.parametrize("begin", ["", "\ufeff"], ids=["plain", "marked"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_list_is_read_as_spreadsheets_write_it(tmp_path, begin, separator, newline):
+    rows = ["audio,out,strength,performance,pose", "line.wav,takes/a,1.5,edited.json,moves.json", "b.wav,b,1,,life"]
+    text = begin + newline.join(rows).replace(",", separator) + newline
+    (tmp_path / "lines.csv").write_bytes(text.encode())
+    first, second = read_lines(tmp_path / "lines.csv")
+    assert (first.audio, first.out) == (str(tmp_path / "line.wav"), str(tmp_path / "takes/a"))
+    assert first.settings == {
+        "strength": "1.5", "performance": str(tmp_path / "edited.json"), "pose": str(tmp_path / "moves.json"),
+    }  # fmt: skip
+    assert second.settings == {"strength": "1", "pose": "life"}
+
+
+def test_a_job_has_nothing_of_the_machine_that_wrote_it(stage):
+    root, sound, job = stage
+    own = ["certificates=/etc/mine.pem", "signing_key=/etc/mine.key", "time_stamp_server=http://mine"]
+    write_line(stage, "--strength", "1.2", *(part for one in own for part in ("--set", one)))
+    texts = "".join(path.read_text() for path in job.rglob("*.json"))
+    assert "strength=1.2" in texts and "mine" not in texts and "signing_key" not in texts
+
+
 def test_heads_are_trained_before_lines_are_drawn(stage):
     template = write_list(stage, TWO.replace("edited.json", ""), "--train", "draft", "--train-set", "steps=40")
     train, draw, *_ = template["steps"]
