@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from backend.forgetting.exports import ExportJob
 from backend.forgetting.person import Naming
 from shared.errors import InputError
 from shared.files import write_bytes
+from shared.jobs import JobState
 from shared.locking import FileLock
 from shared.private import FILE_MODE
 from shared.ready import BACKEND_LOCK
@@ -37,8 +39,8 @@ def takes_told(folder: Path) -> Iterator[Path]:
                 yield from (named, named.parent, named / "render")
 
 
-def exports_told(folder: Path, takes: Collection[Path]) -> Iterator[Path]:
-    """Files that jobs wrote, or were to write, of takes for other programs."""
+def exports_told(folder: Path) -> Iterator[ExportJob]:
+    """The jobs that wrote, or were to write, takes for other programs."""
     for path in _files(folder / _JOBS, "*.json"):
         values = _json(path)
         arguments = values.get("arguments") if isinstance(values, dict) else None
@@ -46,8 +48,13 @@ def exports_told(folder: Path, takes: Collection[Path]) -> Iterator[Path]:
             continue
         take, out = arguments.get("take"), arguments.get("out")
         if isinstance(take, str) and isinstance(out, str) and "\0" not in take + out and os.path.isabs(out):
-            if Path(os.path.realpath(take)) in takes:
-                yield Path(out)
+            yield ExportJob(Path(out), Path(os.path.realpath(take)), _ran(values))
+
+
+def _ran(job: dict[str, Any]) -> tuple[float, float] | None:
+    begun, ended = job.get("started_at"), job.get("finished_at")
+    is_known = isinstance(begun, int | float) and isinstance(ended, int | float)
+    return (begun, ended) if job.get("state") == JobState.DONE and is_known else None
 
 
 def _texts(values: Any) -> Iterator[str]:
