@@ -13,7 +13,7 @@ from backend.forgetting import exports, journal, ours, state, takes
 from backend.forgetting.marked import is_marked
 from backend.forgetting.person import Naming, Person
 from shared import layout
-from shared.claims import CLAIM, Claims
+from shared.claims import Claims
 from shared.errors import InputError
 from shared.files import explaining, read_json_object
 
@@ -159,7 +159,7 @@ def _held(found: Plan) -> Iterator[None]:
         for folder in found.state_folders:
             locks.append(state.hold_state(folder))
         root = found.person.root
-        inner = _claimed_in(root)
+        inner = ours.claims_in(root)
         outer = [part.place for part in found.takes if os.access(part.place.parent, os.W_OK)]
         busy = claims.take([root, *outer, *inner], "forgotten")
         if busy is not None:
@@ -172,12 +172,6 @@ def _held(found: Plan) -> Iterator[None]:
         claims.give_all_back()
         for lock in locks:
             lock.release()
-
-
-def _claimed_in(root: Path) -> list[Path]:
-    """What in a subject is held, or was by a run that was killed: models, scores, files of the cache."""
-    locks = root.rglob(f"*{CLAIM}") if root.is_dir() else ()
-    return [path.with_name(path.name.removesuffix(CLAIM)) for path in locks if path.is_file()]
 
 
 def _part(what: str, found: ours.Sorted, place: Path, stays: list[str]) -> Part:

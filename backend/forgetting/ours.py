@@ -96,6 +96,13 @@ def sort_subject(root: Path) -> Sorted:
     return found
 
 
+def claims_in(root: Path) -> list[Path]:
+    """What in a subject is claimed, or was by a process that was killed: models, scores, files of the cache."""
+    locks = [path for path in root.rglob(f"*{CLAIM}") if path.is_file() and not path.is_symlink()]
+    ours = [path for path in locks if _CLAIM.fullmatch(path.relative_to(root).as_posix())]
+    return [path.with_name(path.name.removesuffix(CLAIM)) for path in ours]
+
+
 def sort_take(folder: Path, own: Collection[Path], person_id: str) -> Sorted:
     """A take's folder, and what the add-on wrote beside it.
 

@@ -65,14 +65,17 @@ def _texts(values: Any) -> Iterator[str]:
 
 
 def files_that_name(folder: Path, naming: Naming) -> tuple[list[Path], list[Path]]:
-    """(files that go, logs of which lines go) of a state folder: a job goes with its result and its logs."""
+    """(files that go, logs of which lines go) of a state folder: a job goes with its result and its logs, and after
+    those that it alone tells of."""
     jobs = _files(folder / _JOBS, "*")
     named = [path for path in jobs if _names(path, naming)]
     ids = {path.name.split(".", 1)[0] for path in named}
     gone = [path for path in jobs if path in named or path.name.split(".", 1)[0] in ids]
     logs = _files(folder / _LOGS, "*")
     gone += [path for path in logs if path.name.split(".", 1)[0] in ids]
-    return sorted(gone), [path for path in logs if path not in gone and _names(path, naming)]
+    return sorted(gone, key=lambda path: (path in named, path)), [
+        path for path in logs if path not in gone and _names(path, naming)
+    ]
 
 
 def fault_logs_that_name(naming: Naming) -> list[Path]:
