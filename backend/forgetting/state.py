@@ -52,9 +52,11 @@ def exports_told(folder: Path) -> Iterator[ExportJob]:
 
 
 def _ran(job: dict[str, Any]) -> tuple[float, float] | None:
+    """When a job ran; None where it is not DONE or does not say."""
     begun, ended = job.get("started_at"), job.get("finished_at")
-    is_known = isinstance(begun, int | float) and isinstance(ended, int | float)
-    return (begun, ended) if job.get("state") == JobState.DONE and is_known else None
+    if job.get("state") == JobState.DONE and isinstance(begun, int | float) and isinstance(ended, int | float):
+        return begun, ended
+    return None
 
 
 def _texts(values: Any) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from backend.export.export import export
 from backend.forgetting import forget as forgetting
 from backend.forgetting import journal, ours
 from backend.forgetting.person import Person
+from backend.preprocess import stage_run
 from backend.serve.jobstore import JobStore
 from backend.settings import RenderSettings
 from shared import layout
@@ -22,6 +24,7 @@ from shared.errors import InputError
 from shared.jobs import JobInfo, JobState, Reporter
 from tests.support.disc_stage import make_stage
 from tests.support.forgotten import ID, SHA256, names, run
+from tests.support.places import ROOT
 
 
 @pytest.fixture
@@ -98,6 +101,23 @@ def test_all_that_preprocessing_and_training_leave_is_known(project):
     assert run(subject, "--yes") == 0 and not subject.exists()
 
 
+def test_every_file_that_preprocessing_names_is_known(tmp_path):
+    """Whoever adds a stage with a file of its own finds here that it has to go with the person."""
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "backend" / "preprocess").glob("*.py"))
+    inner = {value for name, value in vars(stage_run).items() if name.endswith("_FILE")}
+    told = {getattr(layout, name) for name in re.findall(r"layout\.(\w+_FILE)\b", code)}
+    assert len(told) >= 9 and len(inner) >= 8
+    (tmp_path / "cache" / "preprocess").mkdir(parents=True)
+    for name in (*told, *(f"cache/preprocess/{name}" for name in inner)):
+        (tmp_path / name).write_bytes(b"")
+    assert ours.sort_subject(tmp_path).others == []
+
+
+def test_every_file_that_the_addon_writes_beside_a_take_is_known():
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "blender_addon" / "jobs").glob("*.py"))
+    assert set(re.findall(r"\{(?:out|take)\.name\}(\.[a-z.]+)\"", code)) == set(layout.TAKE_COMPANIONS)
+
+
 def test_a_manifest_of_an_older_version_is_known_by_the_subjects_id(project):
     take = project / "anna" / "lines" / "one"
     for folder, told in ((take, ID), (project / "berta" / "lines" / "one", "b" * 16)):
@@ -152,7 +172,7 @@ def everything(project, state, tmp_path):
     return far, out
 
 
-@pytest.mark.parametrize("after", [*range(20), *range(20, 140, 8)])
+@pytest.mark.parametrize("after", [*range(14), *range(14, 140, 14)])
 def test_wherever_it_is_killed_the_next_run_finds_the_rest(project, state, tmp_path, monkeypatch, after):
     far, out = everything(project, state, tmp_path)
     subject = project / "anna" / "subject"
