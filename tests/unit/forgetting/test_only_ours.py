@@ -226,9 +226,10 @@ def test_no_link_says_whose_a_folder_is(project, tmp_path, place):
     shutil.copy(far / "manifest.json", far / layout.CHUNK_RECORD_FILE)
     (folder / place).symlink_to(far / place if place == "manifest.json" else far)
     (folder / "head.000001.exr").write_bytes(b"mine")
-    before, before_far = names(folder), names(far)
+    folder.with_name("x.line.wav").write_bytes(b"mine")
+    before, before_far = names(folder.parent), names(far)
     assert run(project / "anna" / "subject", "--takes", folder, "--yes") == 0
-    assert names(folder) == before and names(far) == before_far
+    assert names(folder.parent) == before and names(far) == before_far
 
 
 def test_a_report_and_a_sheet_of_others_around_a_subject_stay(project):
