@@ -16,6 +16,8 @@ AUDIO_FEATURES_FILE = "audio_features.npz"
 CONTACT_SHEET_FILE = "contact_sheet.png"
 MODELS_FOLDER = "models"
 CACHE_FOLDER = "cache"
+FORGETTING_FILE = "forgetting.json"
+"""Where the takes of a person lie, while all that is there of the person is being removed."""
 
 MODEL_CONFIG_FILE = "config.json"
 MODEL_WEIGHTS_FILE = "portrait.safetensors"
@@ -29,6 +31,19 @@ PNG_NAME = "head.{frame:06d}.png"
 PREVIEW_FILE = "preview.mp4"
 PLATE_FILE = "plate.png"
 """Clean plate of the footage's whole frame: in a subject, and in every take."""
+SUBJECT_FILES = (
+    SUBJECT_FILE,
+    CONSENT_FILE,
+    STAGES_FILE,
+    BACKGROUND_FILE,
+    PLATE_FILE,
+    TRACK_FILE,
+    AUDIO_FILE,
+    AUDIO_FEATURES_FILE,
+    CONTACT_SHEET_FILE,
+    FORGETTING_FILE,
+)
+"""Files of a subject, finished or not, outside its folders: those that go with a person."""
 PERFORMANCE_FILE = "performance.json"
 CAMERA_FILE = "camera.json"
 MANIFEST_FILE = "manifest.json"
@@ -47,6 +62,9 @@ TAKE_FILES = (
     PLATE_FILE,
 )
 """Files of a take beside its frames and its signature: those that are signed, verified, and go with a person."""
+
+TAKE_COMPANIONS = (".line.wav", ".line.json", ".poses.json", ".performance.json")
+"""Endings, after a take's name, of the files that the add-on writes beside it."""
 
 REPORT_FILE = "report.json"
 DEMO_BLEND_FILE = "demo.blend"

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from backend.forgetting import ours, state, takes
+from backend.forgetting import exports, journal, ours, state, takes
+from backend.forgetting.marked import is_marked
 from backend.forgetting.person import Naming, Person
 from shared import layout
-from shared.claims import CLAIM, Claims
+from shared.claims import Claims
 from shared.errors import InputError
 from shared.files import explaining, read_json_object
 
@@ -36,14 +37,25 @@ class Part:
         size = sum(path.lstat().st_size for path in self.files if os.path.lexists(path))
         return {"what": self.what, "place": str(self.place), "files": len(self.files), "mb": round(size / _MB, 2)}
 
+    def remove(self) -> None:
+        """Remove the files in their order, then the folders that are empty. Raises OSError."""
+        for path in self.files:
+            path.unlink(missing_ok=True)
+        for folder in self.folders:
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+
 
 @dataclass(frozen=True)
 class Plan:
     """All that is to go of one person."""
 
     person: Person
-    parts: list[Part]
-    """In the order in which they go: what says whose the rest is comes last, so that a second run goes on."""
+    found_by_others: list[Part]
+    """What is found by takes or subject alone, in the order in which it goes: exports, then jobs and logs."""
+    takes: list[Part]
+    subjects: list[Part]
+    """The subject's folder, and before it what killed runs left."""
     logs: list[tuple[Path, Path]]
     """(state folder, log) of which only lines go."""
     state_folders: list[Path]
@@ -52,11 +64,16 @@ class Plan:
     stays: list[str]
     """What is left, in sentences."""
 
+    @property
+    def parts(self) -> list[Part]:
+        """In the order in which they go: what says whose the rest is, and where it lies, comes after the rest."""
+        return [*self.found_by_others, *self.takes, *self.subjects]
+
     def to_dict(self, removed: bool) -> dict[str, Any]:
         """What goes, or has gone where `removed`."""
         return {
             "subject": str(self.person.root),
-            "id": self.person.id or None,
+            "id": self.person.id,
             "removed" if removed else "would_remove": [part.to_dict() for part in self.parts],
             "lines_out_of": [str(log) for _, log in self.logs],
             "stays": self.stays,
@@ -76,38 +93,42 @@ def plan(subject: Path, take_folders: Iterable[Path], state_folders: Iterable[Pa
             raise InputError(f"There is no folder {folder}.", "Check --takes.")
     for folder in states:
         state.require_state_folder(folder)
-    stays: list[str] = []
+    stays = [
+        f"{path} has a name that killed runs leave, and does not say that it is of this person: look yourself."
+        for path in person.doubtful
+    ]
+    if person.root not in person.folders and person.root.exists():
+        stays.append(f"{person.root} holds no {layout.SUBJECT_FILE}: what is in it is left.")
     with explaining(person.root):
         told = [path for folder in states for path in state.takes_told(folder)]
+        told += journal.takes_of(person)
         found = takes.find_takes(person, told, searched, stays)
         naming = Naming(person, found)
-        parts = [_part("take", ours.sort_take(folder), folder, stays) for folder in found]
-        written = [path for folder in states for path in state.exports_told(folder, found)]
-        for path in takes.find_exports(person, written, searched, found):
-            parts.append(Part("exported for another program", path, [path]))
-        parts += _parts_of_run(person, found)
+        first = _exports(person, states, searched, found, stays)
         logs = []
         for folder in states:
             gone, shortened = state.files_that_name(folder, naming)
-            parts += [Part("jobs and their logs", folder, gone)] if gone else []
+            first += [Part("jobs and their logs", folder, gone)] if gone else []
             logs += [(folder, log) for log in shortened]
         faults = state.fault_logs_that_name(naming)
-        parts += [Part("logs of faults", faults[0].parent, faults)] if faults else []
+        first += [Part("logs of faults", faults[0].parent, faults)] if faults else []
+        first += _parts_of_run(person, found)
+        sorted_takes = [
+            _part("take", ours.sort_take(folder, takes.own_places(folder, person), person.id), folder, stays)
+            for folder in found
+        ]
         subjects = [
             _part(_words(folder, person), ours.sort_subject(folder), folder, stays) for folder in person.folders
         ]
-    parts += reversed(subjects)
-    if not person.source_sha256:
-        stays.append("Takes are left: what says of whose footage the subject is was lost, so they cannot be told.")
     if not states:
         stays.append(
             "No backend's state folder was found or named (--state-dir): jobs that name the subject may be left."
         )
     name = person.source or "that the subject was made from"
     stays.append(f"The footage {name} is yours and is not touched; nor are .blend files and copies made elsewhere.")
-    used = [folder for folder in states if any(part.place == folder for part in parts)]
+    used = [folder for folder in states if any(part.place == folder for part in first)]
     used += [folder for folder, _ in logs if folder not in used]
-    return Plan(person, parts, logs, used, naming, stays)
+    return Plan(person, first, sorted_takes, subjects[::-1], logs, used, naming, stays)
 
 
 def forget(found: Plan) -> list[Path]:
@@ -117,13 +138,16 @@ def forget(found: Plan) -> list[Path]:
     next run.
     """
     with _held(found), explaining(found.person.root):
-        for part in found.parts:
-            for path in part.files:
-                path.unlink(missing_ok=True)
-            for folder in part.folders:
-                _remove_if_empty(folder)
+        journal.keep(found.person, [part.place for part in found.takes])
+        for part in found.found_by_others:
+            part.remove()
         for _, log in found.logs:
             state.remove_lines(log, found.naming)
+        for part in found.takes:
+            part.remove()
+        journal.remove(found.person)
+        for part in found.subjects:
+            part.remove()
     return [folder for part in found.parts for folder in part.folders if folder.exists()]
 
 
@@ -135,8 +159,8 @@ def _held(found: Plan) -> Iterator[None]:
         for folder in found.state_folders:
             locks.append(state.hold_state(folder))
         root = found.person.root
-        inner = _claimed_in(root)
-        outer = [part.place for part in found.parts if part.what == "take" and os.access(part.place.parent, os.W_OK)]
+        inner = ours.claims_in(root)
+        outer = [part.place for part in found.takes if os.access(part.place.parent, os.W_OK)]
         busy = claims.take([root, *outer, *inner], "forgotten")
         if busy is not None:
             path, holder = busy
@@ -150,12 +174,6 @@ def _held(found: Plan) -> Iterator[None]:
             lock.release()
 
 
-def _claimed_in(root: Path) -> list[Path]:
-    """What in a subject is held, or was by a run that was killed: models, scores, files of the cache."""
-    locks = root.rglob(f"*{CLAIM}") if root.is_dir() else ()
-    return [path.with_name(path.name.removesuffix(CLAIM)) for path in locks if path.is_file()]
-
-
 def _part(what: str, found: ours.Sorted, place: Path, stays: list[str]) -> Part:
     stays += [f"{path} is not of this program's making, and is left." for path in found.others[:_SHOWN]]
     if len(found.others) > _SHOWN:
@@ -165,28 +183,38 @@ def _part(what: str, found: ours.Sorted, place: Path, stays: list[str]) -> Part:
     return Part(what, place, found.ours, found.folders)
 
 
+def _exports(
+    person: Person, states: list[Path], searched: list[Path], found: list[Path], stays: list[str]
+) -> list[Part]:
+    """What jobs of ours wrote of the takes for other programs; of what may be such, and is not known to be, is told."""
+    jobs = [job for folder in states for job in state.exports_told(folder)]
+    written, doubtful = exports.sort_exports(person, jobs, found)
+    marked = [path for path in takes.find_marked_movies(person, searched, found) if path not in written]
+    stays += [f"{path} carries this person's marks: remove it yourself." for path in marked]
+    stays += [
+        f"{path} may show the person, for a take was to be exported to it: look yourself."
+        for path in doubtful
+        if path not in marked
+    ]
+    return [Part("exported for another program", path, [path]) for path in written]
+
+
 def _parts_of_run(person: Person, found: list[Path]) -> list[Part]:
     """The copy of the contact sheet and the report that `talker run` leaves around a subject and its take."""
-    out = person.root.parent
-    files = ours.files_of_run(out) if person.root.name == "subject" else []
-    report = out / layout.REPORT_FILE
-    if report not in files:
+    out, root = person.root.parent, os.path.realpath(person.root)
+    report, sheet = out / layout.REPORT_FILE, out / layout.CONTACT_SHEET_FILE
+    if person.root.name != "subject":
         return []
+    files = [sheet] if is_marked(sheet, person.id) else []
     try:
-        told = read_json_object(report, "").get("subject")
+        told = read_json_object(report, "") if report.is_file() and not report.is_symlink() else {}
     except InputError:
-        told = None
-    is_own = isinstance(told, str) and os.path.realpath(told) == os.path.realpath(person.root)
-    rendered = {Path(os.path.realpath(path)) for path in found}
-    if not is_own and Path(os.path.realpath(out / "render")) not in rendered:
-        return []
-    return [Part("report and contact sheet", out, files)]
+        told = {}
+    is_own = isinstance(subject := told.get("subject"), str) and os.path.realpath(subject) == root
+    is_moved = {"subject", "render", "timings_s"} <= told.keys() and Path(os.path.realpath(out / "render")) in found
+    files += [report] if is_own or is_moved else []
+    return [Part("report and contact sheet", out, files)] if files else []
 
 
 def _words(folder: Path, person: Person) -> str:
     return "subject with its models" if folder == person.root else "left by a run that was killed"
-
-
-def _remove_if_empty(folder: Path) -> None:
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()

@@ -1,35 +1,78 @@
-"""What in a person's folders is of this program's making. All else stays, footage above all."""
+"""What in a person's folders is of this program's making, by name and place. All else stays, footage above all."""
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backend.provenance.signature import take_files
+from backend.deliver.render import LIVE_PREVIEW_FILE
+from backend.forgetting.marked import is_marked
+from backend.preprocess import stage_run
+from backend.preprocess.working_folder import INTERMEDIATE_FOLDER
+from backend.subject.model_folder import ModelFolder, waiting_file
 from shared import layout
 from shared.claims import CLAIM
 from shared.files import PARTIAL
 from shared.pending import PUBLISHING_FOLDER, REMOVED_FILE, UNFINISHED_FOLDER
 
-_LEFT = re.compile(rf"{re.escape(PARTIAL)}(\.\w+)?$|^\.tmp\w{{6}}$|{re.escape(CLAIM)}$")
-_SUBJECT_FILES = {
-    layout.CONSENT_FILE,
-    layout.BACKGROUND_FILE,
-    layout.TRACK_FILE,
-    layout.AUDIO_FILE,
-    layout.AUDIO_FEATURES_FILE,
-    layout.CONTACT_SHEET_FILE,
-    layout.STAGES_FILE,
+_HALF_WRITTEN = re.compile(rf"(\.\d+\.\d+)?{re.escape(PARTIAL)}(\.\w+)?$")
+"""What the name of a file that is being written has after the file's own."""
+_FRAME = re.compile(r"head\.\d{6}\.(?:exr|png)")
+_INNER = {
+    UNFINISHED_FOLDER: layout.MANIFEST_FILE,
+    PUBLISHING_FOLDER: layout.MANIFEST_FILE,
+    layout.CHUNKS_FOLDER: layout.CHUNK_RECORD_FILE,
 }
-_SUBJECT_FOLDERS = (layout.FRAMES_FOLDER, layout.REGIONS_FOLDER, layout.MODELS_FOLDER, layout.CACHE_FOLDER)
-_SUFFIXES = {".png", ".json", ".npy", ".npz", ".safetensors"}
-"""Of what the program writes into those folders; and `sound.wav`."""
-_INNER_SOUND = "sound.wav"
-_RUN_FILES = (layout.CONTACT_SHEET_FILE, layout.REPORT_FILE)
-_COMPANIONS = (".line.wav", ".poses.json", ".performance.json")
-"""What the add-on writes beside a take."""
+"""Folders in a take's, and the file in each that says whose it is."""
+_INTERMEDIATE = (
+    stage_run.LANDMARKS_FILE,
+    stage_run.DAMAGE_FILE,
+    stage_run.SCAN_FILE,
+    stage_run.SOUND_FILE,
+    stage_run.SOUND_WORDS_FILE,
+    stage_run.SYNC_FILE,
+    stage_run.STILLNESS_FILE,
+    stage_run.NEVER_COVERED_FILE,
+)
+
+
+def _model_files() -> list[str]:
+    model = ModelFolder(Path())
+    published = [model.weights_file, model.speech_file, model.heard_file]
+    whole = [*published, model.config_file, model.checkpoint_file, model.preview_file, model.evaluation_file]
+    return [path.name for path in (*whole, *map(waiting_file, published))]
+
+
+def _any_of(names: Collection[str]) -> str:
+    return f"(?:{'|'.join(map(re.escape, names))})"
+
+
+_MODEL = rf"{layout.MODELS_FOLDER}/[^/]+"
+_PICTURES = _any_of((layout.FRAMES_FOLDER, layout.REGIONS_FOLDER))
+_SCRATCH = f"{INTERMEDIATE_FOLDER}/{stage_run.SCRATCH_FOLDER}"
+_SUBJECT_FILE = re.compile(
+    "|".join(
+        (
+            _any_of(layout.SUBJECT_FILES),
+            rf"{_PICTURES}/\d{{6}}\.png",
+            rf"{layout.CACHE_FOLDER}/(?:{_PICTURES}|without_head)_\d+_\w*\.npy",
+            rf"{INTERMEDIATE_FOLDER}/{_any_of(_INTERMEDIATE)}",
+            rf"{_MODEL}/{_any_of(_model_files())}",
+            rf"{_MODEL}/{layout.EVALUATION_FOLDER}/(?:{re.escape(layout.SCORES_FILE)}|\d{{6}}\.\w+\.png)",
+        )
+    )
+)
+_SUBJECT_FOLDER = re.compile(
+    rf"{_PICTURES}|{layout.CACHE_FOLDER}|{INTERMEDIATE_FOLDER}|{_SCRATCH}(?:/tmp\w+)?"
+    f"|{layout.MODELS_FOLDER}"
+    f"|{_MODEL}(?:/{layout.EVALUATION_FOLDER})?"
+)
+_CLAIM = re.compile(rf"(?:{_MODEL}(?:/{layout.EVALUATION_FOLDER})?|{layout.CACHE_FOLDER}/\w+\.npy){re.escape(CLAIM)}")
+_UNNAMED = re.compile(rf"{_MODEL}/\.tmp\w{{6}}|{_SCRATCH}/tmp\w+/grey\w*")
+"""Temporary files in places of which others choose the name: the library that writes weights, and the system."""
 
 
 @dataclass
@@ -41,66 +84,98 @@ class Sorted:
     folders: list[Path] = field(default_factory=list)
     """Folders that go once they are empty, inner ones first."""
     others: list[Path] = field(default_factory=list)
-    """What is not of our making, and stays."""
+    """What is not of our making, and stays; a folder stands for all that is in it."""
 
 
 def sort_subject(root: Path) -> Sorted:
     """A subject's folder, finished or not. Raises OSError."""
     found = Sorted()
-    for path in sorted(root.iterdir()):
-        if path.name in _SUBJECT_FOLDERS and path.is_dir() and not path.is_symlink():
-            _sort_tree(path, found)
-        elif path.name in {*_SUBJECT_FILES, *_SUBJECT_FOLDERS} or _LEFT.search(path.name):
-            _sort_file(path, found)
-        elif path.name != layout.SUBJECT_FILE:
-            found.others.append(path)
-    if os.path.lexists(root / layout.SUBJECT_FILE):
-        found.ours.append(root / layout.SUBJECT_FILE)
-    found.folders.append(root)
+    _sort_tree(root, "", found)
+    last = [root / layout.STAGES_FILE, root / layout.SUBJECT_FILE]
+    found.ours = [path for path in found.ours if path not in last] + [path for path in last if path in found.ours]
     return found
 
 
-def sort_take(folder: Path) -> Sorted:
-    """A take's folder, and what the add-on wrote beside it. Raises OSError."""
-    found = Sorted()
-    ours = {*take_files(folder), layout.SIGNATURE_FILE} - {layout.MANIFEST_FILE}
+def claims_in(root: Path) -> list[Path]:
+    """What in a subject is claimed, or was by a process that was killed: models, scores, files of the cache."""
+    locks = [path for path in root.rglob(f"*{CLAIM}") if path.is_file() and not path.is_symlink()]
+    ours = [path for path in locks if _CLAIM.fullmatch(path.relative_to(root).as_posix())]
+    return [path.with_name(path.name.removesuffix(CLAIM)) for path in ours]
+
+
+def sort_take(folder: Path, own: Collection[Path], person_id: str) -> Sorted:
+    """A take's folder, and what the add-on wrote beside it.
+
+    own: the folder itself and those in it whose record names the person (takes.own_places). Where the folder has a
+    record of somebody else, or none, nothing in it is known to be the person's but those: and what carries the person's
+    marks, where a render was killed while its files took their places. Raises OSError.
+    """
+    found, last = Sorted(), []
+    is_own, is_published = folder in own, folder / PUBLISHING_FOLDER in own
     for path in sorted(folder.iterdir()):
-        if path.name in (UNFINISHED_FOLDER, PUBLISHING_FOLDER) and path.is_dir() and not path.is_symlink():
-            inner = {*take_files(path), REMOVED_FILE, "preview.png"}
-            for one in sorted(path.iterdir()):
-                is_ours = one.name in inner or _LEFT.search(one.name)
-                (found.ours if is_ours and not _is_folder(one) else found.others).append(one)
-            found.folders.append(path)
-        elif (path.name in ours or _LEFT.search(path.name)) and not _is_folder(path):
+        if path.name in _INNER and _is_folder(path):
+            record = path / _INNER[path.name]
+            if path in own or (is_own and not os.path.lexists(record)):
+                _sort_inner(path, found)
+                last += [record] if os.path.lexists(record) else []
+            else:
+                found.others.append(path)
+        elif is_own and path.name == layout.MANIFEST_FILE:
+            last.append(path)
+        elif (is_own and _is_of_take(path)) or (is_published and _is_of_take(path) and is_marked(path, person_id)):
             found.ours.append(path)
-        elif path.name != layout.MANIFEST_FILE:
+        else:
             found.others.append(path)
-    beside = (folder.with_name(folder.name + ending) for ending in _COMPANIONS)
+    beside = (folder.with_name(folder.name + ending) for ending in layout.TAKE_COMPANIONS)
     found.ours += [path for path in beside if path.is_file() or path.is_symlink()]
-    if os.path.lexists(folder / layout.MANIFEST_FILE):
-        found.ours.append(folder / layout.MANIFEST_FILE)
+    found.ours += last
     found.folders.append(folder)
     return found
 
 
-def files_of_run(out: Path) -> list[Path]:
-    """What `talker run` left beside a subject and its take that shows or names the person."""
-    return [out / name for name in _RUN_FILES if (out / name).is_file() and not (out / name).is_symlink()]
+def _sort_tree(folder: Path, place: str, found: Sorted) -> None:
+    """What is in a folder of a subject; `place`: its path in the subject, with a slash at the end."""
+    for path in sorted(folder.iterdir()):
+        name = place + path.name
+        if _is_folder(path) and _SUBJECT_FOLDER.fullmatch(name):
+            _sort_tree(path, name + "/", found)
+        elif _is_folder(path):
+            found.others.append(path)
+        elif _is_of_subject(name) or (path.is_symlink() and _SUBJECT_FOLDER.fullmatch(name)):
+            found.ours.append(path)
+        else:
+            found.others.append(path)
+    found.folders.append(folder)
 
 
-def _sort_tree(folder: Path, found: Sorted) -> None:
-    """Everything below a folder that only the program writes to; other kinds of files stay."""
-    for place, names, files in os.walk(folder, topdown=False):
-        links = [name for name in names if os.path.islink(os.path.join(place, name))]
-        for name in sorted([*files, *links]):
-            _sort_file(Path(place, name), found)
-        found.folders.append(Path(place))
+def _is_of_subject(name: str) -> bool:
+    whole = _HALF_WRITTEN.sub("", name)
+    return bool(_SUBJECT_FILE.fullmatch(whole) or _CLAIM.fullmatch(name) or _UNNAMED.fullmatch(name))
 
 
-def _sort_file(path: Path, found: Sorted) -> None:
-    known = path.suffix in _SUFFIXES or path.name in (_INNER_SOUND, layout.AUDIO_FILE) or _LEFT.search(path.name)
-    is_ours = path.is_symlink() or (known and not _is_folder(path))
-    (found.ours if is_ours else found.others).append(path)
+def _sort_inner(folder: Path, found: Sorted) -> None:
+    """A folder in a take's, but for the record that says whose it is."""
+    is_ours = _is_of_chunks if folder.name == layout.CHUNKS_FOLDER else _is_of_render
+    for path in sorted(folder.iterdir()):
+        if path.name != _INNER[folder.name]:
+            (found.ours if is_ours(path) else found.others).append(path)
+    found.folders.append(folder)
+
+
+def _is_of_take(path: Path) -> bool:
+    whole = _HALF_WRITTEN.sub("", path.name)
+    is_named = whole in (*layout.TAKE_FILES, layout.SIGNATURE_FILE) or _FRAME.fullmatch(whole) is not None
+    return not _is_folder(path) and (is_named or path.name == UNFINISHED_FOLDER + CLAIM)
+
+
+def _is_of_render(path: Path) -> bool:
+    whole = _HALF_WRITTEN.sub("", path.name)
+    return _is_of_take(path) or (whole in (REMOVED_FILE, LIVE_PREVIEW_FILE) and not _is_folder(path))
+
+
+def _is_of_chunks(path: Path) -> bool:
+    whole = _HALF_WRITTEN.sub("", path.name)
+    return not _is_folder(path) and (whole == layout.CHUNK_RECORD_FILE or _FRAME.fullmatch(whole) is not None)
 
 
 def _is_folder(path: Path) -> bool:

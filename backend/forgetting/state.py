@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from backend.forgetting.exports import ExportJob
 from backend.forgetting.person import Naming
 from shared.errors import InputError
 from shared.files import write_bytes
+from shared.jobs import JobState
 from shared.locking import FileLock
 from shared.private import FILE_MODE
 from shared.ready import BACKEND_LOCK
@@ -37,8 +39,8 @@ def takes_told(folder: Path) -> Iterator[Path]:
                 yield from (named, named.parent, named / "render")
 
 
-def exports_told(folder: Path, takes: Collection[Path]) -> Iterator[Path]:
-    """Files that jobs wrote, or were to write, of takes for other programs."""
+def exports_told(folder: Path) -> Iterator[ExportJob]:
+    """The jobs that wrote, or were to write, takes for other programs."""
     for path in _files(folder / _JOBS, "*.json"):
         values = _json(path)
         arguments = values.get("arguments") if isinstance(values, dict) else None
@@ -46,8 +48,15 @@ def exports_told(folder: Path, takes: Collection[Path]) -> Iterator[Path]:
             continue
         take, out = arguments.get("take"), arguments.get("out")
         if isinstance(take, str) and isinstance(out, str) and "\0" not in take + out and os.path.isabs(out):
-            if Path(os.path.realpath(take)) in takes:
-                yield Path(out)
+            yield ExportJob(Path(out), Path(os.path.realpath(take)), _ran(values))
+
+
+def _ran(job: dict[str, Any]) -> tuple[float, float] | None:
+    """When a job ran; None where it is not DONE or does not say."""
+    begun, ended = job.get("started_at"), job.get("finished_at")
+    if job.get("state") == JobState.DONE and isinstance(begun, int | float) and isinstance(ended, int | float):
+        return begun, ended
+    return None
 
 
 def _texts(values: Any) -> Iterator[str]:
@@ -58,14 +67,17 @@ def _texts(values: Any) -> Iterator[str]:
 
 
 def files_that_name(folder: Path, naming: Naming) -> tuple[list[Path], list[Path]]:
-    """(files that go, logs of which lines go) of a state folder: a job goes with its result and its logs."""
+    """(files that go, logs of which lines go) of a state folder: a job goes with its result and its logs, and after
+    those that it alone tells of."""
     jobs = _files(folder / _JOBS, "*")
     named = [path for path in jobs if _names(path, naming)]
     ids = {path.name.split(".", 1)[0] for path in named}
     gone = [path for path in jobs if path in named or path.name.split(".", 1)[0] in ids]
     logs = _files(folder / _LOGS, "*")
     gone += [path for path in logs if path.name.split(".", 1)[0] in ids]
-    return sorted(gone), [path for path in logs if path not in gone and _names(path, naming)]
+    return sorted(gone, key=lambda path: (path in named, path)), [
+        path for path in logs if path not in gone and _names(path, naming)
+    ]
 
 
 def fault_logs_that_name(naming: Naming) -> list[Path]:

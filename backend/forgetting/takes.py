@@ -6,36 +6,44 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from backend.forgetting.exports import MOVIE
+from backend.forgetting.marked import is_marked
 from backend.forgetting.person import Person
-from backend.provenance.reading import movie_marks
 from shared import layout
 from shared.errors import InputError
 from shared.files import read_json_object
 from shared.pending import PUBLISHING_FOLDER, UNFINISHED_FOLDER
 
-_EXPORTED = ".mov"
 _BESIDE = ("render", "lines")
 """Folders beside a subject's that hold takes: those of `talker run`, and of the add-on."""
+_INSIDE = (UNFINISHED_FOLDER, PUBLISHING_FOLDER, layout.CHUNKS_FOLDER)
+"""Folders in a take's."""
 
 
-def is_take_of(folder: Path, person: Person) -> bool:
-    """Whether a folder holds a take of a person, finished or not."""
-    if not person.source_sha256:
+def own_places(folder: Path, person: Person) -> list[Path]:
+    """Where in a folder a take of a person lies: the folder itself where its manifest says so, and those in it of an
+    unfinished render and of chunks, where theirs do. No link is followed."""
+    records = [
+        folder / layout.MANIFEST_FILE,
+        folder / UNFINISHED_FOLDER / layout.MANIFEST_FILE,
+        folder / PUBLISHING_FOLDER / layout.MANIFEST_FILE,
+        folder / layout.CHUNKS_FOLDER / layout.CHUNK_RECORD_FILE,
+    ]
+    return [path.parent for path in records if _is_record_of(path, person)]
+
+
+def _is_record_of(path: Path, person: Person) -> bool:
+    """Whether a manifest, or the record of chunks, is of a person."""
+    if path.parent.is_symlink() or path.is_symlink() or not path.is_file():
         return False
-    for place in (folder, folder / UNFINISHED_FOLDER, folder / PUBLISHING_FOLDER):
-        path = place / layout.MANIFEST_FILE
-        if not path.is_file() or path.is_symlink():
-            continue
-        try:
-            values = read_json_object(path, "")
-        except InputError:
-            continue
-        inputs = values.get("inputs")
-        footage = inputs.get("footage") if isinstance(inputs, dict) else None
-        sha256 = footage.get("sha256") if isinstance(footage, dict) else None
-        if person.source_sha256 == sha256 or person.id == values.get("subject"):
-            return True
-    return False
+    try:
+        values = read_json_object(path, "")
+    except InputError:
+        return False
+    inputs = values.get("inputs")
+    footage = inputs.get("footage") if isinstance(inputs, dict) else None
+    sha256 = footage.get("sha256") if isinstance(footage, dict) else None
+    return person.source_sha256 == sha256 or (sha256 is None and person.id == values.get("subject"))
 
 
 def find_takes(person: Person, told: Iterable[Path], folders: Iterable[Path], unread: list[str]) -> list[Path]:
@@ -48,19 +56,21 @@ def find_takes(person: Person, told: Iterable[Path], folders: Iterable[Path], un
     for folder in searched:
         candidates += _folders_under(folder, unread)
     found = {Path(os.path.realpath(path)) for path in candidates if not _is_link(path)}
-    return [path for path in sorted(found) if is_take_of(path, person)]
+    return [path for path in sorted(found) if own_places(path, person)]
 
 
-def find_exports(person: Person, told: Iterable[Path], folders: Iterable[Path], takes: Iterable[Path]) -> list[Path]:
-    """Files that were made of a person's takes for other programs: those that are `told` (by jobs), and movies that
-    carry the person's mark under `folders` and beside `takes`. No link is followed."""
-    found = {path for path in told if path.is_file() and not path.is_symlink()}
-    places = [place for folder in folders for place in _folders_under(folder, [])]
-    for place in {*places, *(take.parent for take in takes)}:
-        for path in place.glob(f"*{_EXPORTED}"):
-            if path.is_file() and not path.is_symlink() and movie_marks(path).get("subject") == person.id:
-                found.add(path)
-    return sorted({Path(os.path.realpath(path)) for path in found})
+def find_marked_movies(person: Person, folders: Iterable[Path], takes: Iterable[Path]) -> list[Path]:
+    """Movies under `folders` and beside `takes` that carry a person's marks. No link is followed."""
+    places = {place for folder in folders for place in _folders_under(folder, [])} | {take.parent for take in takes}
+    movies = (path for place in places for path in _movies_in(place))
+    return sorted({Path(os.path.realpath(path)) for path in movies if is_marked(path, person.id)})
+
+
+def _movies_in(folder: Path) -> list[Path]:
+    try:
+        return [path for path in folder.iterdir() if path.suffix.lower() == MOVIE]
+    except OSError:  # told of already, where takes were looked for
+        return []
 
 
 def _is_link(path: Path) -> bool:
@@ -78,5 +88,5 @@ def _folders_under(folder: Path, unread: list[str]) -> Iterator[Path]:
 
     if folder.is_dir():
         for place, names, _ in os.walk(os.path.abspath(folder), onerror=note):
-            names[:] = [name for name in names if name not in (UNFINISHED_FOLDER, PUBLISHING_FOLDER)]
+            names[:] = [name for name in names if name not in _INSIDE]
             yield Path(place)

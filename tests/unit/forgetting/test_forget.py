@@ -5,97 +5,19 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
 
-from backend.command import cli
-from backend.deliver import render as rendering
-from backend.export.export import export
 from backend.forgetting import forget as forgetting
 from backend.serve.jobstore import JobStore
-from backend.settings import RenderSettings
 from shared import layout
 from shared.claims import Claims
 from shared.errors import InputError
-from shared.jobs import JobInfo, JobState, Reporter
 from shared.locking import FileLock
-from shared.places import addon_state_folders, cache_folder
-from tests.support.disc_stage import make_stage
+from shared.places import addon_state_folders
+from tests.support.forgotten import ID, names, run
 from tests.support.places import ROOT
-
-ID = "5ca1ab1e0ddba11f"
-SHA256 = ID * 4
-
-
-@pytest.fixture(scope="module")
-def people(tmp_path_factory):
-    """Two persons, each with a subject, a model, takes, and what killed runs and the add-on leave."""
-    project = tmp_path_factory.mktemp("people")
-    for name, sha256 in (("anna", SHA256), ("berta", "b" * 64)):
-        folder = project / name
-        folder.mkdir(parents=True)
-        with pytest.MonkeyPatch.context() as patch:
-            subject, _, sound, _ = make_stage(folder, patch)
-            subject.info.source, subject.info.source_sha256 = f"{name}.mp4", sha256
-            subject.save_info()
-            for out, layers in (("lines/one", "exr"), ("elsewhere/two", "png")):
-                settings = RenderSettings(frames="1:2", layers=layers)
-                rendering.render(subject, sound, folder / out, settings, Reporter())
-        (folder / "lines" / "one.line.wav").write_bytes(b"")
-        (folder / "lines" / "one.poses.json").write_text("{}")
-        (folder / "subject" / "cache").mkdir()
-        (folder / "subject" / "cache" / "frames_16_0.npy").write_bytes(bytes(10))
-        shutil.copytree(folder / "subject", folder / "subject.partial")
-        (folder / "subject.partial" / "stages.json").write_text(json.dumps({"source": sha256}))
-        (folder / f"{name}.mp4").write_bytes(b"footage")
-    return project
-
-
-@pytest.fixture
-def project(people, tmp_path, monkeypatch):
-    """A copy of them; and no folder of the machine's own user is looked into."""
-    (tmp_path / "temporary").mkdir()
-    monkeypatch.setenv("TALKER_CACHE_DIR", str(cache_folder()))
-    for name in ("XDG_CONFIG_HOME", "APPDATA", "HOME"):
-        monkeypatch.setenv(name, str(tmp_path / "home"))
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
-    return Path(shutil.copytree(people, tmp_path / "project"))
-
-
-@pytest.fixture
-def state(tmp_path, project):
-    """A backend's state folder with jobs of both persons."""
-    folder = tmp_path / "state"
-    store = JobStore(folder, 100)
-    for name in ("anna", "berta"):
-        place = project / name
-        asked = {
-            "render": {"subject": str(place / "subject"), "out": str(place / "lines" / "one"), "audio": "line.wav"},
-            "preprocess": {"footage": str(place / f"{name}.mp4"), "subject": str(place / "subject")},
-            "run": {"footage": "x.mp4", "out": str(place)},
-            "verify": {"file": str(place / "elsewhere" / "two" / "preview.mp4")},
-        }
-        for verb, arguments in asked.items():
-            job = JobInfo(f"{name}-{verb}", verb, arguments, JobState.DONE, log=str(store.log_path(f"{name}-{verb}")))
-            store.save(job)
-            store.log_path(job.id).write_text(f"{name} was here\n")
-        store.save_result(JobInfo(f"{name}-render", "render"), "{}")
-    subject = project / "anna" / "subject"
-    (folder / "logs" / "backend.log").write_text(
-        f"one\ntwo {subject}/frames: gone\nthree {subject}2\nfour {ID}\nfive\n"
-    )
-    (folder / "jobs" / "old.damaged").write_text(json.dumps({"subject": str(subject)})[:-1])
-    return folder
-
-
-def run(*options):
-    return cli.main(["forget", *map(str, options)])
-
-
-def names(folder):
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
 
 
 def test_nothing_names_the_person_afterwards_and_the_other_person_is_whole(project, state, tmp_path, capsys):
@@ -239,16 +161,6 @@ def test_footage_and_what_others_put_there_stays(project, capsys):
     assert names(project / "anna" / "lines") == {"one", "one/grade.drx", "one/unfinished", "one/unfinished/x.mov"}
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"source_sha256": 5}', b'{"source_sha256": "../.."}'])
-def test_a_damaged_subject_can_be_forgotten_and_its_takes_are_told_to_be_left(project, content, capsys):
-    subject = project / "anna" / "subject"
-    shutil.rmtree(project / "anna" / "subject.partial")
-    (subject / "subject.json").write_bytes(content)
-    assert run(subject, "--yes", "--json") == 0
-    assert not subject.exists() and (project / "anna" / "lines" / "one").is_dir()
-    assert any("Takes are left" in sentence for sentence in json.loads(capsys.readouterr().out)["stays"])
-
-
 def test_what_a_killed_run_left_is_enough_to_forget_by(project):
     shutil.rmtree(project / "anna" / "subject")
     assert run(project / "anna" / "subject", "--yes") == 0
@@ -298,19 +210,6 @@ def test_what_run_leaves_around_a_subject_goes_with_it(project):
     assert not (anna / "report.json").exists() and not (anna / "contact_sheet.png").exists()
     assert run(project / "berta" / "subject", "--yes") == 0
     assert (project / "berta" / "report.json").exists(), "it does not say that it is of this subject"
-
-
-def test_what_was_exported_goes_where_it_is_marked_or_a_job_tells_of_it(project, state, tmp_path):
-    take = project / "anna" / "lines" / "one"
-    outs = [project / "anna" / "lines" / "one.mov", tmp_path / "shots" / "far.mov", tmp_path / "shots" / "curves.csv"]
-    for out in outs:
-        export(take, out, Reporter())
-    export(project / "berta" / "lines" / "one", tmp_path / "shots" / "other.mov", Reporter())
-    (tmp_path / "shots" / "film.mov").write_bytes(b"not of here")
-    store = JobStore(state, 100)
-    store.save(JobInfo("e", "export", {"take": str(take), "out": str(outs[2])}, JobState.DONE))
-    assert run(project / "anna" / "subject", "--state-dir", state, "--takes", tmp_path / "shots", "--yes") == 0
-    assert names(tmp_path / "shots") == {"other.mov", "film.mov"} and not outs[0].exists()
 
 
 def test_the_command_works_as_a_process_of_its_own(project):
