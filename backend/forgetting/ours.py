@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backend.deliver.render import LIVE_PREVIEW_FILE
+from backend.deliver.take import LIVE_PREVIEW_FILE
 from backend.forgetting.marked import is_marked
 from backend.preprocess import stage_run
 from backend.preprocess.working_folder import INTERMEDIATE_FOLDER
@@ -70,7 +70,10 @@ _SUBJECT_FOLDER = re.compile(
     f"|{layout.MODELS_FOLDER}"
     f"|{_MODEL}(?:/{layout.EVALUATION_FOLDER})?"
 )
-_CLAIM = re.compile(rf"(?:{_MODEL}(?:/{layout.EVALUATION_FOLDER})?|{layout.CACHE_FOLDER}/\w+\.npy){re.escape(CLAIM)}")
+_CLAIM = re.compile(
+    rf"(?:{_MODEL}(?:/{layout.EVALUATION_FOLDER})?|{layout.CACHE_FOLDER}/\w+\.npy|drawn\.\d+){re.escape(CLAIM)}"
+)
+"""Who trains, scores, makes a cache, or draws the subject (subject.claims)."""
 _UNNAMED = re.compile(rf"{_MODEL}/\.tmp\w{{6}}|{_SCRATCH}/tmp\w+/grey\w*")
 """Temporary files in places of which others choose the name: the library that writes weights, and the system."""
 
@@ -97,7 +100,7 @@ def sort_subject(root: Path) -> Sorted:
 
 
 def claims_in(root: Path) -> list[Path]:
-    """What in a subject is claimed, or was by a process that was killed: models, scores, files of the cache."""
+    """What in a subject is claimed, or was by a process that was killed: models, scores, caches, and who draws it."""
     locks = [path for path in root.rglob(f"*{CLAIM}") if path.is_file() and not path.is_symlink()]
     ours = [path for path in locks if _CLAIM.fullmatch(path.relative_to(root).as_posix())]
     return [path.with_name(path.name.removesuffix(CLAIM)) for path in ours]
@@ -115,7 +118,7 @@ def sort_take(folder: Path, own: Collection[Path], person_id: str) -> Sorted:
     for path in sorted(folder.iterdir()):
         if path.name in _INNER and _is_folder(path):
             record = path / _INNER[path.name]
-            if path in own or (is_own and not os.path.lexists(record)):
+            if path in own or (is_own and (path / REMOVED_FILE).is_file() and not os.path.lexists(record)):
                 _sort_inner(path, found)
                 last += [record] if os.path.lexists(record) else []
             else:

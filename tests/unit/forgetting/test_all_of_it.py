@@ -4,8 +4,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,8 +16,8 @@ from backend.forgetting.person import Person
 from backend.preprocess import stage_run
 from backend.serve.jobstore import JobStore
 from backend.settings import RenderSettings
+from backend.subject.claims import drawing_claim
 from shared import layout
-from shared.claims import claim_path
 from shared.errors import InputError
 from shared.jobs import JobInfo, JobState, Reporter
 from tests.support.disc_stage import make_stage
@@ -61,7 +59,23 @@ def test_in_chunks_only_frames_and_their_record_go(project, chunks):
 def test_chunks_beside_a_finished_take_go_with_it(project, chunks):
     take = project / "anna" / "lines" / "one"
     shutil.move(chunks / "chunks", take)
-    (take / "chunks" / "line.json").unlink()
+    assert run(project / "anna" / "subject", "--yes") == 0 and not take.exists()
+
+
+@pytest.mark.parametrize("name", ["chunks", "unfinished", "publishing"])
+def test_a_folder_in_a_take_without_our_record_is_not_ours(project, name):
+    take = project / "anna" / "lines" / "one"
+    (take / name).mkdir()
+    shutil.copy(take / "head.000001.exr", take / name)
+    assert run(project / "anna" / "subject", "--yes") == 0
+    assert names(take) == {name, f"{name}/head.000001.exr"}
+
+
+def test_a_take_that_was_just_taking_its_place_goes(project):
+    take = project / "anna" / "lines" / "one"
+    (take / "publishing").mkdir()
+    shutil.move(take / "preview.mp4", take / "publishing")
+    (take / "publishing" / "removed.json").write_text("[]")
     assert run(project / "anna" / "subject", "--yes") == 0 and not take.exists()
 
 
@@ -134,28 +148,14 @@ def test_a_take_of_the_same_id_and_other_footage_stays(project):
     assert run(project / "anna" / "subject", "--yes") == 0 and path.exists()
 
 
-_HOLDING = """
-import fcntl, json, sys
-file = open(sys.argv[1], "w+")
-json.dump({"pid": 1, "host": "there", "doing": "drawn in chunks", "since": 0}, file)
-file.flush()
-fcntl.flock(file, fcntl.LOCK_SH)
-print("held", flush=True)
-sys.stdin.read()
-"""
-
-
-@pytest.mark.skipif(os.name == "nt", reason="a shared lock of flock")
-def test_while_others_share_the_subject_nothing_is_removed(project, capsys):
-    """Chunks hold the subject together: any number of them, and none while it is forgotten."""
+def test_while_chunks_are_drawn_of_the_subject_nothing_is_removed(project, capsys):
     subject = project / "anna" / "subject"
-    command = [sys.executable, "-c", _HOLDING, str(claim_path(subject))]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
-        assert holder.stdout is not None and holder.stdout.readline() == b"held\n"
-        before = names(project)
+    before = names(project)
+    with drawing_claim(subject, Reporter()), drawing_claim(subject, Reporter()):
         assert run(subject, "--yes") == 2
-        holder.communicate()
-    assert "is being drawn in chunks by process" in capsys.readouterr().err and names(project) == before
+    assert "is being drawn from by process" in capsys.readouterr().err and names(project) == before
+    (subject / "drawn.0000.lock").write_text("of a process that was killed")
+    assert run(subject, "--yes") == 0 and not subject.exists()
 
 
 def everything(project, state, tmp_path):

@@ -151,6 +151,7 @@ def test_footage_and_what_others_put_there_stays(project, capsys):
         project / "anna" / "lines" / "one" / "grade.drx", project / "anna" / "lines" / "one" / "unfinished" / "x.mov",
     ]  # fmt: skip
     (project / "anna" / "lines" / "one" / "unfinished").mkdir()
+    shutil.copy(project / "anna" / "lines" / "one" / "manifest.json", kept[-1].parent)
     for path in kept:
         path.write_bytes(b"mine")
     assert run(subject, "--yes", "--json") == 0
