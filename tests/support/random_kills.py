@@ -1,5 +1,7 @@
-"""Renders and chunks of one take, killed at random moments: `python -m tests.support.random_kills --subject DIR --audio
-WAV --kills 100`. After every ten a render goes on to the end, and its files are compared with a take that nobody killed."""
+"""Renders and chunks of one take, killed at random moments: `python -m tests.support.random_kills --subject DIR …`.
+
+After every ten kills a render goes on to the end, and its files are compared with those of a take that nobody killed.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,7 @@ class Kills:
             first = self._random.randint(1, FRAMES)
             chunk = ("--frames", f"{first}:{first + CHUNK}") if with_chunks and kill % 3 else ()
             started = self._start("chunk" if chunk else "render", out, *chunk)
-            time.sleep(self._random.uniform(0.3, 1.05) * self._usual_s)
+            time.sleep(self._random.uniform(0.2, 0.8) * self._usual_s)
             self.hits += started.poll() is None
             started.kill()
             started.wait()
@@ -80,11 +82,8 @@ def main() -> int:
         kills = Kills(asked.subject, asked.audio, Path(folder), asked.seed)
         for take in range(asked.kills // A_TAKE):
             kills.one_take(with_chunks=take % 2 == 1)
-    print(
-        f"{kills.hits} kills that hit, {kills.takes} takes finished, {len(kills.faults)} faults",
-        *kills.faults,
-        sep="\n",
-    )
+    print(f"{kills.hits} kills that hit, {kills.takes} takes finished, {len(kills.faults)} faults")
+    print(*kills.faults, sep="\n")
     return 1 if kills.faults else 0
 
 
