@@ -23,10 +23,10 @@ def preprocess(context: bpy.types.Context, scene: bpy.types.Scene) -> str:
 
 
 def train(context: bpy.types.Context, scene: bpy.types.Scene) -> str:
-    settings = settings_of(scene)
-    if folders.subject(settings.subject) is None:
+    subject = folders.subject(settings_of(scene).subject)
+    if subject is None:
         return "Preprocess the footage first."
-    return _backend(context)
+    return subject.refused or _backend(context)
 
 
 def render(context: bpy.types.Context, scene: bpy.types.Scene) -> str:

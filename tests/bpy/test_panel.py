@@ -458,6 +458,16 @@ def test_without_a_backend_no_job_can_be_started_and_the_panel_says_why(
     assert not JOBS & off and "Install the backend first." not in text
 
 
+def test_where_a_consent_does_not_hold_nothing_is_trained_or_rendered(draw, disabled, scene, subject, backend):
+    settings = scene.talker
+    settings.subject, settings.line_source, settings.line_file = str(subject), "FILE", str(subject / "a.wav")
+    backend(True)
+    assert "talker.train" not in disabled(draw)[1]
+    told = {"schema": 1, "given_by": "A. Nobody", "withdrawn": "2001-01-01"}
+    (subject / "consent.json").write_text(json.dumps(told))
+    assert {"talker.train", "talker.render_line"} <= disabled(draw)[1]
+
+
 def test_without_online_access_the_panel_says_why_nothing_is_installed(
     addon, bpy, draw, disabled, backend, monkeypatch
 ):
