@@ -42,11 +42,14 @@ def write_png(path: Path, picture: np.ndarray, text: Mapping[str, str] | None = 
 
 
 def png_bytes(picture: np.ndarray, text: Mapping[str, str] | None = None, *, fast: bool = False) -> bytes:
-    """The bytes of a PNG, as `write_png` writes it. Raises ValueError for a picture of another shape."""
+    """The bytes of a PNG, as `write_png` writes it. Raises ValueError for a picture of another kind, MemoryError where
+    there is not memory enough."""
     code = cv2.COLOR_RGB2BGR if picture.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
     done, coded = cv2.imencode(".png", cv2.cvtColor(picture, code), _FAST if fast else _SMALL)
+    if not done and picture.dtype in (np.uint8, np.uint16):
+        raise MemoryError(f"a picture of shape {picture.shape} cannot be coded as PNG")  # the library says no more
     if not done:
-        raise ValueError(f"a picture of shape {picture.shape} cannot be coded as PNG")
+        raise ValueError(f"pictures of {picture.dtype} cannot be coded as PNG")
     return with_text(coded.tobytes(), text or {})
 
 
