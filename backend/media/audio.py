@@ -15,7 +15,7 @@ import soxr
 
 from backend.media import riff
 from backend.media.sound import Sound
-from backend.media.sound_choice import SoundChoice, choose_sound
+from backend.media.sound_choice import SoundChoice
 from backend.media.sound_tracks import tracks_of
 from shared.errors import InputError
 from shared.files import explaining, replacing, require_file
@@ -55,21 +55,6 @@ def read_audio(
     for text in sound.words:
         say(text)
     return np.concatenate(list(sound.blocks())), sound.rate
-
-
-def extract_audio(
-    video: str | os.PathLike, choice: SoundChoice | None = None, say: Callable[[str], None] = _unheard
-) -> tuple[np.ndarray, int] | None:
-    """As `read_audio`, for a movie that may have no sound: None then. Raises InputError where it cannot be opened."""
-    choice = choice or choose_sound(Path(video))
-    if choice is None:
-        return None
-    try:
-        return read_audio(video, choice, say)
-    except InputError:
-        if next(choice.track.blocks(), None) is None:
-            return None
-        raise
 
 
 def require_sound(path: Path, track: int | None = None) -> None:

@@ -62,12 +62,6 @@ def remove(scene: bpy.types.Scene, take_id: str) -> None:
     tree.nodes.remove(node)
 
 
-def is_seen(scene: bpy.types.Scene, take_id: str) -> bool:
-    """Whether the compositor holds the take's group."""
-    tree = compat.compositor_tree(scene)
-    return tree is not None and tagged.find(tree.nodes, take_id, "group") is not None
-
-
 def _is_plain(tree: bpy.types.NodeTree) -> bool:
     """Whether a compositor holds nothing of the artist's own."""
     nodes: list[Node] = list(tree.nodes)

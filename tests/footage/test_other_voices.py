@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from backend.face.landmarker import Landmarker
-from backend.media.audio import SPEECH_RATE, extract_audio, resample
+from backend.media.audio import SPEECH_RATE, read_audio, resample
 from backend.media.audio_features import AudioFeatures, log_mel
 from backend.media.decode import read_frames
 from backend.performance.curves import SPEECH_CURVES, from_track
@@ -61,8 +61,7 @@ class Speaker:
                 names = landmarker.blendshape_names
                 times.append(float(time))
         times_s = np.array(times) - times[0]
-        sound = extract_audio(path)
-        assert sound is not None
+        sound = read_audio(path)
         samples = resample(sound[0], sound[1], SPEECH_RATE)
         late = sync.estimate_offset(samples, SPEECH_RATE, quality.mouth(np.array(landmarks)), times_s)
         features = log_mel(samples, SPEECH_RATE)

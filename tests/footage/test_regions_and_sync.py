@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from backend.face.landmarker import Landmarker
-from backend.media.audio import extract_audio, load_audio
+from backend.media.audio import load_audio, read_audio
 from backend.media.decode import read_frames
 from backend.preprocess import background, quality, regions, sync
 from tests.support.places import FOOTAGE
@@ -91,8 +91,7 @@ def test_the_plate_agrees_with_every_frame_where_nobody_is_and_holds_no_ghost(se
 def test_late_sound_is_reported_as_late_and_synced_sound_as_in_sync():
     _, landmarks, times = _clip(OFFICE.name, None)
     mouth = quality.mouth(landmarks)
-    sound = extract_audio(OFFICE)
-    assert sound is not None
+    sound = read_audio(OFFICE)
     own = sync.estimate_offset(sound[0], sound[1], mouth, times)
     assert own.offset_s == pytest.approx(0.14, abs=0.04)
     assert own.calls_for_correction
@@ -120,8 +119,7 @@ def test_clips_of_the_same_maker_are_found_out_alike():
 def test_three_seconds_never_put_the_sound_further_out(first_s, last_s):
     _, landmarks, times = _clip(OFFICE.name, None)
     shown = (times >= first_s) & (times < last_s)
-    sound = extract_audio(OFFICE)
-    assert sound is not None
+    sound = read_audio(OFFICE)
     samples = sound[0][int(first_s * sound[1]) : int(last_s * sound[1])]
     part = sync.estimate_offset(samples, sound[1], quality.mouth(landmarks[shown]), times[shown] - first_s)
     assert 0.0 < part.offset_s < 0.2
@@ -129,6 +127,5 @@ def test_three_seconds_never_put_the_sound_further_out(first_s, last_s):
 
 def _offset_of(name: str) -> sync.SyncEstimate:
     _, landmarks, times = _clip(name, None)
-    sound = extract_audio(FOOTAGE / name)
-    assert sound is not None
+    sound = read_audio(FOOTAGE / name)
     return sync.estimate_offset(sound[0], sound[1], quality.mouth(landmarks), times)

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from backend.media.audio import extract_audio, fit_length, load_audio, require_sound, save_wav
+from backend.media.audio import fit_length, load_audio, read_audio, require_sound, save_wav
 from backend.media.audio_features import FLOOR, MELS, AudioFeatures, log_mel
+from backend.media.sound_choice import choose_sound
 from shared.errors import InputError
 
 RATE = 16000
@@ -66,17 +67,15 @@ def test_sound_of_a_movie_lies_on_the_clock_of_its_picture(tmp_path, sound_start
     sound = np.zeros(rate, np.float32)
     sound[rate // 2] = 0.9
     write_movie(tmp_path / "m.mkv", sound_start_s, sound, rate, picture_start=picture_start)
-    found = extract_audio(tmp_path / "m.mkv")
-    assert found is not None
-    samples, found_rate = found
+    samples, found_rate = read_audio(tmp_path / "m.mkv")
     assert found_rate == rate
     expected_s = 0.5 + sound_start_s - picture_start / 25
     assert abs(np.abs(samples).argmax() / rate - expected_s) < 0.0015  # Matroska's clock ticks in milliseconds
 
 
-def test_a_movie_without_sound_gives_none_and_is_refused_as_a_line(tmp_path):
+def test_a_movie_without_sound_has_no_choice_and_is_refused_as_a_line(tmp_path):
     write_movie(tmp_path / "m.mkv", 0.0, np.zeros(0, np.float32))
-    assert extract_audio(tmp_path / "m.mkv") is None
+    assert choose_sound(tmp_path / "m.mkv") is None
     with pytest.raises(InputError, match="holds no sound"):
         load_audio(tmp_path / "m.mkv")
 
