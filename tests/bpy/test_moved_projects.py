@@ -51,15 +51,20 @@ def test_strips_and_images_are_kept_relative_to_the_file(addon, bpy, project):
         assert path.startswith("//"), strip.name
 
 
-@pytest.mark.parametrize("is_copy", [True, False], ids=["copied", "moved"])
-def test_a_project_elsewhere_has_all_of_its_own_and_nothing_doubles(addon, bpy, project, tmp_path, is_copy):
+def brought_back_elsewhere(addon, bpy, project, elsewhere, is_copy):
+    """Copy or move a project, bring its take back there, and see that it has all of its own and nothing doubles."""
     before = counts(bpy), names(addon, bpy.context.scene)
-    elsewhere = tmp_path / "elsewhere" / "project"
     (shutil.copytree if is_copy else shutil.move)(project, elsewhere)
     scene = opened(bpy, elsewhere / "shot.blend")
     addon.headless.bring_back_take(scene)
     assert (counts(bpy), names(addon, scene)) == before
     assert outside_of(addon, bpy, elsewhere / "lines") == []
+
+
+@pytest.mark.parametrize("is_copy", [True, False], ids=["copied", "moved"])
+def test_a_project_elsewhere_has_all_of_its_own_and_nothing_doubles(addon, bpy, project, tmp_path, is_copy):
+    elsewhere = tmp_path / "elsewhere" / "project"
+    brought_back_elsewhere(addon, bpy, project, elsewhere, is_copy)
     assert addon.bridge.curves.find_controller(elsewhere / "lines" / "line") is not None
 
 
@@ -71,13 +76,7 @@ def test_a_project_of_absolute_paths_finds_its_own_by_the_takes_id(addon, bpy, p
         addon.headless.bring_back_take(bpy.context.scene)
         assert all(not image.filepath.startswith("//") for image in bpy.data.images)
         addon.headless.save()
-        before = counts(bpy), names(addon, bpy.context.scene)
-        elsewhere = tmp_path / "elsewhere" / "project"
-        (shutil.copytree if is_copy else shutil.move)(project, elsewhere)
-        scene = opened(bpy, elsewhere / "shot.blend")
-        addon.headless.bring_back_take(scene)
-        assert (counts(bpy), names(addon, scene)) == before
-        assert outside_of(addon, bpy, elsewhere / "lines") == []
+        brought_back_elsewhere(addon, bpy, project, tmp_path / "elsewhere" / "project", is_copy)
     finally:
         preferences.use_relative_paths = True
 
