@@ -74,7 +74,7 @@ FITS = (
     ("WHOLE", "Whole Footage", "All of the footage is seen; a picture of another shape has empty rims"),
 )
 PICTURES = (
-    ("BOTH", "Timeline and Compositor", "Strips and compositor nodes; what is rendered goes by the scene's settings"),
+    ("BOTH", "Both", "Strips and compositor nodes; what is rendered goes by the scene's settings"),
     ("TIMELINE", "Timeline", "Strips: to cut and play the line, without the scene's 3D"),
     ("COMPOSITOR", "Compositor", "Nodes: with depth and mattes, among the scene's 3D; the timeline gets the sound"),
 )
@@ -173,7 +173,7 @@ class TalkerSettings(bpy.types.PropertyGroup):
     pictures: EnumProperty(name="Pictures", description="Where the take's pictures are shown", items=PICTURES)
     fit: EnumProperty(name="Fit", description="How the footage lies in a scene's picture of another shape", items=FITS)
     active_camera: BoolProperty(
-        name="See Through Its Camera", description="Make the take's camera the scene's active one", default=True
+        name="Use Its Camera", description="Make the take's camera the scene's active one", default=True
     )
     moving_head: BoolProperty(
         name="Moving Head",

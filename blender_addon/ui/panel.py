@@ -137,11 +137,11 @@ def _draw_line(layout: bpy.types.UILayout, context: bpy.types.Context, scene: bp
         layout.prop(settings, "pose_file")
     elif settings.pose_mode == "LIFE":
         layout.prop(settings, "head_life", slider=True)
-    layout.prop(settings, "use_performance")
     if not settings.use_performance:
         if settings.pose_mode != "RECORDED":
             layout.prop(settings, "face_life", slider=True)
         layout.prop(settings, "strength", slider=True)
+    layout.prop(settings, "use_performance")
     layout.prop(settings, "output")
     job_box.draw_step(layout, "talker.render_line", "RENDER_STILL", reason, "render")
 

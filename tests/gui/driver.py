@@ -18,7 +18,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-SIZE = (1280, 1400)
+SIZE = (1280, 1700)
 """Of the screen, px: high enough for the whole panel."""
 LIMIT_S = 120.0
 MAGENTA = (255, 0, 255)

@@ -114,20 +114,20 @@ def lead_to_pretended_backend() -> None:
 
 def note_big_buttons() -> None:
     """Keep the order of the enabled step buttons, which a picture of the window cannot tell apart."""
-    panel = module("ui.panel")
-    real_draw, real_big = panel._Panel.draw, panel._big
+    panel, job_box, words = module("ui.panel"), module("ui.job_box"), module("jobs.words")
+    real_draw, real_step = panel._Panel.draw, job_box.draw_step
 
     def draw(self, context):
         big_buttons.clear()
         drawn["job"] = context.window_manager.talker_job.state
         real_draw(self, context)
 
-    def big(layout, operator, icon, enabled, *words):
-        if enabled:
+    def step(layout, operator, icon, reason, *more):
+        if not reason and not words.is_running(window_manager().talker_job):
             big_buttons.append(operator)
-        return real_big(layout, operator, icon, enabled, *words)
+        return real_step(layout, operator, icon, reason, *more)
 
-    panel._Panel.draw, panel._big = draw, big
+    panel._Panel.draw, job_box.draw_step = draw, step
 
 
 def time_own_turns() -> None:
