@@ -46,6 +46,32 @@ def samples_for_frames(frames: int, sample_rate: int, fps: Fraction) -> int:
     return round(Fraction(frames * sample_rate) / fps)
 
 
+def counted_fps(fps: Fraction) -> int:
+    """Frames that a time code without dropped frames counts for a second: 30 at 30000/1001."""
+    return max(1, round(fps))
+
+
+def parse_timecode(text: str, fps: Fraction) -> int:
+    """Frames from midnight to a time code "HH:MM:SS:FF" that drops none.
+
+    Raises ValueError when it is none, one that drops frames, or one that this rate does not have.
+    """
+    found = re.fullmatch(r"(\d{1,2}):(\d{1,2}):(\d{1,2}):(\d{1,3})", text.strip())
+    if found is None:
+        raise ValueError(f"time code {text!r} is not of the form HH:MM:SS:FF (one that drops frames is not written)")
+    hours, minutes, seconds, frames = (int(part) for part in found.groups())
+    counted = counted_fps(fps)
+    if hours > 23 or minutes > 59 or seconds > 59 or frames >= counted:
+        raise ValueError(f"time code {text!r} does not lie within a day of {counted} frames a second")
+    return ((hours * 60 + minutes) * 60 + seconds) * counted + frames
+
+
+def timecode_text(frames: int, fps: Fraction) -> str:
+    """The time code "HH:MM:SS:FF" so many frames from midnight, without dropped frames."""
+    seconds, frame = divmod(frames, counted_fps(fps))
+    return f"{seconds // 3600 % 24:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}:{frame:02d}"
+
+
 def parse_frame_range(text: str, count: int) -> tuple[int, int]:
     """ "A:B" (inclusive, from 1; either side may be empty), "A-B" as render farms write it, or "A", as (first, last)
     within 1..count.

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
+from backend.export.options import ExportOptions
 from backend.settings import (
     EvaluateSettings,
     PreprocessSettings,
@@ -140,9 +141,9 @@ class RunArguments:
     evaluate: bool = False
 
 
-@dataclass(frozen=True)
-class ExportArguments:
-    """Write the finished take in the folder `take` as the file `out` for another program."""
+@dataclass(frozen=True, kw_only=True)
+class ExportArguments(ExportOptions):
+    """Write the finished take in the folder `take` as `out` for another program."""
 
     take: Path
     out: Path
@@ -222,7 +223,7 @@ def compare_arguments(plain: Mapping[str, Any]) -> CompareArguments:
 
 
 def export_arguments(plain: Mapping[str, Any]) -> ExportArguments:
-    """take, out."""
+    """take, out, and the fields of ExportOptions."""
     return _without_settings(ExportArguments, plain)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from backend.command.arguments import TREES, set_from_texts
+from backend.command.export_verb import add_export_arguments
 from backend.command.farm_verb import add_farm_arguments, farm
 from backend.command.jobs_verb import add_jobs_arguments, jobs
 from backend.command.key_verb import add_keys_arguments, host_and_port, keys
@@ -146,6 +147,7 @@ def _add_line_settings(parser: argparse.ArgumentParser) -> None:
         help=f"how far the mouth moves (default {choices.STRENGTH:g}: as far as in the footage)",
     )
     parser.add_argument("--layers", choices=LAYERS)
+    parser.add_argument("--timecode", metavar="HH:MM:SS:FF", help="of its first frame (default 00:00:00:00)")
     parser.add_argument("--take", metavar="NAME", help="what the line is called (default: its sound file's name)")
     _add_engine(parser)
 
@@ -225,13 +227,7 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--subject", metavar="DIR", help="whose models they are")
     sub.add_argument("--page", metavar="FILE", help="write an HTML page with figures, curves and pictures")
 
-    sub = verb("export", "A finished take as one file for another program.")
-    sub.add_argument("take", metavar="TAKE", help="folder of the take")
-    sub.add_argument(
-        "out",
-        metavar="FILE",
-        help=".mov: ProRes 4444 with alpha, and sound; .csv: curves for Live Link Face",
-    )
+    add_export_arguments(verb("export", "A finished take as files for another program."))
 
     sub = verb("run", "The whole chain: footage and a line of dialogue to a talking head.")
     sub.add_argument("footage", metavar="FOOTAGE")

@@ -174,11 +174,11 @@ def compare(arguments: Mapping[str, Any], report: Reporter) -> dict:
 
 
 def export(arguments: Mapping[str, Any], report: Reporter) -> dict:
-    """A finished take as one file for another program. Returns out, kind, frames and fps."""
+    """A finished take as files for another program. Returns out, kind, frames and fps."""
     from backend.export.export import export as run_export
 
     asked = export_arguments(arguments)
-    return run_export(asked.take, asked.out, report)
+    return run_export(asked.take, asked.out, report, asked)
 
 
 def run(arguments: Mapping[str, Any], report: Reporter) -> dict:

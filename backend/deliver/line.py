@@ -24,7 +24,7 @@ from backend.subject.subject import Subject
 from shared import choices
 from shared.errors import InputError
 from shared.jobs import Reporter
-from shared.timing import frame_count, frame_times, parse_fps, parse_frame_range
+from shared.timing import frame_count, frame_times, parse_fps, parse_frame_range, parse_timecode
 
 _LONGEST_FRAMES = 1 << 40
 """More than any line has: whether a range of frames is one at all is known before its sound is read."""
@@ -43,6 +43,8 @@ class Line:
     """First frame to draw, from 1."""
     last: int
     """Last frame to draw, inclusive."""
+    start: int
+    """Frames from midnight to the line's first, by its time code."""
     performance: Performance
     """All curves, `frame_count` frames, with the values that performance.json gives them."""
     driving: Performance
@@ -129,8 +131,8 @@ def plan_line(
     performance = _edited(predicted, settings.performance, report).as_saved()
     driving = with_lips_following(performance, predicted.as_saved(), speech.lips_following)
     return Line(
-        sound, features, fps, count, first, last, performance, driving, motion.poses, motion.body, voice,
-        motion.scene, motion.views,
+        sound, features, fps, count, first, last, _start_of(settings, fps), performance, driving, motion.poses,
+        motion.body, voice, motion.scene, motion.views,
     )  # fmt: skip
 
 
@@ -143,6 +145,14 @@ def _frames_of(subject: Subject, settings: RenderSettings, sound: Sound) -> tupl
     except ValueError as error:
         raise InputError(f"{str(error).capitalize()}.", "Correct the option.") from error
     return fps, count, first, last
+
+
+def _start_of(settings: RenderSettings, fps: Fraction) -> int:
+    """Frames from midnight to a line's first. Raises InputError for a time code that the rate does not have."""
+    try:
+        return parse_timecode(settings.timecode, fps)
+    except ValueError as error:
+        raise InputError(f"{str(error).capitalize()}.", "Correct --timecode, or leave it out.") from error
 
 
 def _edited(predicted: Performance, path: str | None, report: Reporter) -> Performance:

@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from backend.media import riff
 from backend.media.audio import fitted, save_wav_blocks
 from backend.media.png import write_png
 from backend.provenance.marks import Marks
@@ -23,11 +24,13 @@ _SHEET_GREY = 24
 
 
 def write_sound(
-    folder: Path, blocks: Iterable[np.ndarray], rate: int, frame_count: int, fps: Fraction, marks: Marks
+    folder: Path, blocks: Iterable[np.ndarray], rate: int, frame_count: int, fps: Fraction, marks: Marks, start: int = 0
 ) -> None:
-    """Write audio.wav: the line's sound cut or lengthened to `frame_count` frames, to the nearest sample."""
+    """Write audio.wav: the line's sound cut or lengthened to `frame_count` frames, to the nearest sample. start: frames
+    from midnight to the line's first, by its time code."""
     sound = fitted(blocks, samples_for_frames(frame_count, rate, fps))
-    save_wav_blocks(folder / layout.AUDIO_FILE, sound, rate, marks.sound_texts())
+    origin = riff.Origin(samples_for_frames(start, rate, fps), marks.statement, marks.program)
+    save_wav_blocks(folder / layout.AUDIO_FILE, sound, rate, marks.sound_texts(), origin)
 
 
 def sheet_frames(first: int, last: int) -> list[int]:

@@ -98,7 +98,7 @@ class RenderPlan:
         )
         return frame_store(
             folder, self.settings.layers, self.subject.info.input_colour, attributes, self.shown.behind, self.line.fps,
-            earlier, self.signed_frame,
+            earlier, self.signed_frame, self.line.start,
         )  # fmt: skip
 
 
@@ -154,6 +154,8 @@ def plan_render(
         "engine": settings.engine, "colour": subject.info.input_colour, "details": details,
         "marks": marks.texts(),
     }  # fmt: skip
+    if line.start:
+        common["timecode"] = line.start
     if line.scene is not None:
         common["lens"] = line.scene.details()
     keys = dict(zip((index + 1 for index in known), frame_keys(drive, common, known), strict=True))

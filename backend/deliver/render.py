@@ -31,7 +31,7 @@ from shared.consent import Consent
 from shared.errors import InputError
 from shared.files import explaining
 from shared.jobs import Reporter
-from shared.timing import fps_text, ranges_text, samples_for_frames
+from shared.timing import fps_text, ranges_text, samples_for_frames, timecode_text
 
 _LIVE_PREVIEW_S = 2.0
 
@@ -109,7 +109,8 @@ def _render(
                 subject_folder=provenance.subject_beside(out, subject.root), complete=complete,
                 signed_by=job.signed_by or None,
                 frames={"count": line.frame_count, "first": line.first, "last": line.last, "fps": fps_text(line.fps),
-                        "size": shown.picture.width, "layers": settings.layers, "colour": subject.info.input_colour,
+                        "timecode": timecode_text(line.start, line.fps), "size": shown.picture.width,
+                        "layers": settings.layers, "colour": subject.info.input_colour,
                         "footage_colour": subject.footage_space, "footage_turns": subject.info.footage_turns,
                         "footage_first": subject.info.footage_first, "drawn": drawn},
                 preview=None if preview is None else preview.to_dict(),
@@ -131,7 +132,13 @@ def _render(
     if line.scene is None:
         job.sign(target.work / layout.PLATE_FILE, OF_PARTS)
     package.write_sound(
-        target.work, line.sound.blocks(), line.sound.rate, line.frame_count, line.fps, job.marks_of(OF_PARTS)
+        target.work,
+        line.sound.blocks(),
+        line.sound.rate,
+        line.frame_count,
+        line.fps,
+        job.marks_of(OF_PARTS),
+        line.start,
     )
     job.sign(target.work / layout.AUDIO_FILE, OF_PARTS)
     drawn, preview = _draw(job, target, store, earlier, frozenset(found.files), missing, report)

@@ -48,15 +48,16 @@ def frame_store(
     fps: Fraction,
     earlier: Path | None = None,
     signed: Callable[[bytes], bytes] = bytes,
+    start: int = 0,
 ) -> FrameStore:
     """The store for `layers` (exr, png, or mp4: no frame files) in a folder.
 
     colour_name: transfer curve of drawn frames; attributes: header text; plate (H, W, 3) uint8: what the preview shows
     behind the frames; fps: of the line; earlier: the folder in which frames are that are not in this one; signed: makes
-    of a PNG's bytes those that are stored.
+    of a PNG's bytes those that are stored; start: frames from midnight to the line's first, by its time code.
     """
     if layers == "exr":
-        return ExrStore(folder, colour_name, attributes, plate, fps, earlier)
+        return ExrStore(folder, colour_name, attributes, plate, fps, earlier, start)
     return PngStore(folder, attributes, plate, earlier, signed) if layers == "png" else MovieOnly(folder, plate)
 
 
@@ -76,8 +77,9 @@ class ExrStore:
         plate: np.ndarray,
         fps: Fraction,
         earlier: Path | None = None,
+        start: int = 0,
     ) -> None:
-        self._earlier, self._fps = earlier, fps
+        self._earlier, self._fps, self._start = earlier, fps, start
         self._folder, self._colour_name, self._attributes, self._plate = folder, colour_name, attributes, plate
         self._own = threading.local()
 
@@ -93,7 +95,7 @@ class ExrStore:
     def write(self, number: int, frame: PortraitFrame[np.ndarray], key: str) -> np.ndarray:
         passes, self._own.buffers = frames.stored_passes(frame, self._colour_name, getattr(self._own, "buffers", None))
         texts = {**self._attributes, KEY_ATTRIBUTE: key}
-        exr.write_layers(self.path(number), passes, texts, exr.FrameTime(number, self._fps))
+        exr.write_layers(self.path(number), passes, texts, exr.FrameTime(number, self._fps, self._start))
         return frames.combined_over_plate(passes["Combined"], self._colour_name, self._plate)
 
     def read(self, number: int) -> np.ndarray:

@@ -1,59 +1,84 @@
-"""A finished take as one file for another program; the file's name says which."""
+"""A finished take as files for another program; the name of what is to be written says which."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import av
-
-from backend.disk import require_space
 from backend.export.finished import FinishedTake
+from backend.export.movie import write_movie
+from backend.export.options import ExportOptions
+from backend.export.pictures import write_pictures
 from backend.export.replaceable import require_replaceable
-from backend.media.alpha_movie import AlphaMovieWriter
-from backend.media.audio import read_audio
-from backend.media.container import opened
 from backend.performance.curves import Performance
 from backend.performance.live_link import SUFFIX, write_live_link
-from backend.provenance.credentials import Credentials, configured_credentials
-from backend.provenance.marks import REQUIRED, STATEMENT, Marks, of_json
-from backend.settings import RenderSettings
 from backend.subject.consent import require_consent
 from backend.subject.subject import Subject
 from shared import layout
 from shared.errors import InputError
-from shared.files import explaining, make_writable, require_file
+from shared.files import explaining, make_writable
 from shared.jobs import Reporter
-from shared.timing import fps_text, samples_for_frames
+from shared.numbered import Numbered
+from shared.timing import fps_text, parse_frame_range
 
-MOVIE = ".mov"
-KINDS = {MOVIE: "ProRes 4444 with alpha and sound", SUFFIX: "blend shapes as Live Link Face has them"}
+MOVIE, PICTURES = ".mov", ".png"
+KINDS = {
+    MOVIE: "ProRes 4444 with alpha and sound",
+    PICTURES: "numbered PNG pictures with alpha",
+    SUFFIX: "blend shapes as Live Link Face has them",
+}
 """What can be written, by the ends of names."""
-_BITS_A_PIXEL = 26.0
-"""What ProRes 4444 takes at most, alpha included, bits."""
+_NUMBERED = (PICTURES,)
 
 
-def export(folder: Path, out: Path, report: Reporter) -> dict:
-    """Write the finished take in `folder` to `out`. Returns out, kind, frames and fps.
+def export(folder: Path, out: Path, report: Reporter, options: ExportOptions | None = None) -> dict:
+    """Write the finished take in `folder` to `out`. Returns out, kind, frames, fps, and for numbered files the `first`
+    and the `last`; `out` is then their name with # for the digits.
 
     Raises InputError for a name that ends otherwise, a folder without a finished take, a person whose consent does not
     hold, a file of that name that was not exported from here, and what cannot be read or written.
     """
-    kind = KINDS.get(out.suffix.lower())
+    options = options or ExportOptions()
+    ending = out.suffix.lower()
+    kind = KINDS.get(ending)
     if kind is None:
         known = ", ".join(f"{end} ({what})" for end, what in KINDS.items())
         raise InputError(f"Nothing is known of files that end with {out.suffix or 'nothing'!r}.", f"Known: {known}.")
     take = FinishedTake.open(folder)
     _require_consent(take, report)
+    told = {"out": str(out), "kind": kind, "fps": fps_text(take.fps)}
+    if ending in _NUMBERED:
+        return told | _numbered(take, Numbered.of(out), ending, report, options)
+    if options.frames is not None:
+        raise InputError(f"A file that ends with {ending} has all frames of the take.", "Leave --frames out.")
     require_replaceable(out)
     make_writable(out.absolute().parent)
     with explaining(out):
-        if out.suffix.lower() == MOVIE:
-            frames = _movie(take, out, report)
+        if ending == MOVIE:
+            frames = write_movie(take, out, report)
         else:
             performance = Performance.load(folder / layout.PERFORMANCE_FILE)
             write_live_link(performance, out)
             frames = performance.frame_count
-    return {"out": str(out), "kind": kind, "frames": frames, "fps": fps_text(take.fps)}
+    return told | {"frames": frames}
+
+
+def _numbered(take: FinishedTake, files: Numbered, ending: str, report: Reporter, options: ExportOptions) -> dict:
+    """Write the kinds of which each frame is a file."""
+    numbers = take.numbers
+    if options.frames is not None:
+        try:
+            first, last = parse_frame_range(options.frames, take.last)
+        except ValueError as error:
+            raise InputError(f"{str(error).capitalize()}.", "Correct --frames.") from error
+        if first < take.first:
+            raise InputError(f"The take begins with frame {take.first}.", "Correct --frames.")
+        numbers = range(first, last + 1)
+    for number in numbers:
+        require_replaceable(files.path(number))
+    make_writable(files.folder.absolute())
+    write_pictures(take, files, numbers, options.deep, report)
+    names = {"first": str(files.path(numbers.start)), "last": str(files.path(numbers.stop - 1))}
+    return {"out": str(files.pattern), "frames": len(numbers), **names}
 
 
 def _require_consent(take: FinishedTake, report: Reporter) -> None:
@@ -64,46 +89,3 @@ def _require_consent(take: FinishedTake, report: Reporter) -> None:
     subject = Subject.open(take.subject_folder)
     if take.subject_id in (None, subject.id):
         require_consent(subject, report)
-
-
-def _movie(take: FinishedTake, out: Path, report: Reporter) -> int:
-    if take.layers == "mp4":
-        raise InputError(f"{take.folder} holds no frames, only a movie.", "Render the line with --layers exr.")
-    height, width = take.picture(take.first).shape[:2]
-    needed = len(take.numbers) * height * width * _BITS_A_PIXEL / 8
-    require_space(out.absolute().parent, needed, out.name, "Make space, or choose another disk.")
-    samples, rate = read_audio(take.folder / layout.AUDIO_FILE)
-    sound = (samples[samples_for_frames(take.first - 1, rate, take.fps) :], rate)
-    credentials = configured_credentials(RenderSettings())
-    texts, marks = _marks(take.folder, credentials)
-    report.phase("write", len(take.numbers))
-    with AlphaMovieWriter(out, width, height, take.fps, sound, texts) as movie:
-        for number in take.numbers:
-            picture = take.picture(number)
-            if picture.shape[:2] != (height, width):
-                told = f"{picture.shape[1]} x {picture.shape[0]} px, the first one {width} x {height} px"
-                raise InputError(f"Frame {number} of {take.folder} has {told}.", "Render the line again.")
-            movie.write(picture)
-            report.step()
-    if credentials is not None and marks is not None:
-        credentials.sign(out, marks)
-    return len(take.numbers)
-
-
-def _marks(folder: Path, credentials: Credentials | None) -> tuple[dict[str, str], Marks | None]:
-    """What the take's own movie says of itself, so that this one says it too, signed by whoever signs now; the marks
-    are None for a take from before there were any."""
-    path = folder / layout.PREVIEW_FILE
-    require_file(path, "Render the line again.")
-    try:
-        with opened(path) as preview:
-            metadata = dict(preview.metadata)
-    except (OSError, av.FFmpegError, ValueError) as error:
-        raise InputError(f"{path} cannot be read ({error}).", "Render the line again.") from error
-    texts = {name: text for name, text in metadata.items() if name in ("title", "comment")}
-    told = of_json(metadata.get("description", ""))
-    if any(name not in told for name in REQUIRED):
-        return texts, None
-    signed_by = "" if credentials is None else credentials.identity.fingerprint
-    marks = Marks(**{**told, "signed_by": signed_by})
-    return {**texts, **marks.quicktime_texts(texts.get("comment", STATEMENT))}, marks

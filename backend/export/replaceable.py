@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from backend.media import png
 from backend.media.mp4 import read_texts
 from backend.performance.live_link import is_written_here
 from backend.provenance.marks import STATEMENT
@@ -18,5 +19,12 @@ def require_replaceable(out: Path) -> None:
     if not out.exists():
         return
     require_file(out, _ELSEWHERE)
-    if not is_written_here(out) and STATEMENT not in read_texts(out).get("comment", ""):
+    if not is_written_here(out) and STATEMENT not in _statement(out):
         raise InputError(f"{out} is there already, and was not exported from a take.", _ELSEWHERE)
+
+
+def _statement(path: Path) -> str:
+    """What a file says of itself, for people."""
+    if path.suffix.lower() == ".png":
+        return png.read_text(path).get("comments", "")
+    return read_texts(path).get("comment", "")

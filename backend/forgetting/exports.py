@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,11 @@ from backend.forgetting.person import Person
 from backend.performance.live_link import COLUMNS, SUFFIX
 
 MOVIE = ".mov"
-ENDINGS = (MOVIE, SUFFIX)
+NUMBERED = (".png",)
+"""Endings of exported files of which there is one for each frame."""
+MARKED = (MOVIE, *NUMBERED)
+"""Endings of exported files that carry marks."""
+ENDINGS = (*MARKED, SUFFIX)
 """Of the names of files that are exported."""
 _HEADER = ",".join(("Timecode", "BlendShapeCount", *COLUMNS)).encode()
 _COARSE_S = 2.0
@@ -55,11 +60,24 @@ def _is_written_by(job: ExportJob, person: Person, is_of_take: bool) -> bool:
         if not begun - _COARSE_S <= job.out.stat().st_mtime <= ended:
             return False
         ending = job.out.suffix.lower()
-        if ending == MOVIE:
+        if ending in MARKED:
             return is_marked(job.out, person.id)
         return ending == SUFFIX and is_of_take and _first_line(job.out) == _HEADER
     except OSError:
         return False
+
+
+def told_of(marked: Iterable[Path]) -> list[str]:
+    """A sentence for each file, and one for all whose names differ in their numbers only."""
+    alike: dict[tuple[Path, str], list[Path]] = {}
+    for path in marked:
+        alike.setdefault((path.parent, re.sub(r"\d+", "#", path.name)), []).append(path)
+    return [
+        f"{paths[0]} carries this person's marks: remove it yourself."
+        if len(paths) == 1
+        else f"{paths[0]} and {len(paths) - 1} more of such names carry this person's marks: remove them yourself."
+        for paths in alike.values()
+    ]
 
 
 def _first_line(path: Path) -> bytes:

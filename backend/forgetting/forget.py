@@ -189,8 +189,8 @@ def _exports(
     """What jobs of ours wrote of the takes for other programs; of what may be such, and is not known to be, is told."""
     jobs = [job for folder in states for job in state.exports_told(folder)]
     written, doubtful = exports.sort_exports(person, jobs, found)
-    marked = [path for path in takes.find_marked_movies(person, searched, found) if path not in written]
-    stays += [f"{path} carries this person's marks: remove it yourself." for path in marked]
+    marked = [path for path in takes.find_marked_exports(person, searched, found) if path not in written]
+    stays += exports.told_of(marked)
     stays += [
         f"{path} may show the person, for a take was to be exported to it: look yourself."
         for path in doubtful

@@ -6,15 +6,17 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from backend.forgetting.exports import ExportJob
+from backend.forgetting.exports import NUMBERED, ExportJob
 from backend.forgetting.person import Naming
 from shared.errors import InputError
 from shared.files import write_bytes
 from shared.jobs import JobState
 from shared.locking import FileLock
+from shared.numbered import Numbered
 from shared.private import FILE_MODE
 from shared.ready import BACKEND_LOCK
 
@@ -48,7 +50,11 @@ def exports_told(folder: Path) -> Iterator[ExportJob]:
             continue
         take, out = arguments.get("take"), arguments.get("out")
         if isinstance(take, str) and isinstance(out, str) and "\0" not in take + out and os.path.isabs(out):
-            yield ExportJob(Path(out), Path(os.path.realpath(take)), _ran(values))
+            written = [Path(out)]
+            if Path(out).suffix.lower() in NUMBERED:
+                with suppress(OSError):  # a folder that cannot be read is told of where takes are looked for
+                    written += Numbered.of(Path(out)).there()
+            yield from (ExportJob(path, Path(os.path.realpath(take)), _ran(values)) for path in written)
 
 
 def _ran(job: dict[str, Any]) -> tuple[float, float] | None:

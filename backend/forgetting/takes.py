@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from backend.forgetting.exports import MOVIE
+from backend.forgetting.exports import MARKED, MOVIE
 from backend.forgetting.marked import is_marked
 from backend.forgetting.person import Person
 from shared import layout
@@ -59,18 +59,21 @@ def find_takes(person: Person, told: Iterable[Path], folders: Iterable[Path], un
     return [path for path in sorted(found) if own_places(path, person)]
 
 
-def find_marked_movies(person: Person, folders: Iterable[Path], takes: Iterable[Path]) -> list[Path]:
-    """Movies under `folders` and beside `takes` that carry a person's marks. No link is followed."""
+def find_marked_exports(person: Person, folders: Iterable[Path], takes: Collection[Path]) -> list[Path]:
+    """Files as exports write them, under `folders` and beside `takes`, that carry a person's marks; numbered ones in a
+    take are its own. No link is followed."""
     places = {place for folder in folders for place in _folders_under(folder, [])} | {take.parent for take in takes}
-    movies = (path for place in places for path in _movies_in(place))
-    return sorted({Path(os.path.realpath(path)) for path in movies if is_marked(path, person.id)})
+    found = {Path(os.path.realpath(path)) for place in places for path in _exports_in(place)}
+    kept = (path for path in found if path.suffix.lower() == MOVIE or not any(one in takes for one in path.parents))
+    return sorted(path for path in kept if is_marked(path, person.id))
 
 
-def _movies_in(folder: Path) -> list[Path]:
+def _exports_in(folder: Path) -> list[Path]:
     try:
-        return [path for path in folder.iterdir() if path.suffix.lower() == MOVIE]
+        named = [path for path in folder.iterdir() if path.suffix.lower() in MARKED]
     except OSError:  # told of already, where takes were looked for
         return []
+    return [path for path in named if path.name != layout.CONTACT_SHEET_FILE]
 
 
 def _is_link(path: Path) -> bool:

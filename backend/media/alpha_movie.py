@@ -26,7 +26,7 @@ _ALPHA_BITS = "16"
 
 class AlphaMovieWriter:
     """Writes pictures of one size as a .mov: ProRes 4444 (10 bit colour, 16 bit alpha, straight), tagged BT.709, with a
-    time code that starts at 0, and PCM sound where there is any. Every picture is coded by itself.
+    time code, and PCM sound where there is any. Every picture is coded by itself.
 
     A context manager: the file gets its name when it is complete; after an error nothing is left.
     """
@@ -39,9 +39,10 @@ class AlphaMovieWriter:
         fps: Fraction,
         audio: tuple[np.ndarray, int] | None = None,
         metadata: Mapping[str, str] | None = None,
+        timecode: str = "00:00:00:00",
     ) -> None:
-        """audio: ((n,) samples in [-1, 1], rate in Hz), cut or lengthened to the pictures written. Raises InputError
-        when the file cannot be made."""
+        """audio: ((n,) samples in [-1, 1], rate in Hz), cut or lengthened to the pictures written; timecode: of the
+        first picture, without dropped frames. Raises InputError when the file cannot be made."""
         self._path = Path(path)
         self._temporary = temporary_beside(self._path)
         self._fps, self._size, self._frames = Fraction(fps), (height, width), 0
@@ -61,7 +62,7 @@ class AlphaMovieWriter:
         codec.color_primaries = codec.color_trc = codec.colorspace = _BT709
         codec.color_range = ColorRange.MPEG
         self._video.time_base = 1 / self._fps
-        self._video.metadata["timecode"] = "00:00:00:00"
+        self._video.metadata["timecode"] = timecode
         self._audio = None
         if self._sound is not None:
             self._audio = self._container.add_stream("pcm_s24le", rate=SOUND_RATE, layout="mono")

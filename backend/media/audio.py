@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import wave
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
@@ -107,12 +106,16 @@ def save_wav(path: str | os.PathLike, samples: np.ndarray, rate: int, text: Mapp
 
 
 def save_wav_blocks(
-    path: str | os.PathLike, blocks: Iterable[np.ndarray], rate: int, text: Mapping[str, str] | None = None
+    path: str | os.PathLike,
+    blocks: Iterable[np.ndarray],
+    rate: int,
+    text: Mapping[str, str] | None = None,
+    origin: riff.Origin | None = None,
 ) -> None:
-    """`save_wav` of sound that comes in blocks (n,)."""
+    """`save_wav` of sound that comes in blocks (n,); origin: what a Broadcast Wave tells of it."""
     with explaining(path), replacing(Path(path)) as temporary:
         with open(temporary, "wb") as file:
-            _write_wav(file, blocks, rate)
+            _write_wav(file, blocks, rate, b"" if origin is None else riff.origin_chunk(origin))
         if text:
             riff.append_info(temporary, text)
 
@@ -124,14 +127,15 @@ def wav_bytes(samples: np.ndarray, rate: int, text: Mapping[str, str] | None = N
     return riff.with_info(coded.getvalue(), text) if text else coded.getvalue()
 
 
-def _write_wav(file: BinaryIO, blocks: Iterable[np.ndarray], rate: int) -> None:
+def _write_wav(file: BinaryIO, blocks: Iterable[np.ndarray], rate: int, chunk: bytes = b"") -> None:
+    """chunk: what stands before the sound."""
     # The library codes the samples and Python writes them: it tells of every write to a disk that fails.
-    with wave.open(file, "wb") as written:
-        written.setparams((1, 2, rate, 0, "NONE", "not compressed"))
-        for block in blocks:
-            coded = io.BytesIO()
-            soundfile.write(coded, np.clip(block, -1.0, 1.0), rate, subtype="PCM_16", format="RAW")
-            written.writeframesraw(coded.getvalue())
+    file.write(riff.mono_header(rate, chunk))
+    for block in blocks:
+        coded = io.BytesIO()
+        soundfile.write(coded, np.clip(block, -1.0, 1.0), rate, subtype="PCM_16", format="RAW")
+        file.write(coded.getvalue())
+    riff.finish(file, len(chunk))
 
 
 def fitted(blocks: Iterable[np.ndarray], count: int) -> Iterator[np.ndarray]:

@@ -20,6 +20,7 @@ import OpenEXR
 
 from shared.errors import InputError
 from shared.files import explaining, replacing, require_file
+from shared.timing import counted_fps, timecode_text
 
 LAYER = "head"
 """Name of the view layer that all passes belong to."""
@@ -35,8 +36,10 @@ _CHECKSUM_FIELD = CHECKSUM_ATTRIBUTE.encode() + b"\0string\0" + len(_UNKNOWN).to
 REC709_CHROMATICITIES = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)
 COLOUR_SPACE = "lin_rec709_scene"
 """The picture's colour space by the name that the ASWF's Color Interop Forum gives it."""
-_MOST_FRAMES = 60
-"""A time code counts no more frames a second."""
+_NO_COLOUR = "data"
+"""What the forum calls the part of a file whose channels are no colours."""
+MOST_COUNTED = 60
+"""A time code in an EXR counts no more frames a second."""
 
 
 @dataclass(frozen=True)
@@ -45,15 +48,15 @@ class FrameTime:
 
     number: int
     fps: Fraction
+    start: int = 0
+    """Frames from midnight to the line's first, by its time code."""
 
     def attributes(self) -> dict[str, object]:
-        """Header attributes: the exact rate, and the time since the line's start as a time code without dropped
-        frames, where there is one for the rate."""
+        """Header attributes: the exact rate, and the frame's time code, without dropped frames, where there is one for
+        the rate."""
         told: dict[str, object] = {"framesPerSecond": self.fps}
-        counted = round(self.fps)
-        if 0 < counted <= _MOST_FRAMES:
-            seconds, frame = divmod(self.number - 1, counted)
-            clock = (seconds // 3600 % 24, seconds // 60 % 60, seconds % 60, frame)
+        if counted_fps(self.fps) <= MOST_COUNTED:
+            clock = (int(part) for part in timecode_text(self.start + self.number - 1, self.fps).split(":"))
             told["timeCode"] = OpenEXR.TimeCode(*clock, *[0] * 14)
         return told
 
@@ -94,13 +97,11 @@ def write_layers(
     shared = {
         "compression": OpenEXR.ZIP_COMPRESSION,
         "type": OpenEXR.scanlineimage,
-        "chromaticities": REC709_CHROMATICITIES,
-        "colorInteropID": COLOUR_SPACE,
         **(time.attributes() if time else {}),
     }
     first = {**(attributes or {}), CHECKSUM_ATTRIBUTE: _UNKNOWN}
     stored = [
-        OpenEXR.Part({**shared, **({} if index else first), "name": name}, parts[name])
+        OpenEXR.Part({**shared, **_colour_of(name), **({} if index else first), "name": name}, parts[name])
         for index, name in enumerate(sorted(parts, reverse=True))
     ]
     try:
@@ -111,6 +112,14 @@ def write_layers(
             _write_checksum(temporary)
     except RuntimeError as error:
         raise InputError(f"{path} cannot be written ({error}).", "Check the folder and the free space.") from error
+
+
+def _colour_of(part: str) -> dict[str, object]:
+    """Header attributes that tell a part's colour space, as the Color Interop Forum's recommendation for OpenEXR asks:
+    one for all colours of a part, and parts of their own for what is no colour."""
+    if part == LAYER:
+        return {"colorInteropID": _NO_COLOUR}
+    return {"colorInteropID": COLOUR_SPACE, "chromaticities": REC709_CHROMATICITIES}
 
 
 def _write_checksum(path: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import cv2
@@ -19,6 +19,13 @@ from shared.errors import InputError
 from shared.files import explained, explaining, require_file, write_bytes
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
+SRGB = (
+    (b"cICP", bytes((1, 13, 0, 1))),
+    (b"sRGB", bytes(1)),
+    (b"gAMA", struct.pack(">I", 45455)),
+    (b"cHRM", struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)),
+)
+"""Chunks by which readers, new and old, know a picture to be sRGB (PNG, third edition, 11.3.2)."""
 _PLAIN_ITXT = bytes(5)
 """Between keyword and text of an iTXt chunk: the keyword's end, no compression, no language, no translation."""
 _SMALL = (cv2.IMWRITE_PNG_COMPRESSION, 3)
@@ -55,7 +62,15 @@ def png_bytes(picture: np.ndarray, text: Mapping[str, str] | None = None, *, fas
 
 def with_text(data: bytes, text: Mapping[str, str]) -> bytes:
     """The bytes of a PNG with more `text` by keyword."""
-    chunks = b"".join(_text_chunk(name, value) for name, value in text.items())
+    return _after_header(data, b"".join(_text_chunk(name, value) for name, value in text.items()))
+
+
+def with_chunks(data: bytes, chunks: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """The bytes of a PNG with more chunks, each of a kind and its content, right behind the header."""
+    return _after_header(data, b"".join(_chunk(kind, body) for kind, body in chunks))
+
+
+def _after_header(data: bytes, chunks: bytes) -> bytes:
     after_header = len(_SIGNATURE) + 12 + struct.unpack_from(">I", data, len(_SIGNATURE))[0]
     return data[:after_header] + chunks + data[after_header:]
 
@@ -140,5 +155,9 @@ def _text_chunk(name: str, value: str) -> bytes:
     except UnicodeEncodeError:
         kind = b"iTXt"
         body = name.encode("latin-1", "replace") + _PLAIN_ITXT + value.encode("utf-8", "replace")
+    return _chunk(kind, body)
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
     checked = kind + body
     return struct.pack(">I", len(body)) + checked + struct.pack(">I", zlib.crc32(checked))

@@ -1,14 +1,32 @@
-"""Text in WAV files: the INFO list of RIFF (Microsoft and IBM, Multimedia Programming Interface, 1991)."""
+"""What stands beside the sound in WAV files: text in the INFO list of RIFF (Microsoft and IBM, Multimedia Programming
+Interface, 1991), and the time reference of a Broadcast Wave (EBU Tech 3285, version 1)."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 _HEADER = 12
 """Bytes of "RIFF", the length, and "WAVE"."""
 _LONGEST_INFO = 1 << 20
+_BEXT = struct.Struct("<256s32s32s10s8sIIH64s190s")
+"""Description, originator, its reference, date, time, time reference (low, high), version, UMID, reserved."""
+_BEXT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a Broadcast Wave tells of its sound."""
+
+    first_sample: int
+    """Samples from midnight to the first of the file."""
+    description: str = ""
+    """In ASCII, up to 256 letters."""
+    originator: str = ""
+    """In ASCII, up to 32 letters."""
 
 
 def with_info(wav: bytes, text: Mapping[str, str]) -> bytes:
@@ -24,6 +42,29 @@ def append_info(path: Path, text: Mapping[str, str]) -> None:
         length = file.tell()
         file.seek(4)
         file.write(struct.pack("<I", length - 8))
+
+
+def origin_chunk(origin: Origin) -> bytes:
+    """What makes a Broadcast Wave of a WAV. No date is in it: the same sound gives the same bytes."""
+    low, high = origin.first_sample & 0xFFFFFFFF, origin.first_sample >> 32
+    texts = (origin.description.encode("ascii", "replace"), origin.originator.encode("ascii", "replace"), b"", b"", b"")
+    return _chunk(b"bext", _BEXT.pack(*texts, low, high, _BEXT_VERSION, b"", b""))
+
+
+def mono_header(rate: int, chunk: bytes = b"") -> bytes:
+    """The beginning of a WAV of one channel of 16 bits, to its first sample; chunk: what else stands before that. Its
+    lengths are 0 until `finish`."""
+    form = _chunk(b"fmt ", struct.pack("<HHIIHH", 1, 1, rate, 2 * rate, 2, 16))
+    return struct.pack("<4sI4s", b"RIFF", 0, b"WAVE") + form + chunk + struct.pack("<4sI", b"data", 0)
+
+
+def finish(file: BinaryIO, chunk: int = 0) -> None:
+    """Put the lengths into a WAV that was begun with `mono_header` and `chunk` more bytes. Raises OSError."""
+    length = file.seek(0, 2)
+    header = len(mono_header(0)) + chunk
+    for at, told in ((4, length - 8), (header - 4, length - header)):
+        file.seek(at)
+        file.write(struct.pack("<I", told))
 
 
 def _info(text: Mapping[str, str]) -> bytes:
@@ -46,6 +87,24 @@ def read_info(path: Path) -> dict[str, str]:
             else:
                 file.seek(padded, 1)
     return {}
+
+
+def read_origin(path: Path) -> Origin | None:
+    """What a Broadcast Wave tells of its sound; None for any other file. Raises OSError."""
+    with open(path, "rb") as file:
+        if not _is_wave(file.read(_HEADER)):
+            return None
+        while len(head := file.read(8)) == 8:
+            kind, length = struct.unpack("<4sI", head)
+            if kind == b"bext":
+                body = file.read(_BEXT.size)
+                if len(body) < _BEXT.size:
+                    return None
+                told, by, _, _, _, low, high, *_ = _BEXT.unpack(body)
+                texts = (text.split(b"\0")[0].decode("latin-1") for text in (told, by))
+                return Origin(high << 32 | low, *texts)
+            file.seek(length + length % 2, 1)
+    return None
 
 
 def is_whole(path: Path) -> bool:

@@ -19,7 +19,7 @@ from shared.errors import InputError
 from shared.files import explaining, file_sha256, read_json_object, read_text_file, require_file
 from shared.jobs import Reporter
 from shared.pending import PUBLISHING_FOLDER, UNFINISHED_FOLDER
-from shared.timing import parse_fps
+from shared.timing import parse_fps, parse_timecode
 
 _RENDER_AGAIN = "Render the line again, or get the file from who made it."
 _SHOWN = 3
@@ -216,11 +216,12 @@ def _check_places(
     """Whether frames say the time that their names say; numbers: by name."""
     try:
         fps = parse_fps(frames["fps"])
+        start = parse_timecode(frames.get("timecode", "00:00:00:00"), fps)
     except (TypeError, KeyError, ValueError, OverflowError):
         said.setdefault("It does not say how many frames a second there are.", []).append(layout.MANIFEST_FILE)
         return
     for name, number in numbers.items():
-        if name not in hashes and exr.tells_other_frame(files[name], exr.FrameTime(number, fps)):
+        if name not in hashes and exr.tells_other_frame(files[name], exr.FrameTime(number, fps, start)):
             said.setdefault("It is another frame.", []).append(name)
 
 

@@ -42,6 +42,8 @@ class RenderSettings:
     """One of LAYERS: multilayer OpenEXR, PNG with straight alpha, or the preview movie only."""
     size: Annotated[int, Limits(16, 8192)] | None = None
     """Width and height of the rendered crop, px; None: the footage crop's own size."""
+    timecode: str = "00:00:00:00"
+    """Time code of the line's first frame, HH:MM:SS:FF without dropped frames, as frames and sound are to tell it."""
     engine: Engine = "native"
     """Rasteriser: one of ENGINES."""
     threads: Whole = 0

@@ -14,9 +14,11 @@ from backend.deliver import render as rendering
 from backend.deliver.camera_file import read_poses, write_camera
 from backend.deliver.frames import frame_passes
 from backend.deliver.line import plan_line
+from backend.media import riff
 from backend.media.audio import load_audio, save_wav
 from backend.media.exr import read_layers
 from backend.performance.curves import Performance
+from backend.provenance.verify import verify
 from backend.settings import PortraitSettings, RenderSettings
 from shared.camera import Crop, Intrinsics
 from shared.errors import Cancelled, InputError
@@ -49,6 +51,24 @@ def test_a_render_leaves_everything_at_the_lines_exact_length(stage):
     _, header = read_layers(out / "head.000001.exr")
     assert "Synthetic media" in header["comments"] and header["m2dao_talker.crop"] == f"0 0 {SIZE} {SIZE}"
     assert (out / "contact_sheet.png").is_file() and not list(out.glob("*.partial"))
+
+
+def test_a_line_with_a_time_code_tells_it_in_frames_sound_and_manifest(stage):
+    subject, _, sound, out = stage
+    settings = RenderSettings(frames="3:4", timecode="01:00:00:10")
+    rendering.render(subject, sound, out, settings, Reporter())
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["frames"]["timecode"] == "01:00:00:10"
+    clock = read_layers(out / "head.000003.exr")[1]["timeCode"]
+    assert (clock.hours, clock.minutes, clock.seconds, clock.frame) == (1, 0, 0, 12)
+    origin = riff.read_origin(out / "audio.wav")
+    assert origin is not None and origin.first_sample == (3600 * 25 + 10) * 640
+    verify(out, None, Reporter())
+    assert rendering.render(subject, sound, out, settings, Reporter()).kept == 2
+    again = rendering.render(subject, sound, out, replace(settings, timecode="00:00:00:00"), Reporter())
+    assert again.rendered == 2, "frames that tell another time are others"
+    with pytest.raises(InputError, match="--timecode"):
+        rendering.render(subject, sound, out, replace(settings, timecode="01:00:00:25"), Reporter())
 
 
 def test_passes_are_metres_linear_light_and_mattes_that_sum_to_alpha():

@@ -11,54 +11,22 @@ import av
 import numpy as np
 import pytest
 
-from backend.deliver import provenance
 from backend.export.export import export
 from backend.export.finished import FinishedTake
-from backend.media import colour, exr
+from backend.media import exr
 from backend.media.alpha_movie import AlphaMovieWriter
-from backend.media.audio import save_wav
 from backend.media.encode import MovieWriter
 from backend.performance.curves import FACE_CURVES, Performance
 from backend.performance.live_link import read_live_link
 from backend.provenance.identity import new_identity
-from backend.provenance.marks import DRAWN_OVER_FOOTAGE, STATEMENT, Marks
+from backend.provenance.marks import STATEMENT
 from backend.provenance.verify import verify
 from shared import layout
 from shared.consent import Consent, write_consent
 from shared.errors import InputError
 from shared.jobs import Reporter
 
-SIZE, FIRST, LAST = 48, 3, 8
-FPS = Fraction(30000, 1001)
-RATE = 16000
-MARKS = Marks("0123456789abcdef", "a take", "given by A. Nobody", DRAWN_OVER_FOOTAGE)
-SKIN = np.array([0.8, 0.55, 0.45])
-
-
-@pytest.fixture
-def take(tmp_path):
-    """A disc of one colour with a soft edge, darker by frame; a tone that begins with frame 3."""
-    folder = tmp_path / "take"
-    folder.mkdir()
-    y, x = np.mgrid[:SIZE, :SIZE]
-    alpha = np.clip((14 - np.hypot(x - 23.5, y - 23.5)) / 4 + 0.5, 0, 1)
-    to_linear, _ = colour.transfer("srgb")
-    for number in range(FIRST, LAST + 1):
-        linear = to_linear(SKIN * (1 - number / 40))
-        combined = np.concatenate([alpha[..., None] * linear, alpha[..., None]], axis=2)
-        exr.write_layers(folder / layout.EXR_NAME.format(frame=number), {"Combined": combined, "Depth": alpha})
-    with MovieWriter(
-        folder / layout.PREVIEW_FILE, 16, 16, FPS, None, provenance.movie_metadata("t", MARKS, {})
-    ) as movie:
-        movie.write(np.zeros((16, 16, 3), np.uint8))
-    sound = np.zeros(round(10 / FPS * RATE), np.float32)
-    sound[round(2 / FPS * RATE) :] = 0.5
-    save_wav(folder / layout.AUDIO_FILE, sound, RATE)
-    curves = np.random.default_rng(0).random((10, len(FACE_CURVES))).astype(np.float32)
-    Performance.from_array(FPS, curves, FACE_CURVES).save(folder / layout.PERFORMANCE_FILE)
-    frames = {"first": FIRST, "last": LAST, "fps": "30000/1001", "layers": "exr", "colour": "srgb"}
-    (folder / layout.MANIFEST_FILE).write_text(json.dumps({"complete": True, "frames": frames}))
-    return folder
+from .conftest import FIRST, FPS, LAST, MARKS, SIZE, SKIN
 
 
 def test_a_movie_has_the_takes_colour_alpha_rate_sound_and_marks(take, tmp_path):

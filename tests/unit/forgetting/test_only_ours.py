@@ -52,6 +52,22 @@ def test_what_a_done_job_exported_goes_and_nothing_else_of_a_jobs_name(project, 
     assert all(any(str(shots / name) in sentence for sentence in told) for name in names(shots))
 
 
+def test_numbered_pictures_that_a_done_job_exported_go_and_others_of_such_names_stay(project, state, tmp_path, capsys):
+    take, shots = project / "anna" / "lines" / "one", tmp_path / "shots"
+    export(take, shots / "a.####.png", Reporter())
+    (shots / "a.0009.png").write_bytes(b"mine")
+    exported(state, take, shots / "a.####.png")
+    export(take, shots / "by_hand.png", Reporter())
+    export(project / "berta" / "lines" / "one", shots / "berta.png", Reporter())
+    assert forget(project, state, "--takes", shots) == 0
+    berta = {"berta.000001.png", "berta.000002.png"}
+    assert names(shots) == {"a.0009.png", "by_hand.000001.png", "by_hand.000002.png"} | berta
+    told = [sentence for sentence in stays(capsys) if "shots" in sentence]
+    assert sum("a.0009.png may show the person" in sentence for sentence in told) == 1
+    assert sum("by_hand.000001.png and 1 more of such names carry" in sentence for sentence in told) == 1
+    assert not any("berta" in sentence for sentence in told)
+
+
 @pytest.mark.parametrize("name", ["take.mov", "take.csv"])
 def test_a_file_of_another_time_than_the_job_is_not_what_the_job_wrote(project, state, tmp_path, name, capsys):
     take, early, late = project / "anna" / "lines" / "one", tmp_path / f"early_{name}", tmp_path / f"late_{name}"

@@ -85,6 +85,16 @@ def test_other_programs_find_the_picture_its_rate_and_its_time(tmp_path):
     assert header["colorInteropID"] == "lin_rec709_scene"
 
 
+def test_each_part_tells_its_colour_space_as_the_color_interop_forum_asks(tmp_path):
+    path = tmp_path / "head.000001.exr"
+    write_layers(path, {"Depth": np.ones((6, 8)), "Oral": np.ones((6, 8)), "Combined": np.ones((6, 8, 4))})
+    with OpenEXR.File(str(path)) as file:
+        told = {part.name(): dict(part.header) for part in file.parts}
+    assert told["head.Combined"]["colorInteropID"] == "lin_rec709_scene"
+    assert told["head.Combined"]["chromaticities"][:2] == pytest.approx((0.64, 0.33))
+    assert told["head"]["colorInteropID"] == "data" and "chromaticities" not in told["head"]
+
+
 def test_a_frame_of_one_part_from_before_is_read(tmp_path):
     path = tmp_path / "old.exr"
     colour = {f"head.Combined.{name}": np.full((3, 4), 0.5, np.float16) for name in "RGBA"}
