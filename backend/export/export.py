@@ -9,11 +9,13 @@ from backend.export.movie import write_movie
 from backend.export.options import ExportOptions
 from backend.export.pictures import write_pictures
 from backend.export.replaceable import require_replaceable
+from backend.export.timeline import write_timeline
 from backend.performance.curves import Performance
 from backend.performance.live_link import SUFFIX, write_live_link
 from backend.subject.consent import require_consent
 from backend.subject.subject import Subject
 from shared import layout
+from shared.editorial import ENDING as TIMELINE
 from shared.errors import InputError
 from shared.files import explaining, make_writable
 from shared.jobs import Reporter
@@ -24,6 +26,7 @@ MOVIE, PICTURES = ".mov", ".png"
 KINDS = {
     MOVIE: "ProRes 4444 with alpha and sound",
     PICTURES: "numbered PNG pictures with alpha",
+    TIMELINE: "a timeline for editing programs (OpenTimelineIO)",
     SUFFIX: "blend shapes as Live Link Face has them",
 }
 """What can be written, by the ends of names."""
@@ -55,6 +58,8 @@ def export(folder: Path, out: Path, report: Reporter, options: ExportOptions | N
     with explaining(out):
         if ending == MOVIE:
             frames = write_movie(take, out, report)
+        elif ending == TIMELINE:
+            frames = write_timeline(take, out)
         else:
             performance = Performance.load(folder / layout.PERFORMANCE_FILE)
             write_live_link(performance, out)

@@ -81,6 +81,11 @@ class FinishedTake:
     def numbers(self) -> range:
         return range(self.first, self.last + 1)
 
+    def frame_path(self, number: int) -> Path:
+        """The file of a frame."""
+        name = layout.EXR_NAME if self.layers == "exr" else layout.PNG_NAME
+        return self.folder / name.format(frame=number)
+
     def require_frames(self) -> None:
         """Raises InputError for a take that is a movie only."""
         if self.layers == "mp4":
@@ -101,7 +106,7 @@ class FinishedTake:
 
     def _picture(self, number: int, curve: str) -> np.ndarray:
         if self.layers == "exr":
-            path = self.folder / layout.EXR_NAME.format(frame=number)
+            path = self.frame_path(number)
             passes, _ = exr.read_layers(path)
             if exr.PICTURE not in passes or passes[exr.PICTURE].shape[2:] != (4,):
                 raise InputError(f"{path} holds no picture with alpha ({exr.PICTURE}, RGBA).", _AGAIN)
@@ -110,7 +115,7 @@ class FinishedTake:
             straight = from_linear(colour.unpremultiply(linear[..., :3], linear[..., 3])).astype(np.float32)
             alpha = np.clip(linear[..., 3], 0.0, 1.0)
         else:
-            stored = read_png(self.folder / layout.PNG_NAME.format(frame=number), 4, _AGAIN)
+            stored = read_png(self.frame_path(number), 4, _AGAIN)
             straight, alpha = stored[..., :3].astype(np.float32) / 255.0, stored[..., 3].astype(np.float32) / 255.0
             if curve != self.colour_name:
                 to_linear, from_linear = colour.transfer(self.colour_name)[0], colour.transfer(curve)[1]

@@ -25,6 +25,9 @@ def require_replaceable(out: Path) -> None:
 
 def _statement(path: Path) -> str:
     """What a file says of itself, for people."""
-    if path.suffix.lower() == ".png":
-        return png.read_text(path).get("comments", "")
+    match path.suffix.lower():
+        case ".png":
+            return png.read_text(path).get("comments", "")
+        case ".otio":
+            return path.read_text(encoding="utf-8", errors="replace")
     return read_texts(path).get("comment", "")

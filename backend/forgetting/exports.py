@@ -15,7 +15,7 @@ from backend.performance.live_link import COLUMNS, SUFFIX
 MOVIE = ".mov"
 NUMBERED = (".png",)
 """Endings of exported files of which there is one for each frame."""
-MARKED = (MOVIE, *NUMBERED)
+MARKED = (MOVIE, ".otio", *NUMBERED)
 """Endings of exported files that carry marks."""
 ENDINGS = (*MARKED, SUFFIX)
 """Of the names of files that are exported."""

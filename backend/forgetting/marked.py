@@ -8,6 +8,7 @@ from backend.media import exr, png, riff
 from backend.provenance import marks
 from backend.provenance.reading import movie_marks
 from shared.errors import InputError
+from shared.files import read_json_object
 
 
 def is_marked(path: Path, person_id: str) -> bool:
@@ -16,7 +17,7 @@ def is_marked(path: Path, person_id: str) -> bool:
         return False
     try:
         return _marks(path).get("subject") == person_id
-    except (OSError, ValueError, InputError):
+    except (OSError, ValueError, AttributeError, InputError):
         return False
 
 
@@ -26,6 +27,9 @@ def _marks(path: Path) -> dict[str, str]:
             return marks.of_texts(exr.read_attributes(path))
         case ".png":
             return marks.of_texts(png.read_text(path))
+        case ".otio":
+            told = read_json_object(path, "").get("metadata")
+            return marks.of_texts(told.get("m2dao_talker", {})) if isinstance(told, dict) else {}
         case ".wav":
             return marks.of_json(riff.read_info(path).get("ISBJ", ""))
         case ".mov" | ".mp4":

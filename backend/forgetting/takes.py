@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from backend.forgetting.exports import MARKED, MOVIE
+from backend.forgetting.exports import MARKED, NUMBERED
 from backend.forgetting.marked import is_marked
 from backend.forgetting.person import Person
 from shared import layout
@@ -64,7 +64,9 @@ def find_marked_exports(person: Person, folders: Iterable[Path], takes: Collecti
     take are its own. No link is followed."""
     places = {place for folder in folders for place in _folders_under(folder, [])} | {take.parent for take in takes}
     found = {Path(os.path.realpath(path)) for place in places for path in _exports_in(place)}
-    kept = (path for path in found if path.suffix.lower() == MOVIE or not any(one in takes for one in path.parents))
+    kept = (
+        path for path in found if path.suffix.lower() not in NUMBERED or not any(one in takes for one in path.parents)
+    )
     return sorted(path for path in kept if is_marked(path, person.id))
 
 
