@@ -29,7 +29,7 @@ def add_person_verbs(verb: Callable[[str, str], argparse.ArgumentParser]) -> Non
     )  # fmt: skip
 
     sub = verb("verify", "What marks a delivered file or a take carries, and whether they are whole.")
-    sub.add_argument("file", metavar="FILE", help="an EXR, MP4, PNG or WAV file, or a take's folder")
+    sub.add_argument("file", metavar="FILE", help="an EXR, MP4, MOV, PNG, WAV, PLY or SPZ file, or a take's folder")
     sub.add_argument("--trust", metavar="PEM", help="certificates whose signatures you know")
 
     sub = verb("forget", "Remove all that is there of a person: subject, models, takes, jobs, logs.")

@@ -9,6 +9,7 @@ from backend.export.movie import write_movie
 from backend.export.options import ExportOptions
 from backend.export.pictures import write_pictures
 from backend.export.replaceable import require_replaceable
+from backend.export.splats import PLY, SPZ, write_splats
 from backend.export.timeline import write_timeline
 from backend.performance.curves import Performance
 from backend.performance.live_link import SUFFIX, write_live_link
@@ -26,11 +27,13 @@ MOVIE, PICTURES = ".mov", ".png"
 KINDS = {
     MOVIE: "ProRes 4444 with alpha and sound",
     PICTURES: "numbered PNG pictures with alpha",
+    PLY: "numbered files of Gaussians, as 3D Gaussian Splatting has them",
+    SPZ: "numbered files of Gaussians, compressed (Niantic's SPZ)",
     TIMELINE: "a timeline for editing programs (OpenTimelineIO)",
     SUFFIX: "blend shapes as Live Link Face has them",
 }
 """What can be written, by the ends of names."""
-_NUMBERED = (PICTURES,)
+_NUMBERED = (PICTURES, PLY, SPZ)
 
 
 def export(folder: Path, out: Path, report: Reporter, options: ExportOptions | None = None) -> dict:
@@ -81,7 +84,10 @@ def _numbered(take: FinishedTake, files: Numbered, ending: str, report: Reporter
     for number in numbers:
         require_replaceable(files.path(number))
     make_writable(files.folder.absolute())
-    write_pictures(take, files, numbers, options.deep, report)
+    if ending == PICTURES:
+        write_pictures(take, files, numbers, options.deep, report)
+    else:
+        write_splats(take, files, numbers, ending, options, report)
     names = {"first": str(files.path(numbers.start)), "last": str(files.path(numbers.stop - 1))}
     return {"out": str(files.pattern), "frames": len(numbers), **names}
 

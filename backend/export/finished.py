@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,8 @@ class FinishedTake:
     """Where the subject's folder was when the take was made, if the take tells."""
     start: int = 0
     """Frames from midnight to the line's first, by its time code."""
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+    """All that the manifest says."""
 
     @classmethod
     def open(cls, folder: Path) -> FinishedTake:
@@ -74,7 +77,7 @@ class FinishedTake:
         return cls(
             folder, first, last, fps, frames["layers"], frames["colour"],
             subject if isinstance(subject, str) and subject else None,
-            folder / beside if isinstance(beside, str) and beside else None, start,
+            folder / beside if isinstance(beside, str) and beside else None, start, manifest,
         )  # fmt: skip
 
     @property

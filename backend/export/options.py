@@ -28,6 +28,4 @@ class ExportOptions:
     audio: Path | None = None
     """The line's sound, for Gaussians; None: the take's own copy."""
     pose: Path | None = None
-    """The file of poses that the line was rendered with, for Gaussians; None: there was none."""
-    performance: Path | None = None
-    """The file of curves that the line was rendered with, for Gaussians; None: there was none."""
+    """The file of poses that the line was rendered with, for Gaussians; None: the take's own poses."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from backend.media import png
+from backend.media import png, splats
 from backend.media.mp4 import read_texts
 from backend.performance.live_link import is_written_here
 from backend.provenance.marks import STATEMENT
@@ -28,6 +28,10 @@ def _statement(path: Path) -> str:
     match path.suffix.lower():
         case ".png":
             return png.read_text(path).get("comments", "")
+        case ".ply":
+            return splats.ply_text(path).get("comments", "")
+        case ".spz":
+            return splats.spz_comment(path)
         case ".otio":
             return path.read_text(encoding="utf-8", errors="replace")
     return read_texts(path).get("comment", "")

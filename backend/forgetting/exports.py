@@ -13,7 +13,7 @@ from backend.forgetting.person import Person
 from backend.performance.live_link import COLUMNS, SUFFIX
 
 MOVIE = ".mov"
-NUMBERED = (".png",)
+NUMBERED = (".png", ".ply", ".spz")
 """Endings of exported files of which there is one for each frame."""
 MARKED = (MOVIE, ".otio", *NUMBERED)
 """Endings of exported files that carry marks."""

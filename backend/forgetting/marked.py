@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
-from backend.media import exr, png, riff
+from backend.media import exr, png, riff, splats
 from backend.provenance import marks
 from backend.provenance.reading import movie_marks
 from shared.errors import InputError
@@ -30,6 +31,10 @@ def _marks(path: Path) -> dict[str, str]:
         case ".otio":
             told = read_json_object(path, "").get("metadata")
             return marks.of_texts(told.get("m2dao_talker", {})) if isinstance(told, dict) else {}
+        case ".ply":
+            return marks.of_texts(splats.ply_text(path))
+        case ".spz":
+            return marks.of_texts(json.loads(splats.spz_comment(path) or "{}"))
         case ".wav":
             return marks.of_json(riff.read_info(path).get("ISBJ", ""))
         case ".mov" | ".mp4":

@@ -24,7 +24,7 @@ from backend.portrait.graphed_frames import GraphedFrames
 from backend.portrait.harmonics import shaded
 from backend.portrait.head_motion import motion_features, quaternion_from_matrix
 from backend.portrait.jaw import JawMotion, oral_drive
-from backend.portrait.posing import Part, pose_parts
+from backend.portrait.posing import Part, Posed, pose_parts
 from backend.portrait.torso import TorsoMotion
 from backend.raster.constants import BLUR_PX2
 from backend.raster.rasterize import MAX_SIDE_PX, rasterize
@@ -193,6 +193,15 @@ class Portrait(nn.Module):
         """Draw frame `index` of a drive. Returns the frame (depth premultiplied) and the facial deformation (N, 9 or
         12), None when `deformed` is off and the head keeps its canonical shape. `torso` draws neck and shoulders,
         `mattes` their region coverage; `branch`, face or oral, nothing but that."""
+        parts, facial = self._parts(drive, index, deformed, torso, branch)
+        layers = [[part] for part in parts] if self.settings.layered else [parts]
+        frames = [self._drawn(layer, drive, index, intrinsics, mattes, engine, threads) for layer in layers]
+        return functools.reduce(PortraitFrame.before, frames), facial
+
+    def _parts(
+        self, drive: Drive, index: int, deformed: bool = True, torso: bool = True, branch: str | None = None
+    ) -> tuple[list[Part], Tensor | None]:
+        """The parts of a frame, and the facial deformation, as `forward` has them."""
         face, oral, facial = self._head_changes(drive, index, deformed, branch)
         pose = drive.poses[index] if drive.views is None else drive.views[index] @ drive.poses[index]
         parts = [Part(self.face, shaded(self.face, face, pose))] if branch != "oral" else []
@@ -201,9 +210,18 @@ class Portrait(nn.Module):
             motion = self.torso_motion.drive(drive.motion[index])
             change = self._reads.change("torso", self.torso_motion.field, self.torso, motion)
             parts.append(Part(self.torso, change, self.torso_motion, self.torso_motion.body(motion)))
-        layers = [[part] for part in parts] if self.settings.layered else [parts]
-        frames = [self._drawn(layer, drive, index, intrinsics, mattes, engine, threads) for layer in layers]
-        return functools.reduce(PortraitFrame.before, frames), facial
+        return parts, facial
+
+    @torch.no_grad()
+    def gaussians(self, drive: Drive, index: int) -> Posed:
+        """The Gaussians that `render` draws of frame `index`, with the colours that they have from there, in the camera
+        of `drive.poses`, cm. Those that may not be looked at from elsewhere have no opacity."""
+        parts, _ = self._parts(drive, index)
+        posed = self._posed(parts, drive, index, mattes=False)
+        return posed if drive.views is None else replace(posed, opacities=self._filmed(parts, posed.opacities))
+
+    def _posed(self, parts: list[Part], drive: Drive, index: int, mattes: bool) -> Posed:
+        return pose_parts(parts, drive.poses[index], drive.rotations[index], self.rest_pose, self.rest_rotation, mattes)
 
     def _drawn(
         self,
@@ -218,14 +236,12 @@ class Portrait(nn.Module):
         """Parts drawn together, sorted by depth."""
         # Without gradients mattes need no feature channels: as labels they give the same bits and cost less.
         as_features = mattes and torch.is_grad_enabled()
-        posed = pose_parts(
-            parts, drive.poses[index], drive.rotations[index], self.rest_pose, self.rest_rotation, as_features
-        )
+        posed = self._posed(parts, drive, index, as_features)
         labels = torch.cat([part.gaussians.mattes for part in parts]) if mattes and not as_features else None
         view, opacities = torch.eye(4, device=posed.means.device), posed.opacities
         if drive.views is not None:
             view = drive.views[index]
-            opacities = opacities * torch.cat([self._was_filmed(part.gaussians) for part in parts])
+            opacities = self._filmed(parts, opacities)
         out = rasterize(
             posed.means, posed.quaternions, posed.scales, opacities, posed.features,
             view, intrinsics, labels=labels, label_count=MATTES,
@@ -235,6 +251,10 @@ class Portrait(nn.Module):
             return PortraitFrame(out.features, out.alpha, out.depth, None)
         rgb, coverage = out.features.split((3, MATTES), dim=-1)
         return PortraitFrame(rgb, out.alpha, out.depth, coverage)
+
+    def _filmed(self, parts: list[Part], opacities: Tensor) -> Tensor:
+        """(N,) opacities of parts that are looked at from elsewhere."""
+        return opacities * torch.cat([self._was_filmed(part.gaussians) for part in parts])
 
     def _was_filmed(self, part: GaussianSet) -> Tensor:
         """(N,) 1 for what may be looked at from elsewhere: all of the head, and of the torso what lay in the footage's

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from uuid import UUID
 
-from backend.media import exr, mp4, png, riff
+from backend.media import exr, mp4, png, riff, splats
 from backend.provenance import credentials, marks
 from shared.errors import InputError
 
@@ -53,6 +54,14 @@ def _of_sound(path: Path) -> dict[str, str]:
     return marks.of_json(riff.read_info(path).get("ISBJ", ""))
 
 
+def _of_spz(path: Path) -> dict[str, str]:
+    try:
+        told = json.loads(splats.spz_comment(path))
+    except ValueError:
+        return {}
+    return marks.of_texts(told) if isinstance(told, dict) else {}
+
+
 _EXR = _Kind(
     "OpenEXR frame", ".exr", lambda path: marks.of_texts(exr.read_attributes(path)), exr.is_whole, lambda path: False
 )
@@ -62,6 +71,11 @@ _PNG = _Kind(
 )  # fmt: skip
 _MP4 = _Kind("movie", ".mp4", movie_marks, mp4.is_whole, lambda path: mp4.has_uuid_box(path, _C2PA_BOX))
 _MOV = replace(_MP4, ending=".mov")
+_PLY = _Kind(
+    "Gaussians (PLY)", ".ply", lambda path: marks.of_texts(splats.ply_text(path)), splats.is_whole_ply,
+    lambda path: False,
+)  # fmt: skip
+_SPZ = _Kind("Gaussians (SPZ)", ".spz", _of_spz, splats.is_whole_spz, lambda path: False)
 _WAV = _Kind("sound", ".wav", _of_sound, riff.is_whole, lambda path: riff.has_chunk(path, b"C2PA"))
 
 
@@ -106,8 +120,13 @@ def _kind_of(path: Path) -> _Kind:
         return _PNG
     if head[4:8] == b"ftyp":
         return _MOV if head[8:] == b"qt  " else _MP4
+    if head[:4] == b"ply\n":
+        return _PLY
+    if head[:4] == b"\x1f\x8b\x08\x10":
+        return _SPZ
     if head[:4] == b"RIFF" and head[8:] == b"WAVE":
         return _WAV
     raise InputError(
-        f"{path} is of no kind that carries marks.", "Name an EXR, MP4, PNG or WAV file, or a take's folder."
+        f"{path} is of no kind that carries marks.",
+        "Name an EXR, MP4, MOV, PNG, WAV, PLY or SPZ file, or a take's folder.",
     )

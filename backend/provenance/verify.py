@@ -47,7 +47,7 @@ def verify(path: Path, trust: Path | None, report: Reporter) -> dict[str, Any]:
         if path.is_dir():
             found = _of_take(path, trusted_pem, report)
         else:
-            require_file(path, "Name an EXR, MP4, PNG or WAV file, or a take's folder.")
+            require_file(path, "Name an EXR, MP4, MOV, PNG, WAV, PLY or SPZ file, or a take's folder.")
             found = read_file(path, trusted_pem)
     _require_marks(path, found)
     if trust is not None and not found.is_trusted:

@@ -41,8 +41,8 @@ def test_pictures_are_the_takes_and_every_reader_finds_them(take, tmp_path, deep
             frame = next(file.decode(video=0))
             assert (frame.color_trc, frame.color_primaries) == (13, 1), "FFmpeg knows it to be sRGB"
             assert np.array_equal(frame.to_ndarray(), ours)
-        opened = cv2.cvtColor(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), cv2.COLOR_BGRA2RGBA)
-        assert np.array_equal(opened, ours)
+        opened = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        assert opened is not None and np.array_equal(cv2.cvtColor(opened, cv2.COLOR_BGRA2RGBA), ours)
 
 
 def chunks(path):
