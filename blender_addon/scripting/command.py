@@ -91,6 +91,9 @@ def build_parser() -> argparse.ArgumentParser:
             sub.add_argument("--model", metavar="NAME")
         for add in options:
             add(sub)
+    sub = verb("export", "Write what was brought back for other programs.")
+    sub.add_argument("file", metavar="FILE", help=".otio: the timeline; .usd, .usda, .usdc, .abc: camera and head")
+    sub.add_argument("--take", metavar="DIR", help="folder of the take whose camera and head are meant")
     return parser
 
 
@@ -129,7 +132,10 @@ def _do(options: argparse.Namespace) -> None:
     scene = _scene(options)
     with bpy.context.temp_override(scene=scene):
         _apply(properties.settings_of(scene), options)
-        headless.do(scene, _steps(options), headless.print_notices)
+        if options.verb == "export":
+            print(f"Saved {headless.export(options.file, scene=scene)}.", flush=True)
+        else:
+            headless.do(scene, _steps(options), headless.print_notices)
         if options.verb in ("import", "run"):
             if options.exact_colours:
                 colour.make_exact(scene)

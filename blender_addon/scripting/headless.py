@@ -8,17 +8,18 @@ from typing import Any
 import bpy
 
 from ..blender_types import scene as scene_of
-from ..bridge import colour
+from ..bridge import colour, editorial, interchange
 from ..bridge.bring_back import BroughtBack, ImportOptions, options_of
 from ..bridge.bring_back import bring_back as _bring_back
 from ..jobs import blocking, steps
 from ..jobs.blocking import do, print_notices
 from ..properties import settings_of
+from ..shared.editorial import ENDING
 from ..shared.errors import InputError
 
 __all__ = [
-    "bring_back", "bring_back_take", "do", "preprocess", "print_notices", "render_line", "run_all", "run_line", "save",
-    "train",
+    "bring_back", "bring_back_take", "do", "export", "preprocess", "print_notices", "render_line", "run_all",
+    "run_line", "save", "train",
 ]  # fmt: skip
 
 
@@ -52,6 +53,20 @@ def bring_back_take(scene: bpy.types.Scene | None = None) -> BroughtBack:
     scene = scene or scene_of(bpy.context)
     settings = settings_of(scene)
     return _bring_back(scene, steps.absolute(settings.take, "Take"), settings.take_frame, options_of(settings))
+
+
+def export(path: str | Path, take: str | Path | None = None, *, scene: bpy.types.Scene | None = None) -> Path:
+    """Write what was brought back for another program, by the name's ending: the scene's takes as OpenTimelineIO
+    (.otio), or camera, head and, as USD, curves of one take (.usd, .usda, .usdc, .abc); `take`: its folder, by default
+    the scene's. Returns the path. Raises InputError.
+    """
+    scene, target = scene or scene_of(bpy.context), Path(path).resolve()
+    if target.suffix.lower() == ENDING:
+        editorial.write(scene, target)
+        return target
+    folder = Path(take).resolve() if take else steps.absolute(settings_of(scene).take, "Take")
+    interchange.write(scene, folder, target)
+    return target
 
 
 def run_line(

@@ -163,6 +163,9 @@ def _draw_bring_back(layout: bpy.types.UILayout, context: bpy.types.Context, sce
     if take is not None and take.contact_sheet:
         row.operator("talker.open_file", text="Contact Sheet", icon="IMAGE_DATA").filepath = take.contact_sheet
     layout.operator("talker.export_performance", icon="EXPORT")
+    row = layout.row(align=True)
+    row.operator("talker.export_timeline", text="Timeline", icon="EXPORT")
+    row.operator("talker.export_camera", text="Camera", icon="EXPORT")
     _draw_rendered(layout, scene)
     warning = colour.warning(scene)
     if warning:
