@@ -25,8 +25,7 @@ from shared import layout
 from shared.consent import Consent, write_consent
 from shared.errors import InputError
 from shared.jobs import Reporter
-
-from .conftest import FIRST, FPS, LAST, MARKS, SIZE, SKIN
+from tests.support.disc_take import FIRST, FPS, LAST, MARKS, SIZE, SKIN
 
 
 def test_a_movie_has_the_takes_colour_alpha_rate_sound_and_marks(take, tmp_path):

@@ -21,8 +21,7 @@ from backend.provenance.verify import verify
 from shared import layout
 from shared.errors import InputError
 from shared.jobs import Reporter
-
-from .conftest import FIRST, FPS, LAST, MARKS
+from tests.support.disc_take import FIRST, FPS, LAST, MARKS
 
 
 @pytest.mark.parametrize(("deep", "kind"), [(False, np.uint8), (True, np.uint16)])

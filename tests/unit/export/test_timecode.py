@@ -15,8 +15,7 @@ from backend.media.audio import save_wav_blocks
 from shared import layout
 from shared.jobs import Reporter
 from shared.timing import parse_timecode, samples_for_frames, timecode_text
-
-from .conftest import FIRST, FPS, LAST, RATE, make_take
+from tests.support.disc_take import FIRST, FPS, LAST, RATE, make_take
 
 RATES = [Fraction(24000, 1001), Fraction(25), Fraction(30000, 1001), Fraction(60)]
 

@@ -16,8 +16,7 @@ from shared.editorial import AUDIO, VIDEO, Clip, Media, on_tracks, timeline_text
 from shared.errors import InputError
 from shared.jobs import Reporter
 from shared.timing import parse_timecode
-
-from .conftest import FIRST, FPS, LAST, MARKS, make_take
+from tests.support.disc_take import FIRST, FPS, LAST, MARKS, make_take
 
 
 def clips_of(path):
