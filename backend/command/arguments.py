@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
+from backend.command.trees import NO_FIELDS, TREES, known, stages_meant, with_studio_defaults
 from backend.export.options import ExportOptions
 from backend.settings import (
     EvaluateSettings,
@@ -20,7 +21,6 @@ from backend.settings import (
     RenderSettings,
     RunSettings,
     SelfTrackingSettings,
-    ServeSettings,
     TrainSettings,
     train_settings,
     train_settings_of_run,
@@ -31,27 +31,6 @@ from shared.errors import InputError
 from shared.training import with_start
 
 Arguments = TypeVar("Arguments")
-
-TREES: dict[str, type] = {
-    "preprocess": PreprocessSettings,
-    "track": SelfTrackingSettings,
-    "train": TrainSettings,
-    "render": RenderSettings,
-    "chunk": RenderSettings,
-    "join": RenderSettings,
-    "farm": RenderSettings,
-    "evaluate": EvaluateSettings,
-    "run": RunSettings,
-    "serve": ServeSettings,
-}
-"""The settings of each verb that has some."""
-
-_NO_FIELDS = {"train": ("recipe",)}
-"""Arguments that choose settings but are none of their fields."""
-_ALIKE = ("engine", "threads", "seed", "models_dir")
-"""Names that mean the same in every stage of `run` that has them."""
-_MEANT = {"size": "preprocess", "audio_track": "preprocess", "model": "train", "strength": "render"}
-"""Names that several stages have: the one that `run` means. train.size and the like reach the others."""
 
 
 @dataclass(frozen=True)
@@ -250,14 +229,6 @@ def verify_arguments(plain: Mapping[str, Any]) -> VerifyArguments:
     return _without_settings(VerifyArguments, plain)
 
 
-def stages_meant(name: str) -> tuple[str, ...]:
-    """The stages of `run` that a setting's name without its stage is for; none for a name that no stage has."""
-    if name in _MEANT:
-        return (_MEANT[name],)
-    having = tuple(stage for stage in field_types(RunSettings) if name in _known(stage))
-    return having if name in _ALIKE else having[:1]
-
-
 def set_from_texts(verb: str, texts: Iterable[str]) -> dict[str, Any]:
     """`set` from texts NAME=VALUE, as the command line takes them. Raises InputError."""
     result: dict[str, Any] = {}
@@ -270,11 +241,6 @@ def set_from_texts(verb: str, texts: Iterable[str]) -> dict[str, Any]:
             raise InputError(f"The setting {name} is given twice.", "Leave one of them out.")
         result[name] = from_text(TREES[verb], name, value.strip())
     return result
-
-
-def _known(verb: str) -> tuple[str, ...]:
-    """The names at the first level of a verb's settings."""
-    return (*field_types(TREES[verb]), *_NO_FIELDS.get(verb, ()))
 
 
 def _simple(cls: type) -> Callable[[dict[str, Any]], Any]:
@@ -291,6 +257,7 @@ def _parsed(
     try:
         given = nested(given, _set_of(plain))
         _refuse_unknown(verb, given, own_names)
+        given = with_studio_defaults(verb, given)
         settings = make_settings(given)
         arguments = build(cls, {**{name: value for name, value in own.items() if value != ""}, "settings": settings})
     except Unfit as error:
@@ -332,11 +299,11 @@ def _set_of(plain: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _refuse_unknown(verb: str, given: Mapping[str, Any], own_names: list[str]) -> None:
-    known = _known(verb)
+    there = known(verb)
     for name in given:
-        if name not in known and not (verb == "run" and stages_meant(name)):
-            error = Unfit(name, "is unknown", (*own_names, *known))
-            raise refusal(error, (*own_names, *_NO_FIELDS.get(verb, ()), *names(TREES[verb])))
+        if name not in there and not (verb == "run" and stages_meant(name)):
+            error = Unfit(name, "is unknown", (*own_names, *there))
+            raise refusal(error, (*own_names, *NO_FIELDS.get(verb, ()), *names(TREES[verb])))
 
 
 def _with_refine_poses(plain: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,15 +15,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
-from backend.command.arguments import TREES, set_from_texts
+from backend.command.arguments import set_from_texts
 from backend.command.export_verb import add_export_arguments
 from backend.command.farm_verb import add_farm_arguments, farm
 from backend.command.jobs_verb import add_jobs_arguments, jobs
 from backend.command.key_verb import add_keys_arguments, host_and_port, keys
 from backend.command.person_verbs import add_person_verbs, forget, identity
 from backend.command.terminal import ProgressBar, print_result
+from backend.command.trees import TREES, defaults_of_verb
 from backend.command.verbs import VERBS
 from backend.settings import DRIVEN_BY, ENGINES, INPUT_COLOURS, LAYERS, PreprocessSettings, ServeSettings
+from backend.settings.defaults import not_given
 from backend.settings.tree import entries, with_changes
 from backend.subject.subject import Subject
 from shared import choices
@@ -290,11 +292,13 @@ def _cancel_on_signals() -> threading.Event:
 def _special_verb(arguments: argparse.Namespace) -> dict | list | None:
     """The verbs that are no jobs."""
     if arguments.verb == "settings":
-        return [asdict(entry) for entry in entries(TREES[arguments.of]())]
+        set_here = {name: default.value for name, default in defaults_of_verb(arguments.of).items()}
+        return [asdict(entry) for entry in entries(with_changes(TREES[arguments.of](), set_here))]
     if arguments.verb == "serve":
         from backend.serve.server import serve
 
-        changes = set_from_texts("serve", arguments.set or ())
+        own = set_from_texts("serve", arguments.set or ())
+        changes = {**not_given("serve", own), **own}
         if arguments.idle_timeout is not None:
             changes["idle_timeout_s"] = arguments.idle_timeout
         if arguments.listen is not None:

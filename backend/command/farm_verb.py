@@ -14,6 +14,7 @@ from backend.farm.lists import ListedLine, read_lines
 from backend.farm.openjd import MOST_CHUNK_FRAMES, asset_references, parameters, template
 from backend.farm.work import FarmLine, FarmTraining, FarmWork, changed_options
 from backend.settings import train_settings
+from backend.settings.defaults import not_given
 from backend.settings.tree import with_changes
 from backend.subject.subject import Subject
 from shared import choices
@@ -90,7 +91,11 @@ def _line(row: ListedLine, arguments: argparse.Namespace, options: Mapping[str, 
     own = set_from_texts("chunk", [f"{name}={value}" for name, value in row.settings.items()])
     whose = {"subject": row.subject or arguments.subjects[0], "audio": row.audio, "out": row.out}
     engine = options["engine"]  # of the farm's machines: this one need not have it
-    asked = chunk_arguments({**options, "engine": None, **own, **whose})
+    told = {
+        name: value for name, value in {**options, **(options.get("set") or {}), **own}.items() if value is not None
+    }
+    defaults = not_given("render", {**told, "engine": engine})  # they go into the job: a chunk has none of its own
+    asked = chunk_arguments({**options, "engine": None, **own, **defaults, **whose})
     subject = Subject.open(asked.subject)
     settings = asked.settings if engine is None else replace(asked.settings, engine=engine)
     if settings.layers == "mp4":

@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from backend.command.arguments import TREES
+from backend.command.trees import TREES
 from backend.media.colour import SPACES, TRANSFERS
 from backend.settings import (
     INPUT_COLOURS,

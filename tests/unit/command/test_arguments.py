@@ -9,8 +9,6 @@ import pytest
 
 from backend.command import verbs
 from backend.command.arguments import (
-    TREES,
-    _known,
     chunk_arguments,
     doctor_arguments,
     evaluate_arguments,
@@ -19,10 +17,10 @@ from backend.command.arguments import (
     render_arguments,
     run_arguments,
     set_from_texts,
-    stages_meant,
     track_arguments,
     train_arguments,
 )
+from backend.command.trees import TREES, known, stages_meant
 from backend.settings import (
     EvaluateSettings,
     MattingSettings,
@@ -202,8 +200,8 @@ def test_run_gives_each_name_to_the_stages_that_it_is_for():
 def test_no_name_of_run_means_two_things_unsaid():
     stages = field_types(RunSettings)
     for stage in stages:
-        for name in _known(stage):
-            having = [other for other in stages if name in _known(other)]
+        for name in known(stage):
+            having = [other for other in stages if name in known(other)]
             said = stages_meant(name)
             one_of_them = {"size": "preprocess", "audio_track": "preprocess", "model": "train", "strength": "render"}
             assert list(said) == having or said == (one_of_them[name],), name
