@@ -6,6 +6,7 @@
     python3 build_addon.py check      formatting, lint, types, spelling, the rules of the house; --fix mends some
     python3 build_addon.py test       check, then the tests; further arguments go to pytest; --window: in a real window
     python3 build_addon.py release    the zips for every platform, and the extension repository that serves them
+    python3 build_addon.py bundle     extension, wheels and model files in one zip, for machines without a network
 
 Needs Python 3.11 or 3.13 and pip, nothing else; environments are made under .venv/ and used again.
 """

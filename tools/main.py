@@ -20,7 +20,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="build_addon.py", description="Build, demonstrate, check, test and release M2DAO-Talker."
     )
-    commands = parser.add_subparsers(dest="command", metavar="demo | check | test | gpu | release")
+    commands = parser.add_subparsers(dest="command", metavar="demo | check | test | gpu | release | bundle")
     demo = commands.add_parser("demo", help="set up, then do the main job end to end in a real Blender module")
     demo.add_argument("--footage", type=Path, help="a clip of one person speaking (default: a drawn presenter)")
     demo.add_argument("--audio", type=Path, help="the new line of dialogue (default: made on the spot)")
@@ -36,6 +36,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     gpu.add_argument("--subject", type=Path, help="a prepared subject, to train on")
     gpu.add_argument("--out", type=Path, default=ROOT / "out" / "gpu.json", help="the file with the results")
     commands.add_parser("release", help="the zips for every platform, and the extension repository that serves them")
+    commands.add_parser("bundle", help="everything for this platform in one zip, for machines without a network")
     options, rest = parser.parse_known_args(argv)
     if rest and options.command != "test":
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
@@ -71,6 +72,10 @@ def main(argv: list[str]) -> int:
             from .release import release
 
             return release()
+        if options.command == "bundle":
+            from .bundle import bundle
+
+            return bundle()
         from .package import build_all
 
         return build_all()

@@ -130,9 +130,11 @@ class ExportArguments(ExportOptions):
 
 @dataclass(frozen=True)
 class DoctorArguments:
-    """Where model files are looked for."""
+    """Where model files are looked for, and where what is found is kept for others."""
 
     models_dir: str | None = None
+    bundle: Path | None = None
+    state_dir: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -215,7 +217,7 @@ def run_arguments(plain: Mapping[str, Any]) -> RunArguments:
 
 
 def doctor_arguments(plain: Mapping[str, Any]) -> DoctorArguments:
-    """models_dir."""
+    """models_dir, bundle, state_dir."""
     return _without_settings(DoctorArguments, plain)
 
 

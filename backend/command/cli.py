@@ -168,6 +168,8 @@ def build_parser() -> argparse.ArgumentParser:
 
     sub = verb("doctor", "What this machine has, and what is missing.")
     _add_models_dir(sub)
+    sub.add_argument("--bundle", metavar="FILE.zip", help="keep it with jobs and logs, without names, paths and media")
+    sub.add_argument("--state-dir", action="append", metavar="DIR", help="of a backend (default: those of the add-on)")
 
     sub = verb("preprocess", "Footage of one speaking person to a subject folder.")
     sub.add_argument("footage", metavar="FOOTAGE")

@@ -228,12 +228,18 @@ def run(arguments: Mapping[str, Any], report: Reporter) -> dict:
 
 
 def doctor(arguments: Mapping[str, Any], report: Reporter) -> dict:
-    """What this machine has, and problems in plain words."""
+    """What this machine has, and problems in plain words; kept in a zip for others where that is asked for."""
     from backend.command.doctor import doctor as run_doctor
 
     asked = doctor_arguments(arguments)
     report.phase("looking around")
-    return run_doctor(asked.models_dir)
+    found = run_doctor(asked.models_dir)
+    if asked.bundle is None:
+        return found
+    from backend.command.debug_bundle import write_bundle
+
+    names = write_bundle(asked.bundle, found, asked.state_dir or None)
+    return found | {"bundle": str(asked.bundle), "bundled": names}
 
 
 def consent(arguments: Mapping[str, Any], report: Reporter) -> dict:
