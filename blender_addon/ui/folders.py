@@ -93,7 +93,7 @@ def backend(context: bpy.types.Context) -> ScannedBackend | None:
 
     def read() -> ScannedBackend:
         installed, words = backend_place.is_installed(python, plan), backend_place.backend_state(python, plan)
-        return ScannedBackend(installed, words, backend_place.is_current(python, plan))
+        return ScannedBackend(installed, words, installed and backend_place.is_current(python, plan))
 
     return scanning.known(("backend", str(python), str(plan.folder)), read)
 
