@@ -9,6 +9,7 @@ from pathlib import Path
 
 import bpy
 
+from .. import footage_settings
 from ..bridge import audio, curves, keys, scene_camera
 from ..bridge.bring_back import bring_back, options_of
 from ..bridge.files import write_json
@@ -88,8 +89,40 @@ def read_preprocess(scene: bpy.types.Scene) -> Request:
             "footage": str(existing_file(settings.footage, "Footage")),
             "subject": str(absolute(settings.subject, "Subject")),
             "consent": settings.consent,
+            **_footage_options(settings),
         }
     )
+
+
+_FOOTAGE_ARGUMENTS = {
+    "footage_start": "start_s",
+    "footage_end": "end_s",
+    "footage_speaker": "speaker",
+    "footage_track": "audio_track",
+    "footage_sound": "audio",
+    "correct_sound_offset": "correct_audio_offset",
+    "footage_fps": "sequence_fps",
+    "footage_colour": "input_colour",
+    "frame_size": "size",
+}
+"""A setting of footage_settings to the verb's argument."""
+
+
+def _footage_options(settings: TalkerSettings) -> dict[str, object]:
+    """What is asked of the footage beyond what is found out by itself: what the settings leave open is not named."""
+    given: dict[str, object] = {}
+    for name, argument in _FOOTAGE_ARGUMENTS.items():
+        value = getattr(settings, name)
+        if footage_settings.is_default(settings, name):
+            continue
+        if name == "footage_sound":
+            value = str(existing_file(value, "Other sound"))
+        elif name == "footage_fps":
+            value = f"{value:.6g}"  # Blender keeps single precision
+        elif isinstance(value, float):
+            value = round(value, 3)
+        given[argument] = value
+    return given
 
 
 def _preprocessed(scene: bpy.types.Scene, result: dict) -> list[Notice]:

@@ -47,6 +47,26 @@ def overall(job: TalkerJob) -> str:
     return f"{text}, about {duration(job.overall_eta_s)} left" if job.overall_eta_s >= 0 else text
 
 
+_OPTIONS_IN_PANEL = {
+    "--in and --out": "From and Until (Footage > Options)",
+    "--speaker N": "Speaker (Footage > Options)",
+    "--audio-track N": "Sound Track (Footage > Options)",
+    "--audio-track": "Sound Track (Footage > Options)",
+    "--audio WAV": "Other Sound (Footage > Options)",
+    "--input-colour": "Colour (Footage > Options)",
+    "--size": "Largest Size (Footage > Options)",
+    "--fps": "Picture Rate (Footage > Options)",
+}
+"""What the backend's sentences call an option, to where an artist finds it; the longer one of two first."""
+
+
+def for_panel(text: str) -> str:
+    """A sentence of the backend's with the panel's names for the command line's options."""
+    for option, name in _OPTIONS_IN_PANEL.items():
+        text = text.replace(option, name)
+    return text
+
+
 def duration(seconds: float) -> str:
     """Seconds in the words of a progress bar: 42 s, 3 min 20 s, 2 h 5 min."""
     whole = round(seconds)

@@ -21,7 +21,7 @@ from ..shared.consent import read_consent, refusal
 from ..shared.errors import InputError
 from ..shared.timing import parse_fps
 from ..shared.training import TrainingState, read_training
-from . import scanning, scores
+from . import chosen, scanning, scores
 
 T = TypeVar("T")
 
@@ -34,6 +34,8 @@ class ScannedSubject:
     frames: int
     fps: str
     warnings: tuple[str, ...]
+    chosen: tuple[str, ...]
+    """What was taken of the footage, and how."""
     models: tuple[str, ...]
     """Names of finished models."""
     trainings: dict[str, TrainingState]
@@ -148,6 +150,7 @@ def _read_subject(folder: Path) -> ScannedSubject:
         frames=int(info["frame_count"]),
         fps=_fps_words(info["fps"]),
         warnings=tuple(str(w) for w in (info.get("quality") or {}).get("warnings") or ()),
+        chosen=chosen.in_words(info),
         models=tuple(m.name for m in folders if (m / layout.MODEL_CONFIG_FILE).is_file()),
         trainings={name: state for name, state in states.items() if state is not None},
         contact_sheet=_existing(folder / layout.CONTACT_SHEET_FILE),

@@ -82,7 +82,7 @@ def _draw_work(layout: bpy.types.UILayout, job: TalkerJob) -> None:
     """What a running job has to show: the picture keeps its place while there is none yet."""
     pictures.draw_or_room(layout, job.preview, "Its present state")
     if job.message:
-        wrapped_text.draw(layout, job.message, "INFO")
+        wrapped_text.draw(layout, words.for_panel(job.message), "INFO")
 
 
 def draw_end(layout: bpy.types.UILayout, job: TalkerJob) -> None:
@@ -99,6 +99,6 @@ def draw_end(layout: bpy.types.UILayout, job: TalkerJob) -> None:
 
 def _draw_trouble(layout: bpy.types.UILayout, what: str, do: str) -> None:
     box = layout.box()
-    wrapped_text.draw(box, what, "ERROR")
+    wrapped_text.draw(box, words.for_panel(what), "ERROR")
     if do:
-        wrapped_text.draw(box, do, "BLANK1")
+        wrapped_text.draw(box, words.for_panel(do), "BLANK1")

@@ -32,6 +32,46 @@ def test_a_subject_is_shown_with_its_warnings_and_finished_models(draw, scene, s
     assert "Train the head first" not in text
 
 
+def test_what_preprocessing_chose_is_shown(draw, scene, subject):
+    info = json.loads((subject / "subject.json").read_text())
+    quality = info["quality"] | {"face_height_px": 212.4, "usable_frames": 441, "frames": 450}
+    chosen = {
+        "quality": quality, "footage_first": 30, "footage_turns": 2, "audio_offset_s": 0.08,
+        "audio_offset_corrected": True, "footage_colour": {"space": "hlg-rec2020", "bits": 10},
+    }  # fmt: skip
+    (subject / "subject.json").write_text(json.dumps({**info, **chosen}))
+    scene.talker.subject = str(subject)
+    text = draw()
+    for words in (
+        "Used: 1.0 s to 16.0 s of the footage",
+        "Turned by half a turn",
+        "Face: 212 px high, seen in 98% of the frames",
+        "Sound: 0.08 s late, corrected",
+        "Colour: read as hlg-rec2020, 10 bits",
+    ):
+        assert words in text
+
+
+def test_a_subject_without_what_older_ones_lack_is_shown_too(draw, scene, subject):
+    scene.talker.subject = str(subject)
+    text = draw()
+    assert "Used: 0.0 s to 15.0 s of the footage" in text and "Face:" not in text and "Sound:" not in text
+
+
+def test_options_that_a_warning_names_are_named_as_the_panel_has_them(draw, scene, subject):
+    info = json.loads((subject / "subject.json").read_text())
+    info["quality"]["warnings"] = ["Number 2 is taken as the speaker. --speaker N takes another."]
+    (subject / "subject.json").write_text(json.dumps(info))
+    scene.talker.subject = str(subject)
+    assert "Number 2 is taken as the speaker. Speaker (Footage > Options) takes another." in draw()
+
+
+def test_the_footages_options_say_how_many_are_changed(draw, scene):
+    assert "Options (" not in draw()
+    scene.talker.footage_speaker, scene.talker.footage_start = 2, 1.0
+    assert "Options (2 changed)" in draw()
+
+
 @pytest.mark.parametrize(
     ("held", "words"),
     [

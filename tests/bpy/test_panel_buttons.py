@@ -79,9 +79,7 @@ def test_without_online_access_the_panel_says_why_nothing_is_installed(
 
 
 @pytest.mark.parametrize("left_out", ["footage", "line_file", "pose_object"])
-def test_a_button_whose_step_lacks_something_says_what(
-    addon, disabled, scene, subject, backend, tmp_path, left_out
-):
+def test_a_button_whose_step_lacks_something_says_what(addon, disabled, scene, subject, backend, tmp_path, left_out):
     settings = scene.talker
     settings.footage, settings.subject = str(tmp_path / "clip.mp4"), str(subject)
     settings.line_source, settings.line_file, settings.output = "FILE", str(tmp_path / "a.wav"), str(tmp_path)
