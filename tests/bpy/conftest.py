@@ -106,7 +106,13 @@ def modules(addon):
 
 
 @pytest.fixture
-def connection(modules, backend_python, tmp_path, monkeypatch):
+def verbs():
+    """The module with the verbs that the backend pretends; a test file may name another one."""
+    return "tests.bpy.pretend_verbs"
+
+
+@pytest.fixture
+def connection(modules, backend_python, tmp_path, monkeypatch, verbs):
     """The add-on's connection to a backend of its own with verbs that pretend; stopped at the end."""
     monkeypatch.setenv(modules.backend_place.PYTHON_VARIABLE, str(backend_python))
     real = modules.backend_place.place
@@ -117,7 +123,7 @@ def connection(modules, backend_python, tmp_path, monkeypatch):
         return dataclasses.replace(
             found,
             state_dir=tmp_path / "state",
-            options=("--verbs", "tests.bpy.pretend_verbs"),
+            options=("--verbs", verbs),
             environment={"PYTHONPATH": path},
         )
 
