@@ -30,6 +30,8 @@ class _Shown:
     """What was left undone. Here and not in the window manager, for another file brings a new one."""
     situation: tuple = ()
     """What the error that is shown was about: the file, the scene and its settings."""
+    dismissed = ""
+    """The job whose error has been read: `show` does not bring it back."""
     overall = Overall()
     written_at = float("-inf")
     """When something was shown last, monotonic seconds."""
@@ -40,7 +42,8 @@ def show(context: bpy.types.Context, job: JobHandle | None) -> None:
     values: dict[str, object] = {"backend": connection.backend_word()}
     if job is not None:
         info = job.info
-        error = (info.error or {}) if info.state is not JobState.CANCELLED else {}
+        is_told = info.state is JobState.CANCELLED or info.id == _Shown.dismissed
+        error = {} if is_told else info.error or {}
         values |= {
             "job_id": info.id,
             "verb": info.verb,
@@ -92,6 +95,13 @@ def error(context: bpy.types.Context) -> tuple[str, str] | None:
 def forget_error(context: bpy.types.Context) -> None:
     """What stood in the way is out of it."""
     _write(context, {"error_what": "", "error_do": ""})
+
+
+def dismiss(context: bpy.types.Context) -> None:
+    """The messages that are shown have been read: what went wrong, and what was left undone. The job stays as it is."""
+    had_note, _Shown.undone = _Shown.undone, None
+    _Shown.dismissed = job_of(context).job_id if connection.handle() is not None else ""
+    _write(context, {"error_what": "", "error_do": ""}, also_redraw=had_note is not None)
 
 
 def set_chain(context: bpy.types.Context, step: int, steps: int) -> None:

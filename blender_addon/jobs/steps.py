@@ -18,7 +18,7 @@ from ..properties import TalkerSettings, settings_of
 from ..shared.errors import InputError
 from ..shared.timing import fps_text
 from ..shared.training import Start
-from . import lines, takes
+from . import about, lines, takes
 
 Notice = tuple[Level, str]
 """(level of a report, text)."""
@@ -230,6 +230,17 @@ def _rendered_and_brought_back(scene: bpy.types.Scene, result: dict) -> list[Not
     return [*notices, ("INFO", where), *(("WARNING", text) for text in done.warnings)]
 
 
+def _read_nothing(scene: bpy.types.Scene) -> Request:
+    return Request({})
+
+
+def _looked_over(scene: bpy.types.Scene, result: dict) -> list[Notice]:
+    about.keep_machine(result)
+    problems: list[Notice] = [("WARNING", str(text)) for text in result.get("problems") or ()]
+    return problems or [("INFO", f"The backend is well. It computes on: {about.device(result, None) or 'CPU'}.")]
+
+
+LOOK_OVER = Step("doctor", _read_nothing, _looked_over)
 PREPROCESS = Step("preprocess", read_preprocess, _preprocessed)
 TRAIN = Step("train", read_train, _trained)
 TRAIN_BY_MODE = {

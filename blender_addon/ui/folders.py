@@ -133,11 +133,16 @@ def _is_done(step: str, scene: bpy.types.Scene) -> bool:
     return known is not None and (step == "footage" or bool(known.models))
 
 
-def _scan(kind: str, text: str, read: Callable[[Path], T]) -> T | None:
+def absolute(text: str) -> Path | None:
+    """A folder of the settings; None where it lies beside a file that has no place yet, or is not named."""
     if not text or (text.startswith("//") and not bpy.data.is_saved):
         return None
-    folder = Path(bpy.path.abspath(text))
-    return scanning.known((kind, str(folder)), lambda: read(folder))
+    return Path(bpy.path.abspath(text))
+
+
+def _scan(kind: str, text: str, read: Callable[[Path], T]) -> T | None:
+    folder = absolute(text)
+    return None if folder is None else scanning.known((kind, str(folder)), lambda: read(folder))
 
 
 def _read_subject(folder: Path) -> ScannedSubject:

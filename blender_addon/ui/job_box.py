@@ -11,7 +11,7 @@ import bpy
 from ..blender_types import Icon
 from ..jobs import shown, words
 from ..properties import TalkerJob, job_of
-from . import pictures, wrapped_text
+from . import pictures, reasons, wrapped_text
 
 _BACKEND_WORDS = {
     "": "Backend: not started",
@@ -34,7 +34,9 @@ def draw(layout: bpy.types.UILayout, job: TalkerJob, reason: str) -> None:
     if job.backend == "READY":
         row.operator("talker.stop_backend", text="", icon="QUIT")
     elif job.backend != "STOPPING":
-        row.operator("talker.start_backend", text="", icon="PLAY")
+        start = row.row(align=True)
+        start.enabled = not reasons.backend(bpy.context)
+        start.operator("talker.start_backend", text="", icon="PLAY")
     row = layout.row(align=True)
     if words.is_running(job):
         row.progress(factor=job.overall, type="BAR", text=words.overall(job))
@@ -99,6 +101,9 @@ def draw_end(layout: bpy.types.UILayout, job: TalkerJob) -> None:
 
 def _draw_trouble(layout: bpy.types.UILayout, what: str, do: str) -> None:
     box = layout.box()
+    row = box.row(align=True)
+    row.alignment = "RIGHT"
+    row.operator("talker.dismiss", text="", icon="X", emboss=False)
     wrapped_text.draw(box, words.for_panel(what), "ERROR")
     if do:
         wrapped_text.draw(box, words.for_panel(do), "BLANK1")

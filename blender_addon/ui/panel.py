@@ -15,7 +15,18 @@ from ..bridge import audio, colour, strips
 from ..jobs import words
 from ..jobs.steps import model_name
 from ..properties import job_of, settings_of
-from . import environment, folders, footage_options, job_box, line_list, pictures, reasons, train_button, wrapped_text
+from . import (
+    backend_box,
+    environment,
+    folders,
+    footage_options,
+    job_box,
+    line_list,
+    pictures,
+    reasons,
+    train_button,
+    wrapped_text,
+)
 
 if TYPE_CHECKING:
     Panel = bpy.types.Panel
@@ -48,6 +59,7 @@ class _Panel(Panel):
                 body.use_property_split = True
                 body.use_property_decorate = False
                 draw(body, context, scene)
+        backend_box.draw_closed(layout, context, settings_of(scene))
 
 
 class TALKER_PT_view3d(_Panel, bpy.types.Panel):

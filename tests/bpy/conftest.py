@@ -34,7 +34,7 @@ def _stage(target: Path) -> None:
         shutil.copytree(staged, target, ignore=ignore)
         return
     shutil.copytree(ROOT / "blender_addon", target, ignore=ignore)
-    for package in ("shared", "backend"):
+    for package in ("shared", "backend", "docs"):
         shutil.copytree(ROOT / package, target / package, ignore=ignore)
 
 
