@@ -1,6 +1,6 @@
 """Operators: each reads the context, calls a function, reports."""
 
-from . import about, backend, bring_back, consent, install_backend, jobs, performance, viewing
+from . import about, backend, bring_back, consent, dropping, install_backend, jobs, performance, viewing
 
 CLASSES = (
     *install_backend.CLASSES,
@@ -11,4 +11,5 @@ CLASSES = (
     *consent.CLASSES,
     *viewing.CLASSES,
     *about.CLASSES,
+    *dropping.CLASSES,
 )

@@ -122,6 +122,17 @@ class TALKER_OT_render_line(RunsSteps, bpy.types.Operator):
         return [steps.RENDER]
 
 
+class TALKER_OT_render_and_bring_back(RunsSteps, bpy.types.Operator):
+    """Render the head saying the new line of dialogue, and bring it back into the scene"""
+
+    bl_idname = "talker.render_and_bring_back"
+    bl_label = "Render and Bring Back"
+    bl_options = {"UNDO"}  # it changes the scene when it ends
+
+    def steps(self) -> list[Step]:
+        return [steps.RENDER_AND_BRING_BACK]
+
+
 class TALKER_OT_run_all(RunsSteps, bpy.types.Operator):
     """The whole way: preprocess, train, render the line, and bring it back"""
 
@@ -173,6 +184,7 @@ CLASSES = (
     TALKER_OT_preprocess,
     TALKER_OT_train,
     TALKER_OT_render_line,
+    TALKER_OT_render_and_bring_back,
     TALKER_OT_run_all,
     TALKER_OT_render_changed,
     TALKER_OT_cancel_job,

@@ -91,6 +91,7 @@ BLENDERS: set[str] = {
     "idprop",
     "imbuf",
     "mathutils",
+    "rna_keymap_ui",
 }
 """Modules that exist in Blender's Python only."""
 
