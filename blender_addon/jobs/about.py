@@ -83,7 +83,8 @@ def _names(settings: TalkerSettings) -> set[str]:
         path = Path(bpy.path.abspath(text)) if text else None
         if path is not None:
             found |= {str(path), path.name, path.stem}
-    editor = settings.id_data.sequence_editor
+    scene: Any = settings.id_data
+    editor = scene.sequence_editor
     found |= {strip.name for strip in compat.all_strips(editor)} if editor else set()
     usual = {"m2dao", "talkinggaussian", "line", "subject", "lines", "talker"}
     return {name for name in found if len(name) > 2 and name not in usual}

@@ -9,8 +9,9 @@ from functools import partial
 import bpy
 
 from ..client.handles import JobHandle
-from ..properties import job_of
+from ..properties import job_of, settings_of
 from . import connection, shown, words
+from .overall import weight
 from .step_run import StepRun
 from .steps import Notice, Step
 
@@ -93,9 +94,10 @@ def do(
     """
     results = []
     progress = progress or TerminalLines().show
+    weights = [weight(step.verb, settings_of(scene).preset) for step in steps]
     for number, step in enumerate(steps, 1):
         run = StepRun(step, scene)
-        shown.set_chain(bpy.context, number, len(steps))
+        shown.set_chain(bpy.context, number, weights)
         take_acceptance = partial(run.take_acceptance, scene)
         results.append(wait(run.job, on_poll=_shows(progress, take_acceptance)))
         on_result(step.verb, results[-1])

@@ -66,7 +66,7 @@ def draw_step(
     row.scale_y = _BUTTON_SCALE
     if verb and job.verb == verb and words.is_running(job):
         factor = min(1.0, job.step / job.total) if job.total else 0.0
-        row.progress(factor=factor, type="BAR", text=f"{words.heading(job)} {words.progress(job)}".strip())
+        row.progress(factor=factor, type="BAR", text=words.in_step(job))
         row.operator("talker.cancel_job", text="", icon="CANCEL")
         _draw_work(layout, job)
         return None

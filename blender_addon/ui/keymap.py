@@ -35,9 +35,9 @@ def unregister() -> None:
     """Take them away again."""
     configuration = window_manager(bpy.context).keyconfigs.addon
     for name, number in _State.items:
-        keymap = configuration.keymaps.get(name) if configuration is not None else None
+        keymap: Any = configuration.keymaps.get(name) if configuration is not None else None
         item = keymap.keymap_items.from_id(number) if keymap is not None else None
-        if keymap is not None and item is not None:
+        if item is not None:
             keymap.keymap_items.remove(item)
     _State.items = []
 
@@ -49,8 +49,8 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         return
     layout.label(text="Shortcuts")
     for name, _ in _EDITORS:
-        keymap = configuration.keymaps.get(name)
+        keymap: Any = configuration.keymaps.get(name)
         for operator, _ in SHORTCUTS:
             item = keymap.keymap_items.find_from_operator(operator) if keymap is not None else None
-            if keymap is not None and item is not None:
+            if item is not None:
                 rna_keymap_ui.draw_kmi([], configuration, keymap, item, layout, 0)

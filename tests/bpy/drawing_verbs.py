@@ -20,7 +20,7 @@ def render(arguments, report):
     frames = math.ceil(seconds * fps)
     report.phase("render", frames)
     out, take_id = Path(arguments["out"]), arguments["take_id"]
-    command = [sys.executable, synthetic_take.__file__, out, "--frames", str(frames), "--fps", str(fps), "--plate"]
+    command = [sys.executable, synthetic_take.__file__, str(out), "--frames", str(frames), "--fps", str(fps), "--plate"]
     subprocess.run([*command, "--id", take_id], check=True)
     values = {"take_id": take_id, "complete": True, "frames": {"count": frames, "fps": str(fps)}}
     (out / "manifest.json").write_text(json.dumps(values), encoding="utf-8")

@@ -49,7 +49,12 @@ def test_three_lines_become_a_composited_movie_and_nothing_is_drawn_twice(
     command = ["blender", "--", "--subject", str(film / "subject"), "--out", str(movie)]
     monkeypatch.setattr(sys, "argv", command)
     submitted, real = [], connection.submit
-    monkeypatch.setattr(connection, "submit", lambda verb, values: submitted.append(verb) or real(verb, values))
+
+    def submit(verb, values):
+        submitted.append(verb)
+        return real(verb, values)
+
+    monkeypatch.setattr(connection, "submit", submit)
     runpy.run_path(str(SCRIPT), run_name="__main__")
     assert submitted == ["render"] * 3
     scene = bpy.context.scene

@@ -145,4 +145,30 @@ def test_the_time_left_is_that_of_the_whole_job(addon, job, monkeypatch):
     assert addon.jobs.overall.left_s(0.01, 1000.0) < 0 and addon.jobs.overall.left_s(0.5, 1099.0) < 0
     job.verb, job.phase, job.overall, job.overall_eta_s = "train", "train", 0.25, 300.0
     job.chain_step, job.chain_steps = 2, 3
-    assert addon.jobs.words.overall(job) == "2 of 3: train 25%, about 5 min 0 s left"
+    assert addon.jobs.words.overall(job) == "2 of 3: train, 25% of all, about 5 min 0 s left"
+
+
+def test_of_several_jobs_in_a_row_the_time_left_is_that_of_all(addon, bpy, job, monkeypatch):
+    overall, shown = addon.jobs.overall, addon.jobs.shown
+    now = [1000.0]
+    monkeypatch.setattr(overall.time, "time", lambda: now[0])
+    shown.clear(bpy.context)
+    shown.set_chain(bpy.context, 1, [1.0, 8.0, 1.0])
+    shown.set_chain(bpy.context, 2, [1.0, 8.0, 1.0])
+    now[0] = 1100.0
+    info = addon.shared.jobs.JobInfo("a", "train", state=addon.shared.jobs.JobState.RUNNING, started_at=1090.0)
+    info.progress = addon.shared.jobs.Progress("train", 30, 30)  # all of its last phase
+    shown.show(bpy.context, types.SimpleNamespace(info=info, messages=[]))
+    assert job.overall == pytest.approx(0.9) and job.overall_eta_s == pytest.approx(11.0)
+    assert addon.jobs.words.overall(job) == "2 of 3: train, 90% of all, about 11 s left"
+    shown.clear(bpy.context)
+    shown.show(bpy.context, types.SimpleNamespace(info=info, messages=[]))
+    assert job.overall == 1.0 and job.chain_steps == 0
+
+
+def test_a_steps_bar_says_which_phase_of_how_many_it_is(addon, draw, job):
+    job.state, job.verb, job.phase, job.step, job.total = "RUNNING", "train", "learning speech", 3, 10
+    assert addon.jobs.words.in_step(job) == "3 of 4: learning speech 3/10"
+    assert "3 of 4: learning speech 3/10" in draw()
+    for verb, phases in addon.jobs.overall.PHASES.items():
+        assert addon.jobs.overall.phase_place(verb, phases[-1][0]) == (len(phases), len(phases))
