@@ -15,6 +15,8 @@ from .shared.setup.environment import EnvironmentPlan, backend_plan, read_stamp,
 EXTENSION = __package__
 """Name of the extension's package, by which Blender keeps its preferences."""
 EXTENSION_ROOT = Path(__file__).resolve().parent
+MANUAL = EXTENSION_ROOT / "docs" / "tutorial.md"
+"""The first page of the manual that comes with the extension."""
 PYTHON_VARIABLE = "TALKER_BACKEND_PYTHON"
 """Render farms and tests name the backend's Python here; it goes before the preferences."""
 

@@ -7,6 +7,7 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, Po
 
 from . import compat
 from .blender_types import window_manager
+from .footage_settings import FootageSettings
 from .shared import choices
 from .shared.training import Start
 
@@ -88,7 +89,7 @@ def _choose_line(settings: Any, context: bpy.types.Context) -> None:
         settings.line_source, settings.line_strip = "STRIP", strips[settings.line_index].name
 
 
-class TalkerSettings(bpy.types.PropertyGroup):
+class TalkerSettings(FootageSettings, bpy.types.PropertyGroup):
     """`Scene.talker`: saved with the file."""
 
     footage: StringProperty(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import bpy
 
+from .. import footage_settings
 from ..bridge import audio, curves, keys, scene_camera
 from ..bridge.bring_back import bring_back, options_of
 from ..bridge.files import write_json
@@ -17,7 +18,7 @@ from ..properties import TalkerSettings, settings_of
 from ..shared.errors import InputError
 from ..shared.timing import fps_text
 from ..shared.training import Start
-from . import lines, takes
+from . import about, lines, takes
 
 Notice = tuple[Level, str]
 """(level of a report, text)."""
@@ -88,8 +89,40 @@ def read_preprocess(scene: bpy.types.Scene) -> Request:
             "footage": str(existing_file(settings.footage, "Footage")),
             "subject": str(absolute(settings.subject, "Subject")),
             "consent": settings.consent,
+            **_footage_options(settings),
         }
     )
+
+
+_FOOTAGE_ARGUMENTS = {
+    "footage_start": "start_s",
+    "footage_end": "end_s",
+    "footage_speaker": "speaker",
+    "footage_track": "audio_track",
+    "footage_sound": "audio",
+    "correct_sound_offset": "correct_audio_offset",
+    "footage_fps": "sequence_fps",
+    "footage_colour": "input_colour",
+    "frame_size": "size",
+}
+"""A setting of footage_settings to the verb's argument."""
+
+
+def _footage_options(settings: TalkerSettings) -> dict[str, object]:
+    """What is asked of the footage beyond what is found out by itself: what the settings leave open is not named."""
+    given: dict[str, object] = {}
+    for name, argument in _FOOTAGE_ARGUMENTS.items():
+        value = getattr(settings, name)
+        if footage_settings.is_default(settings, name):
+            continue
+        if name == "footage_sound":
+            value = str(existing_file(value, "Other sound"))
+        elif name == "footage_fps":
+            value = f"{value:.6g}"  # Blender keeps single precision
+        elif isinstance(value, float):
+            value = round(value, 3)
+        given[argument] = value
+    return given
 
 
 def _preprocessed(scene: bpy.types.Scene, result: dict) -> list[Notice]:
@@ -197,6 +230,17 @@ def _rendered_and_brought_back(scene: bpy.types.Scene, result: dict) -> list[Not
     return [*notices, ("INFO", where), *(("WARNING", text) for text in done.warnings)]
 
 
+def _read_nothing(scene: bpy.types.Scene) -> Request:
+    return Request({})
+
+
+def _looked_over(scene: bpy.types.Scene, result: dict) -> list[Notice]:
+    about.keep_machine(result)
+    problems: list[Notice] = [("WARNING", str(text)) for text in result.get("problems") or ()]
+    return problems or [("INFO", f"The backend is well. It computes on: {about.device(result, None) or 'CPU'}.")]
+
+
+LOOK_OVER = Step("doctor", _read_nothing, _looked_over)
 PREPROCESS = Step("preprocess", read_preprocess, _preprocessed)
 TRAIN = Step("train", read_train, _trained)
 TRAIN_BY_MODE = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..properties import TalkerJob
+from .overall import phase_place
 
 RUNNING_STATES = ("PENDING", "RUNNING", "CANCELLING")
 _BEFORE_CONNECTION = {"STARTING": "starting the backend", "LOST": "looking for the backend"}
@@ -26,6 +27,13 @@ def heading(job: TalkerJob) -> str:
     return job.verb if job.phase == job.verb else f"{job.verb}: {job.phase}"
 
 
+def in_step(job: TalkerJob) -> str:
+    """The job's phase in its own step of the panel: which of how many it is, and how far."""
+    place = phase_place(job.verb, job.phase)
+    title = f"{place[0]} of {place[1]}: {job.phase}" if place else heading(job)
+    return f"{title} {progress(job)}".strip()
+
+
 def progress(job: TalkerJob) -> str:
     """How far the job's phase is, with the time left as far as known; before its first phase, what is waited for."""
     if not job.phase:
@@ -43,8 +51,28 @@ def overall(job: TalkerJob) -> str:
     place = f"{job.chain_step} of {job.chain_steps}: " if job.chain_steps > 1 else ""
     if not job.phase:
         return f"{place}{job.verb}, {progress(job)}"
-    text = f"{place}{job.verb} {job.overall:.0%}"
+    text = f"{place}{job.verb}, {job.overall:.0%} of all" if place else f"{job.verb} {job.overall:.0%}"
     return f"{text}, about {duration(job.overall_eta_s)} left" if job.overall_eta_s >= 0 else text
+
+
+_OPTIONS_IN_PANEL = {
+    "--in and --out": "From and Until (Footage > Options)",
+    "--speaker N": "Speaker (Footage > Options)",
+    "--audio-track N": "Sound Track (Footage > Options)",
+    "--audio-track": "Sound Track (Footage > Options)",
+    "--audio WAV": "Other Sound (Footage > Options)",
+    "--input-colour": "Colour (Footage > Options)",
+    "--size": "Largest Size (Footage > Options)",
+    "--fps": "Picture Rate (Footage > Options)",
+}
+"""What the backend's sentences call an option, to where an artist finds it; the longer one of two first."""
+
+
+def for_panel(text: str) -> str:
+    """A sentence of the backend's with the panel's names for the command line's options."""
+    for option, name in _OPTIONS_IN_PANEL.items():
+        text = text.replace(option, name)
+    return text
 
 
 def duration(seconds: float) -> str:

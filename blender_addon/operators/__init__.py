@@ -1,6 +1,6 @@
 """Operators: each reads the context, calls a function, reports."""
 
-from . import backend, bring_back, consent, install_backend, jobs, performance, viewing
+from . import about, backend, bring_back, consent, dropping, install_backend, jobs, performance, viewing
 
 CLASSES = (
     *install_backend.CLASSES,
@@ -10,4 +10,6 @@ CLASSES = (
     *performance.CLASSES,
     *consent.CLASSES,
     *viewing.CLASSES,
+    *about.CLASSES,
+    *dropping.CLASSES,
 )

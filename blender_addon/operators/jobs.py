@@ -7,6 +7,7 @@ from bpy.props import EnumProperty
 
 from .. import compat, properties
 from ..jobs import blocking, connection, lines, shown, steps
+from ..jobs.overall import weight
 from ..jobs.step_run import StepRun
 from ..jobs.steps import Notice, Step
 from ..shared.errors import InputError, TalkerError
@@ -20,7 +21,7 @@ class RunsSteps(FollowsJob):
     _scene_name: str
     _waiting: list[Step]
     _run: StepRun
-    _steps: int
+    _weights: list[float]
 
     @left_open
     def steps(self) -> list[Step]:
@@ -30,7 +31,8 @@ class RunsSteps(FollowsJob):
     def begin(self, context: bpy.types.Context) -> None:
         self._scene_name = compat.sequencer_scene(context).name
         self._waiting = self.steps()
-        self._steps = len(self._waiting)
+        preset = properties.settings_of(self._scene()).preset
+        self._weights = [weight(step.verb, preset) for step in self._waiting]
         self._next()
         self._tell_place(context)
 
@@ -49,7 +51,7 @@ class RunsSteps(FollowsJob):
         return False
 
     def _tell_place(self, context: bpy.types.Context) -> None:
-        shown.set_chain(context, self._steps - len(self._waiting), self._steps)
+        shown.set_chain(context, len(self._weights) - len(self._waiting), self._weights)
 
     def cancel(self, context: bpy.types.Context) -> None:
         """The job goes on, but nothing that should follow it can be done in a scene that is no longer there."""
@@ -122,6 +124,17 @@ class TALKER_OT_render_line(RunsSteps, bpy.types.Operator):
         return [steps.RENDER]
 
 
+class TALKER_OT_render_and_bring_back(RunsSteps, bpy.types.Operator):
+    """Render the head saying the new line of dialogue, and bring it back into the scene"""
+
+    bl_idname = "talker.render_and_bring_back"
+    bl_label = "Render and Bring Back"
+    bl_options = {"UNDO"}  # it changes the scene when it ends
+
+    def steps(self) -> list[Step]:
+        return [steps.RENDER_AND_BRING_BACK]
+
+
 class TALKER_OT_run_all(RunsSteps, bpy.types.Operator):
     """The whole way: preprocess, train, render the line, and bring it back"""
 
@@ -173,6 +186,7 @@ CLASSES = (
     TALKER_OT_preprocess,
     TALKER_OT_train,
     TALKER_OT_render_line,
+    TALKER_OT_render_and_bring_back,
     TALKER_OT_run_all,
     TALKER_OT_render_changed,
     TALKER_OT_cancel_job,

@@ -11,7 +11,7 @@ import bpy
 from ..blender_types import Icon
 from ..jobs import shown, words
 from ..properties import TalkerJob, job_of
-from . import pictures, wrapped_text
+from . import pictures, reasons, wrapped_text
 
 _BACKEND_WORDS = {
     "": "Backend: not started",
@@ -34,7 +34,9 @@ def draw(layout: bpy.types.UILayout, job: TalkerJob, reason: str) -> None:
     if job.backend == "READY":
         row.operator("talker.stop_backend", text="", icon="QUIT")
     elif job.backend != "STOPPING":
-        row.operator("talker.start_backend", text="", icon="PLAY")
+        start = row.row(align=True)
+        start.enabled = not reasons.backend(bpy.context)
+        start.operator("talker.start_backend", text="", icon="PLAY")
     row = layout.row(align=True)
     if words.is_running(job):
         row.progress(factor=job.overall, type="BAR", text=words.overall(job))
@@ -64,7 +66,7 @@ def draw_step(
     row.scale_y = _BUTTON_SCALE
     if verb and job.verb == verb and words.is_running(job):
         factor = min(1.0, job.step / job.total) if job.total else 0.0
-        row.progress(factor=factor, type="BAR", text=f"{words.heading(job)} {words.progress(job)}".strip())
+        row.progress(factor=factor, type="BAR", text=words.in_step(job))
         row.operator("talker.cancel_job", text="", icon="CANCEL")
         _draw_work(layout, job)
         return None
@@ -82,7 +84,7 @@ def _draw_work(layout: bpy.types.UILayout, job: TalkerJob) -> None:
     """What a running job has to show: the picture keeps its place while there is none yet."""
     pictures.draw_or_room(layout, job.preview, "Its present state")
     if job.message:
-        wrapped_text.draw(layout, job.message, "INFO")
+        wrapped_text.draw(layout, words.for_panel(job.message), "INFO")
 
 
 def draw_end(layout: bpy.types.UILayout, job: TalkerJob) -> None:
@@ -99,6 +101,9 @@ def draw_end(layout: bpy.types.UILayout, job: TalkerJob) -> None:
 
 def _draw_trouble(layout: bpy.types.UILayout, what: str, do: str) -> None:
     box = layout.box()
-    wrapped_text.draw(box, what, "ERROR")
+    row = box.row(align=True)
+    row.alignment = "RIGHT"
+    row.operator("talker.dismiss", text="", icon="X", emboss=False)
+    wrapped_text.draw(box, words.for_panel(what), "ERROR")
     if do:
-        wrapped_text.draw(box, do, "BLANK1")
+        wrapped_text.draw(box, words.for_panel(do), "BLANK1")

@@ -15,7 +15,18 @@ from ..bridge import audio, colour, strips
 from ..jobs import words
 from ..jobs.steps import model_name
 from ..properties import job_of, settings_of
-from . import environment, folders, job_box, line_list, pictures, reasons, train_button, wrapped_text
+from . import (
+    backend_box,
+    environment,
+    folders,
+    footage_options,
+    job_box,
+    line_list,
+    pictures,
+    reasons,
+    train_button,
+    wrapped_text,
+)
 
 if TYPE_CHECKING:
     Panel = bpy.types.Panel
@@ -48,6 +59,7 @@ class _Panel(Panel):
                 body.use_property_split = True
                 body.use_property_decorate = False
                 draw(body, context, scene)
+        backend_box.draw_closed(layout, context, settings_of(scene))
 
 
 class TALKER_PT_view3d(_Panel, bpy.types.Panel):
@@ -69,14 +81,17 @@ def _draw_footage(layout: bpy.types.UILayout, context: bpy.types.Context, scene:
     layout.prop(settings, "footage")
     layout.prop(settings, "subject")
     layout.prop(settings, "consent")
+    footage_options.draw(layout, settings)
     job_box.draw_step(layout, "talker.preprocess", "IMPORT", reasons.preprocess(context, scene), "preprocess")
     subject = folders.subject(settings.subject)
     if subject is None:
         return
     column = layout.column(align=True)
     wrapped_text.draw(column, f"{subject.frames} frames at {subject.fps} from {subject.source}", "CHECKMARK")
+    for text in subject.chosen:
+        wrapped_text.draw(column, text, "BLANK1")
     for warning in subject.warnings:
-        wrapped_text.draw(column, warning, "ERROR")
+        wrapped_text.draw(column, words.for_panel(warning), "ERROR")
     wrapped_text.draw(column, subject.refused or f"Consent: {subject.consent}", "ERROR" if subject.refused else "INFO")
     column.operator("talker.record_consent", icon="CHECKBOX_HLT")
     if subject.contact_sheet:

@@ -19,14 +19,14 @@ def preprocess(context: bpy.types.Context, scene: bpy.types.Scene) -> str:
     settings = settings_of(scene)
     if not settings.footage:
         return NO_CLIP
-    return _backend(context) or _unsaved(settings, "footage", "subject")
+    return backend(context) or _unsaved(settings, "footage", "subject")
 
 
 def train(context: bpy.types.Context, scene: bpy.types.Scene) -> str:
     subject = folders.subject(settings_of(scene).subject)
     if subject is None:
         return "Preprocess the footage first."
-    return subject.refused or _backend(context)
+    return subject.refused or backend(context)
 
 
 def render(context: bpy.types.Context, scene: bpy.types.Scene) -> str:
@@ -36,14 +36,14 @@ def render(context: bpy.types.Context, scene: bpy.types.Scene) -> str:
         return "Train the head first."
     if subject.refused:
         return subject.refused
-    return _backend(context) or _unsaved(settings, "output") or line(scene) or _head(scene)
+    return backend(context) or _unsaved(settings, "output") or line(scene) or _head(scene)
 
 
 def run_all(context: bpy.types.Context, scene: bpy.types.Scene) -> str:
     settings = settings_of(scene)
     if not settings.footage:
         return NO_CLIP
-    return _backend(context) or _unsaved(settings, "footage", "subject", "output") or line(scene) or _head(scene)
+    return backend(context) or _unsaved(settings, "footage", "subject", "output") or line(scene) or _head(scene)
 
 
 def line(scene: bpy.types.Scene) -> str:
@@ -74,7 +74,8 @@ def install() -> str:
     return "" if bpy.app.online_access else NOT_ONLINE
 
 
-def _backend(context: bpy.types.Context) -> str:
+def backend(context: bpy.types.Context) -> str:
+    """Why the backend cannot be asked for anything."""
     known = folders.backend(context)
     return NOT_INSTALLED if known is not None and not known.is_installed else ""
 

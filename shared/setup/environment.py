@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ..errors import InputError, InternalError
 from ..files import explained, remove_leftovers, replacing, write_json, write_text
+from ..folders import folder_bytes
 from ..locking import FileLock
 from . import pip, torch_build
 from .interpreter import choose_python, probe, supported_text
@@ -235,3 +236,26 @@ def write_launcher(path: Path, python: Path, root: Path) -> None:
 def _quoted(path: Path) -> str:
     """For a POSIX shell."""
     return "'" + str(path).replace("'", "'\\''") + "'"
+
+
+def remove(plan: EnvironmentPlan) -> int:
+    """Remove an environment, finished or not, and the log of its making; bytes that were freed. Blocks.
+
+    Nothing is removed that Python did not make as an environment. Raises InputError where the folder is none, while it
+    is being set up, and where something in it cannot be removed.
+    """
+    lock = FileLock(plan.folder.parent / f"{plan.folder.name}.lock")
+    if not (plan.folder / "pyvenv.cfg").is_file():
+        raise InputError(f"{plan.folder} holds no environment.", "There is nothing to remove.")
+    if not lock.acquire():
+        raise InputError(f"{plan.folder} is being set up.", "Wait for that to end, or cancel it.")
+    try:
+        freed = folder_bytes(plan.folder)
+        (plan.folder / STAMP_NAME).unlink(missing_ok=True)  # first: half an environment is none
+        shutil.rmtree(plan.folder)
+        plan.log_file.unlink(missing_ok=True)
+        return freed
+    except OSError as error:
+        raise explained(error, plan.folder) from error
+    finally:
+        lock.release()

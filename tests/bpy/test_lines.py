@@ -7,8 +7,8 @@ import wave
 
 import pytest
 
+from tests.bpy.recorder import Recorder, settle
 from tests.bpy.test_line_audio import trim
-from tests.bpy.test_panel import Recorder, settle
 
 
 @pytest.fixture
