@@ -69,7 +69,8 @@ class LiveHead:
             drive = self._posed(drive, pose)
         plan = self._plan
         drawn = plan.portrait.render(
-            drive, 0, plan.picture.width, intrinsics=None if plan.is_crop else plan.picture, threads=self._threads
+            drive, 0, plan.picture.width, intrinsics=None if plan.is_crop else plan.picture, engine=plan.engine,
+            threads=self._threads,
         )  # fmt: skip
         if plan.behind is None:
             return frames.straight_rgba(drawn)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,8 @@ class LivePlan:
     """Transfer curve of the pictures' values."""
     sources: Sources
     """The files that all this is of."""
+    engine: str = "native"
+    """Rasteriser: one of settings.ENGINES."""
 
 
 def plan_of_take(
@@ -103,6 +105,7 @@ def plan_of_take(
     return LivePlan(
         portrait, base, speech.lips_following, line_drive(portrait, line), picture, is_crop,
         shown.behind if is_crop and not transparent else None, subject.info.input_colour, sources,
+        settings.engine,
     )  # fmt: skip
 
 
@@ -139,12 +142,14 @@ def _settings(told: dict[str, Any], fps: str, take: Path) -> RenderSettings:
     """How a take was rendered, by its manifest, without edits of curves. Raises ValueError, KeyError, InputError."""
     kept = {f.name for f in fields(RenderSettings)} - {"performance", "frames", "take_id", "take", "size"}
     settings = build(RenderSettings, {name: value for name, value in told.items() if name in kept} | {"fps": fps})
+    if settings.engine == "cuda":  # one frame at a time is quick without, and leaves the GPU to the jobs
+        settings = replace(settings, engine="native")
     if settings.pose in choices.POSES:
         return settings
     beside, own = take.with_name(take.name + _POSES_ENDING), take / layout.CAMERA_FILE
     path = beside if beside.is_file() else own
     read_poses(path)
-    return build(RenderSettings, {**settings.__dict__, "pose": str(path)})
+    return replace(settings, pose=str(path))
 
 
 def _of_side(picture: Intrinsics, size: int) -> Intrinsics:

@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 ROOM_BYTES = 128 << 20
 """So much must be free on a disk in memory, or pictures go to the folder for temporary files."""
 
+EXIT_S = 3.0
+"""A killed process has ended within this time, seconds."""
 Tell = Callable[[bytes, protocol.Message, int], None]
 """Sends a message to a client's route, as the answer to a request."""
 
@@ -68,6 +70,8 @@ class LiveHeads:
         self._tell, self._ring, self._heads = tell, ring, heads
         self._there: dict[str, _Head] = {}
         """By the connection that a client was greeted on."""
+        self._leaving: list[_Head] = []
+        """Heads that are closed, and whose process has still to end."""
 
     def open(self, client: Client, route: bytes, asked: protocol.LiveOpen) -> protocol.Live:
         """Start a client's live head, in the place of the one that it has. Raises ProtocolError."""
@@ -120,6 +124,7 @@ class LiveHeads:
         connections: of the clients that are there.
         """
         now = time.monotonic()
+        self._see_off()
         for connection, head in list(self._there.items()):
             if connection not in connections:
                 self._end(connection)
@@ -142,6 +147,9 @@ class LiveHeads:
         """Close all of them."""
         for connection in list(self._there):
             self._end(connection)
+        for head in self._leaving:
+            head.process.join(EXIT_S)
+            self._tidy(head)
 
     def _hear(self, connection: str, head: _Head, event: dict) -> None:
         kind = event.get("event")
@@ -183,6 +191,17 @@ class LiveHeads:
         if head is None:
             return
         head.process.kill()
+        self._leaving.append(head)
+
+    def _see_off(self) -> None:
+        """Take away what is left of closed heads whose process has ended."""
+        for head in list(self._leaving):
+            head.process.events()
+            if head.process.exit_status is not None:
+                self._leaving.remove(head)
+                self._tidy(head)
+
+    def _tidy(self, head: _Head) -> None:
         head.process.close()
         try:
             head.folder.close()

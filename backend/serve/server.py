@@ -295,12 +295,14 @@ def serve(
     version: str = VERSION,
     keys: Path | None = None,
     log_file: Path | None = None,
+    heads: str = HEADS,
 ) -> None:
     """Run the backend in this process until it is told to stop.
 
     `state_dir` keeps jobs and logs, `ready_file` tells clients where it listens; `verbs` is the import path of a module
     with VERBS, a mapping from verb to function(arguments: dict, report: shared.jobs.Reporter) -> dict. `keys` is a
-    folder of keys for clients on other machines; `log_file` what to log to (None: standard error).
+    folder of keys for clients on other machines; `log_file` what to log to (None: standard error); `heads` the import
+    path of what opens live heads (backend.serve.live_worker).
     Ends on SHUTDOWN, SIGINT, SIGTERM, or after `settings.idle_timeout_s` without clients and jobs.
     Raises InputError where the folder is in use or cannot be written, or the address cannot be bound.
     """
@@ -308,7 +310,7 @@ def serve(
     make_private(state_dir, OURS)
     with explaining(log_file or state_dir):
         log_to(log_file)
-    server = Server(state_dir, ready_file, settings or ServeSettings(), verbs, version, keys)
+    server = Server(state_dir, ready_file, settings or ServeSettings(), verbs, version, keys, heads)
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         server.stop(f"signal {signal.Signals(number).name}")

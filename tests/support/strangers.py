@@ -117,7 +117,7 @@ def without_a_key(host: str, port: int, seconds: float) -> None:
         for number, _ in enumerate(_until(seconds)):
             kind = "X" * 300_000 if number % 20 == 0 else "HEARTBEAT"
             with contextlib.suppress(zmq.Again):
-                dealer.send(msgpack.packb({"v": 1 + number % 2, "type": kind, "request": 1, "body": {}}))
+                dealer.send(msgpack.packb({"v": protocol.PROTOCOL_VERSION - number % 2, "type": kind, "request": 1, "body": {}}))
         dealer.close()
 
 
