@@ -81,7 +81,9 @@ class LiveHead:
     def _driving(self, index: int, curves: Mapping[str, float]) -> np.ndarray:
         """(1, K) the curves of a frame as they drive the head, with edits."""
         plan = self._plan
-        base = Performance(plan.base.fps, {name: values[index : index + 1] for name, values in plan.base.curves.items()})
+        base = Performance(
+            plan.base.fps, {name: values[index : index + 1] for name, values in plan.base.curves.items()}
+        )
         given = Performance(plan.base.fps, {name: _value(name, value) for name, value in curves.items()})
         edited = with_edits(base, given).as_saved()
         if plan.lips_following is not None and curves:

@@ -16,7 +16,6 @@ from pathlib import Path
 
 from backend.settings import ServeSettings
 from shared import protocol
-from shared.errors import TalkerError
 from shared.files import explained
 from shared.live import LiveState
 from shared.protocol import ErrorCode, ProtocolError

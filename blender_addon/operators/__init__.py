@@ -1,6 +1,6 @@
 """Operators: each reads the context, calls a function, reports."""
 
-from . import backend, bring_back, consent, install_backend, jobs, performance, viewing
+from . import backend, bring_back, consent, install_backend, jobs, live, performance, viewing
 
 CLASSES = (
     *install_backend.CLASSES,
@@ -9,5 +9,6 @@ CLASSES = (
     *bring_back.CLASSES,
     *performance.CLASSES,
     *consent.CLASSES,
+    *live.CLASSES,
     *viewing.CLASSES,
 )

@@ -15,7 +15,7 @@ from ..bridge import audio, colour, strips
 from ..jobs import words
 from ..jobs.steps import model_name
 from ..properties import job_of, settings_of
-from . import environment, folders, job_box, line_list, pictures, reasons, train_button, wrapped_text
+from . import environment, folders, job_box, line_list, live_box, pictures, reasons, train_button, wrapped_text
 
 if TYPE_CHECKING:
     Panel = bpy.types.Panel
@@ -157,6 +157,7 @@ def _draw_bring_back(layout: bpy.types.UILayout, context: bpy.types.Context, sce
             wrapped_text.draw(layout, "This take is of another line than the one chosen above.", "INFO")
     reason = "" if take is not None else "Render a line, or choose the folder of one."
     job_box.draw_step(layout, "talker.bring_back", "IMPORT", reason)
+    live_box.draw(layout, scene, reason)
     row = layout.row(align=True)
     if take is not None and take.preview:
         row.operator("talker.open_file", text="Preview", icon="PLAY").filepath = take.preview

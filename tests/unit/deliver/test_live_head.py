@@ -43,7 +43,8 @@ class LeadingSpeech(SteadySpeech):
 
     def predict_array(self, features, times_s, voice=None, strength=0.0):
         return np.concatenate(
-            [super().predict_array(features, times_s), np.full((len(times_s), len(LIP_CURVES)), 0.3, np.float32)], axis=1
+            [super().predict_array(features, times_s), np.full((len(times_s), len(LIP_CURVES)), 0.3, np.float32)],
+            axis=1,
         )
 
 

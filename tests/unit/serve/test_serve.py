@@ -61,7 +61,10 @@ def test_every_broken_message_gets_an_error_and_the_server_goes_on(running):
             (b"", "MALFORMED"),
             (b"\xc1\xff\x00", "MALFORMED"),
             (msgpack.packb({"v": protocol.PROTOCOL_VERSION, "type": "FROB", "request": 1, "body": {}}), "UNKNOWN_TYPE"),
-            (msgpack.packb({"v": protocol.PROTOCOL_VERSION, "type": "CANCEL", "request": 1, "body": {"job_id": 4}}), "MALFORMED"),
+            (
+                msgpack.packb({"v": protocol.PROTOCOL_VERSION, "type": "CANCEL", "request": 1, "body": {"job_id": 4}}),
+                "MALFORMED",
+            ),
             (b"\x00" * (protocol.MAX_REQUEST_BYTES + 1), "TOO_LARGE"),
         ):
             client.socket.send(data)
