@@ -6,7 +6,7 @@ import bpy
 
 from . import operators, properties, ui
 from .bridge import project_moves
-from .jobs import connection, watch
+from .jobs import connection, live, watch
 from .operators import install_backend
 from .scripting import command, headless
 from .ui import folders, keymap, manual, pictures
@@ -31,6 +31,7 @@ def register() -> None:
 def unregister() -> None:
     """Give everything back. Waits a short while for the end of what was begun (an installation, a socket)."""
     watch.stop()
+    live.stop()
     manual.unregister()
     keymap.unregister()
     command.unregister()

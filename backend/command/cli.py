@@ -274,6 +274,7 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--keys", metavar="DIR", help="keys of clients on other machines, made with `talker keys DIR`")
     sub.add_argument("--log-file", metavar="FILE", help="log there, cut to a few MiB, in place of standard error")
     sub.add_argument("--verbs", default="backend.command.verbs", help=argparse.SUPPRESS)
+    sub.add_argument("--heads", default="backend.deliver.live_head", help=argparse.SUPPRESS)
     return parser
 
 
@@ -306,7 +307,9 @@ def _special_verb(arguments: argparse.Namespace) -> dict | list | None:
         settings = with_changes(ServeSettings(), changes)
         keys_dir, log_file = (None if name is None else Path(name) for name in (arguments.keys, arguments.log_file))
         state_dir, ready_file = Path(arguments.state_dir), Path(arguments.ready_file)
-        serve(state_dir, ready_file, settings, arguments.verbs, keys=keys_dir, log_file=log_file)
+        serve(
+            state_dir, ready_file, settings, arguments.verbs, keys=keys_dir, log_file=log_file, heads=arguments.heads
+        )  # fmt: skip
         return None
     if arguments.verb == "keys":
         return keys(arguments)

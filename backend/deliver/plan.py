@@ -137,7 +137,7 @@ def plan_render(
     marks = Marks(subject.id, target.id(take), consent.words(), DRAWN, signed_by=signed_by)
     inputs["audio"]["path_key"] = path_key(marks.take, take.audio_path)
     first_heard = target.voice()
-    speech = _speech_model(subject, model, report)
+    speech = speech_of(subject, model, report)
     rest = portrait.rest_pose.double().cpu().numpy()
     line = plan_line(subject, speech, audio, settings, report, first_heard, portrait.settings.poses, rest, whole)
     size = settings.size or subject.crop.width
@@ -177,7 +177,7 @@ def line_drive(portrait: Portrait, line: Line, known: range | None = None) -> Dr
     return portrait.drive(curves, line.poses, float(line.fps), windows, line.body, line.views)
 
 
-def _speech_model(subject: Subject, model: ModelFolder, report: Reporter) -> SpeechModel:
+def speech_of(subject: Subject, model: ModelFolder, report: Reporter) -> SpeechModel:
     """The model's speech, learned now for a model that was trained without."""
     if model.speech_file.is_file():
         return SpeechModel.load(model.speech_file)

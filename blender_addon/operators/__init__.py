@@ -1,6 +1,6 @@
 """Operators: each reads the context, calls a function, reports."""
 
-from . import about, backend, bring_back, consent, dropping, install_backend, jobs, performance, viewing
+from . import about, backend, bring_back, consent, dropping, install_backend, jobs, live, performance, viewing
 
 CLASSES = (
     *install_backend.CLASSES,
@@ -9,6 +9,7 @@ CLASSES = (
     *bring_back.CLASSES,
     *performance.CLASSES,
     *consent.CLASSES,
+    *live.CLASSES,
     *viewing.CLASSES,
     *about.CLASSES,
     *dropping.CLASSES,

@@ -22,6 +22,7 @@ from . import (
     footage_options,
     job_box,
     line_list,
+    live_box,
     pictures,
     reasons,
     train_button,
@@ -172,6 +173,7 @@ def _draw_bring_back(layout: bpy.types.UILayout, context: bpy.types.Context, sce
             wrapped_text.draw(layout, "This take is of another line than the one chosen above.", "INFO")
     reason = "" if take is not None else "Render a line, or choose the folder of one."
     job_box.draw_step(layout, "talker.bring_back", "IMPORT", reason)
+    live_box.draw(layout, scene, reason)
     row = layout.row(align=True)
     if take is not None and take.preview:
         row.operator("talker.open_file", text="Preview", icon="PLAY").filepath = take.preview

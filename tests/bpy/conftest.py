@@ -98,7 +98,7 @@ def make_take(backend_python, tmp_path_factory):
 def modules(addon):
     """The add-on's modules: those of jobs/ by their names, others with their room's (operators_jobs)."""
     names = """
-        backend_place compat client.link client.process jobs.blocking jobs.connection jobs.shown jobs.step_run
+        backend_place compat client.link client.process jobs.blocking jobs.connection jobs.live jobs.shown jobs.step_run
         jobs.steps jobs.takes jobs.watch jobs.words operators.backend operators.following operators.jobs window
     """.split()
     found = {name: importlib.import_module(f"{addon.__name__}.{name}") for name in names}
@@ -123,7 +123,7 @@ def connection(modules, backend_python, tmp_path, monkeypatch, verbs):
         return dataclasses.replace(
             found,
             state_dir=tmp_path / "state",
-            options=("--verbs", verbs),
+            options=("--verbs", verbs, "--heads", "tests.support.fake_heads"),
             environment={"PYTHONPATH": path},
         )
 
