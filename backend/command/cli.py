@@ -31,7 +31,6 @@ from shared.errors import (
     EXIT_CANCELLED,
     EXIT_DONE,
     EXIT_FAULT,
-    Cancelled,
     InputError,
     InternalError,
     TalkerError,
@@ -369,7 +368,7 @@ def main(argv: list[str] | None = None) -> int:
                 result = VERBS[arguments.verb](options, Reporter(bar.show, cancelled.is_set))
         else:
             result = _special_verb(arguments)
-    except (Cancelled, KeyboardInterrupt):
+    except KeyboardInterrupt:
         return _fail(arguments, EXIT_CANCELLED, "Cancelled.", "The same command goes on from where it stopped.")
     except TalkerError as error:
         return _fail(arguments, error.exit_status, error.what, error.do)

@@ -41,8 +41,8 @@ _INTERMEDIATE = (
 
 def _model_files() -> list[str]:
     model = ModelFolder(Path())
-    published = [model.weights_file, model.speech_file, model.heard_file]
-    whole = [*published, model.config_file, model.checkpoint_file, model.preview_file, model.evaluation_file]
+    published = [model.weights_file, model.speech_file, model.heard_file, model.checkpoint_file]
+    whole = [*published, model.config_file, model.preview_file, model.evaluation_file]
     return [path.name for path in (*whole, *map(waiting_file, published))]
 
 

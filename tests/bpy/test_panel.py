@@ -113,7 +113,7 @@ def subject(tmp_path):
 def checkpoint(subject):
     """A function that leaves a training's checkpoint in the subject: a safetensors file with one byte of weights."""
 
-    def leave(progress, preset="draft", rounds=1, model="m2dao"):
+    def leave(progress, preset="draft", rounds=1, model="m2dao", name="checkpoint"):
         lengths = [{"steps": 3000, "minutes": None}] * rounds
         state = {
             "settings": "0", "recipe": "m2dao", "preset": preset, "rounds": lengths, "progress": progress,
@@ -121,7 +121,7 @@ def checkpoint(subject):
         }  # fmt: skip
         weights = {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}
         header = json.dumps({"__metadata__": {"state": json.dumps(state)}, "weights": weights}).encode()
-        path = subject / "models" / model / "checkpoint.safetensors"
+        path = subject / "models" / model / f"{name}.safetensors"
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(len(header).to_bytes(8, "little") + header + b"\0")
 
@@ -251,6 +251,21 @@ def test_the_train_button_says_what_it_will_do_with_the_model_that_is_there(
     assert f"{button} [talker.train]" in text
     assert text.count("[talker.train]") == (2 if button == "Train Further" else 1)
     assert ("Train from Scratch [talker.train]" in text) == (button in ("Train Further", "Train from Scratch"))
+
+
+def test_a_finished_model_is_told_to_be_in_use_while_another_training_of_it_has_stopped(
+    draw, scene, subject, checkpoint
+):
+    scene.talker.subject, scene.talker.preset = str(subject), "draft"
+    checkpoint(progress=1.0)
+    checkpoint(progress=0.4, name="checkpoint.next")
+    text = draw()
+    assert "m2dao (draft) stopped at 40%. The model of before is in use until it is done." in text
+    assert "Resume Training [talker.train]" in text
+    scene.talker.model = "unfinished"
+    checkpoint(progress=0.4, model="unfinished", name="checkpoint.next")
+    text = draw()
+    assert "unfinished (draft) stopped at 40%." in text and "The model of before" not in text
 
 
 def test_without_a_model_of_that_name_the_button_says_train(draw, scene, subject):
