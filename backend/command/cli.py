@@ -24,6 +24,7 @@ from backend.command.terminal import ProgressBar, print_result
 from backend.command.verbs import VERBS
 from backend.settings import DRIVEN_BY, ENGINES, INPUT_COLOURS, LAYERS, PreprocessSettings, ServeSettings
 from backend.settings.tree import entries, with_changes
+from backend.subject.claims import reading_claim
 from backend.subject.subject import Subject
 from shared import choices
 from shared.errors import (
@@ -327,7 +328,10 @@ def _bench(arguments: argparse.Namespace) -> list:
 
     options: dict[str, Any] = {"engine": arguments.engine or "native", "threads": arguments.threads or 0}
     if arguments.subject is not None:
-        options |= {"subject": Subject.open(arguments.subject), "model": arguments.model, "size": arguments.size}
+        subject = Subject.open(arguments.subject)
+        options |= {"subject": subject, "model": arguments.model, "size": arguments.size}
+        with reading_claim(subject.root, "measured", Reporter()):
+            return bench(**options)
     elif arguments.model is not None or arguments.size is not None:
         raise InputError("A model or a size was given, but no subject.", "Name the subject too (--subject).")
     return bench(**options)
