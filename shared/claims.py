@@ -82,7 +82,7 @@ def claiming(find: Callable[[], Iterable[Path]], doing: str, report: Reporter) -
 
 @contextmanager
 def handing_out(path: Path, report: Reporter) -> Iterator[None]:
-    """Hold a file that is written for somebody, in a folder that is not ours; what killed runs left of it, half-written,
+    """Hold a file that is written for somebody, in a folder that is not ours; what killed runs left of it half-written
     is removed, and said. Raises as `claiming`; the body's OSErrors in words."""
     with claiming(lambda: [path], "written", report), explaining(path):
         if told := remove_leftovers_of(path):

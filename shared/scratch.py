@@ -18,14 +18,15 @@ _JUST_MADE_S = 3600.0
 
 
 @contextmanager
-def scratch_folder(kind: str) -> Iterator[Path]:
+def scratch_folder(kind: str, inside: Path | None = None) -> Iterator[Path]:
     """A temporary folder for one `kind` of work; those of processes that were killed at it are removed first.
 
-    Raises OSError where none can be made.
+    inside: the folder that it is made in; None: the system's for temporary files. Raises OSError where it cannot be
+    made.
     """
     prefix = f"talker-{kind}-"
-    _remove_abandoned(Path(tempfile.gettempdir()), prefix)
-    with tempfile.TemporaryDirectory(prefix=prefix) as name:
+    _remove_abandoned(Path(tempfile.gettempdir()) if inside is None else inside, prefix)
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=inside) as name:
         lock = NamedLock(Path(name) / _OWNER)
         lock.acquire(str(os.getpid()).encode())
         files = Path(name) / "files"

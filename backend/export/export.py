@@ -67,7 +67,7 @@ def _exported(take: FinishedTake, out: Path, kind: str, report: Reporter) -> dic
 
 @contextmanager
 def _held(folder: Path, report: Reporter) -> Iterator[FinishedTake]:
-    """A take, held so that it is neither rendered anew nor forgotten meanwhile, with its subject where that is known."""
+    """A take, held so that it is neither rendered anew nor forgotten meanwhile, and its subject where that is known."""
     take = FinishedTake.open(folder)
     writable = os.access(take.folder.absolute().parent, os.W_OK)
     with ExitStack() as claims:

@@ -3,9 +3,9 @@
 A training begins with the subject and its model, and then holds its model alone: several models of a subject may be
 trained at once. Preprocessing begins when none of them is trained, and then holds the subject, so that none begins; its
 models it lets go, since Windows gives no other name to a folder in which a file is open. Who reads a subject for long
-(a render, a chunk of one, an evaluation, an export, a measurement) begins in the same way, and then holds a place of its
-own in the subject: any number may read at once, preprocessing waits for them, and `forget` finds them. `forget` holds
-the subject, so that none of all these begins; who has waited for that finds the subject gone, and says so.
+(a render, a chunk of one, an evaluation, an export, a measurement) begins in the same way, and then holds a place of
+its own in the subject: any number may read at once, preprocessing waits for them, and `forget` finds them. `forget`
+holds the subject, so that none of all these begins; who has waited for that finds the subject gone, and says so.
 """
 
 from __future__ import annotations

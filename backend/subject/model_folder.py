@@ -5,7 +5,7 @@ portrait.safetensors    weights
 speech.safetensors      sound to speech curves of this speaker
 heard.npy               speech curves of the footage as predicted from its sound; read by training only
 checkpoint.safetensors  the training that made it, to be trained on; its header says how far it is (shared.training)
-*.next.*                what a training has made and config.json does not name yet, its checkpoint among it; see `publish`
+*.next.*                what a training has made and config.json does not name yet, its checkpoint too; see `publish`
 preview.png             a recorded frame beside the portrait's
 evaluation.png          pictures of the last evaluation
 evaluation/             its scores frame by frame, and some of its pictures (evaluate.kept)

@@ -151,7 +151,7 @@ def test_a_take_of_the_same_id_and_other_footage_stays(project):
 def test_while_chunks_are_drawn_of_the_subject_nothing_is_removed(project, capsys):
     subject = project / "anna" / "subject"
     before = names(project)
-    with reading_claim(subject, "drawn from", Reporter()), reading_claim(subject, "scored", Reporter()):
+    with reading_claim(subject, "drawn from", Reporter()), reading_claim(subject, "drawn from", Reporter()):
         assert run(subject, "--yes") == 2
     assert "is being drawn from by process" in capsys.readouterr().err and names(project) == before
     (subject / "drawn.0000.lock").write_text("of a process that was killed")
