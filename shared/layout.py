@@ -52,6 +52,8 @@ MANIFEST_FILE = "manifest.json"
 VOICE_FILE = "voice.json"
 CHUNKS_FOLDER = "chunks"
 CHUNK_RECORD_FILE = "line.json"
+HEARD_VOICE_NAME = "voice.{key}.json"
+"""The voice that a line of chunks was heard in; key: 16 hexadecimal digits, of all that it was heard from."""
 SIGNATURE_FILE = "signature.json"
 TAKE_FILES = (
     PREVIEW_FILE,

@@ -80,6 +80,9 @@ def _draw_chunk(
     wanted = [number for number in plan.numbers if not target.holds(store, number, plan.keys[number])]
     if wanted:
         target.chunks.make(record)
+        if plan.line.voice is not None:
+            with explaining(target.path):
+                plan.voices.publish(plan.line.voice)
     concurrency = concurrency_for(settings.threads, plan.shown.side, max(1, len(wanted)))
     report.phase("render", len(wanted))
     with FrameDrawer(

@@ -25,7 +25,7 @@ from pathlib import Path
 
 from shared.claims import claiming
 from shared.errors import InputError
-from shared.files import remove_leftovers, replacing
+from shared.files import explained, remove_leftovers, replacing
 from shared.jobs import Reporter
 from shared.python_child import module_command
 from shared.scratch import scratch_folder
@@ -168,7 +168,8 @@ def _building(out: Path) -> Iterator[None]:
                 log.warning("%s", told)
             yield
     except (OSError, InputError) as error:
-        raise BuildError(f"nothing can be built in {out}: {error}") from error
+        told = explained(error, out) if isinstance(error, OSError) else error
+        raise BuildError(f"nothing can be built in {out}: {told}") from error
 
 
 def compile_sources(compiler: list[str], flags: list[str], folder: Path, *, is_x86: bool) -> list[str]:
