@@ -39,7 +39,7 @@ def named_path(text: str, by: str) -> Path:
 
 
 def named_folder(text: str, by: str) -> Path:
-    """The same for a folder, which need not be there. Raises InputError for what is something else, or leads nowhere."""
+    """The same for a folder, which need not be there. Raises InputError for what is none, or leads nowhere."""
     path = named_path(text, by)
     do = f"Correct {by}, or leave it out."
     try:
