@@ -13,12 +13,13 @@ import threading
 import traceback
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from backend.command.arguments import TREES, set_from_texts
 from backend.command.farm_verb import add_farm_arguments, farm
 from backend.command.jobs_verb import add_jobs_arguments, jobs
 from backend.command.key_verb import add_keys_arguments, host_and_port, keys
+from backend.command.parsers import Parser, VerbParser
 from backend.command.person_verbs import add_person_verbs, forget, identity
 from backend.command.terminal import ProgressBar, print_result
 from backend.command.verbs import VERBS
@@ -28,7 +29,6 @@ from backend.subject.claims import reading_claim
 from backend.subject.subject import Subject
 from shared import choices
 from shared.errors import (
-    EXIT_CALLER,
     EXIT_CANCELLED,
     EXIT_DONE,
     EXIT_FAULT,
@@ -39,13 +39,6 @@ from shared.errors import (
 from shared.files import explained, out_of_memory
 from shared.jobs import Reporter
 from shared.training import Start
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser whose usage errors are one line, like every other error."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(EXIT_CALLER, f"{self.prog}: {message}. See {self.prog} --help.\n")
 
 
 def _add_models_dir(parser: argparse.ArgumentParser) -> None:
@@ -152,8 +145,8 @@ def _add_line_settings(parser: argparse.ArgumentParser) -> None:
 
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    parser = _Parser(prog="talker", description="Audio-driven 3D-Gaussian talking heads from footage.")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=_Parser)
+    parser = Parser(prog="talker", description="Audio-driven 3D-Gaussian talking heads from footage.")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=VerbParser)
 
     def verb(name: str, text: str) -> argparse.ArgumentParser:
         sub = verbs.add_parser(name, help=text, description=text)
