@@ -71,7 +71,7 @@ def place(preferences: Preferences | None) -> BackendPlace:
 
 def is_installed(python: Path, wanted: EnvironmentPlan) -> bool:
     """Whether there is a backend to start (its environment finished, or one of the user's own). Reads files."""
-    return python.is_file() and (python != wanted.python or read_stamp(wanted) is not None)
+    return os.path.isfile(python) and (python != wanted.python or read_stamp(wanted) is not None)
 
 
 def is_current(python: Path, wanted: EnvironmentPlan) -> bool:

@@ -13,25 +13,25 @@ import threading
 import traceback
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from backend.command.arguments import TREES, set_from_texts
 from backend.command.farm_verb import add_farm_arguments, farm
 from backend.command.jobs_verb import add_jobs_arguments, jobs
 from backend.command.key_verb import add_keys_arguments, host_and_port, keys
+from backend.command.parsers import Parser, VerbParser
 from backend.command.person_verbs import add_person_verbs, forget, identity
 from backend.command.terminal import ProgressBar, print_result
 from backend.command.verbs import VERBS
 from backend.settings import DRIVEN_BY, ENGINES, INPUT_COLOURS, LAYERS, PreprocessSettings, ServeSettings
 from backend.settings.tree import entries, with_changes
+from backend.subject.claims import reading_claim
 from backend.subject.subject import Subject
 from shared import choices
 from shared.errors import (
-    EXIT_CALLER,
     EXIT_CANCELLED,
     EXIT_DONE,
     EXIT_FAULT,
-    Cancelled,
     InputError,
     InternalError,
     TalkerError,
@@ -39,13 +39,6 @@ from shared.errors import (
 from shared.files import explained, out_of_memory
 from shared.jobs import Reporter
 from shared.training import Start
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser whose usage errors are one line, like every other error."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(EXIT_CALLER, f"{self.prog}: {message}. See {self.prog} --help.\n")
 
 
 def _add_models_dir(parser: argparse.ArgumentParser) -> None:
@@ -152,8 +145,8 @@ def _add_line_settings(parser: argparse.ArgumentParser) -> None:
 
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    parser = _Parser(prog="talker", description="Audio-driven 3D-Gaussian talking heads from footage.")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=_Parser)
+    parser = Parser(prog="talker", description="Audio-driven 3D-Gaussian talking heads from footage.")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=VerbParser)
 
     def verb(name: str, text: str) -> argparse.ArgumentParser:
         sub = verbs.add_parser(name, help=text, description=text)
@@ -331,7 +324,10 @@ def _bench(arguments: argparse.Namespace) -> list:
 
     options: dict[str, Any] = {"engine": arguments.engine or "native", "threads": arguments.threads or 0}
     if arguments.subject is not None:
-        options |= {"subject": Subject.open(arguments.subject), "model": arguments.model, "size": arguments.size}
+        subject = Subject.open(arguments.subject)
+        options |= {"subject": subject, "model": arguments.model, "size": arguments.size}
+        with reading_claim(subject.root, "measured", Reporter()):
+            return bench(**options)
     elif arguments.model is not None or arguments.size is not None:
         raise InputError("A model or a size was given, but no subject.", "Name the subject too (--subject).")
     return bench(**options)
@@ -372,7 +368,7 @@ def main(argv: list[str] | None = None) -> int:
                 result = VERBS[arguments.verb](options, Reporter(bar.show, cancelled.is_set))
         else:
             result = _special_verb(arguments)
-    except (Cancelled, KeyboardInterrupt):
+    except KeyboardInterrupt:
         return _fail(arguments, EXIT_CANCELLED, "Cancelled.", "The same command goes on from where it stopped.")
     except TalkerError as error:
         return _fail(arguments, error.exit_status, error.what, error.do)

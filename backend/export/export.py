@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import av
@@ -17,11 +20,13 @@ from backend.performance.live_link import SUFFIX, write_live_link
 from backend.provenance.credentials import Credentials, configured_credentials
 from backend.provenance.marks import REQUIRED, STATEMENT, Marks, of_json
 from backend.settings import RenderSettings
+from backend.subject.claims import reading_claim
 from backend.subject.consent import require_consent
 from backend.subject.subject import Subject
 from shared import layout
+from shared.claims import claiming, handing_out
 from shared.errors import InputError
-from shared.files import explaining, make_writable, require_file
+from shared.files import make_writable, require_file
 from shared.jobs import Reporter
 from shared.timing import fps_text, samples_for_frames
 
@@ -42,18 +47,34 @@ def export(folder: Path, out: Path, report: Reporter) -> dict:
     if kind is None:
         known = ", ".join(f"{end} ({what})" for end, what in KINDS.items())
         raise InputError(f"Nothing is known of files that end with {out.suffix or 'nothing'!r}.", f"Known: {known}.")
-    take = FinishedTake.open(folder)
-    _require_consent(take, report)
     require_replaceable(out)
-    make_writable(out.absolute().parent)
-    with explaining(out):
-        if out.suffix.lower() == MOVIE:
-            frames = _movie(take, out, report)
-        else:
-            performance = Performance.load(folder / layout.PERFORMANCE_FILE)
-            write_live_link(performance, out)
-            frames = performance.frame_count
+    with _held(folder, report) as take:
+        _require_consent(take, report)
+        make_writable(out.absolute().parent)
+        with handing_out(out.absolute(), report):
+            return _exported(take, out, kind, report)
+
+
+def _exported(take: FinishedTake, out: Path, kind: str, report: Reporter) -> dict:
+    if out.suffix.lower() == MOVIE:
+        frames = _movie(take, out, report)
+    else:
+        performance = Performance.load(take.folder / layout.PERFORMANCE_FILE)
+        write_live_link(performance, out)
+        frames = performance.frame_count
     return {"out": str(out), "kind": kind, "frames": frames, "fps": fps_text(take.fps)}
+
+
+@contextmanager
+def _held(folder: Path, report: Reporter) -> Iterator[FinishedTake]:
+    """A take, held so that it is neither rendered anew nor forgotten meanwhile, and its subject where that is known."""
+    take = FinishedTake.open(folder)
+    writable = os.access(take.folder.absolute().parent, os.W_OK)
+    with ExitStack() as claims:
+        if take.subject_folder is not None and (take.subject_folder / layout.SUBJECT_FILE).is_file():
+            claims.enter_context(reading_claim(take.subject_folder, "exported from", report))
+        claims.enter_context(claiming(lambda: [take.folder] if writable else [], "exported", report))
+        yield FinishedTake.open(folder)  # it may have been removed, or rendered anew, while this waited
 
 
 def _require_consent(take: FinishedTake, report: Reporter) -> None:
@@ -77,7 +98,12 @@ def _movie(take: FinishedTake, out: Path, report: Reporter) -> int:
     credentials = configured_credentials(RenderSettings())
     texts, marks = _marks(take.folder, credentials)
     report.phase("write", len(take.numbers))
-    with AlphaMovieWriter(out, width, height, take.fps, sound, texts) as movie:
+
+    def sign(movie: Path) -> None:
+        if credentials is not None and marks is not None:
+            credentials.sign(movie, marks)
+
+    with AlphaMovieWriter(out, width, height, take.fps, sound, texts, sign) as movie:
         for number in take.numbers:
             picture = take.picture(number)
             if picture.shape[:2] != (height, width):
@@ -85,8 +111,6 @@ def _movie(take: FinishedTake, out: Path, report: Reporter) -> int:
                 raise InputError(f"Frame {number} of {take.folder} has {told}.", "Render the line again.")
             movie.write(picture)
             report.step()
-    if credentials is not None and marks is not None:
-        credentials.sign(out, marks)
     return len(take.numbers)
 
 

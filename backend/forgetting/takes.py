@@ -11,7 +11,7 @@ from backend.forgetting.marked import is_marked
 from backend.forgetting.person import Person
 from shared import layout
 from shared.errors import InputError
-from shared.files import read_json_object
+from shared.files import intended_name, read_json_object
 from shared.pending import PUBLISHING_FOLDER, UNFINISHED_FOLDER
 
 _BESIDE = ("render", "lines")
@@ -61,14 +61,25 @@ def find_takes(person: Person, told: Iterable[Path], folders: Iterable[Path], un
 
 def find_marked_movies(person: Person, folders: Iterable[Path], takes: Iterable[Path]) -> list[Path]:
     """Movies under `folders` and beside `takes` that carry a person's marks. No link is followed."""
-    places = {place for folder in folders for place in _folders_under(folder, [])} | {take.parent for take in takes}
-    movies = (path for place in places for path in _movies_in(place))
+    movies = (path for place in _places(folders, takes) for path in _movies_in(place))
     return sorted({Path(os.path.realpath(path)) for path in movies if is_marked(path, person.id)})
 
 
-def _movies_in(folder: Path) -> list[Path]:
+def find_half_exported(folders: Iterable[Path], takes: Iterable[Path]) -> list[Path]:
+    """Movies under `folders` and beside `takes` that exports left half-written when they were killed: they have no
+    marks yet."""
+    found = (path for place in _places(folders, takes) for path in _movies_in(place, half_written=True))
+    return sorted({Path(os.path.realpath(path)) for path in found})
+
+
+def _places(folders: Iterable[Path], takes: Iterable[Path]) -> set[Path]:
+    return {place for folder in folders for place in _folders_under(folder, [])} | {take.parent for take in takes}
+
+
+def _movies_in(folder: Path, half_written: bool = False) -> list[Path]:
     try:
-        return [path for path in folder.iterdir() if path.suffix.lower() == MOVIE]
+        named = [(path, intended_name(path) if half_written else path.name) for path in folder.iterdir()]
+        return [path for path, name in named if name is not None and name.lower().endswith(MOVIE)]
     except OSError:  # told of already, where takes were looked for
         return []
 

@@ -20,7 +20,7 @@ from ..shared import layout
 from ..shared.consent import read_consent, refusal
 from ..shared.errors import InputError
 from ..shared.timing import parse_fps
-from ..shared.training import TrainingState, read_training
+from ..shared.training import TrainingState, newest_training
 from . import chosen, scanning, scores
 
 T = TypeVar("T")
@@ -149,7 +149,7 @@ def _read_subject(folder: Path) -> ScannedSubject:
     info = json.loads((folder / layout.SUBJECT_FILE).read_text(encoding="utf-8"))
     models = folder / layout.MODELS_FOLDER
     folders = sorted(models.iterdir()) if models.is_dir() else []
-    states = {folder.name: read_training(folder / layout.CHECKPOINT_FILE) for folder in folders}
+    states = {folder.name: newest_training(folder) for folder in folders}
     return ScannedSubject(
         source=str(info["source"]),
         frames=int(info["frame_count"]),

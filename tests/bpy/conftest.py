@@ -199,7 +199,7 @@ def subject(tmp_path):
 def checkpoint(subject):
     """A function that leaves a training's checkpoint in the subject: a safetensors file with one byte of weights."""
 
-    def leave(progress, preset="draft", rounds=1, model="m2dao"):
+    def leave(progress, preset="draft", rounds=1, model="m2dao", name="checkpoint"):
         lengths = [{"steps": 3000, "minutes": None}] * rounds
         state = {
             "settings": "0", "recipe": "m2dao", "preset": preset, "rounds": lengths, "progress": progress,
@@ -207,7 +207,7 @@ def checkpoint(subject):
         }  # fmt: skip
         weights = {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}
         header = json.dumps({"__metadata__": {"state": json.dumps(state)}, "weights": weights}).encode()
-        path = subject / "models" / model / "checkpoint.safetensors"
+        path = subject / "models" / model / f"{name}.safetensors"
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(len(header).to_bytes(8, "little") + header + b"\0")
 

@@ -34,6 +34,21 @@ def test_the_train_button_says_what_it_will_do_with_the_model_that_is_there(
     assert ("Train from Scratch [talker.train]" in text) == (button in ("Train Further", "Train from Scratch"))
 
 
+def test_a_finished_model_is_told_to_be_in_use_while_another_training_of_it_has_stopped(
+    draw, scene, subject, checkpoint
+):
+    scene.talker.subject, scene.talker.preset = str(subject), "draft"
+    checkpoint(progress=1.0)
+    checkpoint(progress=0.4, name="checkpoint.next")
+    text = draw()
+    assert "m2dao (draft) stopped at 40%. The model of before is in use until it is done." in text
+    assert "Resume Training [talker.train]" in text
+    scene.talker.model = "unfinished"
+    checkpoint(progress=0.4, model="unfinished", name="checkpoint.next")
+    text = draw()
+    assert "unfinished (draft) stopped at 40%." in text and "The model of before" not in text
+
+
 def test_without_a_model_of_that_name_the_button_says_train(draw, scene, subject):
     scene.talker.subject, scene.talker.model = str(subject), "second"
     text = draw()
