@@ -155,6 +155,15 @@ def _trained(scene: bpy.types.Scene, result: dict) -> list[Notice]:
     return [("INFO", result["message"])]
 
 
+def read_evaluate(scene: bpy.types.Scene) -> Request:
+    settings = settings_of(scene)
+    return Request({"subject": str(absolute(settings.subject, "Subject")), "model": model_name(settings)})
+
+
+def _evaluated(scene: bpy.types.Scene, result: dict) -> list[Notice]:
+    return [("INFO", f"The head {model_name(settings_of(scene))} is scored: the panel shows how well it does.")]
+
+
 def model_name(settings: TalkerSettings) -> str:
     """The model that the scene means: the one named, else the recipe's."""
     return settings.model or settings.recipe
@@ -249,6 +258,7 @@ TRAIN_BY_MODE = {
     "ANEW": Step("train", read_train_anew, _trained),
 }
 """By the modes of properties.TRAIN_MODES."""
+EVALUATE = Step("evaluate", read_evaluate, _evaluated)
 RENDER = Step("render", read_render, _rendered, changes_scene=True)
 RENDER_AND_BRING_BACK = Step("render", read_render, _rendered_and_brought_back, changes_scene=True)
 

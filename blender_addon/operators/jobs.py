@@ -113,6 +113,16 @@ class TALKER_OT_train(RunsSteps, bpy.types.Operator):
         return [steps.TRAIN_BY_MODE[self.mode]]
 
 
+class TALKER_OT_evaluate(RunsSteps, bpy.types.Operator):
+    """Score the head: draw the part of the footage that it has not learned from, and compare"""
+
+    bl_idname = "talker.evaluate"
+    bl_label = "Score the Head"
+
+    def steps(self) -> list[Step]:
+        return [steps.EVALUATE]
+
+
 class TALKER_OT_render_line(RunsSteps, bpy.types.Operator):
     """Render the head saying the new line of dialogue"""
 
@@ -185,6 +195,7 @@ class TALKER_OT_cancel_job(bpy.types.Operator):
 CLASSES = (
     TALKER_OT_preprocess,
     TALKER_OT_train,
+    TALKER_OT_evaluate,
     TALKER_OT_render_line,
     TALKER_OT_render_and_bring_back,
     TALKER_OT_run_all,

@@ -33,6 +33,7 @@ class _Parser(argparse.ArgumentParser):
 _VERBS = {
     "preprocess": "Footage to subject folder.",
     "train": "Train the talking head.",
+    "evaluate": "Score the head on the part of the footage that it has not learned from.",
     "render": "Render the line of dialogue.",
     "lines": "Render the timeline's lines whose takes are out of date, and bring them back.",
     "import": "Bring a rendered line into the scene.",
@@ -95,6 +96,7 @@ def execute(argv: list[str]) -> int:
 _BRING_BACK = ("import", "lines", "run")
 _STEPS: dict[str, tuple[steps.Step, ...]] = {
     "preprocess": (steps.PREPROCESS,),
+    "evaluate": (steps.EVALUATE,),
     "render": (steps.RENDER,),
     "import": (),
     "run": (steps.PREPROCESS, steps.TRAIN, steps.RENDER),

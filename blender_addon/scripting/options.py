@@ -33,10 +33,10 @@ class Option:
     """Of the options of one group only one may be given."""
 
 
-_SUBJECT = ("preprocess", "train", "render", "lines", "import", "run")
+_SUBJECT = ("preprocess", "train", "evaluate", "render", "lines", "import", "run")
 _FOOTAGE = ("preprocess", "run")
 _TRAIN = ("train", "run")
-_MODEL = ("train", "render", "lines", "run")
+_MODEL = ("train", "evaluate", "render", "lines", "run")
 _LINE = ("render", "run")
 _MANNER = ("render", "lines", "run")
 _SHOT = ("import", "lines", "run")

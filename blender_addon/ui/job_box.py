@@ -20,7 +20,7 @@ _BACKEND_WORDS = {
     "STOPPING": "Backend: stopping",
 }
 _BUTTON_SCALE = 1.4
-VERBS = ("preprocess", "train", "render")
+VERBS = ("preprocess", "train", "evaluate", "render")
 """Those that have a step of their own."""
 
 

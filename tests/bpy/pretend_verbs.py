@@ -30,6 +30,12 @@ def train(arguments, report):
     return {"subject": str(folder), "model": model, "folder": str(folder), "message": f"Trained: {model}."}
 
 
+def evaluate(arguments, report):
+    report.phase("evaluate", 1)
+    report.step()
+    return {"arguments": arguments}
+
+
 def render(arguments, report):
     report.phase("rendering", 2)
     report.step(2)
@@ -40,4 +46,4 @@ def doctor(arguments, report):
     return {"well": True}
 
 
-VERBS = {"preprocess": preprocess, "train": train, "render": render, "doctor": doctor}
+VERBS = {"preprocess": preprocess, "train": train, "evaluate": evaluate, "render": render, "doctor": doctor}
