@@ -198,7 +198,8 @@ def read_render(scene: bpy.types.Scene, strip: str | None = None) -> Request:
         controller = curves.find_controller(out)
         if controller is None:
             raise InputError(
-                f"This line, {out.name}, has no curves in the scene yet.", "Render it without, bring it back."
+                f"This line, {out.name}, has no curves in the scene yet.",
+                "Switch off Use Edited Curves, render it and bring it back.",
             )
         path = out.parent / f"{out.name}.performance.json"
         files.append(partial(write_json, path, curves.performance(scene, controller)))
@@ -246,7 +247,7 @@ def _read_nothing(scene: bpy.types.Scene) -> Request:
 def _looked_over(scene: bpy.types.Scene, result: dict) -> list[Notice]:
     about.keep_machine(result)
     problems: list[Notice] = [("WARNING", str(text)) for text in result.get("problems") or ()]
-    return problems or [("INFO", f"The backend is well. It computes on: {about.device(result, None) or 'CPU'}.")]
+    return problems or [("INFO", f"Everything is in place. Device: {about.device(result, None) or 'CPU'}.")]
 
 
 LOOK_OVER = Step("doctor", _read_nothing, _looked_over)

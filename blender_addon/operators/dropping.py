@@ -33,7 +33,7 @@ class TALKER_OT_take_files(bpy.types.Operator):
         clips = [path for path in dropped if path.suffix.lower() in CLIPS]
         sounds = [path for path in dropped if path.suffix.lower() in SOUNDS]
         if not clips and not sounds:
-            self.report({"ERROR"}, "Neither a clip nor a sound: drop a movie file or a sound file.")
+            self.report({"ERROR"}, "This is neither a clip nor a sound. Drop a movie file or a sound file.")
             return {"CANCELLED"}
         if clips:
             settings.footage = paths.stored(clips[0])

@@ -88,7 +88,7 @@ class RunsSteps(FollowsJob):
 
 
 class TALKER_OT_preprocess(RunsSteps, bpy.types.Operator):
-    """Read the footage: find the face, track head and expression, cut out the person, measure the sound"""
+    """Read the footage: find the face, track head and expression, cut out the person, check the lip sync"""
 
     bl_idname = "talker.preprocess"
     bl_label = "Preprocess Footage"
@@ -98,7 +98,7 @@ class TALKER_OT_preprocess(RunsSteps, bpy.types.Operator):
 
 
 class TALKER_OT_train(RunsSteps, bpy.types.Operator):
-    """Train the talking head on the footage. Once cancelled, it goes on from there the next time"""
+    """Train the talking head on the footage. If cancelled, it goes on from there the next time"""
 
     bl_idname = "talker.train"
     bl_label = "Train"

@@ -51,7 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
         sub.add_argument(
             "--save", metavar="FILE", nargs="?", const="", help="Save the file afterwards, here or as FILE"
         )
-        sub.add_argument("--json", action="store_true", help="Tell of everything in lines of JSON, for programs")
+        sub.add_argument("--json", action="store_true", help="Report everything as lines of JSON, for programs")
         groups = {group: sub.add_mutually_exclusive_group() for group in ("line", "start")}
         options.add_to(sub, name, groups)
         if name == "train":
@@ -59,7 +59,9 @@ def build_parser() -> argparse.ArgumentParser:
                 "--anew", action="store_true", help="Train from the footage alone, whatever is there"
             )
         if name == "lines":
-            sub.add_argument("--strips", nargs="+", metavar="NAME", help="These lines, whatever their takes are like")
+            sub.add_argument(
+                "--strips", nargs="+", metavar="NAME", help="Render these, even if their takes are up to date"
+            )
             sub.add_argument("--new", action="store_true", help="Also those that were never rendered")
         if name in _BRING_BACK:
             sub.add_argument(

@@ -51,7 +51,7 @@ OPTIONS = (
     Option("footage_track", "--sound-track", _FOOTAGE),
     Option("footage_sound", "--other-sound", _FOOTAGE),
     Option("correct_sound_offset", "--correct-sound-offset", _FOOTAGE),
-    Option("footage_fps", "--picture-rate", _FOOTAGE),
+    Option("footage_fps", "--frame-rate", _FOOTAGE),
     Option("footage_colour", "--footage-colour", _FOOTAGE),
     Option("frame_size", "--size", _FOOTAGE),
     Option("preset", "--preset", _TRAIN),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import bpy
 
+from ..jobs import words
+from ..properties import job_of
 from . import job_box, pictures, wrapped_text
 from .folders import ScannedSubject
 
@@ -20,7 +22,18 @@ def draw(layout: bpy.types.UILayout, subject: ScannedSubject, model: str, reason
         wrapped_text.draw(layout, "Not scored: it has learned from every frame, so none is left to test it on.", "INFO")
     else:
         wrapped_text.draw(layout, "Not scored yet.", "INFO")
-        column = layout.column()
-        column.enabled = not reason  # which the step's first button has said
-        job_box.draw_step(column, "talker.evaluate", "VIEWZOOM", "", "evaluate")
+        _draw_button(layout, reason)
     pictures.draw_titled(layout, subject.pictures.get(model, ""), "Recorded, and drawn by the head")
+
+
+def _draw_button(layout: bpy.types.UILayout, reason: str) -> None:
+    """The button that scores it, and in its place the bar while that is done."""
+    job = job_of(bpy.context)
+    if words.is_running(job) and job.verb == "evaluate":
+        job_box.draw_step(layout, "talker.evaluate", "VIEWZOOM", reason, "evaluate")
+        return
+    row = layout.row()
+    row.enabled = not (reason or words.is_running(job))
+    row.operator("talker.evaluate", icon="VIEWZOOM")
+    if job.verb == "evaluate":
+        job_box.draw_end(layout, job)

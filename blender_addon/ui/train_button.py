@@ -35,7 +35,7 @@ def offer(settings: TalkerSettings, subject: ScannedSubject | None, is_training:
         return Offer("Train from Scratch", about=f"Takes the place of the model {words} when it is done.")
     if not state.is_finished:
         return Offer("Resume Training", about=f"{words} stopped at {_share(state)}.")
-    return Offer("Train Further", "MORE", f"{words} is finished: {state.step} steps. More minutes continue from it.")
+    return Offer("Train Further", "MORE", f"{words} is finished: {state.step} steps. Train Further goes on from there.")
 
 
 def _share(state: TrainingState) -> str:

@@ -44,7 +44,7 @@ def test_what_preprocessing_chose_is_shown(draw, scene, subject):
     text = draw()
     for words in (
         "Used: 1.0 s to 16.0 s of the footage",
-        "Turned by half a turn",
+        "Turned by 180°",
         "Face: 212 px high, seen in 98% of the frames",
         "Sound: 0.08 s late, corrected",
         "Colour: read as hlg-rec2020, 10 bits",

@@ -53,7 +53,7 @@ def test_a_dropped_sound_keeps_off_the_strips_that_are_there(addon, scene, dropp
 
 
 def test_what_is_neither_clip_nor_sound_is_refused_in_words(scene, dropped):
-    with pytest.raises(RuntimeError, match="Neither a clip nor a sound"):
+    with pytest.raises(RuntimeError, match="neither a clip nor a sound"):
         dropped("notes.txt")
     assert scene.talker.footage == ""
 
