@@ -10,7 +10,7 @@ from pathlib import Path
 import bpy
 
 from .. import footage_settings
-from ..bridge import audio, curves, keys, scene_camera
+from ..bridge import audio, curves, keys, line_strips, paths, scene_camera
 from ..bridge.bring_back import bring_back, options_of
 from ..bridge.files import write_json
 from ..client.installation import Level
@@ -250,6 +250,23 @@ def _looked_over(scene: bpy.types.Scene, result: dict) -> list[Notice]:
     return problems or [("INFO", f"Everything is in place. Device: {about.device(result, None) or 'CPU'}.")]
 
 
+PRESENTER_FOLDER = "//talker/presenter/"
+_PRESENTERS_CONSENT = "The presenter is drawn by a program; nobody is shown."
+
+
+def _read_presenter(scene: bpy.types.Scene) -> Request:
+    return Request({"out": str(absolute(PRESENTER_FOLDER, "The presenter"))})
+
+
+def _presented(scene: bpy.types.Scene, result: dict) -> list[Notice]:
+    settings = settings_of(scene)
+    settings.footage = paths.stored(Path(result["footage"]))
+    settings.consent, settings.preset = _PRESENTERS_CONSENT, "draft"
+    line_strips.add(scene, Path(result["line"]), scene.frame_current)
+    return [("INFO", "The presenter is drawn: its clip is the footage, and its line is at the current frame.")]
+
+
+PRESENTER = Step("presenter", _read_presenter, _presented, changes_scene=True)
 LOOK_OVER = Step("doctor", _read_nothing, _looked_over)
 PREPROCESS = Step("preprocess", read_preprocess, _preprocessed)
 TRAIN = Step("train", read_train, _trained)

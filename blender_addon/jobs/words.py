@@ -11,6 +11,7 @@ _CALLED = {
     "train": "Training",
     "evaluate": "Scoring",
     "render": "Rendering",
+    "presenter": "Drawing the presenter",
     "doctor": "Checking the backend",
 }
 _BEFORE_CONNECTION = {"STARTING": "starting the backend", "LOST": "looking for the backend"}

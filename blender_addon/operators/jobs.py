@@ -67,7 +67,8 @@ class RunsSteps(FollowsJob):
         elif self._run.step.changes_scene:
             what = f"{self.bl_label} lost its file or window: the {verb} goes on, but its scene will not know of it."
             out = self._run.job.info.arguments["out"]
-            shown.note_undone(context, what, f"In that file, choose {out} under Bring Back.")
+            do = f"choose {out} under Bring Back." if verb == "render" else f"press {self.bl_label} again."
+            shown.note_undone(context, what, f"In that file, {do}")
 
     def block(self, context: bpy.types.Context) -> None:
         self._scene_name = compat.sequencer_scene(context).name
@@ -85,6 +86,17 @@ class RunsSteps(FollowsJob):
     def _tell(self, notices: list[Notice]) -> None:
         for level, text in notices:
             self.report({level}, text)
+
+
+class TALKER_OT_draw_presenter(RunsSteps, bpy.types.Operator):
+    """Draw a presenter, who is nobody: a clip and a line to try everything with. It takes less than a minute"""
+
+    bl_idname = "talker.draw_presenter"
+    bl_label = "Try with a Drawn Presenter"
+    bl_options = {"UNDO"}  # it changes the scene when it ends
+
+    def steps(self) -> list[Step]:
+        return [steps.PRESENTER]
 
 
 class TALKER_OT_preprocess(RunsSteps, bpy.types.Operator):
@@ -193,6 +205,7 @@ class TALKER_OT_cancel_job(bpy.types.Operator):
 
 
 CLASSES = (
+    TALKER_OT_draw_presenter,
     TALKER_OT_preprocess,
     TALKER_OT_train,
     TALKER_OT_evaluate,

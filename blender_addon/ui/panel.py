@@ -82,6 +82,12 @@ def _draw_footage(layout: bpy.types.UILayout, context: bpy.types.Context, scene:
     layout.prop(settings, "footage")
     layout.prop(settings, "subject")
     layout.prop(settings, "consent")
+    if not settings.footage:
+        row = layout.row()
+        row.enabled = not (reasons.presenter(context) or words.is_running(job_of(context)))
+        row.operator("talker.draw_presenter", icon="USER")
+        if reasons.presenter(context) == reasons.SAVE_FIRST:
+            wrapped_text.draw(layout, reasons.SAVE_FIRST, "INFO")
     footage_options.draw(layout, settings)
     job_box.draw_step(layout, "talker.preprocess", "IMPORT", reasons.preprocess(context, scene), "preprocess")
     subject = folders.subject(settings.subject)
