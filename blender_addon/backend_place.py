@@ -84,9 +84,9 @@ def is_current(python: Path, wanted: EnvironmentPlan) -> bool:
 def backend_state(python: Path, wanted: EnvironmentPlan) -> str:
     """How the backend's environment stands, in a few words. Reads files."""
     if not is_installed(python, wanted):
-        return "The backend is not installed (2 GB, some minutes)"
+        return "The backend is not installed: it needs 2 GB and a few minutes"
     if python != wanted.python:
-        return f"Using {python}"
+        return f"Your own environment is used: {python}"
     if not is_current(python, wanted):
-        return "The backend is of another version: update it"
+        return "The backend is from another version of this add-on: update it"
     return "The backend is installed"

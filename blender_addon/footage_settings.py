@@ -28,50 +28,49 @@ class FootageSettings:
 
     footage_start: FloatProperty(
         name="From",
-        description="Where the part of the footage begins that is used, in seconds of the footage",
+        description="Start of the part of the footage to use, in seconds",
         default=0.0, min=0.0, max=1e6, subtype="TIME_ABSOLUTE", unit="TIME_ABSOLUTE",
     )  # fmt: skip
     footage_end: FloatProperty(
         name="Until",
-        description="Where the part of the footage ends that is used, in seconds of the footage; 0: at its end",
+        description="End of the part of the footage to use, in seconds; 0: to its end",
         default=0.0, min=0.0, max=1e6, subtype="TIME_ABSOLUTE", unit="TIME_ABSOLUTE",
     )  # fmt: skip
     footage_speaker: IntProperty(
         name="Speaker",
-        description="Whose head it is where several people are seen, counted from the left; 0: whose lips go with the"
-        " sound",
+        description="Which person, counted from the left, if there are several; 0: the one whose lips match the sound",
         default=0, min=0, max=choices.MOST_SPEAKERS,
     )  # fmt: skip
     footage_track: IntProperty(
         name="Sound Track",
-        description="Which sound track of the footage has the voice, counted from 1; 0: the first one with speech",
+        description="Sound track of the footage with the voice, counted from 1; 0: the first one with speech",
         default=0, min=0, max=1000,
     )  # fmt: skip
     footage_sound: StringProperty(
         name="Other Sound",
-        description="A sound file in place of the footage's own sound, beginning with its first picture",
+        description="A sound file to use instead of the footage's own sound, starting with its first frame",
         subtype="FILE_PATH",
         options=_PATH,
     )
     correct_sound_offset: BoolProperty(
         name="Correct Lip Sync",
-        description="Where the sound of the footage is early or late against the lips, move it",
+        description="Shift the footage's sound where it is out of sync with the lips",
         default=True,
     )
     footage_fps: FloatProperty(
-        name="Picture Rate",
-        description="Pictures a second, for footage that is a folder of numbered pictures; 0: 25",
+        name="Frame Rate",
+        description="Frames per second of footage that is a folder of numbered pictures; 0: 25",
         default=0.0, min=0.0, max=1000.0, precision=3,
     )  # fmt: skip
     footage_colour: EnumProperty(
         name="Colour",
-        description="What the footage's colours were made for, where its tags are wrong or missing",
+        description="Colour space of the footage, where its tags are wrong or missing",
         items=INPUT_COLOURS,
         default=choices.INPUT_COLOUR,
     )
     frame_size: IntProperty(
         name="Largest Size",
-        description="Width and height at which the head is learnt, at most; smaller takes less time, memory and disk",
+        description="Largest width and height at which the head is learned. Smaller needs less time, memory and disk",
         default=choices.FRAME_PX, min=choices.LEAST_FRAME_PX, max=choices.MOST_FRAME_PX, subtype="PIXEL",
     )  # fmt: skip
 

@@ -156,6 +156,13 @@ class DoctorArguments:
 
 
 @dataclass(frozen=True)
+class PresenterArguments:
+    """Draw the presenter's footage and speak its line into the folder `out`."""
+
+    out: Path
+
+
+@dataclass(frozen=True)
 class ConsentArguments:
     """Record what the person shown has agreed to: None leaves it as it is, "" takes it away. Dates are YYYY-MM-DD."""
 
@@ -237,6 +244,11 @@ def run_arguments(plain: Mapping[str, Any]) -> RunArguments:
 def doctor_arguments(plain: Mapping[str, Any]) -> DoctorArguments:
     """models_dir."""
     return _without_settings(DoctorArguments, plain)
+
+
+def presenter_arguments(plain: Mapping[str, Any]) -> PresenterArguments:
+    """out."""
+    return _without_settings(PresenterArguments, plain)
 
 
 def consent_arguments(plain: Mapping[str, Any]) -> ConsentArguments:

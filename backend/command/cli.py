@@ -158,6 +158,9 @@ def build_parser() -> argparse.ArgumentParser:
     sub = verb("doctor", "What this machine has, and what is missing.")
     _add_models_dir(sub)
 
+    sub = verb("presenter", "Draw a presenter, who is nobody: footage and a line to try everything with.")
+    sub.add_argument("--out", required=True, metavar="DIR")
+
     sub = verb("preprocess", "Footage of one speaking person to a subject folder.")
     sub.add_argument("footage", metavar="FOOTAGE")
     sub.add_argument("--subject", required=True, metavar="DIR")

@@ -26,6 +26,7 @@ from backend.command.arguments import (
     export_arguments,
     join_arguments,
     preprocess_arguments,
+    presenter_arguments,
     render_arguments,
     run_arguments,
     track_arguments,
@@ -239,6 +240,16 @@ def doctor(arguments: Mapping[str, Any], report: Reporter) -> dict:
     return run_doctor(asked.models_dir)
 
 
+def presenter(arguments: Mapping[str, Any], report: Reporter) -> dict:
+    """A drawn presenter to try everything with. Returns its footage, its line and the truth about both, as paths."""
+    from backend.presenter.make import make_demo_material
+
+    asked = presenter_arguments(arguments)
+    make_writable(asked.out)
+    report.phase("draw the presenter")
+    return {name: str(path) for name, path in asdict(make_demo_material(asked.out, report)).items()}
+
+
 def consent(arguments: Mapping[str, Any], report: Reporter) -> dict:
     """What the person shown has agreed to, after it is changed where something is given. Returns it by field."""
     asked = consent_arguments(arguments)
@@ -266,6 +277,7 @@ VERBS: dict[str, Verb] = {
     "export": export,
     "run": run,
     "doctor": doctor,
+    "presenter": presenter,
     "consent": consent,
     "verify": verify,
 }

@@ -11,6 +11,7 @@ PHASES: dict[str, tuple[tuple[str, float], ...]] = {
         ("regions", 30), ("clean plate", 3), ("body", 4), ("sync", 2), ("quality", 2),
     ),
     "train": (("prepare", 2), ("self-tracking", 14), ("learning speech", 8), ("train", 76)),
+    "evaluate": (("evaluate", 90), ("closure", 10)),
     "render": (("prepare the line", 10), ("render", 90)),
 }  # fmt: skip
 """Verb to its phases in order, each with a rough share of its time: no promise, but a bar that goes one way."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import bpy
 
 from .. import footage_settings
-from ..bridge import audio, curves, keys, scene_camera
+from ..bridge import audio, curves, keys, line_strips, paths, scene_camera
 from ..bridge.bring_back import bring_back, options_of
 from ..bridge.files import write_json
 from ..client.installation import Level
@@ -155,6 +155,15 @@ def _trained(scene: bpy.types.Scene, result: dict) -> list[Notice]:
     return [("INFO", result["message"])]
 
 
+def read_evaluate(scene: bpy.types.Scene) -> Request:
+    settings = settings_of(scene)
+    return Request({"subject": str(absolute(settings.subject, "Subject")), "model": model_name(settings)})
+
+
+def _evaluated(scene: bpy.types.Scene, result: dict) -> list[Notice]:
+    return [("INFO", f"The head {model_name(settings_of(scene))} is scored: the panel shows how well it does.")]
+
+
 def model_name(settings: TalkerSettings) -> str:
     """The model that the scene means: the one named, else the recipe's."""
     return settings.model or settings.recipe
@@ -189,7 +198,8 @@ def read_render(scene: bpy.types.Scene, strip: str | None = None) -> Request:
         controller = curves.find_controller(out)
         if controller is None:
             raise InputError(
-                f"This line, {out.name}, has no curves in the scene yet.", "Render it without, bring it back."
+                f"This line, {out.name}, has no curves in the scene yet.",
+                "Switch off Use Edited Curves, render it and bring it back.",
             )
         path = out.parent / f"{out.name}.performance.json"
         files.append(partial(write_json, path, curves.performance(scene, controller)))
@@ -237,9 +247,26 @@ def _read_nothing(scene: bpy.types.Scene) -> Request:
 def _looked_over(scene: bpy.types.Scene, result: dict) -> list[Notice]:
     about.keep_machine(result)
     problems: list[Notice] = [("WARNING", str(text)) for text in result.get("problems") or ()]
-    return problems or [("INFO", f"The backend is well. It computes on: {about.device(result, None) or 'CPU'}.")]
+    return problems or [("INFO", f"Everything is in place. Device: {about.device(result, None) or 'CPU'}.")]
 
 
+PRESENTER_FOLDER = "//talker/presenter/"
+_PRESENTERS_CONSENT = "The presenter is drawn by a program; nobody is shown."
+
+
+def _read_presenter(scene: bpy.types.Scene) -> Request:
+    return Request({"out": str(absolute(PRESENTER_FOLDER, "The presenter"))})
+
+
+def _presented(scene: bpy.types.Scene, result: dict) -> list[Notice]:
+    settings = settings_of(scene)
+    settings.footage = paths.stored(Path(result["footage"]))
+    settings.consent, settings.preset = _PRESENTERS_CONSENT, "draft"
+    line_strips.add(scene, Path(result["line"]), scene.frame_current)
+    return [("INFO", "The presenter is drawn: its clip is the footage, and its line is at the current frame.")]
+
+
+PRESENTER = Step("presenter", _read_presenter, _presented, changes_scene=True)
 LOOK_OVER = Step("doctor", _read_nothing, _looked_over)
 PREPROCESS = Step("preprocess", read_preprocess, _preprocessed)
 TRAIN = Step("train", read_train, _trained)
@@ -249,6 +276,7 @@ TRAIN_BY_MODE = {
     "ANEW": Step("train", read_train_anew, _trained),
 }
 """By the modes of properties.TRAIN_MODES."""
+EVALUATE = Step("evaluate", read_evaluate, _evaluated)
 RENDER = Step("render", read_render, _rendered, changes_scene=True)
 RENDER_AND_BRING_BACK = Step("render", read_render, _rendered_and_brought_back, changes_scene=True)
 

@@ -9,7 +9,7 @@ import bpy
 from bpy.props import CollectionProperty, StringProperty
 
 from .. import compat
-from ..bridge import paths
+from ..bridge import line_strips, paths
 from ..properties import settings_of
 
 CLIPS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".mts", ".mxf", ".ogv", ".webm", ".wmv")
@@ -33,7 +33,7 @@ class TALKER_OT_take_files(bpy.types.Operator):
         clips = [path for path in dropped if path.suffix.lower() in CLIPS]
         sounds = [path for path in dropped if path.suffix.lower() in SOUNDS]
         if not clips and not sounds:
-            self.report({"ERROR"}, "Neither a clip nor a sound: drop a movie file or a sound file.")
+            self.report({"ERROR"}, "This is neither a clip nor a sound. Drop a movie file or a sound file.")
             return {"CANCELLED"}
         if clips:
             settings.footage = paths.stored(clips[0])
@@ -42,24 +42,8 @@ class TALKER_OT_take_files(bpy.types.Operator):
             self.report({"WARNING"}, f"Only one clip can be the footage: {clips[0].name} was taken.")
         frame = scene.frame_current
         for path in sounds:
-            frame = add_line(scene, path, frame)
+            frame = line_strips.add(scene, path, frame)
         return {"FINISHED"}
-
-
-def add_line(scene: bpy.types.Scene, path: Path, frame: int) -> int:
-    """A sound file as the line, a strip that begins at `frame`; the frame after it."""
-    settings = settings_of(scene)
-    if not compat.has_sound():
-        settings.line_source, settings.line_file, settings.line_frame = "FILE", paths.stored(path), frame
-        return frame
-    editor = scene.sequence_editor or scene.sequence_editor_create()
-    collection = compat.strips(editor)
-    taken = {strip.channel for strip in collection if compat.strip_range(strip)[1] > frame}
-    channel = next(number for number in range(1, len(taken) + 2) if number not in taken)
-    strip = collection.new_sound(path.stem, str(path), channel, frame)
-    strip.sound.filepath = paths.stored(path)
-    settings.line_source, settings.line_strip = "STRIP", strip.name
-    return compat.strip_range(strip)[1]
 
 
 CLASSES = (TALKER_OT_take_files,)

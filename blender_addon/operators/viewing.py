@@ -28,7 +28,7 @@ class TALKER_OT_exact_colours(bpy.types.Operator):
 
 
 class TALKER_OT_open_file(bpy.types.Operator):
-    """Open it in the system's own viewer"""
+    """Open this file in the system's viewer"""
 
     bl_idname = "talker.open_file"
     bl_label = "Open"
@@ -45,7 +45,7 @@ class TALKER_OT_open_file(bpy.types.Operator):
 
 
 class TALKER_OT_dismiss(bpy.types.Operator):
-    """Do not show this message any more"""
+    """Dismiss this message"""
 
     bl_idname = "talker.dismiss"
     bl_label = "Dismiss"

@@ -33,6 +33,7 @@ class _Parser(argparse.ArgumentParser):
 _VERBS = {
     "preprocess": "Footage to subject folder.",
     "train": "Train the talking head.",
+    "evaluate": "Score the head on the part of the footage that it has not learned from.",
     "render": "Render the line of dialogue.",
     "lines": "Render the timeline's lines whose takes are out of date, and bring them back.",
     "import": "Bring a rendered line into the scene.",
@@ -50,7 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
         sub.add_argument(
             "--save", metavar="FILE", nargs="?", const="", help="Save the file afterwards, here or as FILE"
         )
-        sub.add_argument("--json", action="store_true", help="Tell of everything in lines of JSON, for programs")
+        sub.add_argument("--json", action="store_true", help="Report everything as lines of JSON, for programs")
         groups = {group: sub.add_mutually_exclusive_group() for group in ("line", "start")}
         options.add_to(sub, name, groups)
         if name == "train":
@@ -58,7 +59,9 @@ def build_parser() -> argparse.ArgumentParser:
                 "--anew", action="store_true", help="Train from the footage alone, whatever is there"
             )
         if name == "lines":
-            sub.add_argument("--strips", nargs="+", metavar="NAME", help="These lines, whatever their takes are like")
+            sub.add_argument(
+                "--strips", nargs="+", metavar="NAME", help="Render these, even if their takes are up to date"
+            )
             sub.add_argument("--new", action="store_true", help="Also those that were never rendered")
         if name in _BRING_BACK:
             sub.add_argument(
@@ -95,6 +98,7 @@ def execute(argv: list[str]) -> int:
 _BRING_BACK = ("import", "lines", "run")
 _STEPS: dict[str, tuple[steps.Step, ...]] = {
     "preprocess": (steps.PREPROCESS,),
+    "evaluate": (steps.EVALUATE,),
     "render": (steps.RENDER,),
     "import": (),
     "run": (steps.PREPROCESS, steps.TRAIN, steps.RENDER),

@@ -19,8 +19,8 @@ from ..shared.errors import InputError
 from . import options
 
 __all__ = [
-    "bring_back", "bring_back_take", "do", "line_steps", "preprocess", "print_notices", "render_line", "render_lines",
-    "run_all", "run_line", "save", "train",
+    "bring_back", "bring_back_take", "do", "evaluate", "line_steps", "preprocess", "print_notices", "render_line",
+    "render_lines", "run_all", "run_line", "save", "train",
 ]  # fmt: skip
 
 
@@ -107,6 +107,11 @@ def train(scene: bpy.types.Scene | None = None, mode: str = "AUTO", **settings: 
     for the settings' `more_minutes`; ANEW begins from the footage.
     """
     return do(_with(scene, "train", settings), [steps.TRAIN_BY_MODE[mode]], print_notices)[-1]
+
+
+def evaluate(scene: bpy.types.Scene | None = None, **settings: Any) -> dict:
+    """Score the model of a scene's settings; what the backend's verb returns."""
+    return do(_with(scene, "evaluate", settings), [steps.EVALUATE], print_notices)[-1]
 
 
 def render_line(scene: bpy.types.Scene | None = None, **settings: Any) -> dict:

@@ -33,10 +33,10 @@ class Option:
     """Of the options of one group only one may be given."""
 
 
-_SUBJECT = ("preprocess", "train", "render", "lines", "import", "run")
+_SUBJECT = ("preprocess", "train", "evaluate", "render", "lines", "import", "run")
 _FOOTAGE = ("preprocess", "run")
 _TRAIN = ("train", "run")
-_MODEL = ("train", "render", "lines", "run")
+_MODEL = ("train", "evaluate", "render", "lines", "run")
 _LINE = ("render", "run")
 _MANNER = ("render", "lines", "run")
 _SHOT = ("import", "lines", "run")
@@ -51,7 +51,7 @@ OPTIONS = (
     Option("footage_track", "--sound-track", _FOOTAGE),
     Option("footage_sound", "--other-sound", _FOOTAGE),
     Option("correct_sound_offset", "--correct-sound-offset", _FOOTAGE),
-    Option("footage_fps", "--picture-rate", _FOOTAGE),
+    Option("footage_fps", "--frame-rate", _FOOTAGE),
     Option("footage_colour", "--footage-colour", _FOOTAGE),
     Option("frame_size", "--size", _FOOTAGE),
     Option("preset", "--preset", _TRAIN),

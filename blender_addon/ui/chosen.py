@@ -6,7 +6,11 @@ from typing import Any
 
 from ..shared.timing import parse_fps
 
-_TURNS = {1: "Turned by a quarter turn to the left", 2: "Turned by half a turn", 3: "Turned by a quarter turn right"}
+_TURNS = {
+    1: "Turned by 90° to the left",
+    2: "Turned by 180°",
+    3: "Turned by 90° to the right",
+}
 _HEARD_S = 0.02
 """An offset of the sound that is worth a word, s."""
 

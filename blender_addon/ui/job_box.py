@@ -20,7 +20,7 @@ _BACKEND_WORDS = {
     "STOPPING": "Backend: stopping",
 }
 _BUTTON_SCALE = 1.4
-VERBS = ("preprocess", "train", "render")
+VERBS = ("preprocess", "train", "evaluate", "render")
 """Those that have a step of their own."""
 
 
@@ -28,7 +28,7 @@ def draw(layout: bpy.types.UILayout, job: TalkerJob, reason: str) -> None:
     """The backend's state; Do It All (or why it cannot be done), and in its place the bar of all that is being done."""
     row = layout.row(align=True)
     row.label(
-        text=_BACKEND_WORDS.get(job.backend, "Backend: lost, looking for it"),
+        text=_BACKEND_WORDS.get(job.backend, "Backend: lost, reconnecting"),
         icon="LINKED" if job.backend else "UNLINKED",
     )
     if job.backend == "READY":
@@ -82,7 +82,7 @@ def draw_step(
 
 def _draw_work(layout: bpy.types.UILayout, job: TalkerJob) -> None:
     """What a running job has to show: the picture keeps its place while there is none yet."""
-    pictures.draw_or_room(layout, job.preview, "Its present state")
+    pictures.draw_or_room(layout, job.preview, "How it looks so far")
     if job.message:
         wrapped_text.draw(layout, words.for_panel(job.message), "INFO")
 
@@ -93,7 +93,7 @@ def draw_end(layout: bpy.types.UILayout, job: TalkerJob) -> None:
     if trouble is not None:
         _draw_trouble(layout, *trouble)
     elif job.state == "CANCELLED":
-        wrapped_text.draw(layout, f"Cancelled: {job.verb}. Start it again to continue.", "INFO")
+        wrapped_text.draw(layout, f"{words.called(job.verb)} was cancelled. Start it again to continue.", "INFO")
     undone = shown.undone()
     if undone is not None:
         _draw_trouble(layout, *undone)

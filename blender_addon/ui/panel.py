@@ -18,6 +18,7 @@ from ..properties import job_of, settings_of
 from . import (
     backend_box,
     environment,
+    finished_head,
     folders,
     footage_options,
     job_box,
@@ -82,6 +83,12 @@ def _draw_footage(layout: bpy.types.UILayout, context: bpy.types.Context, scene:
     layout.prop(settings, "footage")
     layout.prop(settings, "subject")
     layout.prop(settings, "consent")
+    if not settings.footage:
+        row = layout.row()
+        row.enabled = not (reasons.presenter(context) or words.is_running(job_of(context)))
+        row.operator("talker.draw_presenter", icon="USER")
+        if reasons.presenter(context) == reasons.SAVE_FIRST:
+            wrapped_text.draw(layout, reasons.SAVE_FIRST, "INFO")
     footage_options.draw(layout, settings)
     job_box.draw_step(layout, "talker.preprocess", "IMPORT", reasons.preprocess(context, scene), "preprocess")
     subject = folders.subject(settings.subject)
@@ -122,11 +129,8 @@ def _draw_train(layout: bpy.types.UILayout, context: bpy.types.Context, scene: b
     if subject is None or not subject.models:
         return
     wrapped_text.draw(layout, f"Trained: {', '.join(subject.models)}", "CHECKMARK")
-    name = model_name(settings)
-    if name in subject.models:
-        score = subject.scores.get(name)
-        wrapped_text.draw(layout, f"Scored: {score}" if score else "Not scored (talker evaluate does that).", "INFO")
-        pictures.draw_titled(layout, subject.pictures.get(name, ""), "Recorded, and drawn by the head")
+    if model_name(settings) in subject.models:
+        finished_head.draw(layout, subject, model_name(settings), reasons.train(context, scene))
 
 
 def _draw_line(layout: bpy.types.UILayout, context: bpy.types.Context, scene: bpy.types.Scene) -> None:

@@ -12,7 +12,12 @@ from . import folders
 NOT_INSTALLED = "Install the backend first."
 NO_CLIP = "Choose a clip of one person speaking to the camera: 20 s to 2 minutes, steady, evenly lit."
 NO_SOUND_STRIP = "Add the new line of dialogue to the timeline as a sound strip."
+SAVE_FIRST = "Save the .blend first: what is made lies beside it."
 NOT_ONLINE = "Online access is off, so nothing can be downloaded. Allow it here or in Preferences > System."
+
+
+def presenter(context: bpy.types.Context) -> str:
+    return backend(context) or ("" if bpy.data.is_saved else SAVE_FIRST)
 
 
 def preprocess(context: bpy.types.Context, scene: bpy.types.Scene) -> str:

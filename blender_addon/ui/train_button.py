@@ -36,7 +36,7 @@ def offer(settings: TalkerSettings, subject: ScannedSubject | None, is_training:
     if not state.is_finished:
         kept = " The model of before is in use until it is done." if name in subject.models else ""
         return Offer("Resume Training", about=f"{words} stopped at {_share(state)}.{kept}")
-    return Offer("Train Further", "MORE", f"{words} is finished: {state.step} steps. More minutes continue from it.")
+    return Offer("Train Further", "MORE", f"{words} is finished: {state.step} steps. Train Further goes on from there.")
 
 
 def _share(state: TrainingState) -> str:

@@ -144,7 +144,7 @@ def test_footage_options_reach_the_backend_by_command_and_by_function(addon, ask
     }  # fmt: skip
     status, _, err = execute(
         "preprocess", "--from", 1.5, "--until", 20.25, "--speaker", 2, "--sound-track", 3, "--size", 512,
-        "--other-sound", tmp_path / "voice.wav", "--no-correct-sound-offset", "--picture-rate", 23.976,
+        "--other-sound", tmp_path / "voice.wav", "--no-correct-sound-offset", "--frame-rate", 23.976,
         "--footage-colour", "pq",
     )  # fmt: skip
     assert status == 0, err

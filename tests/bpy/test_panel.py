@@ -44,7 +44,7 @@ def test_what_preprocessing_chose_is_shown(draw, scene, subject):
     text = draw()
     for words in (
         "Used: 1.0 s to 16.0 s of the footage",
-        "Turned by half a turn",
+        "Turned by 180°",
         "Face: 212 px high, seen in 98% of the frames",
         "Sound: 0.08 s late, corrected",
         "Colour: read as hlg-rec2020, 10 bits",
@@ -168,10 +168,33 @@ def test_what_a_render_will_show_is_said_where_there_is_a_choice(addon, draw, sc
 
 def test_a_finished_head_shows_its_scores(draw, scene, subject):
     scene.talker.subject = str(subject)
-    assert "Not scored" in draw()
+    assert "Not scored yet. [talker.evaluate]" in draw()
     (subject / "models" / "m2dao" / "evaluation").mkdir()
     rows = {"synthesised/psnr_head": np.array([31.0, np.nan, 33.0]), "synthesised/psnr_mouth": np.array([27.0, 27.2])}
     np.savez(subject / "models" / "m2dao" / "evaluation" / "scores.npz", **rows)  # type: ignore[arg-type]
-    assert "Scored: head 32.0 dB, mouth 27.1 dB" in draw()
+    assert "Scored: close to the footage (head 32.0 dB, mouth 27.1 dB)" in draw()
+    assert "[talker.evaluate]" not in draw()
     (subject / "models" / "m2dao" / "evaluation" / "scores.npz").write_bytes(b"damaged")
     assert "Not scored" in draw()
+
+
+@pytest.mark.parametrize(
+    ("head", "mouth", "words"),
+    [
+        (34.0, 30.0, "very close to the footage"),
+        (34.0, 27.0, "close to the footage"),
+        (28.0, 24.0, "soft in places"),
+        (28.0, 20.0, "far from the footage"),
+    ],
+)
+def test_a_score_is_said_in_words_by_the_worse_of_head_and_mouth(addon, tmp_path, head, mouth, words):
+    (tmp_path / "evaluation").mkdir()
+    rows = {"synthesised/psnr_head": np.array([head]), "synthesised/psnr_mouth": np.array([mouth])}
+    np.savez(tmp_path / "evaluation" / "scores.npz", **rows)  # type: ignore[arg-type]
+    assert addon.ui.scores.in_words(tmp_path).startswith(words)
+
+
+def test_a_head_that_has_seen_every_frame_offers_no_score(draw, scene, subject, checkpoint):
+    checkpoint(progress=1.0, preset="film")
+    scene.talker.subject = str(subject)
+    assert "learned from every frame" in draw() and "[talker.evaluate]" not in draw()

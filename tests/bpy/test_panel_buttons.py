@@ -55,7 +55,10 @@ def test_without_a_model_of_that_name_the_button_says_train(draw, scene, subject
     assert "Train [talker.train]" in text and "Takes the place" not in text
 
 
-JOBS = {"talker.preprocess", "talker.train", "talker.render_line", "talker.run_all"}
+JOBS = {
+    "talker.evaluate", "talker.preprocess", "talker.render_line", "talker.run_all", "talker.start_backend",
+    "talker.train",
+}  # fmt: skip
 
 
 def test_without_a_backend_no_job_can_be_started_and_the_panel_says_why(

@@ -40,13 +40,13 @@ def test_what_an_operator_had_to_leave_undone_is_shown_until_the_next_job(addon,
 @pytest.mark.parametrize(
     ("phase", "step", "total", "state", "words"),
     [
-        ("", 0, 0, "PENDING", "train: waiting for its turn"),
-        ("", 0, 0, "RUNNING", "train: getting ready"),
-        ("prepare", 0, 0, "RUNNING", "train: prepare"),
-        ("train", 749, 3000, "RUNNING", "train 749/3000, 1 min 10 s left"),
-        ("train", 3000, 3000, "RUNNING", "train 3000/3000"),
-        ("train", 749, 3000, "CANCELLING", "train 749/3000, 1 min 10 s left, cancelling"),
-        ("prepare", 0, 0, "CANCELLING", "train: prepare cancelling"),
+        ("", 0, 0, "PENDING", "Training: waiting for its turn"),
+        ("", 0, 0, "RUNNING", "Training: getting ready"),
+        ("prepare", 0, 0, "RUNNING", "Training: prepare"),
+        ("train", 749, 3000, "RUNNING", "Training 749/3000, 1 min 10 s left"),
+        ("train", 3000, 3000, "RUNNING", "Training 3000/3000"),
+        ("train", 749, 3000, "CANCELLING", "Training 749/3000, 1 min 10 s left, cancelling"),
+        ("prepare", 0, 0, "CANCELLING", "Training: prepare cancelling"),
     ],
 )
 def test_a_job_is_described_in_one_line(addon, bpy, job, phase, step, total, state, words):
@@ -93,7 +93,7 @@ def test_a_cancelled_job_is_told_once_and_is_no_error(addon, bpy, draw, job):
     from_backend.error = {"what": "The job was cancelled.", "do": "Start it again."}
     addon.jobs.shown.show(bpy.context, types.SimpleNamespace(info=from_backend, messages=[]))
     text = draw()
-    assert text.count("ancelled") == 1 and "Cancelled: train. Start it again to continue." in text
+    assert text.count("ancelled") == 1 and "Training was cancelled. Start it again to continue." in text
 
 
 def test_no_word_of_a_stopped_training_while_it_goes_on(draw, job, scene, subject, checkpoint):
@@ -109,7 +109,9 @@ def test_what_stands_above_a_button_does_not_move_when_its_job_begins_or_ends(ad
     scene.talker.subject = str(subject)
 
     def lines_above(text):
-        return len(re.findall(r"\[[^]]*\]|<[^>]*>|Backend: [a-z ]+|train \d+%.*?(?= \[)", text.split("1  Footage")[0]))
+        return len(
+            re.findall(r"\[[^]]*\]|<[^>]*>|Backend: [a-z ]+|Training \d+%.*?(?= \[)", text.split("1  Footage")[0])
+        )
 
     idle = draw()
     job.state, job.verb, job.phase, job.step, job.total, job.message = "RUNNING", "train", "train", 30, 600, "A notice."
@@ -123,7 +125,7 @@ def test_what_stands_above_a_button_does_not_move_when_its_job_begins_or_ends(ad
 def test_a_picture_has_its_place_before_it_is_there(draw, job, scene, subject):
     scene.talker.subject = str(subject)
     job.state, job.verb, job.phase = "RUNNING", "train", "train"
-    assert "Its present state" in draw()
+    assert "How it looks so far" in draw()
 
 
 def test_the_whole_job_has_one_bar_that_never_goes_back(addon, bpy, job):
@@ -145,7 +147,7 @@ def test_the_time_left_is_that_of_the_whole_job(addon, job, monkeypatch):
     assert addon.jobs.overall.left_s(0.01, 1000.0) < 0 and addon.jobs.overall.left_s(0.5, 1099.0) < 0
     job.verb, job.phase, job.overall, job.overall_eta_s = "train", "train", 0.25, 300.0
     job.chain_step, job.chain_steps = 2, 3
-    assert addon.jobs.words.overall(job) == "2 of 3: train, 25% of all, about 5 min 0 s left"
+    assert addon.jobs.words.overall(job) == "2 of 3: Training, 25% of all, about 5 min 0 s left"
 
 
 def test_of_several_jobs_in_a_row_the_time_left_is_that_of_all(addon, bpy, job, monkeypatch):
@@ -160,7 +162,7 @@ def test_of_several_jobs_in_a_row_the_time_left_is_that_of_all(addon, bpy, job, 
     info.progress = addon.shared.jobs.Progress("train", 30, 30)  # all of its last phase
     shown.show(bpy.context, types.SimpleNamespace(info=info, messages=[]))
     assert job.overall == pytest.approx(0.9) and job.overall_eta_s == pytest.approx(11.0)
-    assert addon.jobs.words.overall(job) == "2 of 3: train, 90% of all, about 11 s left"
+    assert addon.jobs.words.overall(job) == "2 of 3: Training, 90% of all, about 11 s left"
     shown.clear(bpy.context)
     shown.show(bpy.context, types.SimpleNamespace(info=info, messages=[]))
     assert job.overall == 1.0 and job.chain_steps == 0

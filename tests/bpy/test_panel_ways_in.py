@@ -53,7 +53,7 @@ def test_a_dropped_sound_keeps_off_the_strips_that_are_there(addon, scene, dropp
 
 
 def test_what_is_neither_clip_nor_sound_is_refused_in_words(scene, dropped):
-    with pytest.raises(RuntimeError, match="Neither a clip nor a sound"):
+    with pytest.raises(RuntimeError, match="neither a clip nor a sound"):
         dropped("notes.txt")
     assert scene.talker.footage == ""
 
@@ -114,3 +114,19 @@ def test_render_and_bring_back_is_one_step(addon, bpy, connection, scene, make_t
     monkeypatch.setattr(addon.client.handles.JobHandle, "result", lambda job: real(job) | {"out": str(take)})
     assert bpy.ops.talker.render_and_bring_back() == {"FINISHED"}
     assert addon.bridge.curves.find_controller(take) is not None
+
+
+def test_a_drawn_presenter_brings_footage_and_a_line_into_an_empty_file(
+    addon, bpy, connection, scene, draw, disabled, tmp_path
+):
+    assert "talker.draw_presenter" in disabled()[1]  # it lies beside a file that has no place yet
+    with pytest.raises(RuntimeError, match="is not saved. Save the file first."):
+        bpy.ops.talker.draw_presenter()
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "try.blend"))
+    assert bpy.ops.talker.draw_presenter() == {"FINISHED"}
+    settings = bpy.context.scene.talker
+    assert settings.footage == "//talker/presenter/presenter.mp4" and settings.preset == "draft"
+    assert "nobody is shown" in settings.consent
+    if addon.compat.has_sound():
+        assert (settings.line_source, settings.line_strip) == ("STRIP", "line")
+    assert "[talker.draw_presenter]" not in draw()
