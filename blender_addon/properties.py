@@ -7,15 +7,16 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, Po
 
 from . import compat
 from .blender_types import window_manager
+from .footage_settings import FootageSettings
 from .shared import choices
 from .shared.training import Start
 
 _PATH = compat.blend_relative_path_options()
 
 PRESETS = (
-    ("draft", "Draft", "Minutes: small and quick, to see whether the footage works"),
+    ("draft", "Draft", "Quick and small: a few minutes, to see whether the footage works"),
     ("standard", "Standard", "The usual choice"),
-    ("film", "Film", "Slow and best: trains on every frame of the footage"),
+    ("film", "Film", "Slowest: learns from every frame of the footage, so that none is left to score it on"),
 )
 RECIPES = (
     ("m2dao", "M2DAO-Talker", "Decoupled motion, alternating training, torso and background synthesised"),
@@ -31,12 +32,12 @@ TRAIN_MODES = (
     (
         Start.MORE.name,
         "Train Further",
-        "Train the finished head for more minutes, from what it has learnt; it serves until that is done",
+        "Train the finished head for more minutes, from what it has learned; it stays usable until that is done",
     ),
     (
         Start.ANEW.name,
         "Train from Scratch",
-        "Train from the footage alone; the present head serves until the new one is done",
+        "Train from the footage alone; the present head stays usable until the new one is done",
     ),
 )
 LINE_SOURCES = (
@@ -46,8 +47,8 @@ LINE_SOURCES = (
 )
 LINE_CHANNELS = (
     ("BOTH", "Both", "Both channels of stereo sound, mixed"),
-    ("LEFT", "Left", "The left channel alone: where each speaker has one"),
-    ("RIGHT", "Right", "The right channel alone: where each speaker has one"),
+    ("LEFT", "Left", "The left channel only, for recordings with one speaker per channel"),
+    ("RIGHT", "Right", "The right channel only, for recordings with one speaker per channel"),
 )
 POSE_MODES = (
     # The numbers are those under which scenes keep a choice.
@@ -61,7 +62,7 @@ POSE_MODES = (
     ("RECORDED", "Recorded", "The head moves as in the footage; a longer line goes on without a jump", "NONE", 0),
     ("STILL", "Still", "The head keeps the pose of its calmest moment", "NONE", 1),
     ("OBJECT", "Object", "The head follows an object of the scene, seen by the scene's camera", "NONE", 2),
-    ("FILE", "File", "Poses from a camera.json", "NONE", 3),
+    ("FILE", "File", "The head moves as in another take: poses from its camera.json", "NONE", 3),
 )
 BACKGROUNDS = (
     ("PLATE", "Clean Plate", "The footage's own background with the person taken out"),
@@ -88,7 +89,7 @@ def _choose_line(settings: Any, context: bpy.types.Context) -> None:
         settings.line_source, settings.line_strip = "STRIP", strips[settings.line_index].name
 
 
-class TalkerSettings(bpy.types.PropertyGroup):
+class TalkerSettings(FootageSettings, bpy.types.PropertyGroup):
     """`Scene.talker`: saved with the file."""
 
     footage: StringProperty(
@@ -96,19 +97,19 @@ class TalkerSettings(bpy.types.PropertyGroup):
     )
     subject: StringProperty(
         name="Subject",
-        description="Folder for all that is learnt about this person",
+        description="Folder for everything that is learned about this person",
         subtype="DIR_PATH",
         options=_PATH,
         default="//talker/subject/",
     )
     consent: StringProperty(
-        name="Consent", description="How the person shown has agreed to this; kept in the subject and in every render"
+        name="Consent", description="How the person shown agreed to this; stored with the subject and in every render"
     )
     preset: EnumProperty(
-        name="Preset", description="How much time to give the training", items=PRESETS, default=choices.PANEL_PRESET
+        name="Preset", description="How long to train, and at which size", items=PRESETS, default=choices.PANEL_PRESET
     )
     recipe: EnumProperty(name="Recipe", description="Method of training", items=RECIPES, default=choices.RECIPE)
-    model: StringProperty(name="Model", description="Name of the trained model; empty for the recipe's name")
+    model: StringProperty(name="Model", description="Name for the trained model; empty: the recipe's name")
 
     more_minutes: FloatProperty(
         name="More Minutes", description="How long to train a finished head on", default=5.0, min=0.1, soft_max=120.0
@@ -117,14 +118,14 @@ class TalkerSettings(bpy.types.PropertyGroup):
     line_source: EnumProperty(name="Line", description="Where the new line of dialogue is", items=LINE_SOURCES)
     line_strip: StringProperty(name="Strip", description="The sound strip with the new line of dialogue")
     line_index: IntProperty(
-        name="Line", description="Its place among the timeline's strips", default=-1, update=_choose_line
+        name="Line", description="The line that is selected in the list", default=-1, update=_choose_line
     )
     line_file: StringProperty(
         name="Sound", description="A sound file with the new line", subtype="FILE_PATH", options=_PATH
     )
     line_frame: IntProperty(name="Start", description="Frame at which a line from a file begins", default=1)
     line_channel: EnumProperty(
-        name="Channel", description="Which channel of stereo sound the head speaks", items=LINE_CHANNELS
+        name="Channel", description="Channel of a stereo recording that the head speaks", items=LINE_CHANNELS
     )
     pose_mode: EnumProperty(
         name="Head", description="How the head moves", items=POSE_MODES, default=choices.POSE.upper()
@@ -134,7 +135,12 @@ class TalkerSettings(bpy.types.PropertyGroup):
         description="The object that the head follows: looking along its -Y, up along its Z",
         type=bpy.types.Object,
     )
-    pose_file: StringProperty(name="Poses", description="A camera.json", subtype="FILE_PATH", options=_PATH)
+    pose_file: StringProperty(
+        name="Poses",
+        description="A take's camera.json: the head moves as it does there",
+        subtype="FILE_PATH",
+        options=_PATH,
+    )
     head_life: FloatProperty(
         name="Head Life",
         description="How far the head moves by itself: 1 as far as in the footage, 0 not at all",
@@ -142,7 +148,7 @@ class TalkerSettings(bpy.types.PropertyGroup):
     )  # fmt: skip
     face_life: FloatProperty(
         name="Face Life",
-        description="How far brows and gaze move by themselves: 1 as far as in the footage, 0 not at all, only blinks",
+        description="How far brows and gaze move by themselves: 1 as far as in the footage, 0 blinks only",
         default=choices.LIVELINESS, min=0.0, max=choices.MOST_LIVELINESS, step=10, precision=2,
     )  # fmt: skip
     strength: FloatProperty(
@@ -156,7 +162,7 @@ class TalkerSettings(bpy.types.PropertyGroup):
     )
     output: StringProperty(
         name="Output",
-        description="Folder in which every line gets its own folder",
+        description="Folder for rendered lines; each gets a folder of its own",
         subtype="DIR_PATH",
         options=_PATH,
         default="//talker/lines/",

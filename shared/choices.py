@@ -29,3 +29,16 @@ STRENGTH = 1.0
 """How far a mouth moves where nothing else is asked: as far as in the footage."""
 MOST_STRENGTH = 2.0
 """The most that can be asked."""
+
+INPUT_COLOURS = ("auto", "srgb", "rec709", "bt1886", "gamma22", "linear", "hlg", "pq", "display-p3", "rec2020")
+"""What footage may have been made for (backend.media.colour): by its tags, a transfer curve, or a colour space that is
+converted."""
+INPUT_COLOUR = "auto"
+"""How footage is read where nobody says."""
+
+FRAME_PX = 1024
+"""Width and height of the stored frames, px, where nobody says: never larger than the face's crop of the footage."""
+LEAST_FRAME_PX, MOST_FRAME_PX = 16, 8192
+"""The least and the most that can be asked."""
+MOST_SPEAKERS = 5
+"""Faces that are told apart in one clip."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from .files import explaining
+from .files import explaining, remove_leftovers_of
 from .jobs import Reporter
 from .locking import NamedLock
 
@@ -78,6 +78,16 @@ def claiming(find: Callable[[], Iterable[Path]], doing: str, report: Reporter) -
         yield claims
     finally:
         claims.give_all_back()
+
+
+@contextmanager
+def handing_out(path: Path, report: Reporter) -> Iterator[None]:
+    """Hold a file that is written for somebody, in a folder that is not ours; what killed runs left of it half-written
+    is removed, and said. Raises as `claiming`; the body's OSErrors in words."""
+    with claiming(lambda: [path], "written", report), explaining(path):
+        if told := remove_leftovers_of(path):
+            report.message(told)
+        yield
 
 
 class Claims:

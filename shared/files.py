@@ -28,8 +28,8 @@ _count = itertools.count(int.from_bytes(os.urandom(6), "big"))
 """From a number of chance on: processes of two machines on one network disk may have the same id."""
 _LEFT = re.compile(rf"{re.escape(PARTIAL)}(\.\w+)?$|^\.tmp\w{{6}}$")
 """Names of half-written files: ours, and those of the library that writes weights (safetensors)."""
-_TEMPORARY = re.compile(rf"\.\d+\.\d+{re.escape(PARTIAL)}(\.\w+)?$")
-"""What `temporary_beside` adds to a name; messages speak of the file itself."""
+_TEMPORARY = re.compile(rf"(\.\d+\.\d+{re.escape(PARTIAL)}(\.\w+)?)+$")
+"""What `temporary_beside` adds to a name, also to that of a temporary file; messages speak of the file itself."""
 
 
 @contextlib.contextmanager
@@ -81,7 +81,12 @@ def write_text(path: Path, text: str, *, durable: bool = True, mode: int | None 
 
 def write_json(path: Path, values: Any, *, durable: bool = True, mode: int | None = None) -> None:
     """Write plain values as indented JSON. Raises OSError, and TypeError for what JSON does not know."""
-    write_text(path, json.dumps(values, indent=2) + "\n", durable=durable, mode=mode)
+    write_text(path, json_text(values), durable=durable, mode=mode)
+
+
+def json_text(values: Any) -> str:
+    """Plain values as the text of an indented JSON file. Raises TypeError for what JSON does not know."""
+    return json.dumps(values, indent=2) + "\n"
 
 
 LONGEST_TEXT = 1 << 29
@@ -140,6 +145,29 @@ def remove_leftovers(folder: Path, of: str = "") -> str:
             told.append(f"{_TEMPORARY.sub('', path.name)} ({path.lstat().st_size / 1e6:.1f} MB)")
             path.unlink()
     return f"Removed from {folder}, half-written by a run that was killed: {', '.join(told)}." if told else ""
+
+
+def leftovers_of(path: Path) -> list[Path]:
+    """What killed runs left half-written of one file in a folder that holds other people's files as well: only what has
+    the very name that `temporary_beside` gives. Raises OSError."""
+    beside = sorted(path.parent.iterdir()) if path.parent.is_dir() else []
+    return [found for found in beside if intended_name(found) == path.name and found.is_file()]
+
+
+def intended_name(path: Path) -> str | None:
+    """The name that a half-written file was to get; None for a file that is none."""
+    name = _TEMPORARY.sub("", path.name)
+    return None if name == path.name else name
+
+
+def remove_leftovers_of(path: Path) -> str:
+    """Remove those; what they were, in words, or "". For who holds that file. Raises OSError."""
+    sizes = []
+    for left in leftovers_of(path):
+        sizes.append(f"{left.lstat().st_size / 1e6:.1f} MB")
+        left.unlink()
+    held = f"parts of {path.name} ({', '.join(sizes)})"
+    return f"Removed from {path.parent}, half-written by a run that was killed: {held}." if sizes else ""
 
 
 def is_leftover(path: Path) -> bool:

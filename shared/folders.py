@@ -75,6 +75,16 @@ def remove_tree(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def folder_bytes(folder: Path) -> int:
+    """Bytes of all files under `folder`, 0 where there is none; a file that goes meanwhile counts as none. Blocks."""
+    total = 0
+    for path, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += os.lstat(os.path.join(path, name)).st_size
+    return total
+
+
 def flush_tree(folder: Path) -> None:
     """Have the system write all files and names in a folder to the disk. Raises OSError."""
     for path, _, names in os.walk(folder, onerror=_raised):

@@ -41,6 +41,9 @@ class Numbered:
         """Those of them that are there, by number. Raises OSError where the folder cannot be read."""
         if not self.folder.is_dir():
             return []
-        name = re.compile(f"{re.escape(self.before)}(\\d{{{self.digits},}}){re.escape(self.after)}")
-        found = [(match, path) for path in self.folder.iterdir() if (match := name.fullmatch(path.name))]
-        return [path for match, path in sorted(found, key=lambda one: int(one[0][1]))]
+        found = [path for path in self.folder.iterdir() if self.is_one(path.name)]
+        return sorted(found, key=lambda path: (len(path.name), path.name))
+
+    def is_one(self, name: str) -> bool:
+        """Whether a file of this name is one of them."""
+        return bool(re.fullmatch(f"{re.escape(self.before)}\\d{{{self.digits},}}{re.escape(self.after)}", name))

@@ -6,14 +6,19 @@ import os
 import sys
 from pathlib import Path
 
+from .errors import InputError
+
 CACHE_DIR_VARIABLE = "TALKER_CACHE_DIR"
 
 
 def cache_folder() -> Path:
-    """The project's cache for this user: TALKER_CACHE_DIR, else what the operating system sets aside for caches."""
+    """The project's cache for this user: TALKER_CACHE_DIR, else what the operating system sets aside for caches.
+
+    It may not be there. Raises InputError where the variable names what no path can be.
+    """
     override = os.environ.get(CACHE_DIR_VARIABLE)
     if override:
-        return Path(override).expanduser()
+        return named_path(override, CACHE_DIR_VARIABLE)
     if sys.platform == "win32":
         base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
     elif sys.platform == "darwin":
@@ -21,6 +26,31 @@ def cache_folder() -> Path:
     else:
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return base / "m2dao-talker"
+
+
+def named_path(text: str, by: str) -> Path:
+    """What a variable or an option (`by`) names, with the user's folder in the place of ~. Raises InputError."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:  # a user whom the system does not know
+        raise InputError(
+            f"{by} names {text}: there is no such user here.", "Name a folder by its whole path."
+        ) from error
+
+
+def named_folder(text: str, by: str) -> Path:
+    """The same for a folder, which need not be there. Raises InputError for what is none, or leads nowhere."""
+    path = named_path(text, by)
+    do = f"Correct {by}, or leave it out."
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        return path
+    except OSError as error:
+        raise InputError(f"{by} names {path}: {error.strerror}.", do) from error
+    if not os.path.isdir(path):
+        raise InputError(f"{by} names {path}, which is not a folder.", do)
+    return path
 
 
 def addon_state_folders() -> list[Path]:

@@ -18,7 +18,7 @@ import msgpack
 from .checked import build
 from .errors import TalkerError
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 MAX_REQUEST_BYTES = 64 << 10
 """Largest message of a client; larger ones are answered with TOO_LARGE."""
 MAX_MESSAGE_BYTES = 1 << 20
@@ -128,6 +128,34 @@ class Shutdown(Message):
     """End the backend. Unfinished jobs are resumed at its next start. Answer: GOODBYE."""
 
 
+@_named("LIVE_OPEN")
+@dataclass(frozen=True)
+class LiveOpen(Message):
+    """Keep a head loaded, to be drawn frame by frame (DRAW); in the place of the client's own before. Answer: LIVE."""
+
+    subject: str
+    model: str = ""
+    take: str = ""
+    size: int = 512
+    transparent: bool = False
+
+
+@_named("LIVE_CLOSE")
+@dataclass(frozen=True)
+class LiveClose(Message):
+    """Let the client's live head go. Answer: LIVE."""
+
+
+@_named("DRAW")
+@dataclass(frozen=True)
+class Draw(Message):
+    """One frame of the client's live head. Answer: DRAWN, or none where a newer DRAW came before its turn."""
+
+    frame: int
+    curves: dict = field(default_factory=dict)
+    pose: list = field(default_factory=list)
+
+
 # From either -------------------------------------------------------------------------------------------------------
 
 
@@ -182,6 +210,30 @@ class Result(Message):
     job: dict
 
 
+@_named("LIVE")
+@dataclass(frozen=True)
+class Live(Message):
+    """How the client's live head stands (shared.live.LiveState): an answer, or sent to that client when it changes."""
+
+    state: str
+    head: dict = field(default_factory=dict)
+    what: str = ""
+    do: str = ""
+    reopen: bool = False
+
+
+@_named("DRAWN")
+@dataclass(frozen=True)
+class Drawn(Message):
+    """A picture is there: a file as shared.live_picture writes it."""
+
+    path: str
+    number: int
+    frame: int
+    took_ms: float
+    replaced: int = 0
+
+
 @_named("ERROR")
 @dataclass(frozen=True)
 class Error(Message):
@@ -200,7 +252,7 @@ class Goodbye(Message):
     reason: str = ""
 
 
-_FROM_BACKEND = (Welcome, Job, Jobs, ProgressNews, Result, Error, Goodbye)
+_FROM_BACKEND = (Welcome, Job, Jobs, ProgressNews, Result, Live, Drawn, Error, Goodbye)
 
 
 def encode(message: Message, request: int = 0) -> bytes:

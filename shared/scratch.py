@@ -13,19 +13,32 @@ from pathlib import Path
 from .locking import NamedLock
 
 _OWNER = "owner.lock"
+_MEMORY_DISK = Path("/dev/shm")
 _JUST_MADE_S = 3600.0
 """A folder without a lock that is no older than this may be one whose owner is about to lock it."""
 
 
+def memory_disk(room_bytes: int) -> Path | None:
+    """A disk in memory on which this user may write so much; None where the system has none."""
+    try:
+        if os.access(_MEMORY_DISK, os.W_OK | os.X_OK) and shutil.disk_usage(_MEMORY_DISK).free >= room_bytes:
+            return _MEMORY_DISK
+    except OSError:
+        pass
+    return None
+
+
 @contextmanager
-def scratch_folder(kind: str) -> Iterator[Path]:
+def scratch_folder(kind: str, within: Path | None = None) -> Iterator[Path]:
     """A temporary folder for one `kind` of work; those of processes that were killed at it are removed first.
 
-    Raises OSError where none can be made.
+    within: where to make it; None: where the system keeps temporary files. Only this user may enter it. Raises OSError
+    where none can be made.
     """
     prefix = f"talker-{kind}-"
-    _remove_abandoned(Path(tempfile.gettempdir()), prefix)
-    with tempfile.TemporaryDirectory(prefix=prefix) as name:
+    within = within or Path(tempfile.gettempdir())
+    _remove_abandoned(within, prefix)
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=within) as name:
         lock = NamedLock(Path(name) / _OWNER)
         lock.acquire(str(os.getpid()).encode())
         files = Path(name) / "files"

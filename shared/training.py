@@ -9,6 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from . import layout
+
 HEADER_LIMIT = 1 << 24
 """Bytes. A checkpoint's header has some ten kilobytes; a file that claims more than this is none."""
 
@@ -109,6 +111,12 @@ class TrainingState:
             step=int(values["step"]),
             elapsed_s=float(values["elapsed_s"]),
         )
+
+
+def newest_training(model: Path) -> TrainingState | None:
+    """State of the training in a model's folder that goes on, or stopped; else of that of the finished model; None
+    where there is neither."""
+    return read_training(model / layout.BEGUN_CHECKPOINT_FILE) or read_training(model / layout.CHECKPOINT_FILE)
 
 
 def read_training(checkpoint: Path) -> TrainingState | None:

@@ -42,6 +42,7 @@ def stage(platform: str) -> Path:
     shutil.copytree(ROOT / "blender_addon", target, ignore=_LEFT_OUT)
     for package in ("shared", "backend"):
         shutil.copytree(ROOT / package, target / package, ignore=_LEFT_OUT)
+    shutil.copytree(ROOT / "docs", target / "docs", ignore=_LEFT_OUT)
     (target / "requirements").mkdir()
     for name in ("backend.txt", "torch.txt", "cuda.txt", "credentials.txt"):
         shutil.copy2(ROOT / "requirements" / name, target / "requirements" / name)

@@ -9,7 +9,7 @@ out of range.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -138,8 +138,15 @@ class DoctorArguments:
 
 
 @dataclass(frozen=True)
+class PresenterArguments:
+    """Draw the presenter's footage and speak its line into the folder `out`."""
+
+    out: Path
+
+
+@dataclass(frozen=True)
 class ConsentArguments:
-    """Record what the person shown has agreed to; what is None stays as it is. Dates are YYYY-MM-DD."""
+    """Record what the person shown has agreed to: None leaves it as it is, "" takes it away. Dates are YYYY-MM-DD."""
 
     subject: Path
     given_by: str | None = None
@@ -221,9 +228,16 @@ def doctor_arguments(plain: Mapping[str, Any]) -> DoctorArguments:
     return _without_settings(DoctorArguments, plain)
 
 
+def presenter_arguments(plain: Mapping[str, Any]) -> PresenterArguments:
+    """out."""
+    return _without_settings(PresenterArguments, plain)
+
+
 def consent_arguments(plain: Mapping[str, Any]) -> ConsentArguments:
-    """subject, given_by, uses, on, until, note, withdrawn."""
-    return _without_settings(ConsentArguments, plain)
+    """subject, given_by, uses, on, until, note, withdrawn; an empty text takes what was said of it away."""
+    asked = _without_settings(ConsentArguments, plain)
+    texts = [field.name for field in fields(ConsentArguments) if field.name != "subject"]
+    return replace(asked, **{name: "" for name in texts if plain.get(name) == ""})
 
 
 def verify_arguments(plain: Mapping[str, Any]) -> VerifyArguments:

@@ -13,13 +13,14 @@ import threading
 import traceback
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from backend.command.arguments import set_from_texts
 from backend.command.export_verb import add_export_arguments
 from backend.command.farm_verb import add_farm_arguments, farm
 from backend.command.jobs_verb import add_jobs_arguments, jobs
 from backend.command.key_verb import add_keys_arguments, host_and_port, keys
+from backend.command.parsers import Parser, VerbParser
 from backend.command.person_verbs import add_person_verbs, forget, identity
 from backend.command.terminal import ProgressBar, print_result
 from backend.command.trees import TREES, defaults_of_verb
@@ -27,14 +28,13 @@ from backend.command.verbs import VERBS
 from backend.settings import DRIVEN_BY, ENGINES, INPUT_COLOURS, LAYERS, PreprocessSettings, ServeSettings
 from backend.settings.defaults import not_given
 from backend.settings.tree import entries, with_changes
+from backend.subject.claims import reading_claim
 from backend.subject.subject import Subject
 from shared import choices
 from shared.errors import (
-    EXIT_CALLER,
     EXIT_CANCELLED,
     EXIT_DONE,
     EXIT_FAULT,
-    Cancelled,
     InputError,
     InternalError,
     TalkerError,
@@ -42,13 +42,6 @@ from shared.errors import (
 from shared.files import explained, out_of_memory
 from shared.jobs import Reporter
 from shared.training import Start
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser whose usage errors are one line, like every other error."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(EXIT_CALLER, f"{self.prog}: {message}. See {self.prog} --help.\n")
 
 
 def _add_models_dir(parser: argparse.ArgumentParser) -> None:
@@ -156,8 +149,8 @@ def _add_line_settings(parser: argparse.ArgumentParser) -> None:
 
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    parser = _Parser(prog="talker", description="Audio-driven 3D-Gaussian talking heads from footage.")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=_Parser)
+    parser = Parser(prog="talker", description="Audio-driven 3D-Gaussian talking heads from footage.")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=VerbParser)
 
     def verb(name: str, text: str) -> argparse.ArgumentParser:
         sub = verbs.add_parser(name, help=text, description=text)
@@ -170,6 +163,9 @@ def build_parser() -> argparse.ArgumentParser:
     _add_models_dir(sub)
     sub.add_argument("--bundle", metavar="FILE.zip", help="keep it with jobs and logs, without names, paths and media")
     sub.add_argument("--state-dir", action="append", metavar="DIR", help="of a backend (default: those of the add-on)")
+
+    sub = verb("presenter", "Draw a presenter, who is nobody: footage and a line to try everything with.")
+    sub.add_argument("--out", required=True, metavar="DIR")
 
     sub = verb("preprocess", "Footage of one speaking person to a subject folder.")
     sub.add_argument("footage", metavar="FOOTAGE")
@@ -274,6 +270,7 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--keys", metavar="DIR", help="keys of clients on other machines, made with `talker keys DIR`")
     sub.add_argument("--log-file", metavar="FILE", help="log there, cut to a few MiB, in place of standard error")
     sub.add_argument("--verbs", default="backend.command.verbs", help=argparse.SUPPRESS)
+    sub.add_argument("--heads", default="backend.deliver.live_head", help=argparse.SUPPRESS)
     return parser
 
 
@@ -308,7 +305,9 @@ def _special_verb(arguments: argparse.Namespace) -> dict | list | None:
         settings = with_changes(ServeSettings(), changes)
         keys_dir, log_file = (None if name is None else Path(name) for name in (arguments.keys, arguments.log_file))
         state_dir, ready_file = Path(arguments.state_dir), Path(arguments.ready_file)
-        serve(state_dir, ready_file, settings, arguments.verbs, keys=keys_dir, log_file=log_file)
+        serve(
+            state_dir, ready_file, settings, arguments.verbs, keys=keys_dir, log_file=log_file, heads=arguments.heads
+        )  # fmt: skip
         return None
     if arguments.verb == "keys":
         return keys(arguments)
@@ -330,7 +329,10 @@ def _bench(arguments: argparse.Namespace) -> list:
 
     options: dict[str, Any] = {"engine": arguments.engine or "native", "threads": arguments.threads or 0}
     if arguments.subject is not None:
-        options |= {"subject": Subject.open(arguments.subject), "model": arguments.model, "size": arguments.size}
+        subject = Subject.open(arguments.subject)
+        options |= {"subject": subject, "model": arguments.model, "size": arguments.size}
+        with reading_claim(subject.root, "measured", Reporter()):
+            return bench(**options)
     elif arguments.model is not None or arguments.size is not None:
         raise InputError("A model or a size was given, but no subject.", "Name the subject too (--subject).")
     return bench(**options)
@@ -371,7 +373,7 @@ def main(argv: list[str] | None = None) -> int:
                 result = VERBS[arguments.verb](options, Reporter(bar.show, cancelled.is_set))
         else:
             result = _special_verb(arguments)
-    except (Cancelled, KeyboardInterrupt):
+    except KeyboardInterrupt:
         return _fail(arguments, EXIT_CANCELLED, "Cancelled.", "The same command goes on from where it stopped.")
     except TalkerError as error:
         return _fail(arguments, error.exit_status, error.what, error.do)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.command.arguments import chunk_arguments, set_from_texts, train_arguments
-from backend.farm.flamenco import scripts, submissions
+from backend.farm.flamenco import outdated, scripts, submissions
 from backend.farm.lists import ListedLine, read_lines
 from backend.farm.openjd import MOST_CHUNK_FRAMES, asset_references, parameters, template
 from backend.farm.work import FarmLine, FarmTraining, FarmWork, changed_options
@@ -18,8 +18,10 @@ from backend.settings.defaults import not_given
 from backend.settings.tree import with_changes
 from backend.subject.subject import Subject
 from shared import choices
+from shared.claims import claiming
 from shared.errors import InputError
-from shared.files import explaining, make_writable, write_json, write_text
+from shared.files import explaining, json_text, leftovers_of, make_writable, write_text
+from shared.jobs import Reporter
 
 _CHUNK_FRAMES = 50
 _OWN = ("subjects", "job", "name", "audio", "out", "lines", "chunk", "train", "train_set", "talker")
@@ -60,11 +62,13 @@ def farm(options: Mapping[str, Any]) -> dict[str, Any]:
         raise InputError("Two lines are to be rendered into one folder.", "Give every line a folder of its own.")
     needs_gpu = line_settings["engine"] == "cuda"
     work = FarmWork(asked.name or folder.name, tuple(lines), training, asked.chunk, asked.talker, needs_gpu)
+    files, removed = _written(work, folder)
     frames = [line.last - line.first + 1 for line in lines]
     trainings = len(training.subjects) if training else 0
     return {
         "job": str(folder),
-        "files": _written(work, folder),
+        "files": files,
+        "removed": removed,
         "trainings": trainings,
         "lines": len(lines),
         "frames": sum(frames),
@@ -134,8 +138,9 @@ def _training(arguments: argparse.Namespace, options: Mapping[str, Any]) -> Farm
     return FarmTraining(tuple(one.subject.absolute() for one in asked), tuple(wanted))
 
 
-def _written(work: FarmWork, folder: Path) -> list[str]:
-    """Write all files of a job; returns their names."""
+def _written(work: FarmWork, folder: Path) -> tuple[list[str], list[str]]:
+    """Write all files of a job. Returns their names, and those of what was removed: jobs that an earlier project left
+    in the folder, which would be sent along, and what killed runs left half-written."""
     documents: dict[str, Any] = {
         "template.json": template(work),
         "parameters.json": parameters(work),
@@ -144,11 +149,18 @@ def _written(work: FarmWork, folder: Path) -> list[str]:
         },
         "asset_references.json": asset_references(work),
     }
-    documents |= {f"flamenco/{name}": values for name, values in submissions(work).items()}
+    jobs = submissions(work)
+    documents |= {f"flamenco/{name}": values for name, values in jobs.items()}
+    texts = {f"flamenco/scripts/{name}": source for name, source in scripts().items()}
+    texts |= {name: json_text(values) for name, values in documents.items()}
     make_writable(folder / "flamenco" / "scripts")
-    with explaining(folder):
-        for name, values in documents.items():
-            write_json(folder / name, values)
-        for name, source in scripts().items():
-            write_text(folder / "flamenco" / "scripts" / name, source)
-    return [*documents, *(f"flamenco/scripts/{name}" for name in scripts())]
+    with claiming(lambda: [folder], "written", Reporter()), explaining(folder):
+        stale = outdated(folder / "flamenco", jobs)
+        stale += [left for name in [*texts, *stale] for left in leftovers_of(folder / name)]
+        for path in stale:
+            path.unlink(missing_ok=True)
+        for name, text in texts.items():
+            write_text(folder / name, text)
+    return [*documents, *(name for name in texts if name not in documents)], [
+        path.relative_to(folder).as_posix() for path in stale
+    ]

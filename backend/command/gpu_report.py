@@ -10,7 +10,6 @@ import argparse
 import itertools
 import json
 import sys
-import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -41,6 +40,7 @@ from backend.settings.presets import train_settings
 from backend.subject.subject import Subject
 from backend.train import trainer
 from backend.train.run import Run
+from shared.scratch import scratch_folder
 
 INPUTS = ("means", "quaternions", "scales", "opacities", "features", "camera_from_world")
 STEPS = 1_000_000
@@ -114,10 +114,10 @@ def kernels(options: argparse.Namespace) -> dict:
     found = {}
     for generation in GENERATIONS:
         started = time.perf_counter()
-        with tempfile.TemporaryDirectory() as folder:
+        with scratch_folder("cuda") as folder:
             for module in modules:
-                warp.compile_aot_module(module, arch=generation, module_dir=folder, use_ptx=True)
-            written = [path.stat().st_size for path in Path(folder).glob("*.ptx")]
+                warp.compile_aot_module(module, arch=generation, module_dir=str(folder), use_ptx=True)
+            written = [path.stat().st_size for path in folder.glob("*.ptx")]
         if len(written) != len(modules):
             raise RuntimeError(f"{len(written)} of {len(modules)} modules were compiled for sm_{generation}")
         found[f"sm_{generation}"] = {"s": round(time.perf_counter() - started, 1), "bytes": sum(written)}

@@ -16,7 +16,7 @@ from shared.places import addon_state_folders
 
 def add_person_verbs(verb: Callable[[str, str], argparse.ArgumentParser]) -> None:
     """Add them to the command line; verb: makes a verb's own parser of its name and a sentence."""
-    sub = verb("consent", "What the person shown has agreed to: show it, or record it.")
+    sub = verb("consent", "What the person shown has agreed to: show it, or record it; an empty text takes it away.")
     sub.add_argument("subject", metavar="SUBJECT")
     sub.add_argument("--given-by", metavar="NAME", help="who agreed: a name, or a number in files of your own")
     sub.add_argument("--for", metavar="TEXT", dest="uses", help="the uses that were agreed to")

@@ -26,6 +26,7 @@ from backend.command.arguments import (
     export_arguments,
     join_arguments,
     preprocess_arguments,
+    presenter_arguments,
     render_arguments,
     run_arguments,
     track_arguments,
@@ -37,7 +38,8 @@ from backend.subject.consent import change_consent, require_consent
 from backend.subject.model_folder import ModelFolder
 from backend.subject.subject import Subject
 from shared import layout
-from shared.files import explaining, make_writable, replacing, write_json
+from shared.claims import handing_out
+from shared.files import make_writable, replacing, write_json
 from shared.jobs import Reporter
 
 Verb = Callable[[Mapping[str, Any], Reporter], dict[str, Any]]
@@ -168,7 +170,7 @@ def compare(arguments: Mapping[str, Any], report: Reporter) -> dict:
     result = run_compare(contenders, report)
     if asked.page is not None:
         make_writable(asked.page.resolve().parent)
-        with explaining(asked.page):
+        with handing_out(asked.page.absolute(), report):
             write_page(asked.page, result, contenders)
     return result | {"page": None if asked.page is None else str(asked.page)}
 
@@ -205,7 +207,8 @@ def run(arguments: Mapping[str, Any], report: Reporter) -> dict:
     trained = timed("train", _train, TrainArguments(subject, settings.train))
     line = replace(settings.render, model=trained["model"])
     rendered = timed("render", _render, RenderArguments(subject, asked.audio, out / "render", line))
-    with explaining(out), replacing(out / layout.CONTACT_SHEET_FILE) as temporary:
+    sheet = out / layout.CONTACT_SHEET_FILE
+    with handing_out(sheet, report), replacing(sheet) as temporary:
         shutil.copyfile(out / "render" / layout.CONTACT_SHEET_FILE, temporary)
     result = {
         "out": str(out),
@@ -223,7 +226,8 @@ def run(arguments: Mapping[str, Any], report: Reporter) -> dict:
         by_footage = replace(settings.evaluate, footage=settings.evaluate.footage or str(asked.footage))
         scoring = EvaluateArguments(subject, by_footage, trained["model"])
         result["scores"] = timed("evaluate", _evaluate, scoring)
-    write_json(out / layout.REPORT_FILE, result)
+    with handing_out(out / layout.REPORT_FILE, report):
+        write_json(out / layout.REPORT_FILE, result)
     return result
 
 
@@ -240,6 +244,16 @@ def doctor(arguments: Mapping[str, Any], report: Reporter) -> dict:
 
     names = write_bundle(asked.bundle, found, asked.state_dir or None)
     return found | {"bundle": str(asked.bundle), "bundled": names}
+
+
+def presenter(arguments: Mapping[str, Any], report: Reporter) -> dict:
+    """A drawn presenter to try everything with. Returns its footage, its line and the truth about both, as paths."""
+    from backend.presenter.make import make_demo_material
+
+    asked = presenter_arguments(arguments)
+    make_writable(asked.out)
+    report.phase("draw the presenter")
+    return {name: str(path) for name, path in asdict(make_demo_material(asked.out, report)).items()}
 
 
 def consent(arguments: Mapping[str, Any], report: Reporter) -> dict:
@@ -269,6 +283,7 @@ VERBS: dict[str, Verb] = {
     "export": export,
     "run": run,
     "doctor": doctor,
+    "presenter": presenter,
     "consent": consent,
     "verify": verify,
 }

@@ -21,7 +21,7 @@ from backend.deliver.take import TakeFolder
 from backend.parallel import in_order
 from backend.settings import RenderSettings
 from backend.settings.tree import with_changes
-from backend.subject.claims import drawing_claim
+from backend.subject.claims import reading_claim
 from backend.subject.subject import Subject
 from shared import choices
 from shared.checked import build
@@ -62,7 +62,7 @@ def draw_chunk(subject: Subject, audio: Path, out: Path, settings: RenderSetting
         raise InputError("A movie alone is not made in chunks.", "Use the layers exr or png, or talker render.")
     target = TakeFolder(out)
     target.refuse_as_input(audio, settings)
-    with drawing_claim(subject.root, report):
+    with reading_claim(subject.root, "drawn from", report):
         return _draw_chunk(subject, audio, target, settings, report)
 
 
@@ -80,6 +80,9 @@ def _draw_chunk(
     wanted = [number for number in plan.numbers if not target.holds(store, number, plan.keys[number])]
     if wanted:
         target.chunks.make(record)
+        if plan.line.voice is not None:
+            with explaining(target.path):
+                plan.voices.publish(plan.line.voice)
     concurrency = concurrency_for(settings.threads, plan.shown.side, max(1, len(wanted)))
     report.phase("render", len(wanted))
     with FrameDrawer(

@@ -11,17 +11,23 @@ from pathlib import Path
 from backend.deliver.store import FrameStore
 from shared import layout
 from shared.errors import InputError
-from shared.files import PARTIAL, explaining, make_writable, read_json_object, write_json
+from shared.files import PARTIAL, explaining, intended_name, make_writable, read_json_object, write_json
 
 _FRAME = re.compile(r"^head\.(\d{6})\.(?:exr|png)$")
 _BEGUN = re.compile(rf"^(head\.(\d{{6}})\.(?:exr|png))\..*{re.escape(PARTIAL)}(\.\w+)?$")
 """A frame that is being written, or was when its process was killed."""
+_VOICE = re.compile(re.escape(layout.HEARD_VOICE_NAME).replace(r"\{key\}", "[0-9a-f]{16}"))
 _DELETE_IT = "Delete that folder: its frames are drawn again."
 
 
 def is_frame_name(name: str) -> bool:
     """Whether frames of a take have names like this."""
     return _FRAME.match(name) is not None
+
+
+def is_voice_name(name: str) -> bool:
+    """Whether voices that chunks have heard have names like this (deliver.heard_voice)."""
+    return _VOICE.fullmatch(name) is not None
 
 
 def frame_files(folder: Path) -> list[tuple[Path, int]]:
@@ -108,9 +114,10 @@ class ChunksFolder:
         return left
 
     def _remove(self, record: Mapping) -> None:
-        """Remove the record and what was half-written of it, and the folder if it is empty then."""
-        for path in self.path.glob(f"{layout.CHUNK_RECORD_FILE}*"):
-            if path == self._told or path.name.endswith(PARTIAL):
+        """Remove the record, the voices, and what was half-written of them, and the folder if it is empty then."""
+        for path in sorted(self.path.iterdir()):
+            name = intended_name(path) or path.name
+            if (name == self._told.name or is_voice_name(name)) and not path.is_dir():
                 path.unlink(missing_ok=True)
         with suppress(OSError):
             self.path.rmdir()

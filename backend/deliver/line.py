@@ -104,13 +104,15 @@ def plan_line(
     poses_by: str = "refined",
     rest: np.ndarray | None = None,
     whole: bool = True,
+    heard: Voice | None = None,
 ) -> Line:
     """Everything about a line but its pictures.
 
     first_heard: the voice of the first render of this take. An edit of the sound, of the curves or of the poses changes
     the frames near it and no others. poses_by: as PortraitSettings.poses, the model's. rest: (4, 4) the portrait's pose
     at rest, for a head that is seen by a scene's camera. whole: False where the curves of frames that are not drawn are
-    not needed: those that sound moves are 0 there, and those that are drawn have the same bits. Raises InputError for
+    not needed: those that sound moves are 0 there, and those that are drawn have the same bits. heard: the voice, where
+    another process has heard it in this very sound with this very model (deliver.heard_voice). Raises InputError for
     wrong options and files.
     """
     sound = Sound.open(audio, choose_sound(audio, settings.audio_track))
@@ -119,7 +121,7 @@ def plan_line(
     features = log_mel_of(sound.blocks(), sound.rate)
     fps, count, first, last = _frames_of(subject, settings, sound)
     track = subject.track().posed_by(poses_by)
-    voice = voice_of_edited(features, first_heard)
+    voice = voice_of_edited(features, first_heard) if heard is None else heard
     motion = motion_of_line(subject, track, settings, fps, count, features, voice, rest)
     if voice is not None and (voice.reach is None or len(voice.reach.mean) != len(speech.curve_names)):
         voice = replace(voice, reach=speech.reach_of(features, voice))

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from backend.deliver import provenance
+from backend.deliver.heard_voice import HeardVoice
 from backend.deliver.keys import frame_keys, model_key
 from backend.deliver.line import Line, plan_line, require_readable
 from backend.deliver.shown import Shown, shown_by
@@ -66,6 +67,8 @@ class RenderPlan:
     """Of the frames."""
     credentials: Credentials | None
     """Who signs; None: nobody."""
+    voices: HeardVoice
+    """Where the line's voice is told to other processes that draw it."""
 
     @property
     def numbers(self) -> range:
@@ -137,9 +140,12 @@ def plan_render(
     marks = Marks(subject.id, target.id(take), consent.words(), DRAWN, signed_by=signed_by)
     inputs["audio"]["path_key"] = path_key(marks.take, take.audio_path)
     first_heard = target.voice()
-    speech = speech_model(subject, model, report)
+    speech = speech_of(subject, model, report)
     rest = portrait.rest_pose.double().cpu().numpy()
-    line = plan_line(subject, speech, audio, settings, report, first_heard, portrait.settings.poses, rest, whole)
+    voices = HeardVoice(target.chunks.path, _heard_from(model, inputs["audio"]["sha256"], settings, first_heard))
+    line = plan_line(
+        subject, speech, audio, settings, report, first_heard, portrait.settings.poses, rest, whole, voices.read()
+    )
     size = settings.size or subject.crop.width
     shown = shown_by(subject, portrait, line, size)
     details = {
@@ -161,7 +167,7 @@ def plan_render(
     keys = dict(zip((index + 1 for index in known), frame_keys(drive, common, known), strict=True))
     return RenderPlan(
         subject, portrait, line, drive, size, shown, settings, take, inputs, details, keys, first_heard, marks,
-        credentials,
+        credentials, voices,
     )  # fmt: skip
 
 
@@ -179,11 +185,17 @@ def line_drive(portrait: Portrait, line: Line, known: range | None = None) -> Dr
     return portrait.drive(curves, line.poses, float(line.fps), windows, line.body, line.views)
 
 
-def speech_model(subject: Subject, model: ModelFolder, report: Reporter) -> SpeechModel:
+def speech_of(subject: Subject, model: ModelFolder, report: Reporter) -> SpeechModel:
     """The model's speech, learned now for a model that was trained without."""
     if model.speech_file.is_file():
         return SpeechModel.load(model.speech_file)
     return learn_speech(subject, model, model.split(subject.frame_count).training, report)
+
+
+def _heard_from(model: ModelFolder, audio_sha256: str, settings: RenderSettings, first_heard: Voice | None) -> list:
+    """All that decides in which voice a line is heard, as plain values."""
+    before = None if first_heard is None else first_heard.to_dict()
+    return [audio_sha256, settings.audio_track, file_sha256(model.speech_file), before]
 
 
 def _inputs(subject: Subject, model: ModelFolder, audio: Path) -> dict:

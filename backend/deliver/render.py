@@ -25,6 +25,7 @@ from backend.parallel import in_order
 from backend.provenance.marks import DRAWN_OVER_FOOTAGE, OF_PARTS
 from backend.provenance.signature import write_signature
 from backend.settings import RenderSettings
+from backend.subject.claims import reading_claim
 from backend.subject.subject import Subject
 from shared import layout
 from shared.consent import Consent
@@ -75,9 +76,10 @@ def render(
     """
     audio, out = Path(audio), Path(out)
     TakeFolder(out).refuse_as_input(audio, settings)
-    consent = require_drawable(subject, audio, settings, report)
-    with explaining(out), TakeFolder(out).claimed(report):
-        return _render(subject, consent, audio, out, settings, report, draw_missing)
+    with reading_claim(subject.root, "drawn from", report):
+        consent = require_drawable(subject, audio, settings, report)
+        with explaining(out), TakeFolder(out).claimed(report):
+            return _render(subject, consent, audio, out, settings, report, draw_missing)
 
 
 def _render(

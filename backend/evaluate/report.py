@@ -28,7 +28,7 @@ from backend.performance.curves import UPPER
 from backend.portrait.saving import open_portrait
 from backend.raster.rasterize import engine_device
 from backend.settings import EvaluateSettings
-from backend.subject.claims import scoring_claim
+from backend.subject.claims import reading_claim, scoring_claim
 from backend.subject.model_folder import ModelFolder
 from backend.subject.subject import Subject
 from shared.errors import InputError
@@ -102,7 +102,7 @@ def evaluate(
     """
     model = subject.model(model_name)
     model.training_record()
-    with scoring_claim(model, report):
+    with reading_claim(subject.root, "scored", report), scoring_claim(model, report):
         return _evaluate(subject, model, report, settings or EvaluateSettings(), measured)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from backend.export.finished import FinishedTake
@@ -13,12 +16,14 @@ from backend.export.splats import PLY, SPZ, write_splats
 from backend.export.timeline import write_timeline
 from backend.performance.curves import Performance
 from backend.performance.live_link import SUFFIX, write_live_link
+from backend.subject.claims import reading_claim
 from backend.subject.consent import require_consent
 from backend.subject.subject import Subject
 from shared import layout
+from shared.claims import claiming, handing_out
 from shared.editorial import ENDING as TIMELINE
 from shared.errors import InputError
-from shared.files import explaining, make_writable
+from shared.files import intended_name, make_writable
 from shared.jobs import Reporter
 from shared.numbered import Numbered
 from shared.timing import fps_text, parse_frame_range
@@ -49,25 +54,29 @@ def export(folder: Path, out: Path, report: Reporter, options: ExportOptions | N
     if kind is None:
         known = ", ".join(f"{end} ({what})" for end, what in KINDS.items())
         raise InputError(f"Nothing is known of files that end with {out.suffix or 'nothing'!r}.", f"Known: {known}.")
-    take = FinishedTake.open(folder)
-    _require_consent(take, report)
-    told = {"out": str(out), "kind": kind, "fps": fps_text(take.fps)}
-    if ending in _NUMBERED:
-        return told | _numbered(take, Numbered.of(out), ending, report, options)
-    if options.frames is not None:
-        raise InputError(f"A file that ends with {ending} has all frames of the take.", "Leave --frames out.")
-    require_replaceable(out)
-    make_writable(out.absolute().parent)
-    with explaining(out):
-        if ending == MOVIE:
-            frames = write_movie(take, out, report)
-        elif ending == TIMELINE:
-            frames = write_timeline(take, out)
-        else:
-            performance = Performance.load(folder / layout.PERFORMANCE_FILE)
-            write_live_link(performance, out)
-            frames = performance.frame_count
-    return told | {"frames": frames}
+    if ending not in _NUMBERED:
+        if options.frames is not None:
+            raise InputError(f"A file that ends with {ending} has all frames of the take.", "Leave --frames out.")
+        require_replaceable(out)
+    with _held(folder, options.subject, report) as take:
+        _require_consent(take, report)
+        told = {"out": str(out), "kind": kind, "fps": fps_text(take.fps)}
+        if ending in _NUMBERED:
+            return told | _numbered(take, Numbered.of(out), ending, report, options)
+        make_writable(out.absolute().parent)
+        with handing_out(out.absolute(), report):
+            return told | {"frames": _exported(take, out, ending, report)}
+
+
+def _exported(take: FinishedTake, out: Path, ending: str, report: Reporter) -> int:
+    """Write one file of all frames; how many there are."""
+    if ending == MOVIE:
+        return write_movie(take, out, report)
+    if ending == TIMELINE:
+        return write_timeline(take, out)
+    performance = Performance.load(take.folder / layout.PERFORMANCE_FILE)
+    write_live_link(performance, out)
+    return performance.frame_count
 
 
 def _numbered(take: FinishedTake, files: Numbered, ending: str, report: Reporter, options: ExportOptions) -> dict:
@@ -84,12 +93,38 @@ def _numbered(take: FinishedTake, files: Numbered, ending: str, report: Reporter
     for number in numbers:
         require_replaceable(files.path(number))
     make_writable(files.folder.absolute())
-    if ending == PICTURES:
-        write_pictures(take, files, numbers, options.deep, report)
-    else:
-        write_splats(take, files, numbers, ending, options, report)
+    with handing_out(files.pattern.absolute(), report):
+        _remove_half_written(files, report)
+        if ending == PICTURES:
+            write_pictures(take, files, numbers, options.deep, report)
+        else:
+            write_splats(take, files, numbers, ending, options, report)
     names = {"first": str(files.path(numbers.start)), "last": str(files.path(numbers.stop - 1))}
     return {"out": str(files.pattern), "frames": len(numbers), **names}
+
+
+def _remove_half_written(files: Numbered, report: Reporter) -> None:
+    """Remove what killed exports left half-written of numbered files, and say so."""
+    left = [path for path in files.folder.iterdir() if (name := intended_name(path)) and files.is_one(name)]
+    for path in left:
+        path.unlink()
+    if left:
+        told = f"parts of {len(left)} of {files.pattern.name}"
+        report.message(f"Removed from {files.folder}, half-written by a run that was killed: {told}.")
+
+
+@contextmanager
+def _held(folder: Path, subject: Path | None, report: Reporter) -> Iterator[FinishedTake]:
+    """A take, held so that it is neither rendered anew nor forgotten meanwhile, and its subject where that is known.
+    subject: its folder, where the take does not say."""
+    take = FinishedTake.open(folder)
+    writable = os.access(take.folder.absolute().parent, os.W_OK)
+    root = subject or take.subject_folder
+    with ExitStack() as claims:
+        if root is not None and (root / layout.SUBJECT_FILE).is_file():
+            claims.enter_context(reading_claim(root, "exported from", report))
+        claims.enter_context(claiming(lambda: [take.folder] if writable else [], "exported", report))
+        yield FinishedTake.open(folder)  # it may have been removed, or rendered anew, while this waited
 
 
 def _require_consent(take: FinishedTake, report: Reporter) -> None:

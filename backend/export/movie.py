@@ -33,10 +33,13 @@ def write_movie(take: FinishedTake, out: Path, report: Reporter) -> int:
         texts |= marks.quicktime_texts(texts.get("comment", STATEMENT))
     timecode = timecode_text(take.start + take.first - 1, take.fps)
     report.phase("write", len(take.numbers))
-    with AlphaMovieWriter(out, width, height, take.fps, sound, texts, timecode) as movie:
+
+    def sign(movie: Path) -> None:
+        if credentials is not None and marks is not None:
+            credentials.sign(movie, marks)
+
+    with AlphaMovieWriter(out, width, height, take.fps, sound, texts, sign, timecode) as movie:
         for number in take.numbers:
             movie.write(take.picture(number, (height, width)))
             report.step()
-    if credentials is not None and marks is not None:
-        credentials.sign(out, marks)
     return len(take.numbers)

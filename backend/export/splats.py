@@ -11,7 +11,7 @@ import numpy as np
 from backend import rotations
 from backend.deliver.camera_file import read_poses
 from backend.deliver.line import Line, plan_line
-from backend.deliver.plan import line_drive, speech_model
+from backend.deliver.plan import line_drive, speech_of
 from backend.deliver.provenance import OWN_PLACES
 from backend.deliver.take import TakeFolder
 from backend.disk import require_space
@@ -142,7 +142,7 @@ def _line(
     audio = options.audio or take.folder / layout.AUDIO_FILE
     rest = portrait.rest_pose.double().cpu().numpy()
     line = plan_line(
-        subject, speech_model(subject, model, report), audio, settings, report, TakeFolder(take.folder).voice(),
+        subject, speech_of(subject, model, report), audio, settings, report, TakeFolder(take.folder).voice(),
         portrait.settings.poses, rest,
     )  # fmt: skip
     _, poses = read_poses(take.folder / layout.CAMERA_FILE)

@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import json
 import platform
+import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from backend.farm.work import FarmLine, FarmWork
+from shared.errors import InputError
+from shared.files import read_json_object
 
 SCRIPTS = ("talker-line.js", "talker-train.js")
 """The job types; Flamenco calls them by the name of their file."""
+_NAME = re.compile(r"train\.json|line-\d{4,}\.json")
 _PRIORITY = 50
 
 
@@ -35,6 +40,22 @@ def submissions(work: FarmWork) -> dict[str, dict[str, Any]]:
         name = work.name if len(work.lines) == 1 else f"{work.name}: {line.name}"
         found[f"line-{number:04d}.json"] = _submission(name, "talker-line", _settings(work, line))
     return found
+
+
+def outdated(folder: Path, written: Collection[str]) -> list[Path]:
+    """Jobs in a folder that an earlier project left and this one, whose are called `written`, does not have: files of
+    our names that are jobs of our types. Others are left."""
+    return [
+        path for path in sorted(folder.glob("*.json"))
+        if path.name not in written and _NAME.fullmatch(path.name) and _is_ours(path)
+    ]  # fmt: skip
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        return read_json_object(path, "").get("type") in {Path(name).stem for name in SCRIPTS}
+    except InputError:
+        return False
 
 
 def _settings(work: FarmWork, line: FarmLine) -> dict[str, Any]:

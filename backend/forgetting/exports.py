@@ -11,6 +11,7 @@ from pathlib import Path
 from backend.forgetting.marked import is_marked
 from backend.forgetting.person import Person
 from backend.performance.live_link import COLUMNS, SUFFIX
+from shared.files import leftovers_of
 
 MOVIE = ".mov"
 NUMBERED = (".png", ".ply", ".spz")
@@ -45,11 +46,21 @@ def sort_exports(person: Person, jobs: Iterable[ExportJob], takes: Collection[Pa
     ours, named = set(), set()
     for job in jobs:
         is_of_take = job.take in takes
+        if is_of_take:
+            ours.update(_left_of(job.out))
         if _is_written_by(job, person, is_of_take):
             ours.add(Path(os.path.realpath(job.out)))
         elif is_of_take and os.path.lexists(job.out):
             named.add(job.out)
     return sorted(ours), sorted(path for path in named if Path(os.path.realpath(path)) not in ours)
+
+
+def _left_of(out: Path) -> list[Path]:
+    """What exports to a file left half-written when they were killed: nobody else's files have such names."""
+    try:
+        return [Path(os.path.realpath(path)) for path in leftovers_of(out) if not path.is_symlink()]
+    except OSError:
+        return []
 
 
 def _is_written_by(job: ExportJob, person: Person, is_of_take: bool) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 from backend.forgetting import exports, journal, ours, state, takes
 from backend.forgetting.marked import is_marked
 from backend.forgetting.person import Naming, Person
+from backend.subject.claims import held_by_name
 from shared import layout
 from shared.claims import Claims
 from shared.errors import InputError
@@ -159,12 +160,14 @@ def _held(found: Plan) -> Iterator[None]:
         for folder in found.state_folders:
             locks.append(state.hold_state(folder))
         root = found.person.root
-        inner = ours.claims_in(root)
         outer = [part.place for part in found.takes if os.access(part.place.parent, os.W_OK)]
-        busy = claims.take([root, *outer, *inner], "forgotten")
+        busy = claims.take([root, *outer], "forgotten")
+        inner = ours.claims_in(root)  # only now: nobody begins to read it any more
+        busy = busy or claims.take(inner, "forgotten")
         if busy is not None:
             path, holder = busy
-            told = f"{path} is in use." if holder is None else holder.sentence(str(path))
+            place = held_by_name(path)
+            told = f"{place} is in use." if holder is None else holder.sentence(str(place))
             raise InputError(told, "Wait for that to end, or cancel it; then run this again.")
         claims.give_back(*inner)  # Windows removes no file that is open
         yield
@@ -191,6 +194,8 @@ def _exports(
     written, doubtful = exports.sort_exports(person, jobs, found)
     marked = [path for path in takes.find_marked_exports(person, searched, found) if path not in written]
     stays += exports.told_of(marked)
+    half = [path for path in takes.find_half_exported(searched, found) if path not in written]
+    stays += [f"{path} was left half-written by an export that was killed: look whom it shows." for path in half]
     stays += [
         f"{path} may show the person, for a take was to be exported to it: look yourself."
         for path in doubtful

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from backend.deliver.chunks_folder import is_voice_name
 from backend.deliver.take import LIVE_PREVIEW_FILE
 from backend.forgetting.marked import is_marked
 from backend.preprocess import stage_run
@@ -41,8 +42,8 @@ _INTERMEDIATE = (
 
 def _model_files() -> list[str]:
     model = ModelFolder(Path())
-    published = [model.weights_file, model.speech_file, model.heard_file]
-    whole = [*published, model.config_file, model.checkpoint_file, model.preview_file, model.evaluation_file]
+    published = [model.weights_file, model.speech_file, model.heard_file, model.checkpoint_file]
+    whole = [*published, model.config_file, model.preview_file, model.evaluation_file]
     return [path.name for path in (*whole, *map(waiting_file, published))]
 
 
@@ -178,7 +179,8 @@ def _is_of_render(path: Path) -> bool:
 
 def _is_of_chunks(path: Path) -> bool:
     whole = _HALF_WRITTEN.sub("", path.name)
-    return not _is_folder(path) and (whole == layout.CHUNK_RECORD_FILE or _FRAME.fullmatch(whole) is not None)
+    is_named = whole == layout.CHUNK_RECORD_FILE or is_voice_name(whole) or _FRAME.fullmatch(whole) is not None
+    return not _is_folder(path) and is_named
 
 
 def _is_folder(path: Path) -> bool:

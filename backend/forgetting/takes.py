@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from backend.forgetting.exports import MARKED, NUMBERED
@@ -11,7 +12,7 @@ from backend.forgetting.marked import is_marked
 from backend.forgetting.person import Person
 from shared import layout
 from shared.errors import InputError
-from shared.files import read_json_object
+from shared.files import intended_name, read_json_object
 from shared.pending import PUBLISHING_FOLDER, UNFINISHED_FOLDER
 
 _BESIDE = ("render", "lines")
@@ -60,22 +61,29 @@ def find_takes(person: Person, told: Iterable[Path], folders: Iterable[Path], un
 
 
 def find_marked_exports(person: Person, folders: Iterable[Path], takes: Collection[Path]) -> list[Path]:
-    """Files as exports write them, under `folders` and beside `takes`, that carry a person's marks; numbered ones in a
-    take are its own. No link is followed."""
-    places = {place for folder in folders for place in _folders_under(folder, [])} | {take.parent for take in takes}
-    found = {Path(os.path.realpath(path)) for place in places for path in _exports_in(place)}
-    kept = (
-        path for path in found if path.suffix.lower() not in NUMBERED or not any(one in takes for one in path.parents)
-    )
-    return sorted(path for path in kept if is_marked(path, person.id))
+    """Files as exports write them, under `folders` and beside `takes`, that carry a person's marks. No link is
+    followed."""
+    found = (path for path in _exports_in(folders, takes) if is_marked(path, person.id))
+    return sorted({Path(os.path.realpath(path)) for path in found})
 
 
-def _exports_in(folder: Path) -> list[Path]:
-    try:
-        named = [path for path in folder.iterdir() if path.suffix.lower() in MARKED]
-    except OSError:  # told of already, where takes were looked for
-        return []
-    return [path for path in named if path.name != layout.CONTACT_SHEET_FILE]
+def find_half_exported(folders: Iterable[Path], takes: Collection[Path]) -> list[Path]:
+    """Such files that exports left half-written when they were killed: they have no marks yet."""
+    return sorted({Path(os.path.realpath(path)) for path in _exports_in(folders, takes, half_written=True)})
+
+
+def _exports_in(folders: Iterable[Path], takes: Collection[Path], half_written: bool = False) -> Iterator[Path]:
+    """Files with names as exports give them; numbered ones in a take are its own."""
+    for place in {place for folder in folders for place in _folders_under(folder, [])} | {
+        take.parent for take in takes
+    }:
+        is_own = any(one in takes for one in (place, *place.parents))
+        with suppress(OSError):  # told of already, where takes were looked for
+            for path in place.iterdir():
+                name = (intended_name(path) or "") if half_written else path.name
+                ending = os.path.splitext(name)[1].lower()
+                if ending in MARKED and name != layout.CONTACT_SHEET_FILE and not (is_own and ending in NUMBERED):
+                    yield path
 
 
 def _is_link(path: Path) -> bool:

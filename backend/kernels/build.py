@@ -10,19 +10,29 @@ from __future__ import annotations
 import argparse
 import hashlib
 import importlib.util
+import logging
 import os
 import platform
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
+from shared.claims import claiming
+from shared.errors import InputError
+from shared.files import explained, remove_leftovers, replacing
+from shared.jobs import Reporter
 from shared.python_child import module_command
+from shared.scratch import scratch_folder
 
 from . import interface
+
+log = logging.getLogger(__name__)
 
 SOURCES = Path(__file__).parent / "src"
 PREBUILT = Path(__file__).parent / "lib"
@@ -34,6 +44,8 @@ AVX2_FLAGS = ("-mavx2", "-mfma", "-mf16c", "-mbmi2", "-mpopcnt")
 AVX512_FLAGS = (*AVX2_FLAGS, "-mavx512f", "-mavx512vl", "-mavx512dq", "-mavx512bw", "-mprefer-vector-width=256")
 OWN_FLAGS = re.compile(r"^// Compiled with: (.+)$", re.M)
 """A line in a source file: options for that file alone, after all others (`// Compiled with: -ffp-contract=off`)."""
+_PREFIX, _CLAIMED = "talker-kernels-", "talker-kernels"
+"""What names of libraries begin with, and what of their folder is held while one is built."""
 COMPILE_TIMEOUT_S = 1200
 """For one call of the compiler, of which zig's first also compiles its C++ library."""
 
@@ -62,7 +74,7 @@ def library_name(target: str, extra_flags: tuple[str, ...] = ()) -> str:
     for source in source_files(".cpp", ".h"):
         digest.update(source.relative_to(SOURCES).as_posix().encode() + b"\0" + source.read_bytes())
     digest.update(repr((FLAGS, AVX2_FLAGS, AVX512_FLAGS, extra_flags)).encode())
-    return f"talker-kernels-{digest.hexdigest()[:16]}{library_suffix(target)}"
+    return f"{_PREFIX}{digest.hexdigest()[:16]}{library_suffix(target)}"
 
 
 def source_files(*suffixes: str) -> list[Path]:
@@ -103,16 +115,18 @@ def build(
     """
     target = target or platform_name()
     library = out / library_name(target, extra_flags)
-    if library.exists() and not replace:
+    if os.path.exists(library) and not replace:
         return library
     command = compiler or find_compiler()
     flags = [*target_flags, *extra_flags]
     if not target.startswith("windows"):
         flags += ["-fPIC", "-pthread"]
 
-    out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="talker-kernels-") as scratch:
-        objects = compile_sources(command, flags, Path(scratch), is_x86=target.endswith("x86_64"))
+    before = _version(library)
+    with _building(out), scratch_folder("kernels") as scratch:
+        if library.exists() and _version(library) != before:  # another process has built it meanwhile
+            return library
+        objects = compile_sources(command, flags, scratch, is_x86=target.endswith("x86_64"))
         link = ["-shared", *objects]
         if target.startswith("linux") and "ziglang" not in command:
             link += ["-static-libstdc++", "-static-libgcc"]
@@ -122,12 +136,40 @@ def build(
             link.append("-s")
         # Linked in the scratch folder, since linkers may leave other files beside their output; then copied and
         # renamed, so that other processes find a whole library or none.
-        linked = Path(scratch) / library.name
+        linked = scratch / library.name
         _run([*command, *FLAGS, *flags, *link, "-o", str(linked)])
-        partial = out / f".{library.name}.{os.getpid()}.part"
-        shutil.copy2(linked, partial)
-        os.replace(partial, library)
+        with replacing(library) as partial:
+            shutil.copy2(linked, partial)
     return library
+
+
+def _version(library: Path) -> tuple[int, int] | None:
+    """What tells one library from another of its name; None where there is none, or none that can be looked at."""
+    try:
+        found = library.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ino
+
+
+@contextmanager
+def _building(out: Path) -> Iterator[None]:
+    """Hold the folder of libraries, so that of two processes that need one the second waits and finds it. What killed
+    builds left half-written there is removed. Raises BuildError where the folder cannot be written to."""
+    report = Reporter(lambda progress: log.warning("%s", progress.message))
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with claiming(lambda: [out / _CLAIMED], "built", report):
+            told = remove_leftovers(out, of=_PREFIX)
+            for left in out.glob(f".{_PREFIX}*.part"):  # of versions before this one
+                if time.time() - left.stat().st_mtime > COMPILE_TIMEOUT_S:
+                    left.unlink(missing_ok=True)
+            if told:
+                log.warning("%s", told)
+            yield
+    except (OSError, InputError) as error:
+        told = explained(error, out) if isinstance(error, OSError) else error
+        raise BuildError(f"nothing can be built in {out}: {told}") from error
 
 
 def compile_sources(compiler: list[str], flags: list[str], folder: Path, *, is_x86: bool) -> list[str]:

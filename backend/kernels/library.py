@@ -14,7 +14,7 @@ from typing import Any
 
 import cffi
 
-from shared.places import cache_folder
+from shared.places import cache_folder, named_folder
 
 from . import build, interface
 
@@ -111,14 +111,14 @@ def check(status: int) -> None:
 
 @functools.cache
 def find() -> tuple[Library | None, str]:
-    """The results of `load` and `why_not`, found once."""
+    """The results of `load` and `why_not`, found once. Raises InputError where the variable names no folder."""
     target = build.platform_name()
     name = build.library_name(target)
     only = os.environ.get(FOLDER_VARIABLE)
     problems = []
-    for folder in [Path(only)] if only else [build.PREBUILT / target, kernels_folder()]:
+    for folder in [named_folder(only, FOLDER_VARIABLE)] if only else [build.PREBUILT / target, kernels_folder()]:
         path = folder / name
-        if not path.exists():
+        if not os.path.isfile(path):  # a pipe would be waited for
             continue
         try:
             return open_at(path), ""

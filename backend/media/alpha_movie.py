@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from pathlib import Path
 
@@ -39,12 +39,14 @@ class AlphaMovieWriter:
         fps: Fraction,
         audio: tuple[np.ndarray, int] | None = None,
         metadata: Mapping[str, str] | None = None,
+        finish: Callable[[Path], None] | None = None,
         timecode: str = "00:00:00:00",
     ) -> None:
-        """audio: ((n,) samples in [-1, 1], rate in Hz), cut or lengthened to the pictures written; timecode: of the
-        first picture, without dropped frames. Raises InputError when the file cannot be made."""
-        self._path = Path(path)
-        self._temporary = temporary_beside(self._path)
+        """audio: ((n,) samples in [-1, 1], rate in Hz), cut or lengthened to the pictures written. finish: what is done
+        to the whole file before it gets its name. timecode: of the first picture, without dropped frames. Raises
+        InputError when the file cannot be made."""
+        self._path, self._finish = Path(path), finish
+        self._temporary = temporary_beside(self._path, self._path.suffix)
         self._fps, self._size, self._frames = Fraction(fps), (height, width), 0
         self._sound = None if audio is None else resample(audio[0], audio[1], SOUND_RATE)
         self._reformatter = VideoReformatter()
@@ -95,6 +97,8 @@ class AlphaMovieWriter:
                 if self._audio is not None:
                     self._mux(self._audio, None)
                 self._close()
+                if self._finish is not None:
+                    self._finish(self._temporary)
                 publish(self._temporary, self._path)
         finally:
             if self._temporary.exists():

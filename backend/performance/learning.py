@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from backend.media.audio_features import AudioFeatures
@@ -44,17 +46,18 @@ def learn_speech(
     model = SpeechModel.fit(features, spoken, track.times_s[seen], settings, report, sound, names)
     heard = np.full((track.frame_count, len(names)), np.nan, np.float32)
     heard[seen] = model.heard
-    with replacing(folder.heard_file) as temporary, open(temporary, "wb") as file:
+    as_named = Path if is_alone else waiting_file
+    with replacing(as_named(folder.heard_file)) as temporary, open(temporary, "wb") as file:
         np.save(file, heard)
-    model.save(folder.speech_file if is_alone else waiting_file(folder.speech_file))
+    model.save(as_named(folder.speech_file))
     return model
 
 
 def load_heard(folder: ModelFolder, frame_count: int) -> np.ndarray:
     """(T, 27) float32 speech curves, (T, 32) with the lips' own, of the footage of T frames as predicted from its
-    sound, each frame without having been learned from; NaN in frames that were left out. Raises InputError if the file
-    cannot be read."""
-    path = folder.heard_file
+    sound, each frame without having been learned from; NaN in frames that were left out. What waits to be published
+    comes first. Raises InputError if the file cannot be read."""
+    path = folder.newest_heard_file
     require_file(path, _ANEW)
     try:
         heard = np.load(path, allow_pickle=False)

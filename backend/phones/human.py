@@ -12,7 +12,6 @@ option -psdur; festvox label files (time of a segment's end, colour, name).
 from __future__ import annotations
 
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +21,7 @@ import soundfile
 from backend.phones.lines import english_line, invented_words, syllables_of
 from backend.presenter.speech import SpokenLine
 from shared.errors import InputError
+from shared.scratch import scratch_folder
 
 FLITE = ("awb", "rms", "slt", "kal16")
 """Flite's voices, all of English."""
@@ -85,8 +85,8 @@ def human_lines(count: int, seed: int) -> Iterator[SpokenLine]:
 
 
 def _of_flite(voice: str, draw: np.random.Generator, count: int) -> Iterator[SpokenLine]:
-    with tempfile.TemporaryDirectory() as folder:
-        sound = Path(folder) / "line.wav"
+    with scratch_folder("speech") as folder:
+        sound = folder / "line.wav"
         for _ in range(count):
             manner = {"duration_stretch": draw.uniform(*_STRETCH), "int_f0_target_mean": draw.uniform(85, 220)}
             options = [part for name, value in manner.items() for part in ("--setf", f"{name}={value:.2f}")]
@@ -96,8 +96,7 @@ def _of_flite(voice: str, draw: np.random.Generator, count: int) -> Iterator[Spo
 
 
 def _of_festival(voice: str, reads: str, draw: np.random.Generator, count: int) -> Iterator[SpokenLine]:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with scratch_folder("speech") as folder:
         program = [f"(voice_{voice})"]
         for index in range(count):
             program.append(f"(Parameter.set 'Duration_Stretch {draw.uniform(*_STRETCH):.2f})")

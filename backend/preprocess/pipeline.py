@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from backend.disk import GB, folder_bytes
+from backend.disk import GB
 from backend.face.mesh import load_canonical_face
 from backend.media.arrays import load_arrays, save_arrays
 from backend.media.audio import SPEECH_RATE, fit_length, load_audio, save_wav
@@ -61,6 +61,7 @@ from backend.subject.subject import Subject, SubjectInfo
 from backend.subject.track import Track
 from shared import layout
 from shared.files import explaining, file_sha256, write_json
+from shared.folders import folder_bytes
 from shared.jobs import Reporter
 from shared.timing import fps_text, samples_for_frames
 

@@ -8,13 +8,14 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from backend.disk import GB, folder_bytes
+from backend.disk import GB
 from backend.media.whole import damaged_part
 from backend.subject.publishing import publish_subject, restore_subject
 from backend.subject.subject import Subject
 from shared import layout
 from shared.errors import InputError
 from shared.files import PARTIAL, explaining, remove_leftovers, write_json
+from shared.folders import folder_bytes
 from shared.jobs import Reporter
 
 STAGES_FILE = layout.STAGES_FILE

@@ -51,6 +51,10 @@ class Clients:
     def __len__(self) -> int:
         return len(self._there)
 
+    def connections(self) -> set[str]:
+        """The connections on which clients were greeted."""
+        return {client.connection for client in self._there.values()}
+
     def of(self, heard: Heard) -> Client | None:
         """The client that was greeted on the connection that a message came by. A routing id opens nothing: it is a
         name that anybody with a key may take."""

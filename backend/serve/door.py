@@ -19,6 +19,7 @@ from zmq.utils import z85
 from shared import protocol
 from shared.errors import InputError
 
+from .bell import Bell
 from .keys import Keyring
 from .visitors import Visitors
 
@@ -75,13 +76,15 @@ class Door:
         ):
             self._socket.setsockopt(option, value)
         self.visitors = Visitors(context, self._socket, most_strangers)
+        self.bell = Bell()
         self._poller = zmq.Poller()
-        for polled in (self._socket, self._guard):
+        for polled in (self._socket, self._guard, self.bell.heard):
             self._poller.register(polled, zmq.POLLIN)
 
     def close(self) -> None:
         """End what watches the socket; the socket is left to its context."""
         self.visitors.close()
+        self.bell.close()
 
     def open(self, host: str, port: int = 0) -> int:
         """Listen; the port (0: a free one is taken). Raises InputError where that cannot be."""
@@ -97,8 +100,9 @@ class Door:
         return port
 
     def wait(self, timeout_ms: int) -> None:
-        """Block until there is something, `timeout_ms` at most; let in who has a key."""
+        """Block until there is something or the bell rings, `timeout_ms` at most; let in who has a key."""
         self._poller.poll(timeout_ms)
+        self.bell.silence()
         for _ in range(ZAP_REQUESTS_A_TURN):
             if not self._answer_guard():
                 break

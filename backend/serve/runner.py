@@ -16,7 +16,7 @@ from shared.protocol import ErrorCode, ProtocolError, brief
 from shared.training import taken_up_again
 
 from .jobstore import JobStore, is_job_id
-from .worker_process import WorkerProcess
+from .worker_process import WorkerProcess, describe_exit
 
 log = logging.getLogger(__name__)
 
@@ -244,7 +244,7 @@ class JobRunner:
                 error["do"] = error["do"] or f"It is a fault of ours. The log {job.log} tells more."
                 self._end(job, JobState.FAILED, error=error)
         else:
-            reason = running.killed_because or _describe_exit(status)
+            reason = running.killed_because or describe_exit(status)
             what = f"The job's process ended before its work was done: {reason}."
             self._end(job, JobState.FAILED, error={"what": what, "do": f"The log {job.log} tells more."})
 
@@ -286,10 +286,3 @@ def _is_light(job: JobInfo) -> bool:
 def _cancelled() -> dict[str, str]:
     error = Cancelled()
     return {"what": error.what, "do": error.do}
-
-
-def _describe_exit(status: int) -> str:
-    if status < 0:
-        hint = " (the system may have run out of memory)" if status == -9 else ""
-        return f"it was ended by signal {-status}{hint}"
-    return f"exit status {status}"

@@ -30,12 +30,15 @@ from .clients import Client, Clients
 from .door import Door, Heard
 from .jobstore import OURS
 from .keys import KeyFolder, Keyring
+from .live import LiveHeads
 from .logs import log_to
 from .own_limits import most_connections, resident_bytes
 from .runner import JobRunner
 
 log = logging.getLogger(__name__)
 
+HEADS = "backend.deliver.live_head"
+"""What opens live heads, in a process of its own: this one never imports torch."""
 BUSY_POLL_MS = 40
 IDLE_POLL_MS = 200
 LOCK_TIMEOUT_S = 0.15
@@ -57,13 +60,15 @@ class Server:
         verbs: str,
         version: str,
         keys: Path | None = None,
+        heads: str = HEADS,
     ) -> None:
-        """`keys`: a folder of keys for clients on other machines (backend.serve.keys). Raises InputError."""
+        """`keys`: a folder of keys for clients on other machines (backend.serve.keys); `heads`: what opens live heads
+        (backend.serve.live_worker). Raises InputError."""
         self._state_dir = state_dir
         self._ready_file = ready_file
         self._settings = settings
         self._verbs = verbs
-        self._version = version
+        self._version, self._heads = version, heads
         if keys is None and not _is_loopback(settings.host):
             raise InputError(
                 f"The address {settings.host} is open to other machines, and nobody has a key.",
@@ -129,6 +134,7 @@ class Server:
         self._runner = JobRunner(
             self._state_dir, self._verbs, verb_names, self._settings, self._tell_change, self._tell_progress
         )
+        self._live = LiveHeads(self._state_dir, self._settings, self._tell, self._door.bell.ring, self._heads)
         server, client = self._keyring.server, self._keyring.client
         own_host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
         ready = ReadyFile(
@@ -144,9 +150,11 @@ class Server:
                 self._clients.forget_gone()
                 for heard in self._door.receive():
                     self._take(heard)
+                self._live.tick(self._clients.connections())
                 self._runner.tick()
                 self._keep_time()
         finally:
+            self._live.stop()
             self._runner.stop()
             self._tell_all(protocol.Goodbye(self._stop_reason or "the backend failed"))
         log.info("backend ends: %s", self._stop_reason)
@@ -155,6 +163,7 @@ class Server:
 
     def _take(self, heard: Heard) -> None:
         request = 0
+        reply: protocol.Message | None
         try:
             if heard.data is None:
                 raise ProtocolError(ErrorCode.MALFORMED, "A message is one frame.")
@@ -162,7 +171,7 @@ class Server:
             if client is not None:
                 client.speak()
             message, request = protocol.decode(heard.data, protocol.MAX_REQUEST_BYTES)
-            reply = self._answer(heard, client, message)
+            reply = self._answer(heard, client, message, request)
         except ProtocolError as error:
             log.warning("refused a message: %s %s", error.code, error)
             reply = protocol.error_reply(error)
@@ -172,9 +181,13 @@ class Server:
             reply = protocol.Error(
                 str(ErrorCode.INTERNAL), f"{type(error).__name__}: {brief(error)}", "See the backend's log."
             )
-        self._clients.tell(heard.route, _encoded(reply, request))
+        if reply is not None:
+            self._tell(heard.route, reply, request)
 
-    def _answer(self, heard: Heard, client: Client | None, message: protocol.Message) -> protocol.Message:
+    def _answer(
+        self, heard: Heard, client: Client | None, message: protocol.Message, request: int
+    ) -> protocol.Message | None:
+        """The answer to a message; None where it comes later, or not at all."""
         if isinstance(message, protocol.Hello):
             self._clients.greet(heard, message.client)
             return protocol.Welcome(self._version, os.getpid())
@@ -183,6 +196,12 @@ class Server:
         self._last_use = time.monotonic()
         if isinstance(message, protocol.Submit):
             return self._submit(message, client)
+        if isinstance(message, protocol.Draw):
+            return self._live.draw(client, request, message)
+        if isinstance(message, protocol.LiveOpen):
+            return self._live.open(client, heard.route, message)
+        if isinstance(message, protocol.LiveClose):
+            return self._live.close(client)
         handler = self._handlers.get(type(message))
         if handler is None:
             raise ProtocolError(ErrorCode.REFUSED, f"{type(message).__name__} is not for the backend to receive.")
@@ -208,6 +227,9 @@ class Server:
     def _shutdown(self, message: protocol.Shutdown) -> protocol.Message:
         self.stop("a client asked for it")
         return protocol.Goodbye(self._stop_reason)
+
+    def _tell(self, route: bytes, message: protocol.Message, request: int) -> None:
+        self._clients.tell(route, _encoded(message, request))
 
     def _tell_change(self, job: JobInfo) -> None:
         message = protocol.Result if job.state.is_final else protocol.Job
@@ -273,12 +295,14 @@ def serve(
     version: str = VERSION,
     keys: Path | None = None,
     log_file: Path | None = None,
+    heads: str = HEADS,
 ) -> None:
     """Run the backend in this process until it is told to stop.
 
     `state_dir` keeps jobs and logs, `ready_file` tells clients where it listens; `verbs` is the import path of a module
     with VERBS, a mapping from verb to function(arguments: dict, report: shared.jobs.Reporter) -> dict. `keys` is a
-    folder of keys for clients on other machines; `log_file` what to log to (None: standard error).
+    folder of keys for clients on other machines; `log_file` what to log to (None: standard error); `heads` the import
+    path of what opens live heads (backend.serve.live_worker).
     Ends on SHUTDOWN, SIGINT, SIGTERM, or after `settings.idle_timeout_s` without clients and jobs.
     Raises InputError where the folder is in use or cannot be written, or the address cannot be bound.
     """
@@ -286,7 +310,7 @@ def serve(
     make_private(state_dir, OURS)
     with explaining(log_file or state_dir):
         log_to(log_file)
-    server = Server(state_dir, ready_file, settings or ServeSettings(), verbs, version, keys)
+    server = Server(state_dir, ready_file, settings or ServeSettings(), verbs, version, keys, heads)
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         server.stop(f"signal {signal.Signals(number).name}")

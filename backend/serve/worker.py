@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import faulthandler
 import importlib
-import json
 import logging
 import math
 import os
@@ -28,42 +27,12 @@ from shared.files import explained, out_of_memory
 from shared.jobs import Progress, Reporter
 from shared.locking import FileLock
 
+from .channel import Channel
+
 ALIVE_S = 2.0
 """Interval of the `alive` events, seconds."""
 LOCK_TIMEOUT_S = 60.0
 """How long to wait for the lock, seconds: a worker of a killed backend may still hold it for a moment."""
-
-
-class _Channel:
-    """The two pipes to the parent, kept apart from what the job's libraries print or read."""
-
-    def __init__(self) -> None:
-        self._in = os.dup(0)
-        self._out = os.dup(1)
-        null = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(null, 0)
-        os.close(null)
-        os.dup2(2, 1)
-        self._lock = threading.Lock()
-
-    def send(self, event: str, **values: Any) -> None:
-        """Write one event. Ends the process if the parent is gone: nobody would receive the result."""
-        line = (json.dumps({"event": event, **values}, allow_nan=False) + "\n").encode("utf-8")
-        with self._lock:
-            try:
-                while line:
-                    line = line[os.write(self._out, line) :]
-            except OSError:
-                os._exit(EXIT_FAULT)
-
-    def lines(self) -> Iterator[dict]:
-        """What the parent writes, until it closes the pipe or dies."""
-        buffer = b""
-        while chunk := os.read(self._in, 65536):
-            buffer += chunk
-            *complete, buffer = buffer.split(b"\n")
-            for line in complete:
-                yield json.loads(line)
 
 
 def plain(value: Any) -> Any:
@@ -83,7 +52,7 @@ def plain(value: Any) -> Any:
     return str(value)
 
 
-def run(channel: _Channel, verbs: str, lock: Path) -> int:
+def run(channel: Channel, verbs: str, lock: Path) -> int:
     """Read the job from the parent, do it, and return the exit status."""
     lines = channel.lines()
     job = next(lines, None)
@@ -151,7 +120,7 @@ def _listen(lines: Iterator[dict], cancelled: threading.Event) -> None:
     os._exit(EXIT_FAULT)  # the parent is gone
 
 
-def _stay_alive(channel: _Channel) -> None:
+def _stay_alive(channel: Channel) -> None:
     pause = threading.Event()
     while not pause.wait(ALIVE_S):
         channel.send("alive")
@@ -166,7 +135,7 @@ def main() -> None:
     faulthandler.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for the parent
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    status = run(_Channel(), options.verbs, options.lock)
+    status = run(Channel(), options.verbs, options.lock)
     logging.shutdown()
     sys.stderr.flush()
     os._exit(status)  # at once: threads of native libraries must not hold back the memory at interpreter exit

@@ -1,4 +1,4 @@
-"""A job's process as the backend handles it: start, read its events, cancel, kill."""
+"""A child process of the backend as the backend handles it: start, write to it, read its events, kill."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -28,15 +29,19 @@ LAST_WORDS_S = 1.0
 """A process that has ended may have left what it printed to others, which hold on to it: so long is waited for it."""
 
 
-class WorkerProcess:
-    """One child process that runs one job. Never blocks: events are collected by `events`."""
+class LineProcess:
+    """A child process that reads and writes lines of JSON. Never blocks: events are collected by `events`."""
 
-    def __init__(self, job: JobInfo, arguments: dict, verbs: str, lock: Path, log_path: Path) -> None:
-        self.job_id = job.id
+    def __init__(
+        self, name: str, command: Sequence[str], log_path: Path, on_event: Callable[[], object] = lambda: None
+    ) -> None:
+        """name: in the backend's log; log_path: of what the process prints; on_event: called, in another thread, when
+        there is an event, and when it has ended. Raises OSError."""
+        self.name = name
         self.started = False
         self.last_heard = time.monotonic()
         self._events: queue.SimpleQueue[dict] = queue.SimpleQueue()
-        command = module_command(sys.executable, "backend.serve.worker", "--verbs", verbs, "--lock", str(lock))
+        self._on_event = on_event
         record = CappedLog(log_path)
         try:
             # In its own session: Ctrl-C in the backend's terminal does not reach it, and `kill` reaches its children.
@@ -62,7 +67,10 @@ class WorkerProcess:
         self._outgoing: queue.SimpleQueue[dict | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write, daemon=True)
         self._writer.start()
-        self._outgoing.put({"verb": job.verb, "arguments": arguments})
+
+    def send(self, line: dict) -> None:
+        """Write a line to it."""
+        self._outgoing.put(line)
 
     @property
     def pid(self) -> int:
@@ -88,10 +96,6 @@ class WorkerProcess:
             self.started = self.started or event.get("event") == "started"
             found.append(event)
         return found
-
-    def cancel(self) -> None:
-        """Ask it to stop at its next step."""
-        self._outgoing.put({"cancel": True})
 
     def kill(self) -> None:
         """Kill it and its children now (on Windows only it). It has ended once `exit_status` is not None."""
@@ -123,7 +127,7 @@ class WorkerProcess:
                     self._stdin.write(json.dumps(line).encode("utf-8") + b"\n")
                     self._stdin.flush()
                 except OSError as error:
-                    log.info("job %s no longer listens (%s)", self.job_id, error)
+                    log.info("%s no longer listens (%s)", self.name, error)
                     return
 
     def _record(self, stream: IO[bytes], record: CappedLog) -> None:
@@ -132,7 +136,7 @@ class WorkerProcess:
                 try:
                     record.write(data)
                 except OSError as error:  # a full disk: the job goes on, and must not wait for a reader of its pipe
-                    log.warning("the log of job %s cannot be written (%s)", self.job_id, error)
+                    log.warning("the log of %s cannot be written (%s)", self.name, error)
         record.close()
 
     def _read(self, stream: IO[bytes]) -> None:
@@ -141,4 +145,28 @@ class WorkerProcess:
                 try:
                     self._events.put(dict(json.loads(line)))
                 except (ValueError, TypeError) as error:
-                    log.warning("job %s wrote what is no event (%s)", self.job_id, error)
+                    log.warning("%s wrote what is no event (%s)", self.name, error)
+                self._on_event()
+        self._on_event()
+
+
+class WorkerProcess(LineProcess):
+    """The process of one job."""
+
+    def __init__(self, job: JobInfo, arguments: dict, verbs: str, lock: Path, log_path: Path) -> None:
+        """Raises OSError."""
+        command = module_command(sys.executable, "backend.serve.worker", "--verbs", verbs, "--lock", str(lock))
+        super().__init__(f"job {job.id}", command, log_path)
+        self.send({"verb": job.verb, "arguments": arguments})
+
+    def cancel(self) -> None:
+        """Ask it to stop at its next step."""
+        self.send({"cancel": True})
+
+
+def describe_exit(status: int) -> str:
+    """How a process has ended, in words."""
+    if status < 0:
+        hint = " (the system may have run out of memory)" if status == -9 else ""
+        return f"it was ended by signal {-status}{hint}"
+    return f"exit status {status}"

@@ -12,7 +12,6 @@ from backend.settings.evaluate import DRIVEN_BY, EvaluateSettings
 from backend.settings.kinds import ENGINES
 from backend.settings.portrait import POSES, PortraitSettings
 from backend.settings.preprocess import (
-    INPUT_COLOURS,
     BodySettings,
     BundleSettings,
     MattingSettings,
@@ -33,6 +32,7 @@ from backend.settings.train import (
     TrainSettings,
     ViewSettings,
 )
+from shared.choices import INPUT_COLOURS
 from shared.training import Start
 
 __all__ = [

@@ -7,10 +7,7 @@ from typing import Annotated
 
 from backend.settings.kinds import Count, NotNegative, Positive, Share, Whole
 from shared.checked import Limits, OneOf
-
-INPUT_COLOURS = ("auto", "srgb", "rec709", "bt1886", "gamma22", "linear", "hlg", "pq", "display-p3", "rec2020")
-"""What footage may have been made for (backend.media.colour): by its tags, a transfer curve, or a colour space that is
-converted."""
+from shared.choices import FRAME_PX, INPUT_COLOUR, INPUT_COLOURS, LEAST_FRAME_PX, MOST_FRAME_PX, MOST_SPEAKERS
 
 
 @dataclass(frozen=True)
@@ -147,7 +144,7 @@ class BodySettings:
 class PreprocessSettings:
     """Footage to subject folder."""
 
-    size: Annotated[int, Limits(16, 8192)] = 1024
+    size: Annotated[int, Limits(LEAST_FRAME_PX, MOST_FRAME_PX)] = FRAME_PX
     """Width and height of the stored frames, px; never larger than the crop itself."""
     audio: str | None = None
     """A sound file that replaces the footage's own."""
@@ -159,11 +156,11 @@ class PreprocessSettings:
     """Second of the footage from which it is used; None: from its start."""
     end_s: Annotated[float, Limits(0, 1e6)] | None = None
     """Second of the footage up to which it is used; None: to its end."""
-    speaker: Annotated[int, Limits(1, 5)] | None = None
+    speaker: Annotated[int, Limits(1, MOST_SPEAKERS)] | None = None
     """Whose face it is, counted from the left, from 1; None: the one whose lips go with the sound, or the largest."""
     correct_audio_offset: bool = True
     """Shift the sound by the measured offset between voice and lips."""
-    input_colour: Annotated[str, OneOf(INPUT_COLOURS)] = "auto"
+    input_colour: Annotated[str, OneOf(INPUT_COLOURS)] = INPUT_COLOUR
     """How the footage's values are read: auto goes by its tags; a curve takes them as they lie and makes the head
     linear by it; hlg, pq, display-p3 and rec2020 name what tags fail to."""
     matting_size: Annotated[int, Limits(16, 4096)] = 256

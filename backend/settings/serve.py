@@ -33,3 +33,11 @@ class ServeSettings:
     """A job that was started this often and never ended (a crashing backend, a power cut) is given up."""
     keep_jobs: Whole = 100
     """Ended jobs that stay in the list; older ones are forgotten with their logs."""
+    most_live: Count = 2
+    """Live heads that may be open at once, one a window."""
+    live_memory_mb: Count = 4096
+    """A live head's process that takes more memory is ended (on Linux), MiB."""
+    live_draw_s: Positive = 30.0
+    """A picture of a live head must be drawn by then, or its process is ended, seconds."""
+    live_idle_s: Positive = 300.0
+    """A live head that no picture is asked of for so long is closed, seconds."""

@@ -4,8 +4,8 @@ config.json             settings, sizes, camera (Portrait), and how it was train
 portrait.safetensors    weights
 speech.safetensors      sound to speech curves of this speaker
 heard.npy               speech curves of the footage as predicted from its sound; read by training only
-checkpoint.safetensors  a training between two steps; its header says how far it is (shared.training)
-*.next.safetensors      what a training has made and config.json does not name yet; see `publish`
+checkpoint.safetensors  the training that made it, to be trained on; its header says how far it is (shared.training)
+*.next.*                what a training has made and config.json does not name yet, its checkpoint too; see `publish`
 preview.png             a recorded frame beside the portrait's
 evaluation.png          pictures of the last evaluation
 evaluation/             its scores frame by frame, and some of its pictures (evaluate.kept)
@@ -14,6 +14,7 @@ evaluation/             its scores frame by frame, and some of its pictures (eva
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from backend.subject.split import Split
 from shared import layout
 from shared.errors import InputError
 from shared.files import explaining, file_sha256, publish, read_json_object, write_json
+from shared.training import read_training
 
 _WAITED = "waited"
 """Entry of config.json: the hashes of the files that waited to become the model's when it was written."""
@@ -104,15 +106,29 @@ class ModelFolder:
         return self.path / "evaluation"
 
     @property
+    def begun_file(self) -> Path:
+        """Checkpoint of a training that is going on, or stopped; it becomes the model's when that is published."""
+        return self.path / layout.BEGUN_CHECKPOINT_FILE
+
+    @property
     def newest_speech_file(self) -> Path:
         """The voice that a training goes on with: the one that waits to be published, else the model's."""
-        waiting = waiting_file(self.speech_file)
-        return waiting if waiting.is_file() else self.speech_file
+        return self._newest(self.speech_file)
+
+    @property
+    def newest_heard_file(self) -> Path:
+        """What was heard of that voice in the footage, in the same way."""
+        return self._newest(self.heard_file)
 
     @property
     def has_speech(self) -> bool:
         """Whether the speaker's voice has been learned, for training."""
-        return self.heard_file.is_file() and self.newest_speech_file.is_file()
+        return self.newest_heard_file.is_file() and self.newest_speech_file.is_file()
+
+    @property
+    def _published(self) -> tuple[Path, ...]:
+        """What becomes the model's in one step; the checkpoint last, since what waits beside it belongs to it."""
+        return self.weights_file, self.speech_file, self.heard_file, self.checkpoint_file
 
     def make(self) -> None:
         """Make the folder. Raises InputError where that cannot be."""
@@ -127,10 +143,20 @@ class ModelFolder:
         self._settle(config)
         return config
 
+    def settle(self) -> None:
+        """End what a killed `publish` began, before anything else is made. Raises InputError."""
+        self._settle(self._known_config())
+
     def update_config(self, entries: dict[str, Any]) -> None:
         """Replace entries of config.json; others stay as they are. Raises OSError."""
-        known = self.config() if self.config_file.is_file() else {}
-        write_json(self.config_file, known | entries)
+        write_json(self.config_file, self._known_config() | entries)
+
+    def _known_config(self) -> dict[str, Any]:
+        """What config.json holds; nothing where there is none, or a damaged one, which a training replaces."""
+        try:
+            return read_json_object(self.config_file, "")
+        except InputError:
+            return {}
 
     def publish(self, entries: dict[str, Any]) -> None:
         """Make the files that wait (`waiting_file`) the model's own, together with `entries` of config.json, in one
@@ -139,22 +165,38 @@ class ModelFolder:
         Who is killed before config.json has its name leaves the model of before; who is killed after it, the new one:
         the next to read config.json gives the files theirs.
         """
-        known = self.config().get(_WAITED) if self.config_file.is_file() else None
+        known = self._known_config().get(_WAITED)
         named = known if isinstance(known, dict) else {}
-        waiting = [path for path in (self.weights_file, self.speech_file) if waiting_file(path).is_file()]
+        waiting = [path for path in self._published if waiting_file(path).is_file()]
         named = named | {path.name: file_sha256(waiting_file(path)) for path in waiting}
         self.update_config(entries | {_WAITED: named})
-        self._settle(self.config())
+        self.settle()
+
+    def drop_begun(self) -> None:
+        """Remove all that waits: what was begun cannot be gone on with any more. Raises InputError."""
+        for path in reversed(self._published):  # the checkpoint first: without it the others count no more
+            with explaining(path):
+                waiting_file(path).unlink(missing_ok=True)
 
     def _settle(self, config: dict[str, Any]) -> None:
         """Give the files that config.json names, and that still wait, their own names. Raises InputError."""
         named = config.get(_WAITED)
-        for path in (self.weights_file, self.speech_file):
+        for path in self._published:
             waiting = waiting_file(path)
-            if isinstance(named, dict) and path.name in named and waiting.is_file():
-                with explaining(path):
+            if isinstance(named, dict) and path.name in named and waiting.is_file() and self._may_be_whole(waiting):
+                with explaining(path), suppress(FileNotFoundError):  # another reader has just done it
                     if file_sha256(waiting) == named[path.name]:
                         publish(waiting, path)
+
+    def _newest(self, path: Path) -> Path:
+        """What waits counts with its checkpoint only: a training that was killed before that is not gone on with."""
+        waiting = waiting_file(path)
+        return waiting if self.begun_file.is_file() and waiting.is_file() else path
+
+    def _may_be_whole(self, waiting: Path) -> bool:
+        """False for the checkpoint of a training that goes on: that is known without reading all of it."""
+        state = read_training(waiting) if waiting == self.begun_file else None
+        return state is None or state.is_finished
 
     def training_record(self) -> dict[str, Any]:
         """How the model was trained. Raises InputError for one that is not finished."""

@@ -26,6 +26,7 @@ from backend.subject.model_folder import ModelFolder
 from backend.subject.split import ranges_of
 from backend.subject.subject import Subject
 from backend.train.backdrops import Backdrops
+from backend.train.begun import beginning, stopped
 from backend.train.branches import attention_loss, branch_loss
 from backend.train.checkpoint import load_checkpoint, save_checkpoint
 from backend.train.data import Sample, TrainingData
@@ -38,15 +39,7 @@ from backend.train.new_portrait import start_portrait
 from backend.train.optimiser import freeze_all_but, make_optimiser, parameter_names, set_rates
 from backend.train.planned import MATTE_EVERY, Planned
 from backend.train.relocation import Relocation
-from backend.train.resuming import (
-    Trained,
-    choose,
-    for_length,
-    length_of,
-    other_settings,
-    under_own_poses,
-    without_later_defaults,
-)
+from backend.train.resuming import Trained, for_length, length_of, without_later_defaults
 from backend.train.run import Run
 from backend.train.sampling import FrameSampler
 from backend.train.stages import Position, Stage, plan
@@ -54,7 +47,7 @@ from backend.train.views import View, ViewSampler
 from shared.errors import Cancelled
 from shared.files import remove_leftovers
 from shared.jobs import Reporter
-from shared.training import Did, read_training
+from shared.training import Did
 
 log = logging.getLogger(__name__)
 
@@ -75,9 +68,9 @@ def train(
     there are none, once it is sure that there will be a training.
 
     Writes checkpoints while it runs, and one when it is cancelled. A run that is resumed from one ends with the same
-    bits, for the same number of steps and threads. An earlier model of this name stays in use until the new weights
-    are complete. Raises InputError where the subject or the checkpoint cannot be used, Cancelled when the user asked to
-    stop.
+    bits, for the same number of steps and threads. An earlier model of this name stays whole until the new one is: it
+    is drawn with, and could be trained on. Raises InputError where the subject or the checkpoint cannot be used,
+    Cancelled when the user asked to stop.
     """
     torch.set_num_threads(settings.threads or torch.get_num_threads())
     settings = for_length(settings, subject.frame_count / float(subject.fps))
@@ -94,19 +87,12 @@ def _train(
     models_dir: str | None,
     refine_poses: Callable[[TrainSettings], None] | None,
 ) -> Trained:
-    checkpoint = model.checkpoint_file
-    before = read_training(checkpoint)
-    if before is None and checkpoint.exists():
-        report.message(f"{checkpoint} is damaged: what it kept of a training is lost.")
-    settings = under_own_poses(settings, before, partial(settings_key, subject))
-    key = settings_key(subject, settings)
-    did = choose(before, settings, key)
-    if did is not Did.ANEW and before is not None and before.settings != key:
-        raise other_settings(model, settings)
-    if did is Did.NOTHING and not model.config_file.is_file():
-        did = Did.RESUMED  # an older version was killed between its last step and its model
+    model.settle()
+    begin = beginning(model, settings, partial(settings_key, subject), report)
+    settings, did, before = begin.settings, begin.did, begin.state
     if before is not None and did is Did.NOTHING:
         return Trained(model.path, did, before.step, before.elapsed_s / 60.0)
+    replaced = did is Did.ANEW and (begin.state is not None or model.config_file.is_file())
     model.make()
     told = remove_leftovers(model.path)
     if told:
@@ -114,34 +100,39 @@ def _train(
     wanting = settings.portrait.poses == "rendered" and not subject.track().is_self_tracked
     if refine_poses is not None and wanting and did is Did.ANEW:
         refine_poses(settings)
-        key = settings_key(subject, settings)
+    key = settings_key(subject, settings)
     report.phase("prepare")
     run = prepare(subject, settings, models_dir)
     if did is not Did.ANEW:
         names = parameter_names(run.portrait)
-        run.restore(*load_checkpoint(checkpoint, run.portrait, run.optimiser, names, key))
+        run.restore(*load_checkpoint(begin.checkpoint, run.portrait, run.optimiser, names, key))
     if did is Did.MORE:
         run.begin_round(length_of(settings))
     began_at, from_progress = run.step, run.progress
-    seconds = learned_voice(subject, model, run.data.split.training, run.settings, report, is_new=did is Did.ANEW)
-    if not run.portrait.needs_audio:
-        run.speech_s = run.speech_s if seconds is None else seconds
-        heard = load_heard(model, subject.frame_count)
-        run.predicted_speech = PredictedSpeech(heard, settings.heard_share, settings.seed, run.portrait.curve_names)
 
     def keep() -> None:
         run.settle()
         more = {name: value for watcher in run.watchers for name, value in watcher.tensors().items()}
         names = parameter_names(run.portrait)
-        save_checkpoint(checkpoint, run.portrait, run.optimiser, names, run.state(key), more)
+        save_checkpoint(model.begun_file, run.portrait, run.optimiser, names, run.state(key), more)
 
-    keep()  # from now on a killed process is resumed from here
+    if begin.checkpoint != model.begun_file or did is Did.ANEW:
+        if begin.given_up is not None and not begin.given_up.is_finished:
+            report.message(f"The training that stopped at {begin.given_up.progress:.0%} is given up.")
+        model.drop_begun()
+    seconds = learned_voice(subject, model, run.data.split.training, run.settings, report, is_new=did is Did.ANEW)
+    if not run.portrait.needs_audio:
+        run.speech_s = run.speech_s if seconds is None else seconds
+    keep()  # from now on a killed process is resumed from here, and what it heard counts
+    if not run.portrait.needs_audio:
+        heard = load_heard(model, subject.frame_count)
+        run.predicted_speech = PredictedSpeech(heard, settings.heard_share, settings.seed, run.portrait.curve_names)
     kept = shown = time.monotonic()
     report.phase("train", run.settings.steps if run.settings.minutes is None else 1000)
     if did is Did.RESUMED:
         report.message(f"Going on from {from_progress:.0%}.")
-    elif did is Did.ANEW and before is not None:
-        report.message("Training anew: the new model takes the old one's place when it is done.")
+    elif model.config_file.is_file():
+        report.message(f"The model {model.name} of before stays as it is, and in use, until the training is done.")
     reported = 0
     try:
         for _ in steps(run):
@@ -155,15 +146,13 @@ def _train(
             done = run.round_step if run.settings.minutes is None else int(1000 * run.progress)
             report.step(done - reported, preview)
             reported = done
-    except Cancelled:
-        if run.progress < 1.0:  # a checkpoint that says it is finished comes after its model
-            keep()
-        raise
+    except Cancelled as error:
+        keep()
+        raise stopped(model, run.progress) from error
     write_preview(run, model.preview_file)
-    save_portrait(run.portrait.eval(), model, _record(run))
-    keep()  # last: a checkpoint that says it is finished must have a complete model beside it
+    keep()
+    save_portrait(run.portrait.eval(), model, _record(run))  # the checkpoint becomes the model's with it
     log.info("trained %d steps in %.0f s, loss %.4f", run.step, run.elapsed_s, run.loss)
-    replaced = did is Did.ANEW and before is not None
     return Trained(model.path, did, run.step, run.elapsed_s / 60.0, from_progress, run.step - began_at, replaced)
 
 

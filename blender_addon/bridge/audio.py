@@ -153,7 +153,7 @@ def mix(scene: bpy.types.Scene, start: int, count: int, path: Path, channel: str
             "This Blender is built without sound, so it cannot mix the timeline.", "Choose a WAV file as the line."
         )
     if scene.sequence_editor is None:
-        raise InputError("The scene has no timeline to hear.", "Add a sound strip, or choose a sound file.")
+        raise InputError("The scene's timeline is empty.", "Add a sound strip, or choose a sound file.")
     with _range(scene, start, count):
         result = compat.mix_sound(scene, str(path), MIX_RATE, is_stereo=channel != BOTH)
     if "FINISHED" not in result or not path.is_file():

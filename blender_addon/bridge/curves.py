@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import math
 import re
 from fractions import Fraction
 from pathlib import Path
@@ -60,11 +60,36 @@ def read(scene: bpy.types.Scene, controller: bpy.types.Object) -> tuple[Fraction
 
     A curve without keys holds its property's value. Raises InputError for an object that is no controller.
     """
+    fps, rate = _rates(scene, controller)
+    frames = [float(controller[START_KEY] + n * rate) for n in range(controller[COUNT_KEY])]
+    return fps, _values(controller, frames)
+
+
+def at(
+    scene: bpy.types.Scene, controller: bpy.types.Object, timeline_frame: int
+) -> tuple[int, dict[str, float]] | None:
+    """(the take's frame, from 1, that a timeline frame shows; the value of each curve there, as `read` has it).
+
+    None outside of the line. Raises InputError for an object that is no controller.
+    """
+    _, rate = _rates(scene, controller)
+    index = math.floor((timeline_frame - controller[START_KEY]) / rate)
+    if not 0 <= index < controller[COUNT_KEY]:
+        return None
+    values = _values(controller, [float(controller[START_KEY] + index * rate)])
+    return index + 1, {name: held[0] for name, held in values.items()}
+
+
+def _rates(scene: bpy.types.Scene, controller: bpy.types.Object) -> tuple[Fraction, Fraction]:
+    """(frames a second of the take, timeline frames for each of its frames)."""
     if controller.get(CURVES_KEY) is None:
         raise InputError(f"{controller.name} holds no performance.", f"Choose the {CONTROLLER_NAME} of a take.")
     fps = Fraction(controller[FPS_KEY])
-    rate = keys.scene_fps(scene) / fps
-    frames = [float(controller[START_KEY] + n * rate) for n in range(controller[COUNT_KEY])]
+    return fps, keys.scene_fps(scene) / fps
+
+
+def _values(controller: bpy.types.Object, frames: list[float]) -> dict[str, list[float]]:
+    """The value of each curve at timeline frames."""
     by_path = {curve.data_path: curve for curve in compat.fcurves(controller)}
     curves = {}
     for name in controller[CURVES_KEY].split(_SEPARATOR):
@@ -73,7 +98,7 @@ def read(scene: bpy.types.Scene, controller: bpy.types.Object) -> tuple[Fraction
             curves[name] = [curve.evaluate(frame) for frame in frames]
         else:
             curves[name] = [float(controller[name])] * len(frames)
-    return fps, curves
+    return curves
 
 
 def performance(scene: bpy.types.Scene, controller: bpy.types.Object) -> dict:
@@ -87,9 +112,4 @@ def performance(scene: bpy.types.Scene, controller: bpy.types.Object) -> dict:
 
 def find_controller(take_folder: Path) -> bpy.types.Object | None:
     """The controller of a take that was brought back. The disk is asked only where the name does not decide."""
-    controllers = [item for item in bpy.data.objects if item.get(tagged.ROLE_KEY) == "performance"]
-    for wanted in (lambda: os.path.abspath(take_folder), lambda: str(take_folder.resolve())):
-        found = next((item for item in controllers if tagged.folder_of(item) == wanted()), None)
-        if found is not None or not controllers:
-            return found
-    return None
+    return tagged.object_of(take_folder, "performance")

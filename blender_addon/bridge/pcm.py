@@ -31,7 +31,7 @@ def write_channel(source: Path, channel: str, path: Path) -> None:
         sound = None
     if sound is None or not sound.is_pcm:
         raise InputError(
-            f"One channel can be taken out of a PCM WAV file alone, and {source.name} is none.",
+            f"A single channel can only be taken from a PCM WAV file, and {source.name} is not one.",
             "Choose both channels, add the file as a strip, or save it as WAV.",
         )
     width, rate = sound.width, sound.rate

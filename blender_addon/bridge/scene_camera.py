@@ -26,10 +26,12 @@ def poses(
     """
     data: Any = camera.data
     if camera.type != "CAMERA":
-        raise InputError(f"The scene's camera, {camera.name}, is no camera.", "Make a camera the active one.")
+        raise InputError(
+            f"The scene's active camera, {camera.name}, is not a camera object.", "Make a camera the active one."
+        )
     if data.type != "PERSP":
         raise InputError(
-            f"The camera {camera.name} is not in perspective, and the head is drawn in perspective alone.",
+            f"The camera {camera.name} is not in perspective, and the head can only be drawn in perspective.",
             "Set its type to Perspective, or make another camera the active one.",
         )
     keep, keep_subframe = scene.frame_current, scene.frame_subframe

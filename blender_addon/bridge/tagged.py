@@ -80,6 +80,16 @@ def find(collection: Any, take_id: str, role: str) -> Any | None:
     return next((item for item in collection if item.get(TAKE_KEY) == take_id and item.get(ROLE_KEY) == role), None)
 
 
+def object_of(take_folder: Path, role: str) -> bpy.types.Object | None:
+    """The object of this role of a take that was brought back; the disk is asked only where names do not decide."""
+    candidates = [item for item in bpy.data.objects if item.get(ROLE_KEY) == role]
+    for wanted in (lambda: os.path.abspath(take_folder), lambda: str(take_folder.resolve())):
+        found = next((item for item in candidates if folder_of(item) == wanted()), None)
+        if found is not None or not candidates:
+            return found
+    return None
+
+
 def mark(item: Any, take_id: str, role: str) -> Any:
     """Note on a datablock, node or strip that it has this role in the take; returns it."""
     item[TAKE_KEY] = take_id

@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from ..shared import layout
-from ..shared.camera import Crop, Intrinsics, Matrix
+from ..shared.camera import Crop, Intrinsics, Matrix, invert_rigid
 from ..shared.errors import InputError
 from ..shared.files import explaining
 from ..shared.pending import settle
@@ -114,6 +114,12 @@ class Take:
         width, height = self.footage_size
         scaled = self.picture.scaled(self.crop.width, self.crop.height)
         return Intrinsics(scaled.fx, scaled.fy, scaled.cx + self.crop.x, scaled.cy + self.crop.y, width, height)
+
+    @property
+    def head_distance(self) -> float:
+        """Of the head from the camera in the first frame, along its axis, metres."""
+        head_in_camera = invert_rigid(self.camera_to_world[0])  # the head stands in the world's origin
+        return -head_in_camera[2][3]
 
     def _existing(self, name: str) -> Path | None:
         path = self.folder / name

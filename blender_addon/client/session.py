@@ -16,6 +16,7 @@ from ..shared.protocol import ErrorCode
 from .background import PAUSE_S
 from .handles import JobFailed, JobHandle, JobList
 from .link import BackendLink, State, Wanted
+from .live import LiveHead
 from .process import BackendPlace
 from .transport import ConnectionLost, Refused
 
@@ -33,6 +34,9 @@ class Session:
         self._lists: list[JobList] = []
         self._requests: dict[int, JobHandle | JobList] = {}
         """What was asked for, by the number of a request that is not answered yet."""
+        self._live: LiveHead | None = None
+        self._live_request: int | None = None
+        """Of the opening of it."""
 
     @property
     def state(self) -> State:
@@ -114,6 +118,26 @@ class Session:
         self._ask(protocol.ListJobs(), listed)
         return listed
 
+    def open_live(self, wanted: protocol.LiveOpen) -> LiveHead:
+        """A live head, in the place of the one before; opened as soon as the backend is connected, which is started if
+        need be."""
+        self.close_live()
+        self._live = LiveHead(wanted)
+        if self._is_ready_to_send:
+            self._live_request = self._live.connected(self._send_now)
+        else:
+            self._link.wanted = Wanted.RUN
+        return self._live
+
+    def close_live(self) -> None:
+        """Let the live head go, if there is one."""
+        live, self._live = self._live, None
+        if live is None:
+            return
+        if not live.is_closed and self._is_ready_to_send:
+            self._link.send(protocol.LiveClose())
+        live.lose("It was switched off.")
+
     def poll(self) -> None:
         """Take in what has arrived, and go one step towards the backend that is wanted; never waits. For timers.
 
@@ -129,6 +153,10 @@ class Session:
             self._ask_again()
         for message, request in messages:
             self._take(message, request)
+        if self._live is not None:
+            self._live.go_on()
+            if self.idle:
+                self._live.lose("The backend has stopped.", "Switch the live head on again: it starts the backend.")
 
     # The same, blocking: for background mode and scripts -------------------------------------------------------------
 
@@ -217,16 +245,24 @@ class Session:
             self._ask_for(handle)
         for listed in self._lists:
             self._ask(protocol.ListJobs(), listed)
+        if self._live is not None and not self._live.is_closed:
+            self._live_request = self._live.connected(self._send_now)
         self._want_no_more_than_needed()
 
     def _ask(self, message: protocol.Message, about: JobHandle | JobList) -> None:
         """Send a message; while there is no connection it is left to `_ask_again`."""
-        if self.connected and self._seen_connection == self._link.times_connected:
+        if self._is_ready_to_send:
             number = self._link.send(message)
             if number is not None:
                 self._requests[number] = about
 
+    @property
+    def _is_ready_to_send(self) -> bool:
+        return self.connected and self._seen_connection == self._link.times_connected
+
     def _take(self, message: protocol.Message, request: int) -> None:
+        if self._live is not None and self._is_about_live(self._live, message, request):
+            return
         asked = self._requests.pop(request, None)
         if isinstance(message, (protocol.Job, protocol.Result)):
             info = JobInfo.from_dict(message.job)
@@ -246,6 +282,19 @@ class Session:
             self._take_goodbye(message.reason or "it was told to")
         elif isinstance(message, protocol.Error):
             self._take_refusal(message, asked)
+
+    def _is_about_live(self, live: LiveHead, message: protocol.Message, request: int) -> bool:
+        if isinstance(message, protocol.Error):
+            if message.code == ErrorCode.HELLO_FIRST:
+                return False
+            if request == self._live_request:
+                live.lose(message.what, message.do)
+                return True
+        return live.hear(message, request)
+
+    def _send_now(self, message: protocol.Message) -> int | None:
+        """Send a message if it can be sent; its number, else None."""
+        return self._link.send(message) if self._is_ready_to_send else None
 
     def _take_goodbye(self, reason: str) -> None:
         had_jobs = bool(self._handles)
@@ -281,3 +330,5 @@ class Session:
         self._handles.clear()
         self._lists.clear()
         self._requests.clear()
+        if self._live is not None:
+            self._live.lose("The backend has stopped.", "Switch the live head on again: it starts the backend.")

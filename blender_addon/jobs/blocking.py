@@ -9,8 +9,9 @@ from functools import partial
 import bpy
 
 from ..client.handles import JobHandle
-from ..properties import job_of
+from ..properties import job_of, settings_of
 from . import connection, shown, words
+from .overall import weight
 from .step_run import StepRun
 from .steps import Notice, Step
 
@@ -37,7 +38,7 @@ def run(verb: str, arguments: dict, timeout_s: float | None = None) -> dict:
 
     Cancels it after `timeout_s`. Ctrl-C cancels the job. Raises TalkerError, Cancelled among them.
     """
-    return wait(connection.submit(verb, arguments), timeout_s, _show_on_terminal())
+    return wait(connection.submit(verb, arguments), timeout_s, _shows(TerminalLines().show))
 
 
 def wait(
@@ -64,28 +65,42 @@ def wait(
             on_poll(job)
 
 
-def _show_on_terminal(on_poll: Callable[[], None] = lambda: None) -> Callable[[JobHandle], None]:
-    """Shows a job in `WindowManager.talker_job`, with a line on the terminal now and then."""
-    lines = TerminalLines()
+Progress = Callable[[bpy.types.Context], None]
+"""Tells how far the job is that is shown; called about ten times a second."""
+
+
+def _shows(progress: Progress, on_poll: Callable[[], None] = lambda: None) -> Callable[[JobHandle], None]:
+    """Shows a job in `WindowManager.talker_job`, and lets `progress` tell of it."""
 
     def show(job: JobHandle) -> None:
         on_poll()
         shown.show(bpy.context, job)
-        lines.show(bpy.context)
+        progress(bpy.context)
 
     return show
 
 
-def do(scene: bpy.types.Scene, steps: Sequence[Step], tell: Callable[[list[Notice]], None]) -> list[dict]:
-    """Do steps one after the other, with a line on the terminal now and then; `tell` is called at the end of each.
+def do(
+    scene: bpy.types.Scene,
+    steps: Sequence[Step],
+    tell: Callable[[list[Notice]], None],
+    progress: Progress | None = None,
+    on_result: Callable[[str, dict], None] = lambda verb, result: None,
+) -> list[dict]:
+    """Do steps one after the other; `tell` and `on_result` are called at the end of each, `progress` meanwhile (None: a
+    line on the terminal now and then).
 
     Returns the results. Raises TalkerError, Cancelled among them; Ctrl-C cancels.
     """
     results = []
-    for step in steps:
+    progress = progress or TerminalLines().show
+    weights = [weight(step.verb, settings_of(scene).preset) for step in steps]
+    for number, step in enumerate(steps, 1):
         run = StepRun(step, scene)
+        shown.set_chain(bpy.context, number, weights)
         take_acceptance = partial(run.take_acceptance, scene)
-        results.append(wait(run.job, on_poll=_show_on_terminal(take_acceptance)))
+        results.append(wait(run.job, on_poll=_shows(progress, take_acceptance)))
+        on_result(step.verb, results[-1])
         tell(run.finish(scene))
     return results
 

@@ -15,7 +15,7 @@ from ..client import transport
 from ..client.handles import JobHandle, JobList
 from ..client.link import State
 from ..client.session import Session
-from ..shared.errors import InputError
+from ..shared.errors import InputError, TalkerError
 
 
 class _Current:
@@ -23,6 +23,8 @@ class _Current:
     handle: JobHandle | None = None
     listing: JobList | None = None
     """The backend's jobs, asked for so that an unfinished one can be followed."""
+    trouble: TalkerError | None = None
+    """What went wrong at a `poll_beside`, for the next `poll` to tell."""
 
 
 _WORDS = {
@@ -127,6 +129,9 @@ def is_listing() -> bool:
 
 def poll() -> None:
     """Take in what the backend says, also between jobs; never waits. Raises TalkerError when its backend is lost."""
+    trouble, _Current.trouble = _Current.trouble, None
+    if trouble is not None:
+        raise trouble
     current = _Current.session
     if current is None:
         return
@@ -141,6 +146,15 @@ def poll() -> None:
             attach(unfinished[0].id)
 
 
+def poll_beside() -> None:
+    """`poll` for who looks at something else than jobs: a trouble is kept for who follows those, and told at the next
+    `poll`."""
+    try:
+        poll()
+    except TalkerError as error:
+        _Current.trouble = error
+
+
 def stop() -> None:
     """Let `poll` stop the backend, whoever started it. Unfinished jobs go on at its next start."""
     _Current.listing = None
@@ -151,7 +165,7 @@ def close() -> None:
     """Leave the backend, at once; jobs go on without us."""
     if _Current.session is not None:
         _Current.session.close()
-    _Current.session = _Current.handle = _Current.listing = None
+    _Current.session = _Current.handle = _Current.listing = _Current.trouble = None
 
 
 def connect(on_wait: Callable[[], None] = lambda: None) -> Session:

@@ -126,15 +126,17 @@ def state(facts: TakeFacts | None, asked_now: dict, *written_at: float | None) -
     return State.OUT_OF_DATE if later or differs or broken_off else State.READY
 
 
-def to_render(scene: bpy.types.Scene) -> list[str]:
-    """Names of the lines that have a take that is out of date, in the order of their frames. Reads files."""
+def to_render(scene: bpy.types.Scene, also_new: bool = False) -> list[str]:
+    """Names of the lines that have a take that is out of date, and of those that have none if `also_new`, in the order
+    of their frames. Reads files."""
+    wanted = (State.OUT_OF_DATE, State.NEW) if also_new else (State.OUT_OF_DATE,)
     settings = settings_of(scene)
     known = read_takes(Path(paths.absolute(settings.output)))
     model = _written_at(model_path(settings))
     found = []
     for name in names(scene):
         facts = known.get(id_of(scene, name))
-        if state(facts, asked(scene, name), _written_at(sound_path(scene, name)), model) is State.OUT_OF_DATE:
+        if state(facts, asked(scene, name), _written_at(sound_path(scene, name)), model) in wanted:
             found.append(name)
     editor = scene.sequence_editor
     return sorted(found, key=lambda name: compat.strip_range(compat.all_strips(editor)[name])[0]) if editor else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 PHASES: dict[str, tuple[tuple[str, float], ...]] = {
     "preprocess": (
@@ -10,11 +11,41 @@ PHASES: dict[str, tuple[tuple[str, float], ...]] = {
         ("regions", 30), ("clean plate", 3), ("body", 4), ("sync", 2), ("quality", 2),
     ),
     "train": (("prepare", 2), ("self-tracking", 14), ("learning speech", 8), ("train", 76)),
+    "evaluate": (("evaluate", 90), ("closure", 10)),
     "render": (("prepare the line", 10), ("render", 90)),
 }  # fmt: skip
 """Verb to its phases in order, each with a rough share of its time: no promise, but a bar that goes one way."""
+_JOBS = {"preprocess": 1.0, "render": 0.3}
+_TRAININGS = {"draft": 1.5, "standard": 11.0, "film": 20.0}
+"""How long jobs take beside each other, preprocessing being 1; trainings by preset: as rough as the shares above."""
 _ENOUGH_SHARE, _ENOUGH_S = 0.05, 5.0
 """From here on what has passed tells what is to come."""
+
+
+def phase_place(verb: str, phase: str) -> tuple[int, int] | None:
+    """(number of a phase from 1, phases in all) of a verb; None for one that is not known."""
+    names = [name for name, _ in PHASES.get(verb, ())]
+    return (names.index(phase) + 1, len(names)) if phase in names else None
+
+
+def weight(verb: str, preset: str) -> float:
+    """How long a job takes beside others in a row."""
+    return _TRAININGS.get(preset, 1.0) if verb == "train" else _JOBS.get(verb, 0.1)
+
+
+class Chain:
+    """Jobs in a row: the share of all of them that is done."""
+
+    def __init__(self, weights: Sequence[float] = (1.0,)) -> None:
+        self._weights = weights
+        self.step = 1
+        """Which of them is being done, from 1."""
+        self.started_at = time.time()
+
+    def done(self, share: float) -> float:
+        """The share of all, in [0, 1], when `share` of the present job is done."""
+        before = sum(self._weights[: self.step - 1])
+        return (before + self._weights[self.step - 1] * share) / sum(self._weights)
 
 
 class Overall:

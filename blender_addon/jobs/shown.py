@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import bpy
 
@@ -12,11 +13,11 @@ from ..properties import TalkerJob, job_of, settings_of
 from ..shared.errors import TalkerError
 from ..shared.jobs import JobState
 from . import connection, words
-from .overall import Overall, left_s
+from .overall import Chain, Overall, left_s
 
 _NO_JOB = {
     "job_id": "", "verb": "", "state": "", "phase": "", "preview": "", "message": "", "error_what": "", "error_do": "",
-    "step": 0, "total": 0, "eta_s": -1.0, "overall": 0.0, "overall_eta_s": -1.0,
+    "step": 0, "total": 0, "eta_s": -1.0, "overall": 0.0, "overall_eta_s": -1.0, "chain_step": 0, "chain_steps": 0,
 }  # fmt: skip
 
 
@@ -30,7 +31,11 @@ class _Shown:
     """What was left undone. Here and not in the window manager, for another file brings a new one."""
     situation: tuple = ()
     """What the error that is shown was about: the file, the scene and its settings."""
+    dismissed = ""
+    """The job whose error has been read: `show` does not bring it back."""
     overall = Overall()
+    chain: Chain | None = None
+    """The jobs in a row that an operator does; None for a single one."""
     written_at = float("-inf")
     """When something was shown last, monotonic seconds."""
 
@@ -40,7 +45,8 @@ def show(context: bpy.types.Context, job: JobHandle | None) -> None:
     values: dict[str, object] = {"backend": connection.backend_word()}
     if job is not None:
         info = job.info
-        error = (info.error or {}) if info.state is not JobState.CANCELLED else {}
+        is_told = info.state is JobState.CANCELLED or info.id == _Shown.dismissed
+        error = {} if is_told else info.error or {}
         values |= {
             "job_id": info.id,
             "verb": info.verb,
@@ -60,7 +66,10 @@ def show(context: bpy.types.Context, job: JobHandle | None) -> None:
             values["preview"] = progress.preview
         if progress is not None:
             done = _Shown.overall.update(info.id, info.verb, progress.phase, progress.step, progress.total)
-            left = left_s(done, info.started_at)
+            started_at = info.started_at
+            if _Shown.chain is not None:
+                done, started_at = _Shown.chain.done(done), _Shown.chain.started_at
+            left = left_s(done, started_at)
             values |= {"overall": round(done, 3), "overall_eta_s": left if left < 0 else float(round(left))}
     _write(context, values)
 
@@ -77,6 +86,7 @@ def show_error(context: bpy.types.Context, error: TalkerError) -> None:
 def clear(context: bpy.types.Context) -> None:
     """Forget the last job, and what was left undone."""
     had_note, _Shown.undone = _Shown.undone, None
+    _Shown.chain = None
     _write(context, {**_NO_JOB, "backend": connection.backend_word()}, also_redraw=had_note is not None)
 
 
@@ -94,9 +104,20 @@ def forget_error(context: bpy.types.Context) -> None:
     _write(context, {"error_what": "", "error_do": ""})
 
 
-def set_chain(context: bpy.types.Context, step: int, steps: int) -> None:
-    """Say which of several jobs in a row is being done, from 1."""
-    _write(context, {"chain_step": step, "chain_steps": steps})
+def dismiss(context: bpy.types.Context) -> None:
+    """The messages that are shown have been read: what went wrong, and what was left undone. The job stays as it is."""
+    had_note, _Shown.undone = _Shown.undone, None
+    _Shown.dismissed = job_of(context).job_id if connection.handle() is not None else ""
+    _write(context, {"error_what": "", "error_do": ""}, also_redraw=had_note is not None)
+
+
+def set_chain(context: bpy.types.Context, step: int, weights: Sequence[float]) -> None:
+    """Say which of several jobs in a row is being done, from 1; weights: how long each takes beside the others."""
+    if step == 1 or _Shown.chain is None:
+        _Shown.chain = Chain(weights) if len(weights) > 1 else None
+    if _Shown.chain is not None:
+        _Shown.chain.step = step
+    _write(context, {"chain_step": step, "chain_steps": len(weights)})
 
 
 def note_undone(context: bpy.types.Context, what: str, do: str) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import bpy
 
-from ..bridge import audio, curves, keys, scene_camera
+from .. import footage_settings
+from ..bridge import audio, curves, keys, line_strips, paths, scene_camera
 from ..bridge.bring_back import bring_back, options_of
 from ..bridge.files import write_json
 from ..client.installation import Level
@@ -17,7 +18,7 @@ from ..properties import TalkerSettings, settings_of
 from ..shared.errors import InputError
 from ..shared.timing import fps_text
 from ..shared.training import Start
-from . import lines, takes
+from . import about, lines, takes
 
 Notice = tuple[Level, str]
 """(level of a report, text)."""
@@ -88,8 +89,40 @@ def read_preprocess(scene: bpy.types.Scene) -> Request:
             "footage": str(existing_file(settings.footage, "Footage")),
             "subject": str(absolute(settings.subject, "Subject")),
             "consent": settings.consent,
+            **_footage_options(settings),
         }
     )
+
+
+_FOOTAGE_ARGUMENTS = {
+    "footage_start": "start_s",
+    "footage_end": "end_s",
+    "footage_speaker": "speaker",
+    "footage_track": "audio_track",
+    "footage_sound": "audio",
+    "correct_sound_offset": "correct_audio_offset",
+    "footage_fps": "sequence_fps",
+    "footage_colour": "input_colour",
+    "frame_size": "size",
+}
+"""A setting of footage_settings to the verb's argument."""
+
+
+def _footage_options(settings: TalkerSettings) -> dict[str, object]:
+    """What is asked of the footage beyond what is found out by itself: what the settings leave open is not named."""
+    given: dict[str, object] = {}
+    for name, argument in _FOOTAGE_ARGUMENTS.items():
+        value = getattr(settings, name)
+        if footage_settings.is_default(settings, name):
+            continue
+        if name == "footage_sound":
+            value = str(existing_file(value, "Other sound"))
+        elif name == "footage_fps":
+            value = f"{value:.6g}"  # Blender keeps single precision
+        elif isinstance(value, float):
+            value = round(value, 3)
+        given[argument] = value
+    return given
 
 
 def _preprocessed(scene: bpy.types.Scene, result: dict) -> list[Notice]:
@@ -120,6 +153,15 @@ def read_train_anew(scene: bpy.types.Scene) -> Request:
 
 def _trained(scene: bpy.types.Scene, result: dict) -> list[Notice]:
     return [("INFO", result["message"])]
+
+
+def read_evaluate(scene: bpy.types.Scene) -> Request:
+    settings = settings_of(scene)
+    return Request({"subject": str(absolute(settings.subject, "Subject")), "model": model_name(settings)})
+
+
+def _evaluated(scene: bpy.types.Scene, result: dict) -> list[Notice]:
+    return [("INFO", f"The head {model_name(settings_of(scene))} is scored: the panel shows how well it does.")]
 
 
 def model_name(settings: TalkerSettings) -> str:
@@ -156,7 +198,8 @@ def read_render(scene: bpy.types.Scene, strip: str | None = None) -> Request:
         controller = curves.find_controller(out)
         if controller is None:
             raise InputError(
-                f"This line, {out.name}, has no curves in the scene yet.", "Render it without, bring it back."
+                f"This line, {out.name}, has no curves in the scene yet.",
+                "Switch off Use Edited Curves, render it and bring it back.",
             )
         path = out.parent / f"{out.name}.performance.json"
         files.append(partial(write_json, path, curves.performance(scene, controller)))
@@ -197,6 +240,34 @@ def _rendered_and_brought_back(scene: bpy.types.Scene, result: dict) -> list[Not
     return [*notices, ("INFO", where), *(("WARNING", text) for text in done.warnings)]
 
 
+def _read_nothing(scene: bpy.types.Scene) -> Request:
+    return Request({})
+
+
+def _looked_over(scene: bpy.types.Scene, result: dict) -> list[Notice]:
+    about.keep_machine(result)
+    problems: list[Notice] = [("WARNING", str(text)) for text in result.get("problems") or ()]
+    return problems or [("INFO", f"Everything is in place. Device: {about.device(result, None) or 'CPU'}.")]
+
+
+PRESENTER_FOLDER = "//talker/presenter/"
+_PRESENTERS_CONSENT = "The presenter is drawn by a program; nobody is shown."
+
+
+def _read_presenter(scene: bpy.types.Scene) -> Request:
+    return Request({"out": str(absolute(PRESENTER_FOLDER, "The presenter"))})
+
+
+def _presented(scene: bpy.types.Scene, result: dict) -> list[Notice]:
+    settings = settings_of(scene)
+    settings.footage = paths.stored(Path(result["footage"]))
+    settings.consent, settings.preset = _PRESENTERS_CONSENT, "draft"
+    line_strips.add(scene, Path(result["line"]), scene.frame_current)
+    return [("INFO", "The presenter is drawn: its clip is the footage, and its line is at the current frame.")]
+
+
+PRESENTER = Step("presenter", _read_presenter, _presented, changes_scene=True)
+LOOK_OVER = Step("doctor", _read_nothing, _looked_over)
 PREPROCESS = Step("preprocess", read_preprocess, _preprocessed)
 TRAIN = Step("train", read_train, _trained)
 TRAIN_BY_MODE = {
@@ -205,6 +276,7 @@ TRAIN_BY_MODE = {
     "ANEW": Step("train", read_train_anew, _trained),
 }
 """By the modes of properties.TRAIN_MODES."""
+EVALUATE = Step("evaluate", read_evaluate, _evaluated)
 RENDER = Step("render", read_render, _rendered, changes_scene=True)
 RENDER_AND_BRING_BACK = Step("render", read_render, _rendered_and_brought_back, changes_scene=True)
 

@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from ..properties import TalkerJob
+from .overall import phase_place
 
 RUNNING_STATES = ("PENDING", "RUNNING", "CANCELLING")
+_CALLED = {
+    "preprocess": "Preprocessing",
+    "train": "Training",
+    "evaluate": "Scoring",
+    "render": "Rendering",
+    "presenter": "Drawing the presenter",
+    "doctor": "Checking the backend",
+}
 _BEFORE_CONNECTION = {"STARTING": "starting the backend", "LOST": "looking for the backend"}
 _BEFORE_FIRST_PHASE = {"PENDING": "waiting for its turn", "RUNNING": "getting ready", "CANCELLING": "cancelling"}
 
@@ -19,11 +28,23 @@ def one_line(job: TalkerJob) -> str:
     return f"{heading(job)} {progress(job)}".rstrip()
 
 
+def called(verb: str) -> str:
+    """What a verb of the backend's is called while it is done."""
+    return _CALLED.get(verb, verb.capitalize())
+
+
 def heading(job: TalkerJob) -> str:
-    """The job's verb and, where that is another word, its phase."""
+    """What is being done and, where that is another word, its phase."""
     if not job.phase:
-        return f"{job.verb}:"
-    return job.verb if job.phase == job.verb else f"{job.verb}: {job.phase}"
+        return f"{called(job.verb)}:"
+    return called(job.verb) if job.phase == job.verb else f"{called(job.verb)}: {job.phase}"
+
+
+def in_step(job: TalkerJob) -> str:
+    """The job's phase in its own step of the panel: which of how many it is, and how far."""
+    place = phase_place(job.verb, job.phase)
+    title = f"{place[0]} of {place[1]}: {job.phase}" if place else heading(job)
+    return f"{title} {progress(job)}".strip()
 
 
 def progress(job: TalkerJob) -> str:
@@ -42,9 +63,29 @@ def overall(job: TalkerJob) -> str:
     """How far the whole job is, with the time left as far as known."""
     place = f"{job.chain_step} of {job.chain_steps}: " if job.chain_steps > 1 else ""
     if not job.phase:
-        return f"{place}{job.verb}, {progress(job)}"
-    text = f"{place}{job.verb} {job.overall:.0%}"
+        return f"{place}{called(job.verb)}, {progress(job)}"
+    text = f"{place}{called(job.verb)}, {job.overall:.0%} of all" if place else f"{called(job.verb)} {job.overall:.0%}"
     return f"{text}, about {duration(job.overall_eta_s)} left" if job.overall_eta_s >= 0 else text
+
+
+_OPTIONS_IN_PANEL = {
+    "--in and --out": "From and Until (Footage > Options)",
+    "--speaker N": "Speaker (Footage > Options)",
+    "--audio-track N": "Sound Track (Footage > Options)",
+    "--audio-track": "Sound Track (Footage > Options)",
+    "--audio WAV": "Other Sound (Footage > Options)",
+    "--input-colour": "Colour (Footage > Options)",
+    "--size": "Largest Size (Footage > Options)",
+    "--fps": "Frame Rate (Footage > Options)",
+}
+"""What the backend's sentences call an option, to where an artist finds it; the longer one of two first."""
+
+
+def for_panel(text: str) -> str:
+    """A sentence of the backend's with the panel's names for the command line's options."""
+    for option, name in _OPTIONS_IN_PANEL.items():
+        text = text.replace(option, name)
+    return text
 
 
 def duration(seconds: float) -> str:

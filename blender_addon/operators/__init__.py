@@ -1,6 +1,18 @@
 """Operators: each reads the context, calls a function, reports."""
 
-from . import backend, bring_back, consent, exporting, install_backend, jobs, performance, viewing
+from . import (
+    about,
+    backend,
+    bring_back,
+    consent,
+    dropping,
+    exporting,
+    install_backend,
+    jobs,
+    live,
+    performance,
+    viewing,
+)
 
 CLASSES = (
     *install_backend.CLASSES,
@@ -10,5 +22,8 @@ CLASSES = (
     *performance.CLASSES,
     *exporting.CLASSES,
     *consent.CLASSES,
+    *live.CLASSES,
     *viewing.CLASSES,
+    *about.CLASSES,
+    *dropping.CLASSES,
 )

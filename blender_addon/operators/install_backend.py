@@ -92,7 +92,7 @@ class TALKER_OT_install_backend(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if running() is not None:
-            cls.poll_message_set("It is being installed already")
+            cls.poll_message_set("The backend is already being installed")
             return False
         if not bpy.app.online_access:
             cls.poll_message_set("Allow online access in Preferences > System first")

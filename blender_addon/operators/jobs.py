@@ -7,6 +7,7 @@ from bpy.props import EnumProperty
 
 from .. import compat, properties
 from ..jobs import blocking, connection, lines, shown, steps
+from ..jobs.overall import weight
 from ..jobs.step_run import StepRun
 from ..jobs.steps import Notice, Step
 from ..shared.errors import InputError, TalkerError
@@ -20,7 +21,7 @@ class RunsSteps(FollowsJob):
     _scene_name: str
     _waiting: list[Step]
     _run: StepRun
-    _steps: int
+    _weights: list[float]
 
     @left_open
     def steps(self) -> list[Step]:
@@ -30,7 +31,8 @@ class RunsSteps(FollowsJob):
     def begin(self, context: bpy.types.Context) -> None:
         self._scene_name = compat.sequencer_scene(context).name
         self._waiting = self.steps()
-        self._steps = len(self._waiting)
+        preset = properties.settings_of(self._scene()).preset
+        self._weights = [weight(step.verb, preset) for step in self._waiting]
         self._next()
         self._tell_place(context)
 
@@ -49,7 +51,7 @@ class RunsSteps(FollowsJob):
         return False
 
     def _tell_place(self, context: bpy.types.Context) -> None:
-        shown.set_chain(context, self._steps - len(self._waiting), self._steps)
+        shown.set_chain(context, len(self._weights) - len(self._waiting), self._weights)
 
     def cancel(self, context: bpy.types.Context) -> None:
         """The job goes on, but nothing that should follow it can be done in a scene that is no longer there."""
@@ -65,7 +67,8 @@ class RunsSteps(FollowsJob):
         elif self._run.step.changes_scene:
             what = f"{self.bl_label} lost its file or window: the {verb} goes on, but its scene will not know of it."
             out = self._run.job.info.arguments["out"]
-            shown.note_undone(context, what, f"In that file, choose {out} under Bring Back.")
+            do = f"choose {out} under Bring Back." if verb == "render" else f"press {self.bl_label} again."
+            shown.note_undone(context, what, f"In that file, {do}")
 
     def block(self, context: bpy.types.Context) -> None:
         self._scene_name = compat.sequencer_scene(context).name
@@ -85,8 +88,19 @@ class RunsSteps(FollowsJob):
             self.report({level}, text)
 
 
+class TALKER_OT_draw_presenter(RunsSteps, bpy.types.Operator):
+    """Draw a presenter, who is nobody: a clip and a line to try everything with. It takes less than a minute"""
+
+    bl_idname = "talker.draw_presenter"
+    bl_label = "Try with a Drawn Presenter"
+    bl_options = {"UNDO"}  # it changes the scene when it ends
+
+    def steps(self) -> list[Step]:
+        return [steps.PRESENTER]
+
+
 class TALKER_OT_preprocess(RunsSteps, bpy.types.Operator):
-    """Read the footage: find the face, track head and expression, cut out the person, measure the sound"""
+    """Read the footage: find the face, track head and expression, cut out the person, check the lip sync"""
 
     bl_idname = "talker.preprocess"
     bl_label = "Preprocess Footage"
@@ -96,7 +110,7 @@ class TALKER_OT_preprocess(RunsSteps, bpy.types.Operator):
 
 
 class TALKER_OT_train(RunsSteps, bpy.types.Operator):
-    """Train the talking head on the footage. Once cancelled, it goes on from there the next time"""
+    """Train the talking head on the footage. If cancelled, it goes on from there the next time"""
 
     bl_idname = "talker.train"
     bl_label = "Train"
@@ -111,6 +125,16 @@ class TALKER_OT_train(RunsSteps, bpy.types.Operator):
         return [steps.TRAIN_BY_MODE[self.mode]]
 
 
+class TALKER_OT_evaluate(RunsSteps, bpy.types.Operator):
+    """Score the head: draw the part of the footage that it has not learned from, and compare"""
+
+    bl_idname = "talker.evaluate"
+    bl_label = "Score the Head"
+
+    def steps(self) -> list[Step]:
+        return [steps.EVALUATE]
+
+
 class TALKER_OT_render_line(RunsSteps, bpy.types.Operator):
     """Render the head saying the new line of dialogue"""
 
@@ -120,6 +144,17 @@ class TALKER_OT_render_line(RunsSteps, bpy.types.Operator):
 
     def steps(self) -> list[Step]:
         return [steps.RENDER]
+
+
+class TALKER_OT_render_and_bring_back(RunsSteps, bpy.types.Operator):
+    """Render the head saying the new line of dialogue, and bring it back into the scene"""
+
+    bl_idname = "talker.render_and_bring_back"
+    bl_label = "Render and Bring Back"
+    bl_options = {"UNDO"}  # it changes the scene when it ends
+
+    def steps(self) -> list[Step]:
+        return [steps.RENDER_AND_BRING_BACK]
 
 
 class TALKER_OT_run_all(RunsSteps, bpy.types.Operator):
@@ -170,9 +205,12 @@ class TALKER_OT_cancel_job(bpy.types.Operator):
 
 
 CLASSES = (
+    TALKER_OT_draw_presenter,
     TALKER_OT_preprocess,
     TALKER_OT_train,
+    TALKER_OT_evaluate,
     TALKER_OT_render_line,
+    TALKER_OT_render_and_bring_back,
     TALKER_OT_run_all,
     TALKER_OT_render_changed,
     TALKER_OT_cancel_job,

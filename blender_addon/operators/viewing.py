@@ -8,6 +8,7 @@ from bpy.props import StringProperty
 
 from .. import compat
 from ..bridge import colour
+from ..jobs import shown
 
 
 class TALKER_OT_exact_colours(bpy.types.Operator):
@@ -27,7 +28,7 @@ class TALKER_OT_exact_colours(bpy.types.Operator):
 
 
 class TALKER_OT_open_file(bpy.types.Operator):
-    """Open it in the system's own viewer"""
+    """Open this file in the system's viewer"""
 
     bl_idname = "talker.open_file"
     bl_label = "Open"
@@ -43,4 +44,15 @@ class TALKER_OT_open_file(bpy.types.Operator):
         return outcome
 
 
-CLASSES = (TALKER_OT_exact_colours, TALKER_OT_open_file)
+class TALKER_OT_dismiss(bpy.types.Operator):
+    """Dismiss this message"""
+
+    bl_idname = "talker.dismiss"
+    bl_label = "Dismiss"
+
+    def execute(self, context: bpy.types.Context) -> set[Any]:
+        shown.dismiss(context)
+        return {"FINISHED"}
+
+
+CLASSES = (TALKER_OT_exact_colours, TALKER_OT_open_file, TALKER_OT_dismiss)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import sys
 import traceback
-from pathlib import Path
 from typing import Any, NoReturn
 
 import bpy
@@ -16,9 +15,10 @@ import bpy
 from .. import properties
 from ..blender_types import scene as scene_of
 from ..bridge import colour
-from ..jobs import connection, steps
+from ..jobs import blocking, connection, steps
 from ..shared.errors import EXIT_CALLER, EXIT_CANCELLED, EXIT_DONE, EXIT_FAULT, InputError, TalkerError
-from . import headless
+from . import headless, options
+from .telling import InJson, InWords, Telling
 
 COMMAND = "talker"
 
@@ -30,165 +30,124 @@ class _Parser(argparse.ArgumentParser):
         self.exit(EXIT_CALLER, f"{self.prog}: {message}. See {self.prog} --help.\n")
 
 
+_VERBS = {
+    "preprocess": "Footage to subject folder.",
+    "train": "Train the talking head.",
+    "evaluate": "Score the head on the part of the footage that it has not learned from.",
+    "render": "Render the line of dialogue.",
+    "lines": "Render the timeline's lines whose takes are out of date, and bring them back.",
+    "import": "Bring a rendered line into the scene.",
+    "run": "All of it.",
+    "export": "Write what was brought back for other programs.",
+}
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The command's own command line."""
     parser = _Parser(prog=f"blender -b FILE --command {COMMAND}", description=(__doc__ or "").splitlines()[0])
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=_Parser)
-
-    def verb(name: str, text: str) -> argparse.ArgumentParser:
+    for name, text in _VERBS.items():
         sub = verbs.add_parser(name, help=text, description=text)
-        sub.add_argument("--scene", metavar="NAME", help="scene whose settings and timeline are meant")
+        sub.add_argument("--scene", metavar="NAME", help="Scene whose settings and timeline are meant")
         sub.add_argument(
-            "--save", metavar="FILE", nargs="?", const="", help="save the file afterwards, here or as FILE"
+            "--save", metavar="FILE", nargs="?", const="", help="Save the file afterwards, here or as FILE"
         )
-        return sub
-
-    def preprocess_options(sub: argparse.ArgumentParser) -> None:
-        sub.add_argument("--footage", metavar="FILE")
-        sub.add_argument("--consent", metavar="NOTE", help="how the person shown has agreed")
-
-    def train_options(sub: argparse.ArgumentParser) -> None:
-        sub.add_argument("--preset", choices=[item[0] for item in properties.PRESETS])
-        sub.add_argument("--recipe", choices=[item[0] for item in properties.RECIPES])
-
-    def begin_options(sub: argparse.ArgumentParser) -> None:
-        begin = sub.add_mutually_exclusive_group()
-        begin.add_argument("--more", type=float, metavar="MINUTES", help="train a finished head on for so long")
-        begin.add_argument("--anew", action="store_true", help="train from the footage alone, whatever is there")
-
-    def render_options(sub: argparse.ArgumentParser) -> None:
-        line = sub.add_mutually_exclusive_group()
-        line.add_argument("--strip", metavar="NAME", help="sound strip with the line")
-        line.add_argument("--range", action="store_true", help="all that is heard in the scene's range")
-        line.add_argument("--audio", metavar="FILE", help="sound file with the line")
-        sub.add_argument("--output", metavar="DIR", help="folder in which the line gets its folder")
-        sub.add_argument("--edited-curves", action="store_true", help="render the performance object's curves")
-
-    def import_options(sub: argparse.ArgumentParser) -> None:
-        sub.add_argument("--frame", type=int, metavar="N", help="frame at which the line begins")
-        sub.add_argument("--background", choices=[item[0] for item in properties.BACKGROUNDS])
-        sub.add_argument("--moving-head", action="store_true", help="still camera, moving head")
-        sub.add_argument(
-            "--match-scene", action="store_true", help="give the scene the take's resolution and frame rate"
-        )
-        sub.add_argument(
-            "--exact-colours", action="store_true", help="set a view transform that shows colours as filmed"
-        )
-
-    groups = {
-        "preprocess": ("Footage to subject folder.", [preprocess_options]),
-        "train": ("Train the talking head.", [train_options, begin_options]),
-        "render": ("Render the line of dialogue.", [render_options]),
-        "import": ("Bring a rendered line into the scene.", [import_options]),
-        "run": ("All of it.", [preprocess_options, train_options, render_options, import_options]),
-    }
-    for name, (text, options) in groups.items():
-        sub = verb(name, text)
-        if name == "import":
-            sub.add_argument("--take", metavar="DIR", help="folder of the rendered line")
-        sub.add_argument("--subject", metavar="DIR")
-        if name in ("train", "render"):
-            sub.add_argument("--model", metavar="NAME")
-        for add in options:
-            add(sub)
-    sub = verb("export", "Write what was brought back for other programs.")
-    sub.add_argument("file", metavar="FILE", help=".otio: the timeline; .usd, .usda, .usdc, .abc: camera and head")
-    sub.add_argument("--take", metavar="DIR", help="folder of the take whose camera and head are meant")
+        sub.add_argument("--json", action="store_true", help="Report everything as lines of JSON, for programs")
+        groups = {group: sub.add_mutually_exclusive_group() for group in ("line", "start")}
+        options.add_to(sub, name, groups)
+        if name == "train":
+            groups["start"].add_argument(
+                "--anew", action="store_true", help="Train from the footage alone, whatever is there"
+            )
+        if name == "lines":
+            sub.add_argument(
+                "--strips", nargs="+", metavar="NAME", help="Render these, even if their takes are up to date"
+            )
+            sub.add_argument("--new", action="store_true", help="Also those that were never rendered")
+        if name == "export":
+            sub.add_argument(
+                "file", metavar="FILE", help=".otio: the timeline; .usd, .usda, .usdc, .abc: a take's camera and head"
+            )
+        if name in _BRING_BACK:
+            sub.add_argument(
+                "--exact-colours", action="store_true", help="Set a view transform that shows colours as filmed"
+            )
     return parser
 
 
 def execute(argv: list[str]) -> int:
     """Do what the command line says; its exit status."""
     try:
-        options = build_parser().parse_args(argv)
+        asked = build_parser().parse_args(argv)
     except SystemExit as stop:  # after --help or one line on what is wrong
         return int(stop.code or EXIT_DONE)
+    tell: Telling = InJson() if asked.json else InWords()
     try:
-        _do(options)
+        _do(asked, tell)
     except TalkerError as error:
-        print(f"{COMMAND} {options.verb}: {error}", file=sys.stderr, flush=True)
+        tell.error(error)
+        print(f"{COMMAND} {asked.verb}: {error}", file=sys.stderr, flush=True)
         return error.exit_status
     except KeyboardInterrupt:
-        print(f"{COMMAND} {options.verb}: interrupted.", file=sys.stderr, flush=True)
+        print(f"{COMMAND} {asked.verb}: interrupted.", file=sys.stderr, flush=True)
         return EXIT_CANCELLED
     except Exception:
         traceback.print_exc()
-        print(f"{COMMAND} {options.verb}: this is a fault of ours; the lines above say where.", file=sys.stderr)
+        print(f"{COMMAND} {asked.verb}: this is a fault of ours; the lines above say where.", file=sys.stderr)
         return EXIT_FAULT
     finally:
         connection.close()
     return EXIT_DONE
 
 
+_BRING_BACK = ("import", "lines", "run")
 _STEPS: dict[str, tuple[steps.Step, ...]] = {
     "preprocess": (steps.PREPROCESS,),
+    "evaluate": (steps.EVALUATE,),
     "render": (steps.RENDER,),
     "import": (),
+    "export": (),
     "run": (steps.PREPROCESS, steps.TRAIN, steps.RENDER),
 }
 
 
-def _do(options: argparse.Namespace) -> None:
-    scene = _scene(options)
+def _do(asked: argparse.Namespace, tell: Telling) -> None:
+    scene = _scene(asked)
     with bpy.context.temp_override(scene=scene):
-        _apply(properties.settings_of(scene), options)
-        if options.verb == "export":
-            print(f"Saved {headless.export(options.file, scene=scene)}.", flush=True)
-        else:
-            headless.do(scene, _steps(options), headless.print_notices)
-        if options.verb in ("import", "run"):
-            if options.exact_colours:
-                colour.make_exact(scene)
-            done = headless.bring_back_take(scene)
-            for warning in done.warnings:
-                print(f"Warning: {warning}")
-            print(f"{done.take} is on frames {done.frame_start} to {done.frame_end}.", flush=True)
-    if options.save is not None:
-        print(f"Saved {headless.save(options.save or None)}.", flush=True)
+        options.apply(properties.settings_of(scene), asked.verb, options.given(asked.verb, asked))
+        if asked.verb in _BRING_BACK and asked.exact_colours:
+            colour.make_exact(scene)
+        todo = _steps(asked, scene)
+        blocking.do(scene, todo, tell.notices, tell.progress, tell.result)
+        if asked.verb == "lines" and not todo:
+            tell.notices([("INFO", "No line has to be rendered.")])
+        if asked.verb in ("import", "run"):
+            tell.brought_back(headless.bring_back_take(scene))
+        if asked.verb == "export":
+            tell.saved(headless.export(asked.file, scene=scene))
+    if asked.save is not None:
+        tell.saved(headless.save(asked.save or None))
 
 
-def _steps(options: argparse.Namespace) -> list[steps.Step]:
-    if options.verb == "train":
-        return [steps.TRAIN_BY_MODE["ANEW" if options.anew else "AUTO" if options.more is None else "MORE"]]
-    return list(_STEPS[options.verb])
+def _steps(asked: argparse.Namespace, scene: bpy.types.Scene) -> list[steps.Step]:
+    if asked.verb == "train":
+        is_more = options.given("train", asked).get("more_minutes") is not None
+        return [steps.TRAIN_BY_MODE["ANEW" if asked.anew else "MORE" if is_more else "AUTO"]]
+    if asked.verb == "lines":
+        return headless.line_steps(scene, asked.strips, asked.new)
+    return list(_STEPS[asked.verb])
 
 
-def _scene(options: argparse.Namespace) -> bpy.types.Scene:
-    if options.scene is None:
+def _scene(asked: argparse.Namespace) -> bpy.types.Scene:
+    if asked.scene is None:
         return scene_of(bpy.context)
-    if options.scene not in bpy.data.scenes:
-        raise InputError(f"The file has no scene {options.scene}.", f"It has {_names()}.")
-    return bpy.data.scenes[options.scene]
+    if asked.scene not in bpy.data.scenes:
+        raise InputError(f"The file has no scene {asked.scene}.", f"It has {_names()}.")
+    return bpy.data.scenes[asked.scene]
 
 
 def _names() -> str:
     return ", ".join(scene.name for scene in bpy.data.scenes)
-
-
-def _apply(settings: properties.TalkerSettings, options: argparse.Namespace) -> None:
-    """Put the options that were given over the scene's settings; paths are as seen from the working folder."""
-    values = vars(options)
-    for name in ("footage", "subject", "output", "take"):
-        if values.get(name):
-            setattr(settings, name, str(Path(values[name]).resolve()))
-    for name in ("consent", "preset", "recipe", "model", "background"):
-        if values.get(name):
-            setattr(settings, name, values[name])
-    if values.get("more") is not None:
-        settings.more_minutes = values["more"]
-    for name in ("moving_head", "match_scene"):
-        if values.get(name):
-            setattr(settings, name, True)
-    if values.get("edited_curves"):
-        settings.use_performance = True
-    if values.get("strip"):
-        settings.line_source, settings.line_strip = "STRIP", values["strip"]
-    elif values.get("range"):
-        settings.line_source = "RANGE"
-    elif values.get("audio"):
-        settings.line_source, settings.line_file = "FILE", str(Path(values["audio"]).resolve())
-    if values.get("frame") is not None:
-        settings.take_frame = settings.line_frame = values["frame"]
 
 
 class _State:

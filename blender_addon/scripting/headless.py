@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,16 @@ from ..blender_types import scene as scene_of
 from ..bridge import colour, editorial, interchange
 from ..bridge.bring_back import BroughtBack, ImportOptions, options_of
 from ..bridge.bring_back import bring_back as _bring_back
-from ..jobs import blocking, steps
+from ..jobs import blocking, lines, steps
 from ..jobs.blocking import do, print_notices
 from ..properties import settings_of
 from ..shared.editorial import ENDING
 from ..shared.errors import InputError
+from . import options
 
 __all__ = [
-    "bring_back", "bring_back_take", "do", "export", "preprocess", "print_notices", "render_line", "run_all",
-    "run_line", "save", "train",
+    "bring_back", "bring_back_take", "do", "evaluate", "export", "line_steps", "preprocess", "print_notices",
+    "render_line", "render_lines", "run_all", "run_line", "save", "train",
 ]  # fmt: skip
 
 
@@ -30,7 +32,7 @@ def bring_back(
     scene: bpy.types.Scene | None = None,
     match_scene: bool = True,
     exact_colours: bool = False,
-    **options: Any,
+    **import_options: Any,
 ) -> BroughtBack:
     """Import a rendered line into a scene (by default the current one).
 
@@ -41,16 +43,17 @@ def bring_back(
     scene = scene or scene_of(bpy.context)
     if exact_colours:
         colour.make_exact(scene)
-    chosen = ImportOptions(match_scene=match_scene, **_with_paths(options))
+    chosen = ImportOptions(match_scene=match_scene, **_with_paths(import_options))
     done = _bring_back(scene, render_folder, frame_start, chosen)
     settings = settings_of(scene)
     settings.take, settings.take_frame = _path(render_folder), frame_start
     return done
 
 
-def bring_back_take(scene: bpy.types.Scene | None = None) -> BroughtBack:
-    """Import the take that a scene's settings name, as they say. Raises InputError."""
-    scene = scene or scene_of(bpy.context)
+def bring_back_take(scene: bpy.types.Scene | None = None, **settings_over: Any) -> BroughtBack:
+    """Import the take that a scene's settings name, as they say, with `settings_over` over them (as `preprocess` has
+    them). Raises InputError."""
+    scene = _with(scene, "import", settings_over)
     settings = settings_of(scene)
     return _bring_back(scene, steps.absolute(settings.take, "Take"), settings.take_frame, options_of(settings))
 
@@ -78,14 +81,14 @@ def run_line(
     scene: bpy.types.Scene | None = None,
     import_options: dict | None = None,
     timeout_s: float | None = None,
-    **options: Any,
+    **render_options: Any,
 ) -> BroughtBack:
     """Render a sound file as a line of a trained subject and bring it back at `frame_start`; blocks.
 
-    `options` as `talker render` has them (model, fps, frames, pose, head_life, face_life, performance, layers),
+    `render_options` as `talker render` has them (model, fps, frames, pose, head_life, face_life, performance, layers),
     `import_options` as `bring_back` has them. Raises TalkerError: InputError, JobFailed, Cancelled.
     """
-    arguments = {"subject": _path(subject), "audio": _path(audio), "out": _path(out), **options}
+    arguments = {"subject": _path(subject), "audio": _path(audio), "out": _path(out), **render_options}
     result = blocking.run("render", arguments, timeout_s)
     return bring_back(result["out"], frame_start, scene=scene, **{"subject": subject, **(import_options or {})})
 
@@ -103,28 +106,64 @@ def save(path: str | Path | None = None) -> Path:
     return target
 
 
-def preprocess(scene: bpy.types.Scene | None = None) -> dict:
-    """Preprocess the footage of a scene's settings; what the backend's verb returns."""
-    return do(scene or scene_of(bpy.context), [steps.PREPROCESS], print_notices)[-1]
+def preprocess(scene: bpy.types.Scene | None = None, **settings: Any) -> dict:
+    """Preprocess the footage of a scene's settings; what the backend's verb returns.
+
+    Here and below, further `settings` are put over the scene's: those of `Scene.talker` that the command of the same
+    name has (scripting/options.py). Raises TalkerError: InputError, JobFailed, Cancelled.
+    """
+    return do(_with(scene, "preprocess", settings), [steps.PREPROCESS], print_notices)[-1]
 
 
-def train(scene: bpy.types.Scene | None = None, mode: str = "AUTO") -> dict:
+def train(scene: bpy.types.Scene | None = None, mode: str = "AUTO", **settings: Any) -> dict:
     """Train on the subject of a scene's settings; what the backend's verb returns.
 
     `mode`: AUTO goes on where the training stopped, and leaves a finished model as it is; MORE trains a finished one
     for the settings' `more_minutes`; ANEW begins from the footage.
     """
-    return do(scene or scene_of(bpy.context), [steps.TRAIN_BY_MODE[mode]], print_notices)[-1]
+    return do(_with(scene, "train", settings), [steps.TRAIN_BY_MODE[mode]], print_notices)[-1]
 
 
-def render_line(scene: bpy.types.Scene | None = None) -> dict:
+def evaluate(scene: bpy.types.Scene | None = None, **settings: Any) -> dict:
+    """Score the model of a scene's settings; what the backend's verb returns."""
+    return do(_with(scene, "evaluate", settings), [steps.EVALUATE], print_notices)[-1]
+
+
+def render_line(scene: bpy.types.Scene | None = None, **settings: Any) -> dict:
     """Render the line of a scene's settings; what the backend's verb returns."""
-    return do(scene or scene_of(bpy.context), [steps.RENDER], print_notices)[-1]
+    return do(_with(scene, "render", settings), [steps.RENDER], print_notices)[-1]
 
 
-def run_all(scene: bpy.types.Scene | None = None) -> dict:
+def render_lines(
+    scene: bpy.types.Scene | None = None, names: Iterable[str] | None = None, also_new: bool = False, **settings: Any
+) -> list[dict]:
+    """Render the sound strips `names` and bring each back where it lies; what the renders return, in the same order.
+
+    None: those whose take is out of date, and with `also_new` those that have none.
+    """
+    scene = _with(scene, "lines", settings)
+    return do(scene, line_steps(scene, names, also_new), print_notices)
+
+
+def line_steps(scene: bpy.types.Scene, names: Iterable[str] | None, also_new: bool) -> list[steps.Step]:
+    """The steps of `render_lines`. Raises InputError where the timeline has no sound strip of a name."""
+    lines_there = lines.names(scene)
+    chosen = lines.to_render(scene, also_new) if names is None else list(names)
+    for name in chosen:
+        if name not in lines_there:
+            raise InputError(f"The timeline has no line {name}.", f"It has: {', '.join(lines_there) or 'none'}.")
+    return [steps.render_again(name) for name in chosen]
+
+
+def run_all(scene: bpy.types.Scene | None = None, **settings: Any) -> dict:
     """The whole way, with the line brought back at its end; what the render returns."""
-    return do(scene or scene_of(bpy.context), list(steps.WHOLE_WAY), print_notices)[-1]
+    return do(_with(scene, "run", settings), list(steps.WHOLE_WAY), print_notices)[-1]
+
+
+def _with(scene: bpy.types.Scene | None, verb: str, settings: dict[str, Any]) -> bpy.types.Scene:
+    scene = scene or scene_of(bpy.context)
+    options.apply(settings_of(scene), verb, settings)
+    return scene
 
 
 def _path(path: str | Path) -> str:

@@ -20,8 +20,8 @@ from ..shared import layout
 from ..shared.consent import read_consent, refusal
 from ..shared.errors import InputError
 from ..shared.timing import parse_fps
-from ..shared.training import TrainingState, read_training
-from . import scanning, scores
+from ..shared.training import TrainingState, newest_training
+from . import chosen, scanning, scores
 
 T = TypeVar("T")
 
@@ -34,6 +34,8 @@ class ScannedSubject:
     frames: int
     fps: str
     warnings: tuple[str, ...]
+    chosen: tuple[str, ...]
+    """What was taken of the footage, and how."""
     models: tuple[str, ...]
     """Names of finished models."""
     trainings: dict[str, TrainingState]
@@ -93,7 +95,7 @@ def backend(context: bpy.types.Context) -> ScannedBackend | None:
 
     def read() -> ScannedBackend:
         installed, words = backend_place.is_installed(python, plan), backend_place.backend_state(python, plan)
-        return ScannedBackend(installed, words, backend_place.is_current(python, plan))
+        return ScannedBackend(installed, words, installed and backend_place.is_current(python, plan))
 
     return scanning.known(("backend", str(python), str(plan.folder)), read)
 
@@ -131,23 +133,29 @@ def _is_done(step: str, scene: bpy.types.Scene) -> bool:
     return known is not None and (step == "footage" or bool(known.models))
 
 
-def _scan(kind: str, text: str, read: Callable[[Path], T]) -> T | None:
+def absolute(text: str) -> Path | None:
+    """A folder of the settings; None where it lies beside a file that has no place yet, or is not named."""
     if not text or (text.startswith("//") and not bpy.data.is_saved):
         return None
-    folder = Path(bpy.path.abspath(text))
-    return scanning.known((kind, str(folder)), lambda: read(folder))
+    return Path(bpy.path.abspath(text))
+
+
+def _scan(kind: str, text: str, read: Callable[[Path], T]) -> T | None:
+    folder = absolute(text)
+    return None if folder is None else scanning.known((kind, str(folder)), lambda: read(folder))
 
 
 def _read_subject(folder: Path) -> ScannedSubject:
     info = json.loads((folder / layout.SUBJECT_FILE).read_text(encoding="utf-8"))
     models = folder / layout.MODELS_FOLDER
     folders = sorted(models.iterdir()) if models.is_dir() else []
-    states = {folder.name: read_training(folder / layout.CHECKPOINT_FILE) for folder in folders}
+    states = {folder.name: newest_training(folder) for folder in folders}
     return ScannedSubject(
         source=str(info["source"]),
         frames=int(info["frame_count"]),
         fps=_fps_words(info["fps"]),
         warnings=tuple(str(w) for w in (info.get("quality") or {}).get("warnings") or ()),
+        chosen=chosen.in_words(info),
         models=tuple(m.name for m in folders if (m / layout.MODEL_CONFIG_FILE).is_file()),
         trainings={name: state for name, state in states.items() if state is not None},
         contact_sheet=_existing(folder / layout.CONTACT_SHEET_FILE),

@@ -11,7 +11,7 @@ import bpy
 from ..blender_types import Icon
 from ..jobs import shown, words
 from ..properties import TalkerJob, job_of
-from . import pictures, wrapped_text
+from . import pictures, reasons, wrapped_text
 
 _BACKEND_WORDS = {
     "": "Backend: not started",
@@ -20,7 +20,7 @@ _BACKEND_WORDS = {
     "STOPPING": "Backend: stopping",
 }
 _BUTTON_SCALE = 1.4
-VERBS = ("preprocess", "train", "render")
+VERBS = ("preprocess", "train", "evaluate", "render")
 """Those that have a step of their own."""
 
 
@@ -28,13 +28,15 @@ def draw(layout: bpy.types.UILayout, job: TalkerJob, reason: str) -> None:
     """The backend's state; Do It All (or why it cannot be done), and in its place the bar of all that is being done."""
     row = layout.row(align=True)
     row.label(
-        text=_BACKEND_WORDS.get(job.backend, "Backend: lost, looking for it"),
+        text=_BACKEND_WORDS.get(job.backend, "Backend: lost, reconnecting"),
         icon="LINKED" if job.backend else "UNLINKED",
     )
     if job.backend == "READY":
         row.operator("talker.stop_backend", text="", icon="QUIT")
     elif job.backend != "STOPPING":
-        row.operator("talker.start_backend", text="", icon="PLAY")
+        start = row.row(align=True)
+        start.enabled = not reasons.backend(bpy.context)
+        start.operator("talker.start_backend", text="", icon="PLAY")
     row = layout.row(align=True)
     if words.is_running(job):
         row.progress(factor=job.overall, type="BAR", text=words.overall(job))
@@ -64,7 +66,7 @@ def draw_step(
     row.scale_y = _BUTTON_SCALE
     if verb and job.verb == verb and words.is_running(job):
         factor = min(1.0, job.step / job.total) if job.total else 0.0
-        row.progress(factor=factor, type="BAR", text=f"{words.heading(job)} {words.progress(job)}".strip())
+        row.progress(factor=factor, type="BAR", text=words.in_step(job))
         row.operator("talker.cancel_job", text="", icon="CANCEL")
         _draw_work(layout, job)
         return None
@@ -80,9 +82,9 @@ def draw_step(
 
 def _draw_work(layout: bpy.types.UILayout, job: TalkerJob) -> None:
     """What a running job has to show: the picture keeps its place while there is none yet."""
-    pictures.draw_or_room(layout, job.preview, "Its present state")
+    pictures.draw_or_room(layout, job.preview, "How it looks so far")
     if job.message:
-        wrapped_text.draw(layout, job.message, "INFO")
+        wrapped_text.draw(layout, words.for_panel(job.message), "INFO")
 
 
 def draw_end(layout: bpy.types.UILayout, job: TalkerJob) -> None:
@@ -91,7 +93,7 @@ def draw_end(layout: bpy.types.UILayout, job: TalkerJob) -> None:
     if trouble is not None:
         _draw_trouble(layout, *trouble)
     elif job.state == "CANCELLED":
-        wrapped_text.draw(layout, f"Cancelled: {job.verb}. Start it again to continue.", "INFO")
+        wrapped_text.draw(layout, f"{words.called(job.verb)} was cancelled. Start it again to continue.", "INFO")
     undone = shown.undone()
     if undone is not None:
         _draw_trouble(layout, *undone)
@@ -99,6 +101,9 @@ def draw_end(layout: bpy.types.UILayout, job: TalkerJob) -> None:
 
 def _draw_trouble(layout: bpy.types.UILayout, what: str, do: str) -> None:
     box = layout.box()
-    wrapped_text.draw(box, what, "ERROR")
+    row = box.row(align=True)
+    row.alignment = "RIGHT"
+    row.operator("talker.dismiss", text="", icon="X", emboss=False)
+    wrapped_text.draw(box, words.for_panel(what), "ERROR")
     if do:
-        wrapped_text.draw(box, do, "BLANK1")
+        wrapped_text.draw(box, words.for_panel(do), "BLANK1")

@@ -41,7 +41,7 @@ class TALKER_UL_lines(bpy.types.UIList):
         state = state_of(scene, item.name)
         row = layout.row(align=True)
         row.label(text=item.name, icon=ICONS[state])
-        row.label(text=f"{compat.strip_range(item)[0]}: {state.value.lower()}")
+        row.label(text=f"frame {compat.strip_range(item)[0]}: {state.value.lower()}")
 
     def filter_items(self, context: bpy.types.Context, data: Any, propname: str) -> Any:
         """(flags, places) of all strips: lines alone, in the order of their frames."""

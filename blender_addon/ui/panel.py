@@ -15,7 +15,20 @@ from ..bridge import audio, colour, strips
 from ..jobs import words
 from ..jobs.steps import model_name
 from ..properties import job_of, settings_of
-from . import environment, folders, job_box, line_list, pictures, reasons, train_button, wrapped_text
+from . import (
+    backend_box,
+    environment,
+    finished_head,
+    folders,
+    footage_options,
+    job_box,
+    line_list,
+    live_box,
+    pictures,
+    reasons,
+    train_button,
+    wrapped_text,
+)
 
 if TYPE_CHECKING:
     Panel = bpy.types.Panel
@@ -48,6 +61,7 @@ class _Panel(Panel):
                 body.use_property_split = True
                 body.use_property_decorate = False
                 draw(body, context, scene)
+        backend_box.draw_closed(layout, context, settings_of(scene))
 
 
 class TALKER_PT_view3d(_Panel, bpy.types.Panel):
@@ -69,14 +83,23 @@ def _draw_footage(layout: bpy.types.UILayout, context: bpy.types.Context, scene:
     layout.prop(settings, "footage")
     layout.prop(settings, "subject")
     layout.prop(settings, "consent")
+    if not settings.footage:
+        row = layout.row()
+        row.enabled = not (reasons.presenter(context) or words.is_running(job_of(context)))
+        row.operator("talker.draw_presenter", icon="USER")
+        if reasons.presenter(context) == reasons.SAVE_FIRST:
+            wrapped_text.draw(layout, reasons.SAVE_FIRST, "INFO")
+    footage_options.draw(layout, settings)
     job_box.draw_step(layout, "talker.preprocess", "IMPORT", reasons.preprocess(context, scene), "preprocess")
     subject = folders.subject(settings.subject)
     if subject is None:
         return
     column = layout.column(align=True)
     wrapped_text.draw(column, f"{subject.frames} frames at {subject.fps} from {subject.source}", "CHECKMARK")
+    for text in subject.chosen:
+        wrapped_text.draw(column, text, "BLANK1")
     for warning in subject.warnings:
-        wrapped_text.draw(column, warning, "ERROR")
+        wrapped_text.draw(column, words.for_panel(warning), "ERROR")
     wrapped_text.draw(column, subject.refused or f"Consent: {subject.consent}", "ERROR" if subject.refused else "INFO")
     column.operator("talker.record_consent", icon="CHECKBOX_HLT")
     if subject.contact_sheet:
@@ -106,11 +129,8 @@ def _draw_train(layout: bpy.types.UILayout, context: bpy.types.Context, scene: b
     if subject is None or not subject.models:
         return
     wrapped_text.draw(layout, f"Trained: {', '.join(subject.models)}", "CHECKMARK")
-    name = model_name(settings)
-    if name in subject.models:
-        score = subject.scores.get(name)
-        wrapped_text.draw(layout, f"Scored: {score}" if score else "Not scored (talker evaluate does that).", "INFO")
-        pictures.draw_titled(layout, subject.pictures.get(name, ""), "Recorded, and drawn by the head")
+    if model_name(settings) in subject.models:
+        finished_head.draw(layout, subject, model_name(settings), reasons.train(context, scene))
 
 
 def _draw_line(layout: bpy.types.UILayout, context: bpy.types.Context, scene: bpy.types.Scene) -> None:
@@ -157,6 +177,7 @@ def _draw_bring_back(layout: bpy.types.UILayout, context: bpy.types.Context, sce
             wrapped_text.draw(layout, "This take is of another line than the one chosen above.", "INFO")
     reason = "" if take is not None else "Render a line, or choose the folder of one."
     job_box.draw_step(layout, "talker.bring_back", "IMPORT", reason)
+    live_box.draw(layout, scene, reason)
     row = layout.row(align=True)
     if take is not None and take.preview:
         row.operator("talker.open_file", text="Preview", icon="PLAY").filepath = take.preview

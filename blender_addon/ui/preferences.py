@@ -4,7 +4,7 @@ import bpy
 from bpy.props import StringProperty
 
 from .. import backend_place
-from . import environment
+from . import backend_box, environment, keymap
 
 
 class TalkerPreferences(bpy.types.AddonPreferences):
@@ -28,6 +28,8 @@ class TalkerPreferences(bpy.types.AddonPreferences):
         environment.draw(layout, context)
         layout.prop(self, "python")
         layout.prop(self, "models_dir")
+        backend_box.draw(layout.box(), context)
+        keymap.draw(layout.box(), context)
 
 
 CLASSES = (TalkerPreferences,)

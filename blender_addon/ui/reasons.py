@@ -12,21 +12,26 @@ from . import folders
 NOT_INSTALLED = "Install the backend first."
 NO_CLIP = "Choose a clip of one person speaking to the camera: 20 s to 2 minutes, steady, evenly lit."
 NO_SOUND_STRIP = "Add the new line of dialogue to the timeline as a sound strip."
+SAVE_FIRST = "Save the .blend first: what is made lies beside it."
 NOT_ONLINE = "Online access is off, so nothing can be downloaded. Allow it here or in Preferences > System."
+
+
+def presenter(context: bpy.types.Context) -> str:
+    return backend(context) or ("" if bpy.data.is_saved else SAVE_FIRST)
 
 
 def preprocess(context: bpy.types.Context, scene: bpy.types.Scene) -> str:
     settings = settings_of(scene)
     if not settings.footage:
         return NO_CLIP
-    return _backend(context) or _unsaved(settings, "footage", "subject")
+    return backend(context) or _unsaved(settings, "footage", "subject")
 
 
 def train(context: bpy.types.Context, scene: bpy.types.Scene) -> str:
     subject = folders.subject(settings_of(scene).subject)
     if subject is None:
         return "Preprocess the footage first."
-    return subject.refused or _backend(context)
+    return subject.refused or backend(context)
 
 
 def render(context: bpy.types.Context, scene: bpy.types.Scene) -> str:
@@ -36,14 +41,14 @@ def render(context: bpy.types.Context, scene: bpy.types.Scene) -> str:
         return "Train the head first."
     if subject.refused:
         return subject.refused
-    return _backend(context) or _unsaved(settings, "output") or line(scene) or _head(scene)
+    return backend(context) or _unsaved(settings, "output") or line(scene) or _head(scene)
 
 
 def run_all(context: bpy.types.Context, scene: bpy.types.Scene) -> str:
     settings = settings_of(scene)
     if not settings.footage:
         return NO_CLIP
-    return _backend(context) or _unsaved(settings, "footage", "subject", "output") or line(scene) or _head(scene)
+    return backend(context) or _unsaved(settings, "footage", "subject", "output") or line(scene) or _head(scene)
 
 
 def line(scene: bpy.types.Scene) -> str:
@@ -74,7 +79,8 @@ def install() -> str:
     return "" if bpy.app.online_access else NOT_ONLINE
 
 
-def _backend(context: bpy.types.Context) -> str:
+def backend(context: bpy.types.Context) -> str:
+    """Why the backend cannot be asked for anything."""
     known = folders.backend(context)
     return NOT_INSTALLED if known is not None and not known.is_installed else ""
 

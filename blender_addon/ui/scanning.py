@@ -37,13 +37,16 @@ class _Entry:
 _entries: dict[Key, _Entry] = {}
 
 
-def known(key: Key, read: Callable[[], T]) -> T | None:
-    """What `read` brought last; None before that, and where it raised. `read` runs in a thread: no bpy in it."""
+def known(key: Key, read: Callable[[], T], again_s: float | None = None) -> T | None:
+    """What `read` brought last; None before that, and where it raised. `read` runs in a thread: no bpy in it.
+
+    again_s: seconds after which it is read again, for what takes long (None: READ_AGAIN_S).
+    """
     entry = _entries.setdefault(key, _Entry())
     _take(entry)
     shown = job_of(bpy.context)
     now, job = time.monotonic(), (shown.job_id, shown.state)
-    if entry.task is None and (now - entry.begun_at >= READ_AGAIN_S or job != entry.job):
+    if entry.task is None and (now - entry.begun_at >= (again_s or READ_AGAIN_S) or job != entry.job):
         entry.begun_at, entry.job = now, job
         entry.task = Task(read)
         _follow()

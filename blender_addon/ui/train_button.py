@@ -26,7 +26,7 @@ def offer(settings: TalkerSettings, subject: ScannedSubject | None, is_training:
     if is_training:
         return Offer("Train")
     state = subject.trainings.get(name) if subject is not None else None
-    if state is None:
+    if subject is None or state is None:
         if subject is not None and name in subject.models:
             return Offer("Train from Scratch", about=f"Takes the place of the model {name} when it is done.")
         return Offer("Train")
@@ -34,8 +34,9 @@ def offer(settings: TalkerSettings, subject: ScannedSubject | None, is_training:
     if (state.recipe, state.preset) != (settings.recipe, settings.preset):
         return Offer("Train from Scratch", about=f"Takes the place of the model {words} when it is done.")
     if not state.is_finished:
-        return Offer("Resume Training", about=f"{words} stopped at {_share(state)}.")
-    return Offer("Train Further", "MORE", f"{words} is finished: {state.step} steps. More minutes continue from it.")
+        kept = " The model of before is in use until it is done." if name in subject.models else ""
+        return Offer("Resume Training", about=f"{words} stopped at {_share(state)}.{kept}")
+    return Offer("Train Further", "MORE", f"{words} is finished: {state.step} steps. Train Further goes on from there.")
 
 
 def _share(state: TrainingState) -> str:

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from ..errors import EXIT_CANCELLED, EXIT_DONE, InputError, InternalError, TalkerError
+from ..files import explained
 from ..python_child import module_command
 from .environment import backend_plan, prepare, write_launcher
 from .pip import child_environment
@@ -34,6 +35,10 @@ def main(argv: list[str] | None = None) -> int:
     except TalkerError as error:
         log(str(error))
         return error.exit_status
+    except OSError as error:
+        told = explained(error, options.env)
+        log(str(told))
+        return told.exit_status
     except KeyboardInterrupt:
         log("Cancelled. Run it again to go on.")
         return EXIT_CANCELLED

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import InputError, InternalError
-from ..files import explained, remove_leftovers, replacing, write_json, write_text
+from ..files import explained, explaining, remove_leftovers, replacing, require_file, write_json, write_text
+from ..folders import folder_bytes
 from ..locking import FileLock
 from . import pip, torch_build
 from .interpreter import choose_python, probe, supported_text
@@ -122,6 +123,7 @@ def prepare(plan: EnvironmentPlan, log: Callable[[str], None], python: Path | No
     version = probe(base)
     if version is None:
         raise InputError(f"{base} is no Python with venv and pip.", f"Name a Python {supported_text()}.")
+    _require_place(plan)
     lock = _lock(plan, log)
     try:
         require_libraries(plan.libraries, log)
@@ -135,6 +137,24 @@ def prepare(plan: EnvironmentPlan, log: Callable[[str], None], python: Path | No
         raise explained(error, plan.folder) from error
     finally:
         lock.release()
+
+
+def _require_place(plan: EnvironmentPlan) -> None:
+    """Raises InputError where the environment's place is no folder, or one that holds something else: making an
+    environment empties it."""
+    folder, log_file = plan.folder, plan.log_file
+    do = "Choose another place, or move that away."
+    if os.path.lexists(log_file):
+        require_file(log_file, do)
+    if not os.path.lexists(folder):
+        return
+    if not os.path.isdir(folder):
+        kind = "a file or a device" if os.path.exists(folder) else "a link that leads nowhere"
+        raise InputError(f"The environment's place {folder} is {kind}, not a folder.", do)
+    with explaining(folder):
+        held = sorted(os.listdir(folder))
+    if held and STAMP_NAME not in held and not log_file.exists():
+        raise InputError(f"The environment's place {folder} holds something else ({held[0]}).", do)
 
 
 def _lock(plan: EnvironmentPlan, log: Callable[[str], None]) -> FileLock:
@@ -235,3 +255,26 @@ def write_launcher(path: Path, python: Path, root: Path) -> None:
 def _quoted(path: Path) -> str:
     """For a POSIX shell."""
     return "'" + str(path).replace("'", "'\\''") + "'"
+
+
+def remove(plan: EnvironmentPlan) -> int:
+    """Remove an environment, finished or not, and the log of its making; bytes that were freed. Blocks.
+
+    Nothing is removed that Python did not make as an environment. Raises InputError where the folder is none, while it
+    is being set up, and where something in it cannot be removed.
+    """
+    lock = FileLock(plan.folder.parent / f"{plan.folder.name}.lock")
+    if not (plan.folder / "pyvenv.cfg").is_file():
+        raise InputError(f"{plan.folder} holds no environment.", "There is nothing to remove.")
+    if not lock.acquire():
+        raise InputError(f"{plan.folder} is being set up.", "Wait for that to end, or cancel it.")
+    try:
+        freed = folder_bytes(plan.folder)
+        (plan.folder / STAMP_NAME).unlink(missing_ok=True)  # first: half an environment is none
+        shutil.rmtree(plan.folder)
+        plan.log_file.unlink(missing_ok=True)
+        return freed
+    except OSError as error:
+        raise explained(error, plan.folder) from error
+    finally:
+        lock.release()

@@ -6,6 +6,7 @@ TALKER_BACKEND_PYTHON names the backend's Python, which writes the EXR files tha
 
 import dataclasses
 import importlib
+import json
 import os
 import shutil
 import subprocess
@@ -15,6 +16,8 @@ import types
 from pathlib import Path
 
 import pytest
+
+from tests.bpy.recorder import Recorder, settle
 
 ROOT = Path(__file__).resolve().parents[2]
 EXTENSION_ID = "m2dao_talker"
@@ -31,7 +34,7 @@ def _stage(target: Path) -> None:
         shutil.copytree(staged, target, ignore=ignore)
         return
     shutil.copytree(ROOT / "blender_addon", target, ignore=ignore)
-    for package in ("shared", "backend"):
+    for package in ("shared", "backend", "docs"):
         shutil.copytree(ROOT / package, target / package, ignore=ignore)
 
 
@@ -95,7 +98,7 @@ def make_take(backend_python, tmp_path_factory):
 def modules(addon):
     """The add-on's modules: those of jobs/ by their names, others with their room's (operators_jobs)."""
     names = """
-        backend_place compat client.link client.process jobs.blocking jobs.connection jobs.shown jobs.step_run
+        backend_place compat client.link client.process jobs.blocking jobs.connection jobs.live jobs.shown jobs.step_run
         jobs.steps jobs.takes jobs.watch jobs.words operators.backend operators.following operators.jobs window
     """.split()
     found = {name: importlib.import_module(f"{addon.__name__}.{name}") for name in names}
@@ -103,7 +106,13 @@ def modules(addon):
 
 
 @pytest.fixture
-def connection(modules, backend_python, tmp_path, monkeypatch):
+def verbs():
+    """The module with the verbs that the backend pretends; a test file may name another one."""
+    return "tests.bpy.pretend_verbs"
+
+
+@pytest.fixture
+def connection(modules, backend_python, tmp_path, monkeypatch, verbs):
     """The add-on's connection to a backend of its own with verbs that pretend; stopped at the end."""
     monkeypatch.setenv(modules.backend_place.PYTHON_VARIABLE, str(backend_python))
     real = modules.backend_place.place
@@ -114,7 +123,7 @@ def connection(modules, backend_python, tmp_path, monkeypatch):
         return dataclasses.replace(
             found,
             state_dir=tmp_path / "state",
-            options=("--verbs", "tests.bpy.pretend_verbs"),
+            options=("--verbs", verbs, "--heads", "tests.support.fake_heads"),
             environment={"PYTHONPATH": path},
         )
 
@@ -122,3 +131,95 @@ def connection(modules, backend_python, tmp_path, monkeypatch):
     monkeypatch.setattr(modules.backend_place, "place", place)
     yield modules.connection
     modules.connection.stop_and_wait()
+
+
+# The panel -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def recorded(addon, bpy, scene):
+    """A function that draws a panel until it knows all that it asks for; what it has drawn then, as a Recorder."""
+
+    def draw_once(name):
+        layout = Recorder(bpy)
+        panel = types.SimpleNamespace(layout=layout)
+        getattr(addon.ui.panel, name).draw(panel, bpy.context)
+        return layout
+
+    def run(name="TALKER_PT_view3d"):
+        addon.ui.folders.forget()
+        draw_once(name)
+        settle(addon)
+        draw_once(name)  # pictures are asked for once their folder is known
+        settle(addon)
+        return draw_once(name)
+
+    return run
+
+
+@pytest.fixture
+def draw(recorded):
+    """A function that draws a panel and returns its texts."""
+    return lambda *names: " ".join(recorded(*names).texts)
+
+
+@pytest.fixture
+def disabled(recorded):
+    """A function that draws the panel and returns (its texts, the operators in rows that are switched off)."""
+
+    def run():
+        layout = recorded()
+        return " ".join(layout.texts), layout.off
+
+    return run
+
+
+@pytest.fixture
+def job(addon, bpy):
+    """What the panel shows of the job; forgotten at the end."""
+    yield bpy.context.window_manager.talker_job
+    addon.jobs.shown.clear(bpy.context)
+
+
+@pytest.fixture
+def subject(tmp_path):
+    """A subject's folder with one finished model."""
+    folder = tmp_path / "subject"
+    (folder / "models" / "m2dao").mkdir(parents=True)
+    (folder / "models" / "m2dao" / "config.json").write_text("{}")
+    (folder / "models" / "unfinished").mkdir()
+    (folder / "contact_sheet.png").write_bytes(b"")
+    quality = {"warnings": ["The face is small: 90 px."]}
+    info = {"source": "clip.mp4", "frame_count": 450, "fps": "30000/1001", "quality": quality}
+    (folder / "subject.json").write_text(json.dumps(info))
+    return folder
+
+
+@pytest.fixture
+def checkpoint(subject):
+    """A function that leaves a training's checkpoint in the subject: a safetensors file with one byte of weights."""
+
+    def leave(progress, preset="draft", rounds=1, model="m2dao", name="checkpoint"):
+        lengths = [{"steps": 3000, "minutes": None}] * rounds
+        state = {
+            "settings": "0", "recipe": "m2dao", "preset": preset, "rounds": lengths, "progress": progress,
+            "step": 1350, "elapsed_s": 60.0,
+        }  # fmt: skip
+        weights = {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}
+        header = json.dumps({"__metadata__": {"state": json.dumps(state)}, "weights": weights}).encode()
+        path = subject / "models" / model / f"{name}.safetensors"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(len(header).to_bytes(8, "little") + header + b"\0")
+
+    return leave
+
+
+@pytest.fixture
+def backend(addon, monkeypatch):
+    """A function that says whether the backend is installed."""
+
+    def say(is_installed):
+        found = addon.ui.folders.ScannedBackend(is_installed, "words")
+        monkeypatch.setattr(addon.ui.folders, "backend", lambda context: found)
+
+    return say

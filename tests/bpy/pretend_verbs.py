@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import wave
 from pathlib import Path
 
 from shared.errors import InputError
@@ -30,6 +31,23 @@ def train(arguments, report):
     return {"subject": str(folder), "model": model, "folder": str(folder), "message": f"Trained: {model}."}
 
 
+def presenter(arguments, report):
+    """A clip that is none, and half a second of silence."""
+    out = Path(arguments["out"])
+    out.mkdir(parents=True)
+    (out / "presenter.mp4").write_bytes(b"film")
+    with wave.open(str(out / "line.wav"), "wb") as sound:
+        sound.setparams((1, 2, 16000, 0, "NONE", ""))
+        sound.writeframes(bytes(16000))
+    return {"footage": str(out / "presenter.mp4"), "line": str(out / "line.wav")}
+
+
+def evaluate(arguments, report):
+    report.phase("evaluate", 1)
+    report.step()
+    return {"arguments": arguments}
+
+
 def render(arguments, report):
     report.phase("rendering", 2)
     report.step(2)
@@ -40,4 +58,11 @@ def doctor(arguments, report):
     return {"well": True}
 
 
-VERBS = {"preprocess": preprocess, "train": train, "render": render, "doctor": doctor}
+VERBS = {
+    "presenter": presenter,
+    "preprocess": preprocess,
+    "train": train,
+    "evaluate": evaluate,
+    "render": render,
+    "doctor": doctor,
+}

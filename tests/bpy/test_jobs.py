@@ -189,7 +189,7 @@ def test_the_window_body_does_its_steps_one_after_the_other(bpy, connection, tal
     operator.begin(bpy.context)
     job = bpy.context.window_manager.talker_job
     phases = {modules.words.one_line(job).split(" ")[0] for _ in turns(operator, bpy.context, connection)}
-    assert phases >= {"preprocess:", "train:"}
+    assert phases >= {"Preprocessing:", "Training:"}
     assert [text for _, text in body.reports] == [
         "It is dark.",
         "The footage is ready: 4 frames.",

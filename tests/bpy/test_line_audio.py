@@ -312,7 +312,7 @@ def test_one_speaker_of_stereo_sound_is_the_line(addon, scene, add, tmp_path, ch
 def test_a_file_that_is_no_wav_says_what_to_do_about_one_channel(addon, scene, tmp_path):
     (tmp_path / "a.ogg").write_bytes(b"OggS")
     line = addon.bridge.audio.Line("Scene", "a", 1, 10, "FILE", tmp_path / "a.ogg", "LEFT")
-    with pytest.raises(addon.bridge.strips.InputError, match="PCM WAV file alone.*add the file as a strip"):
+    with pytest.raises(addon.bridge.strips.InputError, match="PCM WAV file, and a.ogg is not.*add the file as a strip"):
         line.write(tmp_path / "line.wav")
 
 

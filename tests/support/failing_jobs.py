@@ -6,6 +6,7 @@ that draws) has stand-ins. Prints one JSON object a line: the counts of a run wi
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import sys
@@ -34,6 +35,7 @@ from backend.preprocess.scan import Scan
 from backend.preprocess.speaker import FacePath
 from backend.settings import PreprocessSettings, RenderSettings, SpeechSettings
 from backend.subject.subject import Subject
+from backend.subject.weights import load_weights
 from backend.train.trainer import train
 from shared import layout
 from shared.claims import CLAIM
@@ -160,15 +162,25 @@ def _train(seed: int, start: Start) -> Callable[[Path], object]:
 
 
 def _model_files(folder: Path) -> dict[str, bytes]:
-    """What draws, as it is once the model has been opened; config.json without the times that training took."""
+    """What draws, and what could be trained on, as it is once the model has been opened; without the times that
+    training took."""
     model = Subject.open(folder / "anna").model(MODEL)
     if not model.config_file.is_file():
         return {}
     config = model.config()
     for name in ("minutes", "speech_minutes"):
         config.get("training", {}).pop(name, None)
-    found = {path.name: path.read_bytes() for path in (model.weights_file, model.speech_file) if path.is_file()}
+    kept = (model.weights_file, model.speech_file, model.heard_file)
+    found = {path.name: path.read_bytes() for path in kept if path.is_file()}
+    found["checkpoint"] = _without_times(model.checkpoint_file)
     return found | {"config": json.dumps(config, sort_keys=True).encode()}
+
+
+def _without_times(checkpoint: Path) -> bytes:
+    tensors, texts = load_weights(checkpoint, "")
+    state = {name: value for name, value in json.loads(texts["state"]).items() if not name.endswith("_s")}
+    hashes = [hashlib.sha256(tensors[name].numpy().tobytes()).hexdigest() for name in sorted(tensors)]
+    return json.dumps([state, sorted(tensors), hashes]).encode()
 
 
 def _subject_to_train_on(start: Path) -> None:
@@ -192,7 +204,7 @@ def _resume(start: Path) -> tuple[Callable, Callable]:
     asked: list[int] = []
 
     def is_cancelled() -> bool:
-        asked.extend([1] * any(Path(start).rglob(layout.CHECKPOINT_FILE)))
+        asked.extend([1] * any(Path(start).rglob(layout.BEGUN_CHECKPOINT_FILE)))
         return len(asked) > 2  # after the first step
 
     def interrupted() -> None:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 import msgpack
 import zmq
 
+from shared import protocol
+
 CONNECT_S = 5.0
 GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00%s\x00" + bytes(31)
 """What a client of ZMTP 3.0 says first; %s: the mechanism, 20 bytes."""
@@ -117,7 +119,8 @@ def without_a_key(host: str, port: int, seconds: float) -> None:
         for number, _ in enumerate(_until(seconds)):
             kind = "X" * 300_000 if number % 20 == 0 else "HEARTBEAT"
             with contextlib.suppress(zmq.Again):
-                dealer.send(msgpack.packb({"v": 1 + number % 2, "type": kind, "request": 1, "body": {}}))
+                version = protocol.PROTOCOL_VERSION - number % 2
+                dealer.send(msgpack.packb({"v": version, "type": kind, "request": 1, "body": {}}))
         dealer.close()
 
 

@@ -37,7 +37,13 @@ BACKEND: Floors = [
 
 ADDON: Floors = [
     ["blender_addon.blender_types", "shared"],
-    ["blender_addon.client", "blender_addon.compat", "blender_addon.properties", "blender_addon.window"],
+    [
+        "blender_addon.client",
+        "blender_addon.compat",
+        "blender_addon.footage_settings",
+        "blender_addon.properties",
+        "blender_addon.window",
+    ],
     ["blender_addon.backend_place", "blender_addon.bridge"],
     ["blender_addon.jobs"],
     ["blender_addon.operators", "blender_addon.scripting"],
@@ -54,7 +60,9 @@ HOUSES: dict[str, Floors] = {"The backend": BACKEND, "The add-on": ADDON, "The t
 BESIDE: set[tuple[str, str]] = {
     ("backend.__main__", "backend.command"),
     ("backend.exact", "backend.parallel"),
+    ("blender_addon.footage_settings", "blender_addon.compat"),
     ("blender_addon.properties", "blender_addon.compat"),
+    ("blender_addon.properties", "blender_addon.footage_settings"),
 }
 """(importer, imported): rooms on one floor where the first may import the second."""
 
@@ -83,11 +91,13 @@ BLENDERS: set[str] = {
     "idprop",
     "imbuf",
     "mathutils",
+    "rna_keymap_ui",
 }
 """Modules that exist in Blender's Python only."""
 
 ONLY_LIBRARIES: dict[str, set[str]] = {
     "blender_addon": BLENDERS | {"msgpack", "zmq"},
+    "blender_addon.bridge.live_plane": BLENDERS | {"numpy"},  # every Blender has it; its GPU takes pictures as floats
     "blender_addon.client": {"msgpack", "zmq"},
     "shared": {"msgpack"},
     "tools": set(),

@@ -147,3 +147,26 @@ def test_a_server_for_other_machines_wants_keys(tmp_path):
     options = ("--state-dir", str(tmp_path / "state"), "--ready-file", str(tmp_path / "ready.json"))
     refused = _talker("serve", "--listen", "tcp://0.0.0.0:5600", *options)
     assert (refused.returncode, "talker keys FOLDER" in refused.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["jobs", "show", "abc", "--state-dir", "s"],
+        ["jobs", "show", "--state-dir", "s", "abc"],
+        ["jobs", "--state-dir", "s", "show", "abc"],
+        ["jobs", "--json", "show", "--state-dir", "s", "abc"],
+    ],
+)
+def test_options_and_other_arguments_come_in_any_order(words):
+    parsed = cli.build_parser().parse_args(words)
+    assert (parsed.verb, parsed.action, parsed.id, parsed.state_dir) == ("jobs", "show", "abc", "s")
+
+
+def test_several_names_may_stand_around_options():
+    parsed = cli.build_parser().parse_args(["compare", "a", "--subject", "s", "b", "--json"])
+    assert (parsed.models, parsed.subject, parsed.json) == (["a", "b"], "s", True)
+    parsed = cli.build_parser().parse_args(["farm", "--job", "j", "anna", "--chunk", "5", "berta"])
+    assert (parsed.subjects, parsed.chunk) == (["anna", "berta"], 5)
+    parsed = cli.build_parser().parse_args(["settings"])
+    assert parsed.of == "run"

@@ -23,6 +23,7 @@ PAGES = (
             "protocol",
             "scaling",
             "testing",
+            "tutorial",
             "why",
         )
     ),

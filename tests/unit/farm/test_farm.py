@@ -52,6 +52,8 @@ def write_list(stage, rows: str, *options: str) -> dict[str, Any]:
 
 TWO = "audio,out,take,performance\nline.wav,takes/a,first,\nline.wav,takes/b,second,edited.json\n"
 
+PLAIN = "audio,out\nline.wav,takes/a\nline.wav,takes/b\n"
+
 
 def arguments_of(step: dict) -> list[str]:
     return step["script"]["actions"]["onRun"]["args"]
@@ -114,6 +116,23 @@ def test_a_list_is_read_as_spreadsheets_write_it(tmp_path, begin, separator, new
         "strength": "1.5", "performance": str(tmp_path / "edited.json"), "pose": str(tmp_path / "moves.json"),
     }  # fmt: skip
     assert second.settings == {"strength": "1", "pose": "life"}
+
+
+def test_a_project_that_is_written_again_leaves_no_job_of_the_one_before(stage, capsys):
+    write_list(stage, PLAIN)
+    folder = stage[2] / "flamenco"
+    others = {"line-mine.json": "{}", "line-0009.json": '{"type": "render"}', "notes.json": "[]"}
+    for name, text in others.items():
+        (folder / name).write_text(text)
+    (folder / "line-0001.json.12.34.partial").write_text("{")
+    assert (folder / "line-0002.json").is_file()
+    capsys.readouterr()
+    write_list(stage, PLAIN.rsplit("line.wav", 1)[0])
+    told = json.loads(capsys.readouterr().out)
+    assert told["removed"] == ["flamenco/line-0002.json", "flamenco/line-0001.json.12.34.partial"]
+    assert {path.name for path in folder.glob("*.json*")} == {"line-0001.json", *others}
+    write_list(stage, PLAIN)
+    assert {path.name for path in folder.glob("line-00*")} == {"line-0001.json", "line-0002.json", "line-0009.json"}
 
 
 def test_a_job_has_nothing_of_the_machine_that_wrote_it(stage):

@@ -16,7 +16,7 @@ from backend.forgetting.person import Person
 from backend.preprocess import stage_run
 from backend.serve.jobstore import JobStore
 from backend.settings import RenderSettings
-from backend.subject.claims import drawing_claim
+from backend.subject.claims import reading_claim
 from shared import layout
 from shared.errors import InputError
 from shared.jobs import JobInfo, JobState, Reporter
@@ -151,7 +151,7 @@ def test_a_take_of_the_same_id_and_other_footage_stays(project):
 def test_while_chunks_are_drawn_of_the_subject_nothing_is_removed(project, capsys):
     subject = project / "anna" / "subject"
     before = names(project)
-    with drawing_claim(subject, Reporter()), drawing_claim(subject, Reporter()):
+    with reading_claim(subject, "drawn from", Reporter()), reading_claim(subject, "drawn from", Reporter()):
         assert run(subject, "--yes") == 2
     assert "is being drawn from by process" in capsys.readouterr().err and names(project) == before
     (subject / "drawn.0000.lock").write_text("of a process that was killed")
@@ -223,3 +223,17 @@ def test_where_something_cannot_be_removed_it_is_said(project, monkeypatch):
     monkeypatch.setattr(Path, "unlink", refuse)
     with pytest.raises(InputError):
         forgetting.forget(found)
+
+
+def test_what_killed_exports_left_half_written_goes_or_is_named(project, state, tmp_path, capsys):
+    anna = project / "anna"
+    take, out = anna / "lines" / "one", tmp_path / "cut" / "one.mov"
+    out.parent.mkdir()
+    JobStore(state, 100).save(JobInfo("k", "export", {"take": str(take), "out": str(out)}, JobState.FAILED))
+    known = out.with_name("one.mov.12.345.partial.mov")
+    beside, mine = anna / "lines" / "two.mov.12.345.partial.mov", out.with_name("one.mov.partial")
+    for path in (known, beside, mine):
+        path.write_bytes(b"half of a movie")
+    assert run(anna / "subject", "--state-dir", state, "--yes") == 0
+    assert not known.exists() and beside.exists() and mine.exists()
+    assert f"{beside} was left half-written by an export that was killed" in capsys.readouterr().out

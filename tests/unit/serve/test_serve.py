@@ -49,7 +49,7 @@ def test_before_hello_nothing_is_obeyed(running):
 
 def test_another_protocol_version_is_refused(running):
     with Keyed(running[1]) as client:
-        for version in (1, 3, True, 2.0, "2", None):
+        for version in (1, protocol.PROTOCOL_VERSION + 1, True, float(protocol.PROTOCOL_VERSION), "3", None):
             client.socket.send(msgpack.packb({"v": version, "type": "HELLO", "request": 8, "body": {"client": ""}}))
             reply, request = client.hear()
             assert (reply.code, request) == ("WRONG_VERSION", 8)
@@ -60,8 +60,11 @@ def test_every_broken_message_gets_an_error_and_the_server_goes_on(running):
         for data, code in (
             (b"", "MALFORMED"),
             (b"\xc1\xff\x00", "MALFORMED"),
-            (msgpack.packb({"v": 2, "type": "FROB", "request": 1, "body": {}}), "UNKNOWN_TYPE"),
-            (msgpack.packb({"v": 2, "type": "CANCEL", "request": 1, "body": {"job_id": 4}}), "MALFORMED"),
+            (msgpack.packb({"v": protocol.PROTOCOL_VERSION, "type": "FROB", "request": 1, "body": {}}), "UNKNOWN_TYPE"),
+            (
+                msgpack.packb({"v": protocol.PROTOCOL_VERSION, "type": "CANCEL", "request": 1, "body": {"job_id": 4}}),
+                "MALFORMED",
+            ),
             (b"\x00" * (protocol.MAX_REQUEST_BYTES + 1), "TOO_LARGE"),
         ):
             client.socket.send(data)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import InputError, InternalError
+from shared.setup import __main__ as setup_command
 from shared.setup import environment, interpreter, pip, system_libraries, torch_build
 from tests.support.places import ROOT
 
@@ -143,6 +144,57 @@ def test_a_folder_that_cannot_be_made_is_the_caller_s_to_mend(tmp_path):
     plan = environment.EnvironmentPlan(tmp_path / "file" / "env", ())
     with pytest.raises(InputError, match="is there already, and is no folder"):
         environment.prepare(plan, print, Path(sys.executable))
+
+
+@pytest.fixture(params=["file", "pipe", "link to nothing", "link to itself", "device", "folder of somebody's"])
+def occupied(request, tmp_path):
+    """(a place for an environment where one cannot be, what it says of that)"""
+    place = tmp_path / "envs" / "small"
+    place.parent.mkdir()
+    if request.param in ("pipe", "device") and sys.platform == "win32":
+        pytest.skip("Windows has none of these as files")
+    match request.param:
+        case "file":
+            place.write_text("mine")
+        case "pipe":
+            os.mkfifo(place)
+        case "link to nothing":
+            place.symlink_to(tmp_path / "nothing")
+        case "link to itself":
+            place.symlink_to(place)
+        case "device":
+            place.symlink_to("/dev/null")
+        case _:
+            place.mkdir()
+            (place / "thesis.txt").write_text("mine")
+            return place, "holds something else (thesis.txt)"
+    return place, "a link that leads nowhere" if "link" in request.param else "a file or a device"
+
+
+def test_nothing_takes_the_place_of_what_is_no_environment(occupied):
+    place, said = occupied
+    plan = environment.EnvironmentPlan(place, (), needed_gib=0.001)
+    with pytest.raises(InputError) as refused:
+        environment.prepare(plan, print, Path(sys.executable))
+    assert said in str(refused.value) and "Choose another place, or move that away." in str(refused.value)
+    assert [path.name for path in place.parent.iterdir()] == [place.name]
+    assert not place.is_dir() or (place / "thesis.txt").read_text() == "mine"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
+def test_a_pipe_in_the_place_of_the_log_is_not_waited_for(plan):
+    plan.folder.parent.mkdir()
+    os.mkfifo(plan.log_file)
+    with pytest.raises(InputError, match="is a pipe or a device"):
+        environment.prepare(plan, print, Path(sys.executable))
+
+
+def test_a_launcher_that_cannot_be_written_is_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(setup_command, "prepare", lambda *arguments: False)
+    (tmp_path / "file").write_text("")
+    assert setup_command.main(["--env", str(tmp_path / "env"), "--launcher", str(tmp_path / "file" / "talker")]) == 2
+    (line,) = capsys.readouterr().out.splitlines()[-1:]
+    assert str(tmp_path / "file") in line and "Check the path." in line or "is no folder" in line
 
 
 def test_a_program_that_is_no_python_is_refused(plan, tmp_path):

@@ -135,6 +135,18 @@ def test_the_verb_records_shows_and_withdraws(subject, capsys):
     assert cli.main(["consent", str(subject.root / "models")]) == 2
 
 
+def test_an_empty_text_takes_a_part_of_it_away(subject, capsys):
+    assert cli.main(["consent", str(subject.root), "--given-by", "A. Name", "--until", "2027-12-31"]) == 0
+    assert cli.main(["consent", str(subject.root), "--note", "letter 3"]) == 0
+    capsys.readouterr()
+    assert cli.main(["consent", str(subject.root), "--until", "", "--note", "", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["given_by"], told["until"], told["note"]) == ("A. Name", "", "")
+    assert cli.main(["consent", str(subject.root), "--withdrawn", "2026-11-28"]) == 0
+    assert cli.main(["consent", str(subject.root), "--withdrawn", ""]) == 2
+    assert "that can only be put earlier" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("change", [{"withdrawn": "2026-11-27"}, {"until": "2026-11-27"}, {"on": "2026-11-29"}])
 @pytest.mark.parametrize("verb", ["train", "render"])
 def test_without_a_consent_that_holds_nothing_is_trained_and_nothing_rendered(subject, tmp_path, verb, change):

@@ -83,4 +83,6 @@ def test_what_waits_for_a_training_that_goes_on_is_not_the_models_yet(tmp_path):
     model.publish({"number": 1})
     write_next(model)
     assert content(model) == (1, b"old weights", b"old speech")
+    assert model.newest_speech_file == model.speech_file, "it was killed before there was anything to go on from"
+    model.begun_file.write_bytes(b"a training between two steps")
     assert model.newest_speech_file.read_bytes() == b"new speech"

@@ -20,7 +20,7 @@ from backend.train.trainer import prepare, settings_key, steps, train
 from shared import layout
 from shared.errors import Cancelled, InputError
 from shared.jobs import Reporter
-from shared.training import Did, Length, Start, TrainingState, read_training
+from shared.training import Did, Length, Start, TrainingState, newest_training, read_training
 from tests.support.synthetic_subject import FRAMES, TINY
 
 SHORT = replace(TINY, steps=10)
@@ -57,7 +57,7 @@ def _checkpoint(subject):
 
 
 def _state(subject) -> TrainingState:
-    state = read_training(_checkpoint(subject))
+    state = newest_training(layout.model_folder(subject.root, "m2dao"))
     assert state is not None
     return state
 

@@ -1,0 +1,128 @@
+"""A head that is kept loaded and drawn one frame at a time, for an artist who looks at it while editing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from backend.deliver import frames
+from backend.deliver.live_plan import LivePlan, plan_of_footage, plan_of_take
+from backend.deliver.live_sources import Sources
+from backend.performance.curves import CURVE_NAMES, Performance
+from backend.performance.editing import with_edits, with_lips_following
+from backend.portrait.portrait import Drive
+from backend.subject.consent import require_consent
+from backend.subject.rigid import require_rigid
+from backend.subject.subject import Subject
+from shared.camera import Matrix, camera_from_head
+from shared.errors import InputError
+from shared.jobs import Reporter
+
+SIZES_PX = (16, 2048)
+"""Least and most px of a live picture's longer side."""
+
+
+class LiveHead:
+    """A loaded portrait and what moves it, drawn as `talker render` draws it."""
+
+    def __init__(self, plan: LivePlan, threads: int = 0) -> None:
+        """threads: of the rasteriser; 0: all cores."""
+        self._plan = plan
+        self._threads = threads or os.cpu_count() or 1
+        self._names = plan.portrait.curve_names or CURVE_NAMES
+        self._buffers: frames.Buffers | None = None
+        self.sources: Sources = plan.sources
+
+    @property
+    def frame_count(self) -> int:
+        return self._plan.base.frame_count
+
+    def facts(self) -> dict:
+        """What a client is told of it, as plain values."""
+        plan = self._plan
+        return {
+            "frames": self.frame_count,
+            "fps": f"{plan.base.fps.numerator}/{plan.base.fps.denominator}",
+            "width": plan.picture.width,
+            "height": plan.picture.height,
+            "transfer": plan.colour_name,
+            "is_crop": plan.is_crop,
+            "is_opaque": plan.behind is not None,
+        }
+
+    def draw(self, frame: int, curves: Mapping[str, float], pose: Matrix | None = None) -> np.ndarray:
+        """(H, W, 4) uint8: frame `frame`, from 1, display-referred with straight alpha.
+
+        curves: values that replace the line's own in this frame, held in [0, 1]; those that nobody knows move nothing.
+        pose: where Blender's camera is about the still head, metres (shared.camera), in the place of the line's own.
+        Raises InputError for what cannot be drawn.
+        """
+        if not 1 <= frame <= self.frame_count:
+            raise InputError(f"There is no frame {frame}: the line has {self.frame_count}.", "Ask for one of them.")
+        drive = self._drive(frame - 1, self._driving(frame - 1, curves))
+        if pose is not None:
+            drive = self._posed(drive, pose)
+        plan = self._plan
+        drawn = plan.portrait.render(
+            drive, 0, plan.picture.width, intrinsics=None if plan.is_crop else plan.picture, engine=plan.engine,
+            threads=self._threads,
+        )  # fmt: skip
+        if plan.behind is None:
+            return frames.straight_rgba(drawn)
+        passes, self._buffers = frames.stored_passes(drawn, plan.colour_name, self._buffers)
+        rgb = frames.combined_over_plate(passes["Combined"], plan.colour_name, plan.behind)
+        return np.concatenate([rgb, np.full((*rgb.shape[:2], 1), 255, np.uint8)], axis=2)
+
+    def _driving(self, index: int, curves: Mapping[str, float]) -> np.ndarray:
+        """(1, K) the curves of a frame as they drive the head, with edits."""
+        plan = self._plan
+        base = Performance(
+            plan.base.fps, {name: values[index : index + 1] for name, values in plan.base.curves.items()}
+        )
+        given = Performance(plan.base.fps, {name: _value(name, value) for name, value in curves.items()})
+        edited = with_edits(base, given).as_saved()
+        if plan.lips_following is not None and curves:
+            edited = with_lips_following(edited, base.as_saved(), plan.lips_following)
+        return edited.array(self._names)
+
+    def _drive(self, index: int, curves: np.ndarray) -> Drive:
+        plan = self._plan
+        one = plan.drive.only(index)
+        return replace(one, curves=torch.from_numpy(curves).to(one.curves.device))
+
+    def _posed(self, drive: Drive, pose: Matrix) -> Drive:
+        """The drive of one frame with another pose, held still."""
+        try:
+            given = np.array(pose, np.float64)
+            if given.shape != (4, 4):
+                raise ValueError(f"a pose of shape {given.shape}")
+            require_rigid("pose", given[None])
+        except (TypeError, ValueError) as error:
+            raise InputError(f"The pose cannot be used ({error}).", "Send 4 rows of 4 numbers.") from error
+        from_head = np.array([camera_from_head(given.tolist())])
+        audio = None if drive.audio is None else drive.audio.cpu().numpy()
+        return self._plan.portrait.drive(drive.curves.cpu().numpy(), from_head, None, audio)
+
+
+def open_live_head(
+    subject_folder: Path, model: str, take: Path | None, size: int, transparent: bool, report: Reporter
+) -> LiveHead:
+    """Load a head: of a take, or without one by itself, moving as in its footage. Raises InputError."""
+    if not SIZES_PX[0] <= size <= SIZES_PX[1]:
+        raise InputError(f"A live picture of {size} px cannot be drawn.", f"Use {SIZES_PX[0]} to {SIZES_PX[1]}.")
+    subject = Subject.open(subject_folder)
+    require_consent(subject, report)
+    if take is None:
+        return LiveHead(plan_of_footage(subject, model, size, transparent))
+    return LiveHead(plan_of_take(subject, model, take, size, transparent, report))
+
+
+def _value(name: str, value: object) -> np.ndarray:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise InputError(f"The curve {name} is {value!r}, which is no number.", "Send numbers.")
+    return np.array([value], np.float32)

@@ -1,0 +1,128 @@
+"""A live picture in the 3D views, on the picture plane of a take's camera.
+
+It is drawn over each view by the GPU and is no data of Blender's: nothing of it is saved, undone, or marks the file as
+changed. Where the scene's objects are nearer than the head they hide it, as they would hide a card that stands there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import bpy
+import numpy as np
+
+from ..blender_types import window_manager
+from ..shared.live_picture import LivePicture
+from .take import Take
+
+Corners = tuple[tuple[float, float, float], ...]
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Where the pictures lie."""
+
+    scene: str
+    camera: str
+    """Name of the take's camera."""
+    corners: Corners
+    """The picture's lower left, lower right, upper right and upper left, metres in the camera's own space."""
+
+
+class _Shown:
+    plane: Plane | None = None
+    picture: LivePicture | None = None
+    texture: Any = None
+    """Of the picture; None: still to be made, which only drawing can do."""
+    handle: Any = None
+
+
+def plane_of(scene: bpy.types.Scene, camera: bpy.types.Object, take: Take) -> Plane:
+    """The picture plane of a take's camera, as far away as the head is in the take's first frame."""
+    lens, crop = take.footage_camera, take.crop
+    distance = max(0.01, take.head_distance)
+
+    def point(x: float, y: float) -> tuple[float, float, float]:
+        return (x - lens.cx) / lens.fx * distance, (lens.cy - y) / lens.fy * distance, -distance
+
+    left, top, right, bottom = crop.x, crop.y, crop.x + crop.width, crop.y + crop.height
+    corners = point(left, bottom), point(right, bottom), point(right, top), point(left, top)
+    return Plane(scene.name, camera.name, corners)
+
+
+def begin(plane: Plane) -> None:
+    """Draw what `show` gets on this plane, in every 3D view of its scene."""
+    end()
+    _Shown.plane = plane
+    if not bpy.app.background:
+        _Shown.handle = bpy.types.SpaceView3D.draw_handler_add(_draw, (), "WINDOW", "POST_VIEW")
+
+
+def end() -> None:
+    """Draw nothing any more."""
+    if _Shown.handle is not None:
+        bpy.types.SpaceView3D.draw_handler_remove(_Shown.handle, "WINDOW")
+    had_picture = _Shown.picture is not None
+    _Shown.plane = _Shown.picture = _Shown.texture = _Shown.handle = None
+    if had_picture:
+        _redraw()
+
+
+def show(picture: LivePicture | None) -> None:
+    """Draw this picture from now on; None: none, for the line is not there."""
+    if picture is None and _Shown.picture is None:
+        return
+    _Shown.picture, _Shown.texture = picture, None
+    _redraw()
+
+
+def shown() -> LivePicture | None:
+    """The picture that is drawn at present."""
+    return _Shown.picture
+
+
+def _redraw() -> None:
+    for window in window_manager(bpy.context).windows:
+        for area in window.screen.areas:
+            if area.type == "VIEW_3D":
+                for region in area.regions:
+                    if region.type == "WINDOW":
+                        region.tag_redraw()
+
+
+def _draw() -> None:
+    plane, picture = _Shown.plane, _Shown.picture
+    if plane is None or picture is None or bpy.context.scene.name != plane.scene:
+        return
+    camera = bpy.context.scene.objects.get(plane.camera)
+    if camera is None:  # undone, or deleted
+        return
+    import gpu
+    from gpu_extras.batch import batch_for_shader
+
+    if _Shown.texture is None:
+        _Shown.texture = _texture(picture)
+    shader = gpu.shader.from_builtin("IMAGE")
+    # The picture's first row is its highest.
+    batch = batch_for_shader(shader, "TRI_FAN", {"pos": plane.corners, "texCoord": ((0, 1), (1, 1), (1, 0), (0, 0))})
+    gpu.state.blend_set("ALPHA")
+    gpu.state.depth_test_set("LESS_EQUAL")
+    try:
+        with gpu.matrix.push_pop():
+            gpu.matrix.multiply_matrix(camera.matrix_world.normalized())
+            shader.uniform_sampler("image", _Shown.texture)
+            batch.draw(shader)
+    finally:
+        gpu.state.depth_test_set("NONE")
+        gpu.state.blend_set("NONE")
+
+
+def _texture(picture: LivePicture) -> Any:
+    """A picture as the GPU has it."""
+    import gpu
+
+    values = np.frombuffer(picture.rgba, np.uint8).astype(np.float32)
+    values /= 255.0
+    buffer = gpu.types.Buffer("FLOAT", values.size, values)
+    return gpu.types.GPUTexture((picture.width, picture.height), format="RGBA8", data=buffer)
