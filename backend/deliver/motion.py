@@ -44,6 +44,8 @@ class LineMotion:
     """The scene's camera through which the head is seen; None: the footage's."""
     views: np.ndarray | None = None
     """(N, 4, 4) the scene's camera from the one in which `poses` are, cm."""
+    body_poses: np.ndarray | None = None
+    """(N, 4, 4) camera_from_head, cm, of the head that the body goes with; None: `poses`."""
 
 
 def motion_of_line(
@@ -62,7 +64,7 @@ def motion_of_line(
     Raises InputError for a file of poses that cannot be read.
     """
     if settings.pose == choices.RECORDED:
-        return _recorded(subject, track, fps, count)
+        return recorded_motion(subject, track, fps, count)
     poses, body = still_pose(track.camera_from_head, count), None
     scene = seen_from = None
     if settings.pose not in choices.POSES:
@@ -99,7 +101,7 @@ def manner_of(subject: Subject, track: Track) -> Manner:
     return Manner.of(track.camera_from_head, track.body, ordered_curves(track), float(subject.fps), features)
 
 
-def _recorded(subject: Subject, track: Track, fps: Fraction, count: int) -> LineMotion:
+def recorded_motion(subject: Subject, track: Track, fps: Fraction, count: int) -> LineMotion:
     """The footage's own motion, replayed where the line is longer."""
     recorded, curves = track.camera_from_head, ordered_curves(track)
     needed = _planned_frames(_recorded_frames(count, fps, subject.fps), subject.fps, len(recorded))

@@ -16,6 +16,7 @@ from backend.media.alpha_movie import AlphaMovieWriter
 from backend.media.audio import read_audio
 from backend.media.container import opened
 from backend.performance.curves import Performance
+from backend.performance.direction import with_direction
 from backend.performance.live_link import SUFFIX, write_live_link
 from backend.provenance.credentials import Credentials, configured_credentials
 from backend.provenance.marks import REQUIRED, STATEMENT, Marks, of_json
@@ -59,7 +60,7 @@ def _exported(take: FinishedTake, out: Path, kind: str, report: Reporter) -> dic
     if out.suffix.lower() == MOVIE:
         frames = _movie(take, out, report)
     else:
-        performance = Performance.load(take.folder / layout.PERFORMANCE_FILE)
+        performance = with_direction(Performance.load(take.folder / layout.PERFORMANCE_FILE), take.folder)
         write_live_link(performance, out)
         frames = performance.frame_count
     return {"out": str(out), "kind": kind, "frames": frames, "fps": fps_text(take.fps)}

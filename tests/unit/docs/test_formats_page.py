@@ -12,12 +12,14 @@ import pytest
 
 from backend.deliver import provenance
 from backend.deliver.camera_file import write_camera
+from backend.deliver.directed import Directed
 from backend.deliver.preview import PreviewRecord
 from backend.deliver.store import KEY_ATTRIBUTE
 from backend.media import exr
 from backend.media.audio_features import AudioFeatures
 from backend.media.colour import TRANSFERS
 from backend.performance.curves import CURVE_NAMES, FACE_CURVES, SPOKEN_CURVES, Performance
+from backend.performance.direction import Direction
 from backend.performance.voice import Reach, Voice
 from backend.portrait.frame import PortraitSizes
 from backend.portrait.portrait import Portrait
@@ -51,6 +53,12 @@ def written_camera(folder):
 def written_performance(folder):
     Performance(Fraction(25), {"jawOpen": np.zeros(2)}).save(folder / "performance.json")
     return set(json.loads((folder / "performance.json").read_text()))
+
+
+def written_direction(folder):
+    direction = Direction(Fraction(25), {"jaw": np.ones(2)})
+    Directed(direction, Performance(Fraction(25), {}), ()).save(folder / "direction.json")
+    return set(json.loads((folder / "direction.json").read_text()))
 
 
 def written_manifest(folder):
@@ -99,6 +107,7 @@ TABLES = {
     "checkpoint.safetensors": checkpoint_keys,
     "camera.json": written_camera,
     "performance.json": written_performance,
+    "direction.json": written_direction,
     "voice.json": lambda folder: set(Voice(np.zeros(80), np.ones(80), 1.0, Reach(np.zeros(27), 1.0)).to_dict()),
     "manifest.json": written_manifest,
     "frames in manifest.json": lambda folder: pages.literal_keys("backend/deliver", "layers", "drawn"),
