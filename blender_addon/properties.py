@@ -160,6 +160,9 @@ class TalkerSettings(FootageSettings, bpy.types.PropertyGroup):
         name="Use Edited Curves",
         description="Render the curves of the performance object instead of what the sound predicts",
     )
+    use_direction: BoolProperty(
+        name="Use Direction", description="Render the line as its direction is keyed", default=True
+    )
     output: StringProperty(
         name="Output",
         description="Folder for rendered lines; each gets a folder of its own",

@@ -132,11 +132,7 @@ def _add_line_settings(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="curves in place of what audio predicts: performance.json, or Live Link Face's CSV",
     )
-    parser.add_argument(
-        "--direction",
-        metavar="FILE",
-        help="what an artist's controls add to curves and head: direction.json (docs/formats.md)",
-    )
+    parser.add_argument("--direction", metavar="FILE", help="what an artist's controls add: direction.json")
     parser.add_argument(
         "--strength",
         type=float,

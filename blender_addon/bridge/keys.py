@@ -51,6 +51,18 @@ def write(
     return curve
 
 
+def shift(datablock: bpy.types.ID, frames: float) -> None:
+    """Move all keys of a datablock by so many frames, with their handles."""
+    for curve in compat.fcurves(datablock):
+        points = curve.keyframe_points
+        for name in ("co", "handle_left", "handle_right"):
+            values = [0.0] * (2 * len(points))
+            points.foreach_get(name, values)
+            values[::2] = [frame + frames for frame in values[::2]]
+            points.foreach_set(name, values)
+        curve.update()
+
+
 def erase(datablock: bpy.types.ID, data_paths: Sequence[str]) -> None:
     """Remove all keys of these properties."""
     for curve in [c for c in compat.fcurves(datablock) if c.data_path in data_paths]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import bpy
 
 from .. import footage_settings
-from ..bridge import audio, curves, keys, line_strips, paths, scene_camera
+from ..bridge import audio, curves, direction, keys, line_strips, paths, scene_camera
 from ..bridge.bring_back import bring_back, options_of
 from ..bridge.files import write_json
 from ..client.installation import Level
@@ -182,7 +182,7 @@ def read_render(scene: bpy.types.Scene, strip: str | None = None) -> Request:
     files += write_poses
     if line.source == "STRIP":
         files.append(partial(write_json, out.with_name(lines.asked_name(out)), lines.asked(scene, line.name)))
-    arguments = {
+    arguments: dict[str, object] = {
         "subject": str(subject),
         "audio": str(sound),
         "out": str(out),
@@ -204,6 +204,11 @@ def read_render(scene: bpy.types.Scene, strip: str | None = None) -> Request:
         path = out.parent / f"{out.name}.performance.json"
         files.append(partial(write_json, path, curves.performance(scene, controller)))
         arguments["performance"] = str(path)
+    rig = direction.find(takes.line_id(line, output)) if settings.use_direction else None
+    if rig is not None and direction.is_directing(rig):
+        path = out.parent / f"{out.name}.direction.json"
+        files.append(partial(write_json, path, direction.read(scene, rig, line.frame_start, line.frame_count)))
+        arguments["direction"] = str(path)
     return Request(arguments, tuple(files), {"take_frame": line.frame_start})
 
 

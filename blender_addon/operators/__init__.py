@@ -1,6 +1,18 @@
 """Operators: each reads the context, calls a function, reports."""
 
-from . import about, backend, bring_back, consent, dropping, install_backend, jobs, live, performance, viewing
+from . import (
+    about,
+    backend,
+    bring_back,
+    consent,
+    direction,
+    dropping,
+    install_backend,
+    jobs,
+    live,
+    performance,
+    viewing,
+)
 
 CLASSES = (
     *install_backend.CLASSES,
@@ -8,6 +20,7 @@ CLASSES = (
     *jobs.CLASSES,
     *bring_back.CLASSES,
     *performance.CLASSES,
+    *direction.CLASSES,
     *consent.CLASSES,
     *live.CLASSES,
     *viewing.CLASSES,

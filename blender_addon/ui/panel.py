@@ -17,6 +17,7 @@ from ..jobs.steps import model_name
 from ..properties import job_of, settings_of
 from . import (
     backend_box,
+    direction_box,
     environment,
     finished_head,
     folders,
@@ -162,6 +163,7 @@ def _draw_line(layout: bpy.types.UILayout, context: bpy.types.Context, scene: bp
             layout.prop(settings, "face_life", slider=True)
         layout.prop(settings, "strength", slider=True)
     layout.prop(settings, "use_performance")
+    direction_box.draw(layout, scene)
     layout.prop(settings, "output")
     job_box.draw_step(layout, "talker.render_line", "RENDER_STILL", reason, "render")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from backend.subject.track import Track
 from shared import layout
 from shared.camera import Crop, Intrinsics
 from shared.consent import Consent
+from shared.direction import CONTROL_NAMES, CONTROLS, CURVE_LIMITS
 from shared.jobs import JobInfo, JobState, Progress
 from shared.ready import ReadyFile
 from shared.training import TrainingState
@@ -204,3 +206,19 @@ def test_the_page_has_the_lengths_that_arrays_have():
     track = pages.section(PAGE, "track.npz")
     assert f"(T, {len(FACE_CURVES)})" in track and f"({len(FACE_CURVES)},)" in track
     assert f"(T, {len(SPOKEN_CURVES)})" in pages.section(PAGE, "heard.npy")
+
+
+def test_the_page_of_the_shot_has_the_controls_of_a_direction_with_their_limits_and_weights():
+    page = pages.section(pages.page("blender.md"), "Direction")
+    rows = {name: line for line in page.splitlines() if line.startswith("| `") for name in pages.quoted(line)[:1]}
+    assert list(rows) == list(CONTROL_NAMES)
+    for control in CONTROLS:
+        row = rows[control.name].replace("°", "")
+        assert f"| {control.low:g} to {control.high:g} | {control.about} |" in row
+        plus, minus = (cell.strip() for cell in row.split("|")[-3:-1])
+        for cell, weights in ((plus, control.plus), (minus, control.minus)):
+            told = dict(part.rsplit(" ", 1) for part in cell.split(", ") if part != "-")
+            both = {name: (name, re.sub("(Left|Right)$", "*", name)) for name in weights}
+            assert {name: float(told[name if name in told else star]) for name, star in both.values()} == weights
+            assert set(told) <= {name for names in both.values() for name in names}
+    assert all(f"`{name}` {limit:g}" in page for name, limit in CURVE_LIMITS.items())
