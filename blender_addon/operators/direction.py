@@ -8,7 +8,7 @@ from bpy.props import StringProperty
 
 from .. import compat
 from ..blender_types import window_manager
-from ..bridge import audio, direction
+from ..bridge import audio, curves, direction
 from ..bridge.files import write_json
 from ..jobs import steps, takes
 from ..properties import settings_of
@@ -80,6 +80,9 @@ def rig_of_line(scene: bpy.types.Scene) -> bpy.types.Object:
     output = steps.absolute(settings_of(scene).output, "Output")
     strip = line.name if line.source == "STRIP" else ""
     folder = takes.folder(line, output, scene)
+    base = curves.find_controller(folder)
+    if base is not None and not settings_of(scene).use_performance:
+        curves.set_locked(base, True)
     return direction.bring(scene, folder, takes.line_id(line, output), strip, line.frame_start)
 
 

@@ -13,6 +13,7 @@ from . import wrapped_text
 def draw(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
     """The button that lays controls over the chosen line; then which of them are keyed, and whether they count."""
     rig = direction.find(takes.id_of_chosen(scene))
+    layout.operator("talker.edit_base_curves", icon="FCURVE")
     row = layout.row(align=True)
     if rig is None:
         row.operator("talker.direct_line", icon="ARMATURE_DATA")

@@ -207,11 +207,21 @@ def test_the_box_says_what_is_keyed(addon, bpy, line, tmp_path):
         addon.ui.direction_box.draw(layout, line)
         return " ".join(layout.texts)
 
-    assert drawn() == "[talker.direct_line]"
+    assert drawn() == "[talker.edit_base_curves] [talker.direct_line]"
     bpy.ops.talker.direct_line()
     assert "nothing is keyed yet" in drawn() and "<use_direction>" in drawn() and "[talker.export_direction]" in drawn()
     only(addon, bpy.context.object, "smile", 15, 0.5)
     assert "Directed: Smile" in drawn()
+
+
+def test_what_lies_below_is_locked_when_a_line_that_is_there_is_directed(addon, bpy, line, make_take):
+    take = make_take("line", "--id", addon.shared.take_ids.public_id("scene/Scene/strip/line"))
+    line.talker.output = str(take.parent)
+    addon.headless.bring_back(take, 11, scene=line, match_scene=False)
+    bpy.ops.talker.direct_line()
+    base = addon.bridge.curves.find_controller(take)
+    assert {curve.lock for curve in addon.bridge.curves.by_name(base).values()} == {True}
+    assert bpy.context.object.parent.name.startswith("Talker Head")
 
 
 def test_without_a_line_the_words_say_so(bpy, scene):
