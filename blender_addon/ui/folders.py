@@ -19,6 +19,7 @@ from ..properties import settings_of
 from ..shared import layout
 from ..shared.consent import read_consent, refusal
 from ..shared.errors import InputError
+from ..shared.take_ids import is_id
 from ..shared.timing import parse_fps
 from ..shared.training import TrainingState, newest_training
 from . import chosen, scanning, scores
@@ -103,7 +104,7 @@ def backend(context: bpy.types.Context) -> ScannedBackend | None:
 def is_of_line(take: ScannedTake, scene: bpy.types.Scene) -> bool:
     """Whether a take is of the line that the scene's settings name; also where nobody can say."""
     wanted = takes.id_of_chosen(scene)
-    return not take.line_id or not wanted or take.line_id == wanted
+    return not take.line_id or not wanted or is_id(take.line_id, wanted)
 
 
 def picture_changed_at(path: str) -> int | None:

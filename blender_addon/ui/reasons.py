@@ -6,6 +6,7 @@ import bpy
 
 from .. import compat
 from ..bridge import audio
+from ..bridge.speakers import speaker_of
 from ..properties import TalkerSettings, settings_of
 from . import folders
 
@@ -36,9 +37,10 @@ def train(context: bpy.types.Context, scene: bpy.types.Scene) -> str:
 
 def render(context: bpy.types.Context, scene: bpy.types.Scene) -> str:
     settings = settings_of(scene)
-    subject = folders.subject(settings.subject)
+    speaker = speaker_of(scene, settings.line_strip if settings.line_source == "STRIP" else None)
+    subject = folders.subject(speaker.subject)
     if subject is None or not subject.models:
-        return "Train the head first."
+        return "Train the head first." if not speaker.is_own else "This line's speaker has no trained head."
     if subject.refused:
         return subject.refused
     return backend(context) or _unsaved(settings, "output") or line(scene) or _head(scene)

@@ -138,7 +138,7 @@ def test_the_list_has_the_lines_in_their_order_and_no_takes(addon, bpy, timeline
     assert place["one"] < place["two"]
     layout = Recorder(bpy)
     kind.draw_item(listed, bpy.context, layout, editor, strips[1], 0, timeline.talker, "line_index", 1, 0)
-    assert layout.texts == ["one", "frame 11: rendered as it is now"]
+    assert layout.texts == ["one", "11 to 58 (48): rendered as it is now"]
 
 
 def test_the_line_that_is_clicked_is_the_line(addon, timeline):
