@@ -274,6 +274,15 @@ def bring_take_back(scene: bpy.types.Scene, take: Path, frame: int, strip: str |
     return [("INFO", where), *(("WARNING", text) for text in done.warnings)]
 
 
+def place_moved(scene: bpy.types.Scene) -> list[Notice]:
+    """Bring the takes of lines that were moved to where the lines are now; what to tell. Reads files; raises InputError."""
+    return [
+        notice
+        for name, folder in lines.moved(scene).items()
+        for notice in bring_take_back(scene, folder, lines.landing(scene, name)[0], name)
+    ]
+
+
 def _read_nothing(scene: bpy.types.Scene) -> Request:
     return Request({})
 

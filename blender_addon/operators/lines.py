@@ -43,8 +43,7 @@ class TALKER_OT_place_lines(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[Any]:
         scene = compat.sequencer_scene(context)
         try:
-            for name, folder in lines.moved(scene).items():
-                _tell(self, steps.bring_take_back(scene, folder, lines.landing(scene, name)[0], name))
+            _tell(self, steps.place_moved(scene))
         except TalkerError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
