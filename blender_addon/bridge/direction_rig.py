@@ -74,19 +74,20 @@ class Channel:
 
     control: str
     bone: str
-    property: str
+    kind: str
+    """`location` or `rotation_euler`."""
     index: int
     factor: float
     """The control's value, of what is kept there."""
 
     @property
     def data_path(self) -> str:
-        return f'pose.bones["{self.bone}"].{self.property}'
+        return f'pose.bones["{self.bone}"].{self.kind}'
 
     def now(self, rig: bpy.types.Object) -> float:
         """The value as the rig stands, within the control's limits."""
         pose: Any = rig.pose
-        return self.value(getattr(pose.bones[self.bone], self.property)[self.index])
+        return self.value(getattr(pose.bones[self.bone], self.kind)[self.index])
 
     def value(self, kept: float) -> float:
         """The control's value, within its limits, of what is kept."""
@@ -117,8 +118,9 @@ def build(name: str) -> bpy.types.Object:
         for handle in HANDLES:
             bone = armature.edit_bones.new(handle.bone)
             x, y, z = (value * CENTIMETRE_M / TRAVEL_M for value in handle.place_cm)
-            bone.head = (x, -z, y)
-            bone.tail = tuple(at + 0.5 * way for at, way in zip(bone.head, handle.points, strict=True))
+            at, way = (x, -z, y), handle.points
+            bone.head = at
+            bone.tail = (at[0] + 0.5 * way[0], at[1] + 0.5 * way[1], at[2] + 0.5 * way[2])
             bone.roll = 0.0
     pose: Any = rig.pose
     for handle in HANDLES:
@@ -177,7 +179,7 @@ def _edited(rig: bpy.types.Object) -> Iterator[None]:
     layer: Any = context.view_layer
     collection: Any = layer.layer_collection.collection
     active, selected = layer.objects.active, [item for item in layer.objects if item.select_get()]
-    mode = active.mode if active is not None else "OBJECT"
+    mode: Any = active.mode if active is not None else "OBJECT"
     if mode != "OBJECT":
         bpy.ops.object.mode_set(mode="OBJECT")
     collection.objects.link(rig)

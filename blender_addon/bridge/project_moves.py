@@ -13,6 +13,7 @@ from bpy.app.handlers import persistent
 
 from .. import compat
 from ..properties import settings_of
+from .strips import editor_of
 
 _PATHS = ("footage", "subject", "line_file", "pose_file", "output", "take")
 
@@ -68,7 +69,7 @@ def _strips(scene: bpy.types.Scene) -> list[str]:
 
 def _settings(scene: bpy.types.Scene, strip: str) -> Any:
     """Of a scene, or of one of its strips."""
-    return compat.all_strips(scene.sequence_editor)[strip].talker if strip else settings_of(scene)
+    return compat.all_strips(editor_of(scene))[strip].talker if strip else settings_of(scene)
 
 
 def _seen_from(folder: str, path: str) -> str:

@@ -26,7 +26,8 @@ def of_direction(rig: bpy.types.Object | None) -> str:
         keyed = {(curve.data_path, curve.array_index) for curve in compat.fcurves(rig)}
         parts.append([v for v, c in zip(stands, direction_rig.channels(), strict=True)
                       if (c.data_path, c.index) not in keyed])  # fmt: skip
-        parts += [(d.data_path, d.array_index, d.driver.expression) for d in rig.animation_data.drivers]
+        drivers: Any = rig.animation_data.drivers
+        parts += [(d.data_path, d.array_index, d.driver.expression) for d in drivers]
         for track in rig.animation_data.nla_tracks:
             parts += [(track.mute, *_laid(strip, rig[direction.ANCHOR_KEY])) for strip in track.strips]
     return _short(parts)
@@ -46,7 +47,8 @@ def of_motion(*items: bpy.types.Object | None) -> str:
         animation = item.animation_data
         parts += [item.name, *_keyed(item, 0.0)]
         if animation is None or animation.action is None:
-            parts.append([round(value, 5) for row in item.matrix_basis for value in row])
+            stands: Any = item.matrix_basis
+            parts.append([round(value, 5) for row in stands for value in row])
     return _short(parts)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import bpy
 
@@ -50,7 +51,8 @@ def turn() -> float:
     if windows:
         with bpy.context.temp_override(window=windows[0]):
             if is_time(bpy.context, time.monotonic()):
-                bpy.ops.talker.render_changed("INVOKE_DEFAULT")
+                operators: Any = bpy.ops
+                operators.talker.render_changed("INVOKE_DEFAULT")
     return INTERVAL_S
 
 

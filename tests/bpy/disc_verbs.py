@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from backend.command import verbs
 from backend.deliver import plan as planning
@@ -48,9 +49,10 @@ class HearingSpeech(SteadySpeech):
 
 def render(arguments, report):
     """As `talker render` does it."""
-    planning.open_portrait = ColouredPortrait
-    SpeechModel.load = classmethod(lambda cls, path: HearingSpeech())
-    return verbs.render(arguments, report)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(planning, "open_portrait", ColouredPortrait)
+        patched.setattr(SpeechModel, "load", classmethod(lambda cls, path: HearingSpeech()))
+        return verbs.render(arguments, report)
 
 
 def main(folder: str, seed: str, *colour: str) -> None:

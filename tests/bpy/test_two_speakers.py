@@ -8,10 +8,11 @@ from array import array
 from math import pi, sin
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.bpy.conftest import ROOT
-from tests.bpy.test_line_audio import trim
+from tests.bpy.trimming import trim
 
 FRAMES, RATE = 25, 16000
 LINES = {"anna 1": (11, "anna"), "bert": (41, "bert"), "anna 2": (71, "anna")}
@@ -69,9 +70,9 @@ def colour(folder, name):
     import bpy
 
     image = bpy.data.images.load(str(folder / "lines" / name.replace(" ", "_") / "contact_sheet.png"))
-    pixels = image.pixels[:]
+    pixels = np.array(image.pixels).reshape(-1, 4)
     bpy.data.images.remove(image)
-    return "anna" if sum(pixels[::4]) > sum(pixels[2::4]) else "bert"
+    return "anna" if pixels[:, 0].sum() > pixels[:, 2].sum() else "bert"
 
 
 @pytest.fixture

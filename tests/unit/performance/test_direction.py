@@ -25,9 +25,9 @@ def line() -> Performance:
     return Performance.from_array(FPS, values)
 
 
-def keyed(at: int = 4, **values: float) -> Direction:
-    """Controls that are keyed in one frame alone."""
-    return Direction(FPS, {name: np.eye(1, FRAMES, at)[0] * value for name, value in values.items()})
+def keyed(**values: float) -> Direction:
+    """Controls that are keyed in the fifth frame alone."""
+    return Direction(FPS, {name: np.eye(1, FRAMES, 4)[0] * value for name, value in values.items()})
 
 
 def moves(direction: Direction, reach: Range = WIDE, closed=OPEN, resting=None) -> dict[str, np.ndarray]:
