@@ -190,8 +190,7 @@ def read_render(scene: bpy.types.Scene, strip: str | None = None) -> Request:
         "model": model_name(settings),
         "fps": fps_text(keys.scene_fps(scene)),
         "pose": pose,
-        "head_life": round(settings.head_life, 3),  # Blender keeps single precision
-        "face_life": round(settings.face_life, 3),
+        **_life(settings),
         "strength": round(settings.strength, 3),
     }
     if settings.use_performance:
@@ -205,6 +204,12 @@ def read_render(scene: bpy.types.Scene, strip: str | None = None) -> Request:
         files.append(partial(write_json, path, curves.performance(scene, controller)))
         arguments["performance"] = str(path)
     return Request(arguments, tuple(files), {"take_frame": line.frame_start})
+
+
+def _life(settings: TalkerSettings) -> dict[str, float]:
+    """How far head and face move by themselves, as far as the panel offers that for the way in which the head moves."""
+    offered = {"head_life": settings.pose_mode == "LIFE", "face_life": settings.pose_mode != "RECORDED"}
+    return {name: round(getattr(settings, name), 3) for name, is_so in offered.items() if is_so}  # single precision
 
 
 def _read_pose(
