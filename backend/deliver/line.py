@@ -10,7 +10,7 @@ import numpy as np
 
 from backend.deliver.camera_file import read_poses
 from backend.deliver.directed import Directed, directed_curves, directed_motion, read_directed
-from backend.deliver.motion import motion_of_line
+from backend.deliver.motion import motion_of_line, without_effect
 from backend.deliver.scene_view import SceneView, read_scene_view
 from backend.media.audio_features import AudioFeatures, log_mel_of
 from backend.media.sound import Sound
@@ -122,7 +122,7 @@ def plan_line(
     wrong options and files.
     """
     sound = Sound.open(audio, choose_sound(audio, settings.audio_track))
-    for text in sound.words:
+    for text in filter(None, (*sound.words, without_effect(settings))):
         report.message(text)
     features = log_mel_of(sound.blocks(), sound.rate)
     fps, count, first, last = _frames_of(subject, settings, sound)

@@ -30,6 +30,17 @@ _PLANNED_S = 30
 little longer keeps its poses."""
 
 
+def without_effect(settings: RenderSettings) -> str:
+    """What of these settings does nothing to the head's motion, in words; "": all does what it says."""
+    idle = [f"--head-life {settings.head_life:g}"] if settings.head_life != choices.LIVELINESS else []
+    if settings.pose == choices.LIFE:
+        return ""
+    if settings.pose == choices.RECORDED and settings.face_life != choices.LIVELINESS:
+        idle.append(f"--face-life {settings.face_life:g}")
+    how = f"--pose {settings.pose}" if settings.pose in choices.POSES else "poses from a file"
+    return f"With {how}, {' and '.join(idle)} {'do' if len(idle) > 1 else 'does'} nothing." if idle else ""
+
+
 @dataclass(frozen=True)
 class LineMotion:
     """Head, body and upper face of a line of N frames."""

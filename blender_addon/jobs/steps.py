@@ -192,8 +192,7 @@ def read_render(scene: bpy.types.Scene, strip: str | None = None) -> Request:
         "model": speaker.model,
         "fps": fps_text(keys.scene_fps(scene)),
         "pose": pose,
-        "head_life": round(settings.head_life, 3),  # Blender keeps single precision
-        "face_life": round(settings.face_life, 3),
+        **_life(settings),
         "strength": round(settings.strength, 3),
     }
     if settings.use_performance:
@@ -220,6 +219,12 @@ def _room_for(scene: bpy.types.Scene, line: audio.Line, out: Path, subject: Path
     asked = lines.asked(scene, line.name) if is_strip else None
     made_of = lines.written_files(scene, line.name) if is_strip else ()
     return partial(versions.make_room, out, subject, settings_of(scene).versions, asked, made_of)
+
+
+def _life(settings: TalkerSettings) -> dict[str, float]:
+    """How far head and face move by themselves, as far as the panel offers that for the way in which the head moves."""
+    offered = {"head_life": settings.pose_mode == "LIFE", "face_life": settings.pose_mode != "RECORDED"}
+    return {name: round(getattr(settings, name), 3) for name, is_so in offered.items() if is_so}  # single precision
 
 
 def _read_pose(

@@ -145,7 +145,7 @@ def test_the_page_names_every_file_of_the_layout():
 def test_the_page_names_every_file_of_a_model():
     model = ModelFolder(Path("models/NAME"))
     files = {getattr(model, name).name for name in dir(ModelFolder) if name.endswith("_file")}
-    assert len(files) == 7
+    assert len(files) == 8
     assert set(pages.first_column(pages.section(PAGE, "The model folder"), "file")) == files
 
 
