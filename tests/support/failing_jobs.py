@@ -8,12 +8,13 @@ that draws) has stand-ins. Prints one JSON object a line: the counts of a run wi
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import logging
 import random
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from unittest import mock
@@ -22,7 +23,7 @@ import cv2
 
 from shared.setup import environment, pip
 from tests.support import failing_preprocess, failing_takes, failing_training
-from tests.support.failing_disk import Stage, Undertaking, cases, files_of
+from tests.support.failing_disk import Case, Kind, Mode, Stage, Undertaking, cases, files_of
 
 
 def _plan(folder: Path) -> environment.EnvironmentPlan:
@@ -72,7 +73,7 @@ JOBS: dict[str, Callable[[Path], Undertaking]] = {
 
 
 def run_cases(name: str, folder: Path, most: int | None, minutes: float | None) -> None:
-    """Run a job's cases, `most` of each kind and way (None: all), in an order of chance until `minutes` are over."""
+    """Run the cases of a job, `most` of each kind and way (None: all), by turns, until `minutes` are over."""
     logging.disable(logging.CRITICAL)
     cv2.setNumThreads(1)
     start = folder / "start"
@@ -82,14 +83,25 @@ def run_cases(name: str, folder: Path, most: int | None, minutes: float | None) 
     there_are = list(cases(counts, None))
     told = {"job": name, "counts": {kind.name: count for kind, count in counts.items()}, "cases": len(there_are)}
     print(json.dumps(told), flush=True)
-    began, tried = time.monotonic(), list(cases(counts, most))
-    random.Random(0).shuffle(tried)
-    for case in tried:
+    began = time.monotonic()
+    for case in _in_turns(cases(counts, most)):
         if minutes is not None and time.monotonic() - began > 60.0 * minutes:
             break
         outcome = stage.outcome(case)
         about = {"case": str(case), "kind": case.kind.name, "mode": case.mode.name, "is_right": outcome.is_right}
         print(json.dumps(asdict(outcome) | about), flush=True)
+
+
+def _in_turns(all_cases: Iterable[Case]) -> Iterator[Case]:
+    """The cases, a kind and way after the other, and of each in an order of chance: however many are tried, they are
+    spread evenly."""
+    ways: dict[tuple[Kind, Mode], list[Case]] = {}
+    for case in all_cases:
+        ways.setdefault((case.kind, case.mode), []).append(case)
+    for way in ways.values():
+        random.Random(0).shuffle(way)
+    for turn in itertools.zip_longest(*ways.values()):
+        yield from filter(None, turn)
 
 
 def main() -> None:
