@@ -1,6 +1,6 @@
 """Operators: each reads the context, calls a function, reports."""
 
-from . import about, backend, bring_back, consent, dropping, install_backend, jobs, performance, viewing
+from . import about, backend, bring_back, consent, dropping, install_backend, jobs, line_preset, performance, viewing
 
 CLASSES = (
     *install_backend.CLASSES,
@@ -12,4 +12,5 @@ CLASSES = (
     *viewing.CLASSES,
     *about.CLASSES,
     *dropping.CLASSES,
+    *line_preset.CLASSES,
 )

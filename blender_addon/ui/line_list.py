@@ -14,7 +14,7 @@ from ..bridge.strips import editor_of
 from ..jobs import lines
 from ..jobs.lines import State, TakeFacts
 from ..properties import settings_of
-from . import scanning
+from . import reasons, scanning
 
 ICONS: dict[State, Icon] = {State.NEW: "DOT", State.OUT_OF_DATE: "FILE_REFRESH", State.READY: "CHECKMARK"}
 
@@ -65,7 +65,9 @@ def draw(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
     changed = sum(state_of(scene, line) is State.OUT_OF_DATE for line in names)
     if changed:
         text = f"Render What Is Out of Date ({changed})"
-        layout.operator("talker.render_changed", text=text, icon="FILE_REFRESH")
+        row = layout.row()
+        row.enabled = not reasons.render_changed(bpy.context, scene)
+        row.operator("talker.render_changed", text=text, icon="FILE_REFRESH")
 
 
 def state_of(scene: bpy.types.Scene, name: str) -> State:
