@@ -9,6 +9,7 @@ from . import (
     dropping,
     install_backend,
     jobs,
+    line_preset,
     lines,
     live,
     performance,
@@ -28,4 +29,5 @@ CLASSES = (
     *viewing.CLASSES,
     *about.CLASSES,
     *dropping.CLASSES,
+    *line_preset.CLASSES,
 )

@@ -89,7 +89,7 @@ class RunsSteps(FollowsJob):
 
 
 class TALKER_OT_draw_presenter(RunsSteps, bpy.types.Operator):
-    """Draw a presenter, who is nobody: a clip and a line to try everything with. It takes less than a minute"""
+    """Draw a presenter, who is nobody: a clip and a line to try everything with"""
 
     bl_idname = "talker.draw_presenter"
     bl_label = "Try with a Drawn Presenter"

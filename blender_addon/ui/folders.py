@@ -101,6 +101,12 @@ def backend(context: bpy.types.Context) -> ScannedBackend | None:
     return scanning.known(("backend", str(python), str(plan.folder)), read)
 
 
+def is_missing(text: str) -> bool:
+    """Whether it is known that a path of the settings leads to no file."""
+    path = absolute(text)
+    return path is not None and scanning.known(("file", str(path)), path.is_file) is False
+
+
 def is_of_line(take: ScannedTake, scene: bpy.types.Scene) -> bool:
     """Whether a take is of the line that the scene's settings name; also where nobody can say."""
     wanted = takes.id_of_chosen(scene)

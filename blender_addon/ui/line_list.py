@@ -17,7 +17,7 @@ from ..jobs.lines import State, TakeFacts
 from ..jobs.versions import Version
 from ..properties import settings_of
 from ..shared.take_ids import public_id
-from . import scanning
+from . import reasons, scanning
 
 ICONS: dict[State, Icon] = {
     State.NEW: "DOT",
@@ -76,6 +76,7 @@ def draw(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
     layout.template_list("TALKER_UL_lines", "", editor, collection, settings, "line_index", rows=3)
     held = [state_of(scene, line) for line in names]
     column = layout.column(align=True)
+    column.enabled = not reasons.render_changed(bpy.context, scene)
     for state, text, also_new in (
         (State.OUT_OF_DATE, "Render What Is Out of Date", False),
         (State.NEW, "Render New Lines Too", True),

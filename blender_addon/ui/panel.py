@@ -26,6 +26,7 @@ from . import (
     line_list,
     live_box,
     pictures,
+    presets,
     reasons,
     train_button,
     wrapped_text,
@@ -58,6 +59,8 @@ class _Panel(Panel):
         for name, title, draw in _STEPS:
             header, body = layout.panel(f"talker_{name}")
             header.label(text=title, icon=folders.step_icon(name, scene))
+            if name == "line":
+                presets.TALKER_PT_line_presets.draw_panel_header(header)
             if body is not None:
                 body.use_property_split = True
                 body.use_property_decorate = False

@@ -324,3 +324,26 @@ def test_with_nothing_out_of_date_the_words_say_so(bpy, timeline, render):
     render("one")
     with pytest.raises(RuntimeError, match="No take is out of date"):
         bpy.ops.talker.render_changed()
+
+
+def test_what_is_out_of_date_cannot_be_rendered_without_a_trained_head(addon, bpy, timeline, render, monkeypatch):
+    render("one")
+    addon.compat.all_strips(timeline.sequence_editor)["one"].volume = 0.5
+    installed = addon.ui.folders.ScannedBackend(True, "words")
+    monkeypatch.setattr(addon.ui.folders, "backend", lambda context: installed)
+
+    def off():
+        for _ in range(2):
+            addon.ui.line_list.draw(Recorder(bpy), timeline)
+            settle(addon)
+        layout = Recorder(bpy)
+        addon.ui.line_list.draw(layout, timeline)
+        assert "[talker.render_changed]" in layout.texts
+        return layout.off
+
+    addon.ui.folders.forget()
+    subject = addon.ui.folders.Path(timeline.talker.subject)
+    assert off() == {"talker.render_changed"}  # the folder is no subject yet
+    (subject / "subject.json").write_text(json.dumps({"source": "a.mp4", "frame_count": 50, "fps": "25"}))
+    addon.ui.folders.forget()
+    assert off() == set()

@@ -81,6 +81,7 @@ BUNDLED: dict[str, str] = {"blender_addon.shared": "shared", "blender_addon.back
 BLENDERS: set[str] = {
     "addon_utils",
     "aud",
+    "bl_operators",
     "bl_ui",
     "blf",
     "bmesh",
