@@ -280,7 +280,7 @@ def bring_take_back(scene: bpy.types.Scene, take: Path, frame: int, strip: str |
 
 
 def place_moved(scene: bpy.types.Scene) -> list[Notice]:
-    """Bring the takes of lines that were moved to where the lines are now; what to tell. Reads files; raises InputError."""
+    """Bring the takes of moved lines to where the lines are now; what to tell. Reads files; raises InputError."""
     return [
         notice
         for name, folder in lines.moved(scene).items()
