@@ -25,15 +25,17 @@ from shared.jobs import Reporter
 
 SIZES_PX = (16, 2048)
 """Least and most px of a live picture's longer side."""
+_ONE_THREAD_PX = 1 << 19
+"""Smaller pictures are drawn in one thread: it takes them no longer, and leaves the other cores to jobs and Blender."""
 
 
 class LiveHead:
     """A loaded portrait and what moves it, drawn as `talker render` draws it."""
 
-    def __init__(self, plan: LivePlan, threads: int = 0) -> None:
-        """threads: of the rasteriser; 0: all cores."""
+    def __init__(self, plan: LivePlan) -> None:
         self._plan = plan
-        self._threads = threads or os.cpu_count() or 1
+        pixels = plan.picture.width * plan.picture.height
+        self._threads = 1 if pixels <= _ONE_THREAD_PX else os.cpu_count() or 1
         self._names = plan.portrait.curve_names or CURVE_NAMES
         self._buffers: frames.Buffers | None = None
         self.sources: Sources = plan.sources

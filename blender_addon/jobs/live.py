@@ -30,7 +30,7 @@ from . import connection, lines
 from .steps import absolute, model_name
 
 SIZE_PX = 512
-POLL_S = 0.01
+POLL_S = 0.005
 """Between two looks for a picture that was asked for."""
 IDLE_POLL_S = 0.25
 _WHERE_PLATE = ("PLATE", "FOOTAGE")
@@ -205,7 +205,8 @@ def _controller(on: _On) -> bpy.types.Object | None:
 
 def _is_rendering() -> bool:
     """Whether handlers may be called by a render, in a thread of its own."""
-    return bpy.app.is_job_running("RENDER")  # type: ignore[func-returns-value] # it does
+    app: Any = bpy.app  # whose stubs say that it returns nothing
+    return app.is_job_running("RENDER")
 
 
 def _is_playing() -> bool:

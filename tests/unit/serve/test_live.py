@@ -27,7 +27,7 @@ posix_only = pytest.mark.skipif(sys.platform == "win32", reason="uses POSIX sign
 def start(tmp_path, monkeypatch):
     """A function that starts a server with such settings in a thread, and returns it with its ready file."""
     monkeypatch.setenv("PYTHONPATH", PYTHON_PATH)
-    started = []
+    started: list[tuple[Server, threading.Thread]] = []
 
     def begin(**settings):
         folder = tmp_path / f"backend{len(started)}"
@@ -83,6 +83,7 @@ def test_a_frame_is_drawn_with_its_curves_and_lies_in_a_file(greeted, tmp_path):
     client.send(protocol.Draw(7, {"jawOpen": 0.5}), 11)
     told = drawn(client, 11)
     picture = read_live_picture(told.path, told.number)
+    assert picture is not None
     assert (picture.width, picture.height, picture.rgba[:4]) == (SIZE, SIZE, bytes((7, 128, 0, 255)))
     assert (told.frame, told.replaced) == (7, 0) and told.took_ms >= 0
 
