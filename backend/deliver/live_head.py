@@ -13,6 +13,7 @@ import torch
 from backend.deliver import frames
 from backend.deliver.live_plan import LivePlan, plan_of_footage, plan_of_take
 from backend.deliver.live_sources import Sources
+from backend.media import colour
 from backend.performance.curves import CURVE_NAMES, Performance
 from backend.performance.editing import with_edits, with_lips_following
 from backend.portrait.portrait import Drive
@@ -25,6 +26,7 @@ from shared.jobs import Reporter
 
 SIZES_PX = (16, 2048)
 """Least and most px of a live picture's longer side."""
+_FULL = 255.0
 _ONE_THREAD_PX = 1 << 19
 """Smaller pictures are drawn in one thread: it takes them no longer, and leaves the other cores to jobs and Blender."""
 
@@ -37,6 +39,8 @@ class LiveHead:
         pixels = plan.picture.width * plan.picture.height
         self._threads = 1 if pixels <= _ONE_THREAD_PX else os.cpu_count() or 1
         self._names = plan.portrait.curve_names or CURVE_NAMES
+        to_linear, _ = colour.transfer(plan.colour_name)
+        self._light = to_linear(np.arange(256) / _FULL).astype(np.float32)
         self._buffers: frames.Buffers | None = None
         self.sources: Sources = plan.sources
 
@@ -79,6 +83,13 @@ class LiveHead:
         passes, self._buffers = frames.stored_passes(drawn, plan.colour_name, self._buffers)
         rgb = frames.combined_over_plate(passes["Combined"], plan.colour_name, plan.behind)
         return np.concatenate([rgb, np.full((*rgb.shape[:2], 1), 255, np.uint8)], axis=2)
+
+    def light(self, picture: np.ndarray) -> np.ndarray:
+        """(H, W, 4) float32 linear light with straight alpha of a picture as `draw` returns it."""
+        out = np.empty(picture.shape, np.float32)
+        np.take(self._light, picture[..., :3], out=out[..., :3])
+        np.divide(picture[..., 3], _FULL, out=out[..., 3])
+        return out
 
     def _driving(self, index: int, curves: Mapping[str, float]) -> np.ndarray:
         """(1, K) the curves of a frame as they drive the head, with edits."""

@@ -11,7 +11,6 @@ from typing import Any
 
 import bpy
 import gpu
-import numpy as np
 from gpu_extras.batch import batch_for_shader
 
 from ..blender_types import window_manager
@@ -98,7 +97,7 @@ def _draw() -> None:
     plane, picture, scene = _Shown.plane, _Shown.picture, bpy.context.scene
     if plane is None or picture is None or scene is None or scene.name != plane.scene:
         return
-    camera = scene.objects.get(plane.camera)
+    camera: Any = scene.objects.get(plane.camera)
     if camera is None:  # undone, or deleted
         return
     if _Shown.texture is None:
@@ -119,8 +118,7 @@ def _draw() -> None:
 
 
 def _texture(picture: LivePicture) -> Any:
-    """A picture as the GPU has it."""
-    values = np.frombuffer(picture.rgba, np.uint8).astype(np.float32)
-    values /= 255.0
-    buffer = _gpu.types.Buffer("FLOAT", values.size, values)
-    return _gpu.types.GPUTexture((picture.width, picture.height), format="RGBA8", data=buffer)
+    """A picture as the GPU has it: in linear light, for what is drawn over a view is encoded when it is written."""
+    values = memoryview(picture.rgba).cast("f")
+    buffer = _gpu.types.Buffer("FLOAT", len(values), values)
+    return _gpu.types.GPUTexture((picture.width, picture.height), format="RGBA16F", data=buffer)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import struct
 import sys
 import time
 import types
@@ -44,7 +45,7 @@ def shown():
 
     plane = importlib.import_module("bl_ext.user_default.m2dao_talker.bridge.live_plane")
     picture = plane.shown()
-    return None if picture is None else tuple(picture.rgba[:2])
+    return None if picture is None else tuple(round(255 * value) for value in struct.unpack_from("<2f", picture.rgba))
 
 
 def shows(take_frame):

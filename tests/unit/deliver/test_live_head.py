@@ -11,6 +11,7 @@ from backend.deliver import render as rendering
 from backend.deliver.camera_file import camera_poses
 from backend.deliver.frames import combined_over_plate
 from backend.deliver.live_head import open_live_head
+from backend.media import colour
 from backend.media.audio import save_wav
 from backend.media.exr import read_layers
 from backend.media.png import read_png
@@ -121,6 +122,19 @@ def test_a_transparent_picture_is_the_pngs(stage):
     stored = read_png(stage[3] / "head.000005.png", 4, "")
     assert np.abs(live.astype(int) - stored.astype(int)).max() <= 1
     assert head.facts()["is_opaque"] is False
+
+
+@pytest.mark.parametrize("transfer", ["srgb", "bt1886"])
+def test_its_light_is_that_of_the_transfer_curve(stage, transfer):
+    stage[0].info.input_colour = transfer
+    stage[0].save_info()
+    rendered(stage, pose="still", layers="png")
+    head = opened(stage, transparent=True)
+    picture = head.draw(2, {})
+    light = head.light(picture)
+    to_linear, _ = colour.transfer(transfer)
+    assert light.dtype == np.float32 and np.allclose(light[..., :3], to_linear(picture[..., :3] / 255.0), atol=1e-6)
+    assert np.allclose(light[..., 3], picture[..., 3] / 255.0, atol=1e-6)
 
 
 def test_a_pose_of_ones_own_takes_the_place_of_the_lines(stage):
