@@ -1,6 +1,6 @@
 """The file by which a live picture goes from the backend to Blender: a small header, then RGBA as floats.
 
-Floats of linear light, for Blender's views take nothing else, and not every Blender has numpy to make them. A picture appears under its name when it is whole, and says which drawing it is: a reader that comes late finds a newer
+Floats under VIEW_GAMMA, for Blender's views take nothing else, and not every Blender has numpy to make them. A picture appears under its name when it is whole, and says which drawing it is: a reader that comes late finds a newer
 one, and sees that by its number.
 """
 
@@ -11,6 +11,8 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+VIEW_GAMMA = 2.2
+"""By its inverse Blender shows what is drawn over a view, whatever the scene's view transform."""
 _MAGIC = b"TALKERL1"
 _HEADER = struct.Struct("<8sQII")
 _PIXEL_BYTES = 16
@@ -25,7 +27,8 @@ class LivePicture:
     width: int
     height: int
     rgba: bytes
-    """height x width x 4 float32, little-endian, from the top row on: linear light, straight alpha."""
+    """height x width x 4 float32, little-endian, from the top row on: sRGB values to the power of VIEW_GAMMA, straight
+    alpha."""
 
 
 def write_live_picture(path: Path, number: int, width: int, height: int, rgba: bytes | memoryview) -> None:

@@ -23,6 +23,7 @@ from backend.subject.subject import Subject
 from shared.camera import Matrix, camera_from_head
 from shared.errors import InputError
 from shared.jobs import Reporter
+from shared.live_picture import VIEW_GAMMA
 
 SIZES_PX = (16, 2048)
 """Least and most px of a live picture's longer side."""
@@ -40,7 +41,7 @@ class LiveHead:
         self._threads = 1 if pixels <= _ONE_THREAD_PX else os.cpu_count() or 1
         self._names = plan.portrait.curve_names or CURVE_NAMES
         to_linear, _ = colour.transfer(plan.colour_name)
-        self._light = to_linear(np.arange(256) / _FULL).astype(np.float32)
+        self._in_view = (colour.linear_to_srgb(to_linear(np.arange(256) / _FULL)) ** VIEW_GAMMA).astype(np.float32)
         self._buffers: frames.Buffers | None = None
         self.sources: Sources = plan.sources
 
@@ -84,10 +85,10 @@ class LiveHead:
         rgb = frames.combined_over_plate(passes["Combined"], plan.colour_name, plan.behind)
         return np.concatenate([rgb, np.full((*rgb.shape[:2], 1), 255, np.uint8)], axis=2)
 
-    def light(self, picture: np.ndarray) -> np.ndarray:
-        """(H, W, 4) float32 linear light with straight alpha of a picture as `draw` returns it."""
+    def for_view(self, picture: np.ndarray) -> np.ndarray:
+        """(H, W, 4) float32: a picture as `draw` returns it, as Blender's views take it (shared.live_picture)."""
         out = np.empty(picture.shape, np.float32)
-        np.take(self._light, picture[..., :3], out=out[..., :3])
+        np.take(self._in_view, picture[..., :3], out=out[..., :3])
         np.divide(picture[..., 3], _FULL, out=out[..., 3])
         return out
 

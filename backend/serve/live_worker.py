@@ -79,8 +79,8 @@ def _serve(channel: Channel, lines: Iterator[dict], head: Any, folder: Path, mos
             channel.send("refused", number=asked["number"], what=error.what, do=error.do)
             continue
         height, width = picture.shape[:2]
-        light = memoryview(head.light(picture)).cast("B")
-        path = _write(folder, asked["number"], width, height, light)
+        floats = memoryview(head.for_view(picture)).cast("B")
+        path = _write(folder, asked["number"], width, height, floats)
         took_ms = round(1000 * (time.perf_counter() - began), 2)
         channel.send("drawn", number=asked["number"], path=str(path), took_ms=took_ms)
         size = resident_bytes()

@@ -118,7 +118,7 @@ def _draw() -> None:
 
 
 def _texture(picture: LivePicture) -> Any:
-    """A picture as the GPU has it: in linear light, for what is drawn over a view is encoded when it is written."""
+    """A picture as the GPU has it."""
     values = memoryview(picture.rgba).cast("f")
     buffer = _gpu.types.Buffer("FLOAT", len(values), values)
     return _gpu.types.GPUTexture((picture.width, picture.height), format="RGBA16F", data=buffer)

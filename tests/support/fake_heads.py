@@ -43,7 +43,7 @@ class FakeHead:
         picture[..., 0], picture[..., 1], picture[..., 3] = frame, round(255 * curves.get("jawOpen", 0.0)), 255
         return picture
 
-    def light(self, picture):
+    def for_view(self, picture):
         return (picture / 255.0).astype(np.float32)
 
 

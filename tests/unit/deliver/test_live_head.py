@@ -25,6 +25,7 @@ from backend.subject.model_folder import ModelFolder
 from backend.train.trainer import prepare, steps
 from shared.errors import InputError
 from shared.jobs import Reporter
+from shared.live_picture import VIEW_GAMMA
 from tests.support.disc_stage import SteadySpeech
 from tests.support.synthetic_subject import FRAMES, SIZE, TINY
 
@@ -125,16 +126,17 @@ def test_a_transparent_picture_is_the_pngs(stage):
 
 
 @pytest.mark.parametrize("transfer", ["srgb", "bt1886"])
-def test_its_light_is_that_of_the_transfer_curve(stage, transfer):
+def test_in_blenders_views_it_has_the_values_that_it_has_on_an_srgb_screen(stage, transfer):
     stage[0].info.input_colour = transfer
     stage[0].save_info()
     rendered(stage, pose="still", layers="png")
     head = opened(stage, transparent=True)
     picture = head.draw(2, {})
-    light = head.light(picture)
+    floats = head.for_view(picture)
     to_linear, _ = colour.transfer(transfer)
-    assert light.dtype == np.float32 and np.allclose(light[..., :3], to_linear(picture[..., :3] / 255.0), atol=1e-6)
-    assert np.allclose(light[..., 3], picture[..., 3] / 255.0, atol=1e-6)
+    shown = colour.linear_to_srgb(to_linear(picture[..., :3] / 255.0))
+    assert floats.dtype == np.float32 and np.allclose(floats[..., :3] ** (1 / VIEW_GAMMA), shown, atol=1e-5)
+    assert np.allclose(floats[..., 3], picture[..., 3] / 255.0, atol=1e-6)
 
 
 def test_a_pose_of_ones_own_takes_the_place_of_the_lines(stage):
