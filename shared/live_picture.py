@@ -1,7 +1,8 @@
 """The file by which a live picture goes from the backend to Blender: a small header, then RGBA as floats.
 
-Floats under VIEW_GAMMA, for Blender's views take nothing else, and not every Blender has numpy to make them. A picture appears under its name when it is whole, and says which drawing it is: a reader that comes late finds a newer
-one, and sees that by its number.
+Floats under VIEW_GAMMA, for Blender's views take nothing else, and not every Blender has numpy to make them. A picture
+appears under its name when it is whole, and says which drawing it is: a reader that comes late finds a newer one, and
+sees that by its number.
 """
 
 from __future__ import annotations

@@ -74,7 +74,8 @@ def _serve(channel: Channel, lines: Iterator[dict], head: Any, folder: Path, mos
         asked = line["draw"]
         began = time.perf_counter()
         try:
-            picture = head.draw(asked["frame"], asked["curves"], asked["pose"] or None)
+            given = (asked[name] or None for name in ("pose", "body", "lens"))
+            picture = head.draw(asked["frame"], asked["curves"], *given)
         except TalkerError as error:
             channel.send("refused", number=asked["number"], what=error.what, do=error.do)
             continue

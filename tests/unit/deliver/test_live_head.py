@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,12 +19,14 @@ from backend.media.png import read_png
 from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES, Performance
 from backend.performance.lips import LIP_CURVES
 from backend.performance.speech import SpeechModel
-from backend.portrait.saving import save_portrait
+from backend.portrait.saving import open_portrait, save_portrait
 from backend.settings import RenderSettings
 from backend.subject.consent import change_consent
 from backend.subject.model_folder import ModelFolder
 from backend.train.trainer import prepare, steps
+from shared.camera import camera_to_world
 from shared.errors import InputError
+from shared.files import write_json
 from shared.jobs import Reporter
 from shared.live_picture import VIEW_GAMMA
 from tests.support.disc_stage import SteadySpeech
@@ -223,3 +226,32 @@ def test_a_line_that_is_rendered_again_is_noticed(stage):
 def test_every_curve_may_be_sent(stage):
     rendered(stage, pose="still")
     assert opened(stage).draw(1, dict.fromkeys(CURVE_NAMES, 0.5)).shape == (SIZE, SIZE, 4)
+
+
+def test_seen_by_a_scenes_camera_it_is_what_a_render_for_that_camera_delivers(stage, tmp_path):
+    subject, model, _, out = stage
+    rest = open_portrait(model).rest_pose.double().numpy()
+    poses = np.repeat(rest[None], FRAMES, axis=0)
+    poses[:, 0, 3] += np.linspace(0, 3, FRAMES)
+    lens = {"fx": 70.0, "fy": 70.0, "cx": 24.0, "cy": 18.0}
+    values: dict[str, Any] = {
+        "fps": "25/1", "footage": {"width": 48, "height": 36}, "lens": lens,
+        "camera_to_world": [camera_to_world(pose) for pose in poses.tolist()],
+        "camera_to_body": [camera_to_world(rest.tolist())] * FRAMES,
+    }  # fmt: skip
+    write_json(tmp_path / "take.poses.json", values)
+    rendered(stage, pose=str(tmp_path / "take.poses.json"), layers="png")
+    head = opened(stage, size=48)
+    assert (head.facts()["width"], head.facts()["height"], head.facts()["is_crop"]) == (48, 36, False)
+    for number in LOOKED_AT:
+        stored = read_png(out / f"head.{number:06d}.png", 4, "").astype(int)
+        assert stored.shape == (36, 48, 4)
+        given = (values["camera_to_world"][number - 1], values["camera_to_body"][number - 1])
+        asked = head.draw(number, {}, *given, [*lens.values(), 48, 36])
+        assert np.abs(head.draw(number, {}).astype(int) - stored).max() <= 1
+        assert np.abs(asked.astype(int) - stored).max() <= 1
+    wide = head.draw(1, {}, *given, [*lens.values(), 96, 36])
+    assert wide.shape == (18, 48, 4)
+    for wrong in ([1.0], [0.0, 70.0, 24.0, 18.0, 48, 36], ["a"] * 6, [70.0, 70.0, 24.0, 18.0, 1e9, 36]):
+        with pytest.raises(InputError, match="lens"):
+            head.draw(1, {}, *given, wrong)
