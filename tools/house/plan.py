@@ -98,7 +98,6 @@ BLENDERS: set[str] = {
 
 ONLY_LIBRARIES: dict[str, set[str]] = {
     "blender_addon": BLENDERS | {"msgpack", "zmq"},
-    "blender_addon.bridge.live_plane": BLENDERS | {"numpy"},  # every Blender has it; its GPU takes pictures as floats
     "blender_addon.client": {"msgpack", "zmq"},
     "shared": {"msgpack"},
     "tools": set(),
