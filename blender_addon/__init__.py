@@ -9,7 +9,7 @@ from .bridge import project_moves
 from .jobs import connection, live, watch
 from .operators import install_backend
 from .scripting import command, headless
-from .ui import folders, keymap, manual, pictures
+from .ui import auto_render, folders, keymap, manual, pictures
 
 __all__ = ["headless", "register", "unregister"]
 
@@ -26,10 +26,12 @@ def register() -> None:
     keymap.register()
     manual.register()
     watch.start()
+    auto_render.start()
 
 
 def unregister() -> None:
     """Give everything back. Waits a short while for the end of what was begun (an installation, a socket)."""
+    auto_render.stop()
     watch.stop()
     live.stop()
     manual.unregister()

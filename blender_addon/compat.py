@@ -5,6 +5,7 @@ The rest of the add-on calls these functions and never asks for a version.
 | topic                | 4.2                    | 4.5                | 5.0 and later                        |
 | -------------------- | ---------------------- | ------------------ | ------------------------------------ |
 | strips of a timeline | `sequences`            | both               | `strips`                             |
+| class of strips      | `Sequence`             | `Strip`            | same                                 |
 | ends of a strip      | `frame_final_start …`  | same               | 5.2: `left_handle`, `right_handle`   |
 | sequencer's scene    | `context.scene`        | same               | `context.sequencer_scene`            |
 | F-curves of an action| `fcurves`              | both               | channelbags of layers                |
@@ -51,6 +52,11 @@ def all_strips_name(editor: bpy.types.SequenceEditor) -> str:
 def sequencer_scene(context: bpy.types.Context) -> bpy.types.Scene:
     """The scene whose timeline the user works on."""
     return getattr(context, "sequencer_scene", None) or scene_of(context)
+
+
+def strip_class() -> Any:
+    """The class of all strips, to which an add-on's own settings of a strip are attached."""
+    return getattr(bpy.types, "Strip", None) or bpy.types.Sequence  # type: ignore[attr-defined] # 4.2
 
 
 def strip_range(strip: Any) -> tuple[int, int]:

@@ -50,6 +50,7 @@ LINE_CHANNELS = (
     ("LEFT", "Left", "The left channel only, for recordings with one speaker per channel"),
     ("RIGHT", "Right", "The right channel only, for recordings with one speaker per channel"),
 )
+OWN_CHANNELS = (("SCENE", "As Below", "The channel that is chosen for all lines"), *LINE_CHANNELS)
 POSE_MODES = (
     # The numbers are those under which scenes keep a choice.
     (
@@ -160,6 +161,18 @@ class TalkerSettings(FootageSettings, bpy.types.PropertyGroup):
         name="Use Edited Curves",
         description="Render the curves of the performance object instead of what the sound predicts",
     )
+    use_direction: BoolProperty(
+        name="Use Direction", description="Render the line as its direction is keyed", default=True
+    )
+    render_by_itself: BoolProperty(
+        name="Render by Itself",
+        description="Render lines again as soon as nothing has changed for a while in one that is out of date",
+    )
+    versions: IntProperty(
+        name="Versions",
+        description="How many earlier takes of a line are kept when it is rendered anew; what is alike is kept once",
+        default=3, min=0, max=99,
+    )  # fmt: skip
     output: StringProperty(
         name="Output",
         description="Folder for rendered lines; each gets a folder of its own",
@@ -190,6 +203,19 @@ class TalkerSettings(FootageSettings, bpy.types.PropertyGroup):
     )
 
 
+class TalkerLine(bpy.types.PropertyGroup):
+    """`strip.talker`: who speaks the line that a sound strip is. What is empty is the scene's."""
+
+    subject: StringProperty(
+        name="Speaker",
+        description="Folder of the person who speaks this line; empty: the subject above",
+        subtype="DIR_PATH",
+        options=_PATH,
+    )
+    model: StringProperty(name="Model", description="Name of the speaker's trained model; empty: as above")
+    channel: EnumProperty(name="Channel", description="Which channel of this strip speaks", items=OWN_CHANNELS)
+
+
 class TalkerJob(bpy.types.PropertyGroup):
     """`WindowManager.talker_job`: the running job as the panel shows it; written by jobs.shown."""
 
@@ -215,13 +241,14 @@ class TalkerJob(bpy.types.PropertyGroup):
     error_do: StringProperty(options={"SKIP_SAVE"})
 
 
-CLASSES = (TalkerSettings, TalkerJob)
+CLASSES = (TalkerSettings, TalkerLine, TalkerJob)
 
 
 def attach() -> None:
-    """Give every scene its settings, and the window manager its job."""
+    """Give every scene its settings, every strip those of its line, and the window manager its job."""
     scenes: Any = bpy.types.Scene
     scenes.talker = PointerProperty(type=TalkerSettings)  # type: ignore[func-returns-value] # it does
+    compat.strip_class().talker = PointerProperty(type=TalkerLine)  # type: ignore[func-returns-value] # it does
     managers: Any = bpy.types.WindowManager
     managers.talker_job = PointerProperty(type=TalkerJob)  # type: ignore[func-returns-value] # it does
 
@@ -230,6 +257,7 @@ def detach() -> None:
     """Take them away again."""
     managers: Any = bpy.types.WindowManager
     del managers.talker_job
+    del compat.strip_class().talker
     scenes: Any = bpy.types.Scene
     del scenes.talker
 

@@ -47,6 +47,7 @@ SUBJECT_FILES = (
 )
 """Files of a subject, finished or not, outside its folders: those that go with a person."""
 PERFORMANCE_FILE = "performance.json"
+DIRECTION_FILE = "direction.json"
 CAMERA_FILE = "camera.json"
 MANIFEST_FILE = "manifest.json"
 VOICE_FILE = "voice.json"
@@ -58,6 +59,7 @@ SIGNATURE_FILE = "signature.json"
 TAKE_FILES = (
     PREVIEW_FILE,
     PERFORMANCE_FILE,
+    DIRECTION_FILE,
     CAMERA_FILE,
     AUDIO_FILE,
     VOICE_FILE,
@@ -67,7 +69,7 @@ TAKE_FILES = (
 )
 """Files of a take beside its frames and its signature: those that are signed, verified, and go with a person."""
 
-TAKE_COMPANIONS = (".line.wav", ".line.json", ".poses.json", ".performance.json")
+TAKE_COMPANIONS = (".line.wav", ".line.json", ".poses.json", ".performance.json", ".direction.json")
 """Endings, after a take's name, of the files that the add-on writes beside it."""
 
 REPORT_FILE = "report.json"

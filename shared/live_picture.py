@@ -1,7 +1,8 @@
-"""The file by which a live picture goes from the backend to Blender: a small header, then RGBA.
+"""The file by which a live picture goes from the backend to Blender: a small header, then RGBA as floats.
 
-A picture appears under its name when it is whole, and says which drawing it is: a reader that comes late finds a newer
-one, and sees that by its number.
+Floats under VIEW_GAMMA, for Blender's views take nothing else, and not every Blender has numpy to make them. A picture
+appears under its name when it is whole, and says which drawing it is: a reader that comes late finds a newer one, and
+sees that by its number.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+VIEW_GAMMA = 2.2
+"""By its inverse Blender shows what is drawn over a view, whatever the scene's view transform."""
 _MAGIC = b"TALKERL1"
 _HEADER = struct.Struct("<8sQII")
-_CHANNELS = 4
+_PIXEL_BYTES = 16
 
 
 @dataclass(frozen=True)
@@ -25,12 +28,13 @@ class LivePicture:
     width: int
     height: int
     rgba: bytes
-    """height x width x 4 uint8 from the top row on, display-referred, straight alpha."""
+    """height x width x 4 float32, little-endian, from the top row on: sRGB values to the power of VIEW_GAMMA, straight
+    alpha."""
 
 
 def write_live_picture(path: Path, number: int, width: int, height: int, rgba: bytes | memoryview) -> None:
     """Write a picture in the place of what is at `path`. Raises OSError; ValueError for another length."""
-    if len(rgba) != _CHANNELS * width * height:
+    if len(rgba) != _PIXEL_BYTES * width * height:
         raise ValueError(f"{len(rgba)} bytes are no picture of {width} x {height} px")
     partial = path.with_suffix(".part")
     with open(partial, "wb", buffering=0) as file:
@@ -49,7 +53,7 @@ def read_live_picture(path: str | os.PathLike, number: int) -> LivePicture | Non
             magic, held, width, height = _HEADER.unpack(head)
             if (magic, held) != (_MAGIC, number):
                 return None
-            rgba = file.read(_CHANNELS * width * height)
+            rgba = file.read(_PIXEL_BYTES * width * height)
     except OSError:  # the live head was closed meanwhile
         return None
-    return LivePicture(number, width, height, rgba) if len(rgba) == _CHANNELS * width * height else None
+    return LivePicture(number, width, height, rgba) if len(rgba) == _PIXEL_BYTES * width * height else None

@@ -154,6 +154,8 @@ class Draw(Message):
     frame: int
     curves: dict = field(default_factory=dict)
     pose: list = field(default_factory=list)
+    body: list = field(default_factory=list)
+    lens: list = field(default_factory=list)
 
 
 # From either -------------------------------------------------------------------------------------------------------

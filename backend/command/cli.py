@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.command.arguments import set_from_texts
+from backend.command.doctor_verb import add_doctor_arguments
 from backend.command.export_verb import add_export_arguments
 from backend.command.farm_verb import add_farm_arguments, farm
 from backend.command.jobs_verb import add_jobs_arguments, jobs
@@ -135,6 +136,7 @@ def _add_line_settings(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="curves in place of what audio predicts: performance.json, or Live Link Face's CSV",
     )
+    parser.add_argument("--direction", metavar="FILE", help="what an artist's controls add: direction.json")
     parser.add_argument(
         "--strength",
         type=float,
@@ -161,8 +163,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     sub = verb("doctor", "What this machine has, and what is missing.")
     _add_models_dir(sub)
-    sub.add_argument("--bundle", metavar="FILE.zip", help="keep it with jobs and logs, without names, paths and media")
-    sub.add_argument("--state-dir", action="append", metavar="DIR", help="of a backend (default: those of the add-on)")
+    add_doctor_arguments(sub)
 
     sub = verb("presenter", "Draw a presenter, who is nobody: footage and a line to try everything with.")
     sub.add_argument("--out", required=True, metavar="DIR")

@@ -105,7 +105,7 @@ def _line(row: ListedLine, arguments: argparse.Namespace, options: Mapping[str, 
     if settings.layers == "mp4":
         raise InputError("A movie alone is not made in chunks.", "Use the layers exr or png.")
     settings = replace(settings, model=_model(subject, settings.model, arguments.train is not None))
-    files = {name: getattr(settings, name) for name in ("performance", "pose")}
+    files = {name: getattr(settings, name) for name in ("performance", "direction", "pose")}
     absolute = {name: str(Path(path).absolute()) for name, path in files.items() if path not in (None, *choices.POSES)}
     first, last = line_frames(subject, asked.audio, settings)
     subject_root, audio, out = (path.absolute() for path in (asked.subject, asked.audio, asked.out))

@@ -149,7 +149,7 @@ def join(
 def _record(plan: RenderPlan, audio: Path) -> dict:
     """What a chunk tells of its line, in the words of a manifest; the same for all chunks of a take."""
     settings = {name: value for name, value in asdict(plan.settings).items() if name not in OWN_PLACES}
-    for name in ("performance", "pose"):
+    for name in ("performance", "direction", "pose"):
         if settings[name] not in (None, *choices.POSES):
             settings[name] = str(Path(settings[name]).resolve())
     return {

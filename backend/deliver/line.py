@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from backend.deliver.camera_file import read_poses
-from backend.deliver.motion import motion_of_line
+from backend.deliver.directed import Directed, directed_curves, directed_motion, read_directed
+from backend.deliver.motion import motion_of_line, without_effect
 from backend.deliver.scene_view import SceneView, read_scene_view
 from backend.media.audio_features import AudioFeatures, log_mel_of
 from backend.media.sound import Sound
 from backend.media.sound_choice import choose_sound
 from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES, UPPER_CURVES, Performance
+from backend.performance.direction import require_direction
 from backend.performance.editing import with_edits, with_lips_following
 from backend.performance.files import load_performance
 from backend.performance.speech import SpeechModel
@@ -48,7 +50,7 @@ class Line:
     performance: Performance
     """All curves, `frame_count` frames, with the values that performance.json gives them."""
     driving: Performance
-    """The same as it drives the head: the lips' own curves go with what was edited."""
+    """The same as it drives the head: as it is directed, and the lips' own curves go with what was edited."""
     poses: np.ndarray
     """(frame_count, 4, 4) camera_from_head, cm."""
     body: np.ndarray | None
@@ -59,6 +61,10 @@ class Line:
     """The scene's camera through which the head is seen; None: the footage's."""
     views: np.ndarray | None = None
     """(frame_count, 4, 4) that camera from the one in which `poses` are, cm."""
+    body_poses: np.ndarray | None = None
+    """(frame_count, 4, 4) camera_from_head, cm, of the head that the body goes with; None: `poses`."""
+    directed: Directed | None = None
+    """What an artist's direction makes of it; None: there is none."""
 
     @property
     def camera_poses(self) -> np.ndarray:
@@ -86,6 +92,8 @@ def require_readable(settings: RenderSettings) -> None:
         read_scene_view(settings.pose)
     if settings.performance is not None:
         load_performance(settings.performance)
+    if settings.direction is not None:
+        require_direction(settings.direction)
 
 
 def line_frames(subject: Subject, audio: Path, settings: RenderSettings) -> tuple[int, int]:
@@ -116,25 +124,34 @@ def plan_line(
     wrong options and files.
     """
     sound = Sound.open(audio, choose_sound(audio, settings.audio_track))
-    for text in sound.words:
+    for text in filter(None, (*sound.words, without_effect(settings))):
         report.message(text)
     features = log_mel_of(sound.blocks(), sound.rate)
     fps, count, first, last = _frames_of(subject, settings, sound)
     track = subject.track().posed_by(poses_by)
     voice = voice_of_edited(features, first_heard) if heard is None else heard
+    direction = read_directed(settings, fps, count, report)
     motion = motion_of_line(subject, track, settings, fps, count, features, voice, rest)
+    motion = directed_motion(motion, direction, subject, track, fps)
     if voice is not None and (voice.reach is None or len(voice.reach.mean) != len(speech.curve_names)):
         voice = replace(voice, reach=speech.reach_of(features, voice))
     told = slice(0, count) if whole else slice(first - 1, last)
     spoken = np.zeros((count, len(speech.curve_names)), np.float32)
-    spoken[told] = speech.predict_array(features, np.array(frame_times(count, fps))[told], voice, settings.strength)
+    times_s = np.array(frame_times(count, fps))[told]
+    spoken[told] = speech.predict_array(features, times_s, voice, settings.strength)
     names = speech.curve_names + UPPER_CURVES
     predicted = Performance.from_array(fps, np.concatenate([spoken, motion.upper], axis=1), names)
     performance = _edited(predicted, settings.performance, report).as_saved()
-    driving = with_lips_following(performance, predicted.as_saved(), speech.lips_following)
+    directed = None
+    if direction is not None:
+        closed = np.zeros(count)
+        closed[told] = speech.closing(features, times_s, voice)
+        directed = directed_curves(performance, direction, track, closed, speech.resting)
+    shown = performance if directed is None else directed.curves
+    driving = with_lips_following(shown, predicted.as_saved(), speech.lips_following)
     return Line(
         sound, features, fps, count, first, last, _start_of(settings, fps), performance, driving, motion.poses,
-        motion.body, voice, motion.scene, motion.views,
+        motion.body, voice, motion.scene, motion.views, motion.body_poses, directed,
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,29 +12,36 @@ import torch
 
 from backend.deliver import frames
 from backend.deliver.live_plan import LivePlan, plan_of_footage, plan_of_take
+from backend.deliver.live_pose import posed, scene_picture
 from backend.deliver.live_sources import Sources
+from backend.media import colour
 from backend.performance.curves import CURVE_NAMES, Performance
 from backend.performance.editing import with_edits, with_lips_following
 from backend.portrait.portrait import Drive
 from backend.subject.consent import require_consent
-from backend.subject.rigid import require_rigid
 from backend.subject.subject import Subject
-from shared.camera import Matrix, camera_from_head
+from shared.camera import Matrix
 from shared.errors import InputError
 from shared.jobs import Reporter
+from shared.live_picture import VIEW_GAMMA
 
 SIZES_PX = (16, 2048)
 """Least and most px of a live picture's longer side."""
+_FULL = 255.0
+_ONE_THREAD_PX = 1 << 19
+"""Smaller pictures are drawn in one thread: it takes them no longer, and leaves the other cores to jobs and Blender."""
 
 
 class LiveHead:
     """A loaded portrait and what moves it, drawn as `talker render` draws it."""
 
-    def __init__(self, plan: LivePlan, threads: int = 0) -> None:
-        """threads: of the rasteriser; 0: all cores."""
+    def __init__(self, plan: LivePlan) -> None:
         self._plan = plan
-        self._threads = threads or os.cpu_count() or 1
+        pixels = plan.picture.width * plan.picture.height
+        self._threads = 1 if pixels <= _ONE_THREAD_PX else os.cpu_count() or 1
         self._names = plan.portrait.curve_names or CURVE_NAMES
+        to_linear, _ = colour.transfer(plan.colour_name)
+        self._in_view = (colour.linear_to_srgb(to_linear(np.arange(256) / _FULL)) ** VIEW_GAMMA).astype(np.float32)
         self._buffers: frames.Buffers | None = None
         self.sources: Sources = plan.sources
 
@@ -55,28 +62,46 @@ class LiveHead:
             "is_opaque": plan.behind is not None,
         }
 
-    def draw(self, frame: int, curves: Mapping[str, float], pose: Matrix | None = None) -> np.ndarray:
+    def draw(
+        self,
+        frame: int,
+        curves: Mapping[str, float],
+        pose: Matrix | None = None,
+        body: Matrix | None = None,
+        lens: Sequence[float] | None = None,
+    ) -> np.ndarray:
         """(H, W, 4) uint8: frame `frame`, from 1, display-referred with straight alpha.
 
         curves: values that replace the line's own in this frame, held in [0, 1]; those that nobody knows move nothing.
-        pose: where Blender's camera is about the still head, metres (shared.camera), in the place of the line's own.
+        pose: where Blender's camera is about the still head, metres (shared.camera), in the place of the line's own;
+        the head is held still there, so that no motion before it moves the body, but where that is the line's own pose.
+        body, lens: where that camera is about a body that stands still, and fx, fy, cx, cy, width and height of its
+        picture, px, where a scene's camera sees the head; then the picture is transparent.
         Raises InputError for what cannot be drawn.
         """
         if not 1 <= frame <= self.frame_count:
             raise InputError(f"There is no frame {frame}: the line has {self.frame_count}.", "Ask for one of them.")
         drive = self._drive(frame - 1, self._driving(frame - 1, curves))
+        plan, camera, behind = self._plan, None if self._plan.is_crop else self._plan.picture, self._plan.behind
         if pose is not None:
-            drive = self._posed(drive, pose)
-        plan = self._plan
+            drive = posed(plan.portrait, drive, pose, body)
+        if lens is not None and body is not None:
+            camera, behind = scene_picture(lens, max(plan.picture.width, plan.picture.height)), None
         drawn = plan.portrait.render(
-            drive, 0, plan.picture.width, intrinsics=None if plan.is_crop else plan.picture, engine=plan.engine,
-            threads=self._threads,
-        )  # fmt: skip
-        if plan.behind is None:
+            drive, 0, plan.picture.width, intrinsics=camera, engine=plan.engine, threads=self._threads
+        )
+        if behind is None:
             return frames.straight_rgba(drawn)
         passes, self._buffers = frames.stored_passes(drawn, plan.colour_name, self._buffers)
-        rgb = frames.combined_over_plate(passes["Combined"], plan.colour_name, plan.behind)
+        rgb = frames.combined_over_plate(passes["Combined"], plan.colour_name, behind)
         return np.concatenate([rgb, np.full((*rgb.shape[:2], 1), 255, np.uint8)], axis=2)
+
+    def for_view(self, picture: np.ndarray) -> np.ndarray:
+        """(H, W, 4) float32: a picture as `draw` returns it, as Blender's views take it (shared.live_picture)."""
+        out = np.empty(picture.shape, np.float32)
+        np.take(self._in_view, picture[..., :3], out=out[..., :3])
+        np.divide(picture[..., 3], _FULL, out=out[..., 3])
+        return out
 
     def _driving(self, index: int, curves: Mapping[str, float]) -> np.ndarray:
         """(1, K) the curves of a frame as they drive the head, with edits."""
@@ -94,19 +119,6 @@ class LiveHead:
         plan = self._plan
         one = plan.drive.only(index)
         return replace(one, curves=torch.from_numpy(curves).to(one.curves.device))
-
-    def _posed(self, drive: Drive, pose: Matrix) -> Drive:
-        """The drive of one frame with another pose, held still."""
-        try:
-            given = np.array(pose, np.float64)
-            if given.shape != (4, 4):
-                raise ValueError(f"a pose of shape {given.shape}")
-            require_rigid("pose", given[None])
-        except (TypeError, ValueError) as error:
-            raise InputError(f"The pose cannot be used ({error}).", "Send 4 rows of 4 numbers.") from error
-        from_head = np.array([camera_from_head(given.tolist())])
-        audio = None if drive.audio is None else drive.audio.cpu().numpy()
-        return self._plan.portrait.drive(drive.curves.cpu().numpy(), from_head, None, audio)
 
 
 def open_live_head(

@@ -100,7 +100,7 @@ def plan_of_take(
     if base.frame_count != line.frame_count or not set(portrait.curve_names or CURVE_NAMES) <= set(base.curves):
         raise InputError(f"The take {take.name} does not fit the model {folder.name}.", _RENDER_AGAIN)
     shown = shown_by(subject, portrait, line, size)
-    picture = _of_side(shown.picture, size)
+    picture = of_side(shown.picture, size)
     is_crop = shown.intrinsics is None
     return LivePlan(
         portrait, base, speech.lips_following, line_drive(portrait, line), picture, is_crop,
@@ -152,7 +152,7 @@ def _settings(told: dict[str, Any], fps: str, take: Path) -> RenderSettings:
     return replace(settings, pose=str(path))
 
 
-def _of_side(picture: Intrinsics, size: int) -> Intrinsics:
+def of_side(picture: Intrinsics, size: int) -> Intrinsics:
     """A camera for a picture whose longer side has `size` px, if it has more."""
     longest = max(picture.width, picture.height)
     if longest <= size:

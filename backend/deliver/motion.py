@@ -30,6 +30,17 @@ _PLANNED_S = 30
 little longer keeps its poses."""
 
 
+def without_effect(settings: RenderSettings) -> str:
+    """What of these settings does nothing to the head's motion, in words; "": all does what it says."""
+    idle = [f"--head-life {settings.head_life:g}"] if settings.head_life != choices.LIVELINESS else []
+    if settings.pose == choices.LIFE:
+        return ""
+    if settings.pose == choices.RECORDED and settings.face_life != choices.LIVELINESS:
+        idle.append(f"--face-life {settings.face_life:g}")
+    how = f"--pose {settings.pose}" if settings.pose in choices.POSES else "poses from a file"
+    return f"With {how}, {' and '.join(idle)} {'do' if len(idle) > 1 else 'does'} nothing." if idle else ""
+
+
 @dataclass(frozen=True)
 class LineMotion:
     """Head, body and upper face of a line of N frames."""
@@ -44,6 +55,8 @@ class LineMotion:
     """The scene's camera through which the head is seen; None: the footage's."""
     views: np.ndarray | None = None
     """(N, 4, 4) the scene's camera from the one in which `poses` are, cm."""
+    body_poses: np.ndarray | None = None
+    """(N, 4, 4) camera_from_head, cm, of the head that the body goes with; None: `poses`."""
 
 
 def motion_of_line(
@@ -62,7 +75,7 @@ def motion_of_line(
     Raises InputError for a file of poses that cannot be read.
     """
     if settings.pose == choices.RECORDED:
-        return _recorded(subject, track, fps, count)
+        return recorded_motion(subject, track, fps, count)
     poses, body = still_pose(track.camera_from_head, count), None
     scene = seen_from = None
     if settings.pose not in choices.POSES:
@@ -99,7 +112,7 @@ def manner_of(subject: Subject, track: Track) -> Manner:
     return Manner.of(track.camera_from_head, track.body, ordered_curves(track), float(subject.fps), features)
 
 
-def _recorded(subject: Subject, track: Track, fps: Fraction, count: int) -> LineMotion:
+def recorded_motion(subject: Subject, track: Track, fps: Fraction, count: int) -> LineMotion:
     """The footage's own motion, replayed where the line is longer."""
     recorded, curves = track.camera_from_head, ordered_curves(track)
     needed = _planned_frames(_recorded_frames(count, fps, subject.fps), subject.fps, len(recorded))

@@ -182,7 +182,7 @@ def line_drive(portrait: Portrait, line: Line, known: range | None = None) -> Dr
         windows[heard] = found
     require_known(portrait.curve_names)
     curves = line.driving.array(portrait.curve_names or CURVE_NAMES)
-    return portrait.drive(curves, line.poses, float(line.fps), windows, line.body, line.views)
+    return portrait.drive(curves, line.poses, float(line.fps), windows, line.body, line.views, line.body_poses)
 
 
 def speech_of(subject: Subject, model: ModelFolder, report: Reporter) -> SpeechModel:

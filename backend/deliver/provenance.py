@@ -87,8 +87,9 @@ def public_settings(settings: RenderSettings) -> dict:
     values = {name: value for name, value in asdict(settings).items() if name not in OWN_PLACES}
     if settings.pose not in choices.POSES:
         values["pose"] = Path(settings.pose).name
-    if settings.performance is not None:
-        values["performance"] = Path(settings.performance).name
+    for name in ("performance", "direction"):
+        if values[name] is not None:
+            values[name] = Path(values[name]).name
     values["take_id"] = None if settings.take_id is None else public_id(settings.take_id)
     return values
 

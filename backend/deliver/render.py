@@ -67,12 +67,12 @@ def render(
 ) -> RenderResult:
     """Draw a line of dialogue into the take's folder `out`.
 
-    Writes frames (EXR or PNG), preview.mp4, performance.json, camera.json, audio.wav, voice.json, manifest.json and a
-    contact sheet; all of them take their places together, at the end (TakeFolder). In a folder of the same take only
-    what has changed is drawn again: frames with the same curves, pose and model are kept, also those of a cancelled
-    run and those that other machines drew (deliver.chunk). draw_missing: False to refuse where one would have to be
-    drawn. Raises InputError for bad input or options, a folder that holds another take, a full disk; Cancelled when the
-    user asked to stop.
+    Writes frames (EXR or PNG), preview.mp4, performance.json, direction.json where there is one, camera.json,
+    audio.wav, voice.json, manifest.json and a contact sheet; all of them take their places together, at the end
+    (TakeFolder). In a folder of the same take only what has changed is drawn again: frames with the same curves, pose
+    and model are kept, also those of a cancelled run and those that other machines drew (deliver.chunk). draw_missing:
+    False to refuse where one would have to be drawn. Raises InputError for bad input or options, a folder that holds
+    another take, a full disk; Cancelled when the user asked to stop.
     """
     audio, out = Path(audio), Path(out)
     TakeFolder(out).refuse_as_input(audio, settings)
@@ -130,6 +130,11 @@ def _render(
         given_lens=line.scene is not None,
     )  # fmt: skip
     line.performance.save(target.work / layout.PERFORMANCE_FILE)
+    if line.directed is None:
+        (target.work / layout.DIRECTION_FILE).unlink(missing_ok=True)
+        gone = (*gone, layout.DIRECTION_FILE)
+    else:
+        line.directed.save(target.work / layout.DIRECTION_FILE)
     gone = (*gone, *write_plate(target.work, subject, job.marks_of(OF_PARTS), line.scene is None))
     if line.scene is None:
         job.sign(target.work / layout.PLATE_FILE, OF_PARTS)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from backend.evaluate.bootstrap import Drawn, Interval, blocks_of
-from backend.evaluate.kept import SCORES_FILE, Evaluation
+from backend.evaluate.kept import Evaluation, has_scores
 from backend.evaluate.report import LABELS
 from backend.evaluate.scorer import FLOOR
 from backend.evaluate.scores import SCORES, Better, Score
@@ -75,7 +75,7 @@ def contender(name: str, subject: Subject | None) -> Contender:
     """By the name of a subject's model (with its folds, if it has some), or the path of an evaluation's folder or of a
     model's. Raises InputError where nothing was scored."""
     path = Path(name)
-    if (path / SCORES_FILE).is_file():
+    if has_scores(path):
         return Contender(path.parent.name, [path], [Evaluation.load(path)])
     if path.is_dir():
         model, label = ModelFolder(path), path.name
@@ -83,7 +83,7 @@ def contender(name: str, subject: Subject | None) -> Contender:
         model, label = ModelFolder.of(subject.root, name), name
     else:
         raise InputError(f"There is no folder {name}.", "Name the subject with --subject, or give folders.")
-    scored = {one: _scored(one) for one in (model, *model.folds()) if (one.evaluation_folder / SCORES_FILE).is_file()}
+    scored = {one: _scored(one) for one in (model, *model.folds()) if has_scores(one.evaluation_folder)}
     if not scored:
         raise InputError(f"Nothing was scored of {name}.", "Run talker evaluate first.")
     first = next(iter(scored.values())).about.get("kind")

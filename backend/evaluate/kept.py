@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from shared.errors import InputError
-from shared.files import explaining, replacing, require_file
+from shared.files import explaining, is_leftover, remove_leftovers, replacing, require_file
+from shared.layout import SCORES_FILE
+from shared.pending import REMOVED_FILE, UNFINISHED_FOLDER, publish_pending, settle
 
-SCORES_FILE = "scores.npz"
 FOOTAGE = "footage"
 """Names the recorded picture among those that are kept."""
 _SCHEMA = 2
@@ -49,6 +50,7 @@ class Evaluation:
         """Read what `save` wrote. Raises InputError if it is missing, damaged or too new."""
         path = folder / SCORES_FILE
         try:
+            settle(folder)
             if path.exists():
                 require_file(path, "Run talker evaluate again.")
             with open(path, "rb") as file, np.load(file, allow_pickle=False) as data:
@@ -101,6 +103,40 @@ def check(about: Mapping[str, Any], frames: np.ndarray, rows: Mapping[str, Mappi
         for score, values in scores.items():
             if values.dtype.kind not in "fiu" or values.ndim not in (1, 2) or len(values) != len(frames):
                 raise ValueError(f"{picture}/{score} does not go with {len(frames)} frames")
+
+
+def begin(folder: Path) -> Path:
+    """An empty folder in an evaluation's, for the pictures and scores that are to take their places together.
+
+    For who holds the evaluation (subject.claims). Raises InputError where it cannot be made.
+    """
+    with explaining(folder):
+        folder.mkdir(exist_ok=True)
+        settle(folder)
+        remove_leftovers(folder)
+        made = folder / UNFINISHED_FOLDER
+        made.mkdir(exist_ok=True)
+        for left in made.iterdir():
+            if is_leftover(left) or left.suffix == ".png" or left.name in (SCORES_FILE, REMOVED_FILE):
+                left.unlink()
+        return made
+
+
+def publish(folder: Path) -> None:
+    """Let what was made in the folder of `begin` take the place of all that the evaluation's folder holds, in one step.
+
+    Raises InputError where that fails: then nothing has changed.
+    """
+    with explaining(folder):
+        made = {path.name for path in (folder / UNFINISHED_FOLDER).iterdir()}
+        publish_pending(folder, (path.name for path in folder.glob("*.png") if path.name not in made))
+
+
+def has_scores(folder: Path) -> bool:
+    """Whether an evaluation's folder holds scores. Raises InputError where it cannot be opened."""
+    with explaining(folder):
+        settle(folder)
+        return (folder / SCORES_FILE).is_file()
 
 
 def picture_file(folder: Path, frame: int, name: str) -> Path:

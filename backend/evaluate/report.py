@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from backend.evaluate import phones
+from backend.evaluate import kept, phones
 from backend.evaluate.clip import Clip, phones_about
 from backend.evaluate.delivered import Delivery
 from backend.evaluate.faces import FaceMeter
@@ -32,7 +32,7 @@ from backend.subject.claims import reading_claim, scoring_claim
 from backend.subject.model_folder import ModelFolder
 from backend.subject.subject import Subject
 from shared.errors import InputError
-from shared.files import explaining
+from shared.files import explaining, remove_leftovers_of
 from shared.jobs import Reporter
 
 SHEET_FRAMES = 5
@@ -129,8 +129,10 @@ def _evaluate(
     recorded = RecordedFrames(subject, track, scored.size, footage)
     made = drives(portrait, subject, track, model, split, settings)
     sheet = ComparisonSheet(SHEET_FRAMES)
-    kept = set(chosen_frames(with_face, SHEET_FRAMES))
-    folder = _empty_folder(model)
+    pictured = set(chosen_frames(with_face, SHEET_FRAMES))
+    with explaining(model.path):
+        remove_leftovers_of(model.evaluation_file)
+    folder = kept.begin(model.evaluation_folder)
     report.phase("evaluate", len(with_face))
     with (
         Delivery(subject, portrait, scored.size, settings.engine, settings.threads) as delivery,
@@ -140,7 +142,7 @@ def _evaluate(
         for frame in recorded.read(with_face):
             drawn = scorer.add(frame, meter)
             sheet.add(frame.picture, drawn["recorded"], drawn.get("synthesised"))
-            if frame.index in kept:
+            if frame.index in pictured:
                 shown = {name: picture for name, picture in drawn.items() if name != FLOOR}
                 for name, picture in {FOOTAGE: frame.picture, **shown}.items():
                     write_png(picture_file(folder, frame.index, name), picture)
@@ -177,9 +179,10 @@ def _evaluate(
         "phones": "pocketsphinx" if phones.is_available() else "pocketsphinx is not installed: no closure score",
         **about_nets(settings.models_dir),
         "sheet": str(model.evaluation_file),
-        "folder": str(folder),
+        "folder": str(model.evaluation_folder),
     }
     Evaluation(about, split.held_out, rows).save(folder)
+    kept.publish(model.evaluation_folder)
     return about | figures(rows)
 
 
@@ -218,13 +221,3 @@ def markdown_table(results: Sequence[dict]) -> str:
 def _rounded(value: float) -> float | None:
     """A figure for JSON."""
     return round(value, 4) if math.isfinite(value) else None
-
-
-def _empty_folder(model: ModelFolder) -> Path:
-    """The folder for what is kept, without what an earlier evaluation left there."""
-    folder = model.evaluation_folder
-    with explaining(folder):
-        folder.mkdir(exist_ok=True)
-        for left in folder.glob("*.png"):
-            left.unlink()
-    return folder

@@ -15,6 +15,7 @@ from backend.export.replaceable import require_replaceable
 from backend.export.splats import PLY, SPZ, write_splats
 from backend.export.timeline import write_timeline
 from backend.performance.curves import Performance
+from backend.performance.direction import with_direction
 from backend.performance.live_link import SUFFIX, write_live_link
 from backend.subject.claims import reading_claim
 from backend.subject.consent import require_consent
@@ -74,7 +75,7 @@ def _exported(take: FinishedTake, out: Path, ending: str, report: Reporter) -> i
         return write_movie(take, out, report)
     if ending == TIMELINE:
         return write_timeline(take, out)
-    performance = Performance.load(take.folder / layout.PERFORMANCE_FILE)
+    performance = with_direction(Performance.load(take.folder / layout.PERFORMANCE_FILE), take.folder)
     write_live_link(performance, out)
     return performance.frame_count
 

@@ -12,7 +12,7 @@ from shared.errors import InputError
 from shared.files import read_text_file
 
 _OWN = ("subject", "audio", "out")
-_PATHS = (*_OWN, "performance", "pose")
+_PATHS = (*_OWN, "performance", "direction", "pose")
 _SEPARATORS = ",;\t"
 """Spreadsheets write the one that is usual in their user's country."""
 _FORM = "Its first row names the columns: audio, out, and if need be subject and settings of talker render."

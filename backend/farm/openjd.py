@@ -97,7 +97,8 @@ def _training_step(work: FarmWork) -> dict[str, Any]:
     if not _is_single(work):
         trained = [_plain(str(path)) for path in work.training.subjects]
         definitions, subject = [{"name": "Trained", "type": "PATH", "range": trained}], "{{Task.Param.Trained}}"
-    command = ["train", "--subject", subject, "--resume", *map(_plain, work.training.options)]
+    # Begun where there is no such training, gone on with where there is: a task may be repeated at any time.
+    command = ["train", "--subject", subject, "--set", "start=auto", *map(_plain, work.training.options)]
     return _step(work, _TRAIN_STEP, command, definitions, [])
 
 

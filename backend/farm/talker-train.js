@@ -21,7 +21,7 @@ function compileJob(job) {
         const training = author.Task("train " + subject, "misc");
         training.addCommand(author.Command("exec", {
             exe: settings.talker,
-            args: ["train", "--subject", subject, "--resume"].concat(JSON.parse(settings.options)),
+            args: ["train", "--subject", subject, "--set", "start=auto"].concat(JSON.parse(settings.options)),
         }));
         job.addTask(training);
     }

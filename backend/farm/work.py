@@ -33,7 +33,7 @@ class FarmLine:
     @property
     def files(self) -> dict[str, Path]:
         """Files besides the sound that it is made of, by the setting that names them."""
-        named = {"performance": self.settings.performance}
+        named = {"performance": self.settings.performance, "direction": self.settings.direction}
         if self.settings.pose not in choices.POSES:
             named["pose"] = self.settings.pose
         return {setting: Path(path) for setting, path in named.items() if path is not None}
@@ -41,7 +41,9 @@ class FarmLine:
     @property
     def options(self) -> list[str]:
         """Its settings as options of the command line, but frames, files, and what is each machine's own."""
-        return changed_options(self.settings, RenderSettings(), ("frames", "performance", *self.files, *OWN_PLACES))
+        return changed_options(
+            self.settings, RenderSettings(), ("frames", "performance", "direction", *self.files, *OWN_PLACES)
+        )
 
 
 @dataclass(frozen=True)

@@ -33,18 +33,31 @@ class Part:
     files: list[Path]
     folders: list[Path] = field(default_factory=list)
     """Folders that go once they are empty."""
+    last: list[Path] = field(default_factory=list)
+    """Files that go before the last of the folders."""
 
     def to_dict(self) -> dict[str, Any]:
-        size = sum(path.lstat().st_size for path in self.files if os.path.lexists(path))
-        return {"what": self.what, "place": str(self.place), "files": len(self.files), "mb": round(size / _MB, 2)}
+        files = [*self.files, *self.last]
+        size = sum(path.lstat().st_size for path in files if os.path.lexists(path))
+        return {"what": self.what, "place": str(self.place), "files": len(files), "mb": round(size / _MB, 2)}
 
     def remove(self) -> None:
         """Remove the files in their order, then the folders that are empty. Raises OSError."""
-        for path in self.files:
-            path.unlink(missing_ok=True)
-        for folder in self.folders:
-            if folder.is_dir() and not any(folder.iterdir()):
-                folder.rmdir()
+        _remove_files(self.files)
+        _remove_empty(self.folders[:-1])
+        _remove_files(self.last)
+        _remove_empty(self.folders[-1:])
+
+
+def _remove_files(files: Iterable[Path]) -> None:
+    for path in files:
+        path.unlink(missing_ok=True)
+
+
+def _remove_empty(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 @dataclass(frozen=True)
@@ -118,6 +131,9 @@ def plan(subject: Path, take_folders: Iterable[Path], state_folders: Iterable[Pa
             _part("take", ours.sort_take(folder, takes.own_places(folder, person), person.id), folder, stays)
             for folder in found
         ]
+        for place in journal.takes_of(person):
+            folders = ours.folders_without_files(place)
+            sorted_takes += [Part("folder of a take", place, [], folders)] if folders else []
         subjects = [
             _part(_words(folder, person), ours.sort_subject(folder), folder, stays) for folder in person.folders
         ]
@@ -181,9 +197,9 @@ def _part(what: str, found: ours.Sorted, place: Path, stays: list[str]) -> Part:
     stays += [f"{path} is not of this program's making, and is left." for path in found.others[:_SHOWN]]
     if len(found.others) > _SHOWN:
         stays.append(f"So are {len(found.others) - _SHOWN} more files in {place}.")
-    links = [path for path in found.ours if path.is_symlink()]
+    links = [path for path in (*found.ours, *found.last) if path.is_symlink()]
     stays += [f"What the link {path} leads to is left." for path in links]
-    return Part(what, place, found.ours, found.folders)
+    return Part(what, place, found.ours, found.folders, found.last)
 
 
 def _exports(

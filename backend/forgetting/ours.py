@@ -52,6 +52,7 @@ def _any_of(names: Collection[str]) -> str:
 
 
 _MODEL = rf"{layout.MODELS_FOLDER}/[^/]+"
+_EVALUATION = rf"{_MODEL}/{layout.EVALUATION_FOLDER}(?:/{_any_of((UNFINISHED_FOLDER, PUBLISHING_FOLDER))})?"
 _PICTURES = _any_of((layout.FRAMES_FOLDER, layout.REGIONS_FOLDER))
 _SCRATCH = f"{INTERMEDIATE_FOLDER}/{stage_run.SCRATCH_FOLDER}"
 _SUBJECT_FILE = re.compile(
@@ -62,14 +63,14 @@ _SUBJECT_FILE = re.compile(
             rf"{layout.CACHE_FOLDER}/(?:{_PICTURES}|without_head)_\d+_\w*\.npy",
             rf"{INTERMEDIATE_FOLDER}/{_any_of(_INTERMEDIATE)}",
             rf"{_MODEL}/{_any_of(_model_files())}",
-            rf"{_MODEL}/{layout.EVALUATION_FOLDER}/(?:{re.escape(layout.SCORES_FILE)}|\d{{6}}\.\w+\.png)",
+            rf"{_EVALUATION}/(?:{_any_of((layout.SCORES_FILE, REMOVED_FILE))}|\d{{6}}\.\w+\.png)",
         )
     )
 )
 _SUBJECT_FOLDER = re.compile(
     rf"{_PICTURES}|{layout.CACHE_FOLDER}|{INTERMEDIATE_FOLDER}|{_SCRATCH}(?:/tmp\w+)?"
     f"|{layout.MODELS_FOLDER}"
-    f"|{_MODEL}(?:/{layout.EVALUATION_FOLDER})?"
+    f"|{_MODEL}|{_EVALUATION}"
 )
 _CLAIM = re.compile(
     rf"(?:{_MODEL}(?:/{layout.EVALUATION_FOLDER})?|{layout.CACHE_FOLDER}/\w+\.npy|drawn\.\d+){re.escape(CLAIM)}"
@@ -84,9 +85,11 @@ class Sorted:
     """Files of a folder and of those in it."""
 
     ours: list[Path] = field(default_factory=list)
-    """What goes, links among them: what they lead to stays. Files that say whose folder it is come last."""
+    """What goes, links among them: what they lead to stays. Files that say whose an inner folder is come last."""
     folders: list[Path] = field(default_factory=list)
     """Folders that go once they are empty, inner ones first."""
+    last: list[Path] = field(default_factory=list)
+    """Files that say of the outermost folder whose it is: they go when there is nothing else in it any more."""
     others: list[Path] = field(default_factory=list)
     """What is not of our making, and stays; a folder stands for all that is in it."""
 
@@ -96,8 +99,19 @@ def sort_subject(root: Path) -> Sorted:
     found = Sorted()
     _sort_tree(root, "", found)
     last = [root / layout.STAGES_FILE, root / layout.SUBJECT_FILE]
-    found.ours = [path for path in found.ours if path not in last] + [path for path in last if path in found.ours]
+    found.last = [path for path in last if path in found.ours]
+    found.ours = [path for path in found.ours if path not in last]
     return found
+
+
+def folders_without_files(folder: Path) -> list[Path]:
+    """What is left of a take that was removed all but its folders: those, inner ones first; nothing where there is a
+    file in one of them, or another folder. Raises OSError."""
+    if not _is_folder(folder):
+        return []
+    inside = list(folder.iterdir())
+    is_all = all(path.name in _INNER and _is_folder(path) and not any(path.iterdir()) for path in inside)
+    return [*inside, folder] if is_all else []
 
 
 def claims_in(root: Path) -> list[Path]:

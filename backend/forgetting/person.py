@@ -69,6 +69,8 @@ class Person:
         told = {path: _left(path) for path in beside}
         if not sha256:
             source, sha256 = next(filter(None, told.values()), ("", ""))
+        if not sha256 and root.is_dir() and not any(root.iterdir()):
+            raise InputError(f"{root} is empty: nothing is left of a subject in it.", "Remove the folder.")
         if not sha256:
             raise InputError(f"{root} is not a subject folder (no {layout.SUBJECT_FILE}).", "Name a subject's folder.")
         is_own = {path: values is not None and values[1] == sha256 for path, values in told.items()}

@@ -13,7 +13,7 @@ from typing import Any
 from backend.forgetting.exports import NUMBERED, ExportJob
 from backend.forgetting.person import Naming
 from shared.errors import InputError
-from shared.files import write_bytes
+from shared.files import remove_leftovers_of, write_bytes
 from shared.jobs import JobState
 from shared.locking import FileLock
 from shared.numbered import Numbered
@@ -103,7 +103,8 @@ def hold_state(folder: Path) -> FileLock:
 
 
 def remove_lines(log: Path, naming: Naming) -> None:
-    """Take the lines that name a person out of a log. Raises OSError."""
+    """Take the lines that name a person out of a log, for who holds the state folder. Raises OSError."""
+    remove_leftovers_of(log)
     lines = log.read_bytes().splitlines(keepends=True)
     kept = [line for line in lines if not naming.is_in(line.decode("utf-8", "replace"))]
     write_bytes(log, b"".join(kept), mode=FILE_MODE)

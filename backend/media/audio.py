@@ -53,7 +53,10 @@ def read_audio(
     sound = Sound.open(Path(path), choice)
     for text in sound.words:
         say(text)
-    return np.concatenate(list(sound.blocks())), sound.rate
+    blocks = list(sound.blocks())
+    if not blocks:  # its beginning could be read when it was opened: now the disk or the memory fails
+        raise InputError(f"No sound can be read from {path}.", "Close other programs, or copy the file, and try again.")
+    return np.concatenate(blocks), sound.rate
 
 
 def require_sound(path: Path, track: int | None = None) -> None:

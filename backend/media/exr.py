@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import OpenEXR
 
+from backend.media.exr_chunks import has_all_chunks
 from shared.errors import InputError
 from shared.files import explaining, replacing, require_file
 from shared.timing import counted_fps, timecode_text
@@ -110,6 +111,10 @@ def write_layers(
         with explaining(path), replacing(Path(path), durable=False) as temporary:
             OpenEXR.File(stored, num_threads=0).write(str(temporary))
             _write_checksum(temporary)
+            # The library says nothing where the disk refuses the last that it writes: the end of the picture, and the
+            # tables that lead to its parts.
+            if not has_all_chunks(temporary.read_bytes(), len(stored), next(iter(sizes))[0]):
+                raise RuntimeError("the disk did not take all of it")
     except RuntimeError as error:
         raise InputError(f"{path} cannot be written ({error}).", "Check the folder and the free space.") from error
 

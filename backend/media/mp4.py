@@ -13,10 +13,12 @@ from backend.media.container import opened
 
 
 def read_texts(path: Path) -> dict[str, str]:
-    """A movie's metadata by FFmpeg's names; empty for a file that is no movie."""
+    """A movie's metadata by FFmpeg's names; empty for a file that is no movie. Raises MemoryError."""
     try:
         with opened(path) as container:
             return dict(container.metadata)
+    except MemoryError:  # FFmpeg's is one of its errors too, and says nothing of the file
+        raise
     except (av.FFmpegError, OSError, ValueError):
         return {}
 

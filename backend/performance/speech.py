@@ -157,9 +157,7 @@ class SpeechModel:
         shapes = quiet = None
         if self._prior is not None:
             shapes, quiet = self._prior.hear(features, times_s, voice)
-        moves = self._moves(features, times_s, voice, shapes)
-        if voice is not None and voice.reach is not None and len(voice.reach.mean) == moves.shape[1]:
-            moves = (moves - voice.reach.mean) * voice.reach.scale
+        moves = self._reached(self._moves(features, times_s, voice, shapes), voice)
         closing = self._may_close(moves)
         if strength:
             moves = moves + strength * (self._enlarged(moves) - moves)
@@ -203,6 +201,12 @@ class SpeechModel:
         scale = float(np.clip(own / spread, 1.0 / _MOST_SCALE, _MOST_SCALE))
         return Reach(weight * (moves.mean(axis=0) - self._state["told_mean"]), 1.0 + weight * (scale - 1.0))
 
+    def _reached(self, moves: np.ndarray, voice: Voice | None) -> np.ndarray:
+        """Moves (T, K) brought to where the speaker's own go, where a voice's reach is known."""
+        if voice is None or voice.reach is None or len(voice.reach.mean) != moves.shape[1]:
+            return moves
+        return (moves - voice.reach.mean) * voice.reach.scale
+
     def _enlarged(self, moves: np.ndarray) -> np.ndarray:
         """(T, K) the moves of a mouth that opens and closes as often as the footage's."""
         s = self._state
@@ -244,6 +248,22 @@ class SpeechModel:
         low, high = self._state["low"], self._state["high"]
         margin = 0.1 * (high - low)
         return np.clip(np.clip(curves, low - margin, high + margin), 0.0, 1.0).astype(np.float32)
+
+    def closing(self, features: AudioFeatures, times_s: np.ndarray, voice: Voice | None = None) -> np.ndarray:
+        """(T,) in [0, 1]: how far the sound closes the lips at times (T,) of a line, as for p, b and m; 0 for models of
+        older versions. voice: as `predict_array` has it."""
+        if self._prior is None:
+            return np.zeros(len(times_s))
+        voice = voice or Voice.of(features)
+        shapes = self._prior.shapes(features, times_s, voice)
+        moves = self._reached(self._moves(features, times_s, voice, shapes), voice)
+        return pressed(shapes) * self._may_close(moves)
+
+    @property
+    def resting(self) -> np.ndarray | None:
+        """(27,) speech curves of the mouth at rest; None for models of older versions, which do not know it."""
+        mouth = self._state.get("resting", self._state.get("closed"))
+        return None if mouth is None else mouth[: len(SPEECH_CURVES)]
 
     def lips_following(self, change: np.ndarray) -> np.ndarray:
         """(T, 5) how the lips' own curves go with a change (T, 27) that an artist made to the speech curves; (T, 0) for

@@ -140,13 +140,15 @@ class Portrait(nn.Module):
         audio: np.ndarray | None = None,
         body: np.ndarray | None = None,
         views: np.ndarray | None = None,
+        body_poses: np.ndarray | None = None,
     ) -> Drive:
         """Prepare T frames at a constant rate: curves (T, K), poses (T, 4, 4) camera_from_head.
 
         fps: of the poses, None for the footage's; audio: (T, W, taps, bands) log-mel windows where needed
         (see audio_code.audio_windows); body: (T, K) the body's own motion that was recorded with the poses, None (or
         K of 0) where there is none: the body then follows the head; views: (T, 4, 4) from where it is looked
-        at, cm, as Drive has it. Raises ValueError when lengths differ or audio is missing.
+        at, cm, as Drive has it; body_poses: (T, 4, 4) of a head that the body goes with in the place of `poses`. Raises
+        ValueError when lengths differ or audio is missing.
         """
         if len(curves) != len(poses) or (audio is not None and len(audio) != len(poses)):
             raise ValueError(f"{len(curves)} frames of curves for {len(poses)} poses")
@@ -156,7 +158,10 @@ class Portrait(nn.Module):
             raise ValueError("this portrait is driven by audio windows, and there are none")
         poses = np.asarray(poses, np.float64)
         of_head = motion_features(
-            poses, self.rest_pose.double().cpu().numpy(), float(fps or self.fps), self.settings.motion_windows_s
+            poses if body_poses is None else np.asarray(body_poses, np.float64),
+            self.rest_pose.double().cpu().numpy(),
+            float(fps or self.fps),
+            self.settings.motion_windows_s,
         )
 
         def tensor(values: np.ndarray) -> Tensor:

@@ -74,12 +74,14 @@ def _serve(channel: Channel, lines: Iterator[dict], head: Any, folder: Path, mos
         asked = line["draw"]
         began = time.perf_counter()
         try:
-            picture = head.draw(asked["frame"], asked["curves"], asked["pose"] or None)
+            given = (asked[name] or None for name in ("pose", "body", "lens"))
+            picture = head.draw(asked["frame"], asked["curves"], *given)
         except TalkerError as error:
             channel.send("refused", number=asked["number"], what=error.what, do=error.do)
             continue
         height, width = picture.shape[:2]
-        path = _write(folder, asked["number"], width, height, memoryview(picture).cast("B"))
+        floats = memoryview(head.for_view(picture)).cast("B")
+        path = _write(folder, asked["number"], width, height, floats)
         took_ms = round(1000 * (time.perf_counter() - began), 2)
         channel.send("drawn", number=asked["number"], path=str(path), took_ms=took_ms)
         size = resident_bytes()

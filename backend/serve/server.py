@@ -197,7 +197,8 @@ class Server:
         if isinstance(message, protocol.Submit):
             return self._submit(message, client)
         if isinstance(message, protocol.Draw):
-            return self._live.draw(client, request, message)
+            self._live.draw(client, request, message)
+            return None
         if isinstance(message, protocol.LiveOpen):
             return self._live.open(client, heard.route, message)
         if isinstance(message, protocol.LiveClose):

@@ -35,6 +35,8 @@ class RenderSettings:
     all, in a face that blinks."""
     performance: str | None = None
     """Path of a performance.json, or of a CSV by Live Link Face, that replaces what audio predicts."""
+    direction: str | None = None
+    """Path of a direction.json: what an artist's controls add to curves and head, over what audio predicts."""
     strength: Annotated[float, Limits(0, choices.MOST_STRENGTH)] = choices.STRENGTH
     """How far the mouth moves: 1 as far as in the footage; 0 only as far as the sound tells for sure, which looks
     mumbled; more than 1 beyond."""

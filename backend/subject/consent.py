@@ -11,7 +11,7 @@ from backend.subject.claims import consent_claim
 from backend.subject.subject import Subject
 from shared import layout
 from shared.consent import Consent, ConsentState, refusal, write_consent
-from shared.files import explaining
+from shared.files import explaining, remove_leftovers_of
 from shared.jobs import Reporter
 
 
@@ -76,6 +76,8 @@ def change_consent(root: Path, given: Mapping[str, str], report: Reporter) -> di
     subject = Subject.open(root)
     if given:
         with consent_claim(root, report):
+            with explaining(root):
+                remove_leftovers_of(root / layout.CONSENT_FILE)
             write_consent(root, Subject.open(root).consent().changed(**given))
     consent = subject.consent()
     return {

@@ -20,6 +20,7 @@ from ..shared.errors import InputError
 from ..shared.files import replacing
 from . import keys, paths, pcm
 from .pcm import BOTH
+from .speakers import speaker_of
 from .strips import editor_of
 from .wav import NotWav, Wav
 
@@ -90,9 +91,9 @@ def line(scene: bpy.types.Scene) -> Line:
 
 def line_of_strip(scene: bpy.types.Scene, name: str) -> Line:
     """The line that a sound strip is. Raises InputError where there is none, or nothing of it is heard."""
-    settings, strip = settings_of(scene), _strip(scene, name)
-    start, end = _shown_range(scene, strip)
-    return Line(scene.name, strip.name, start, end - start, "STRIP", channel=settings.line_channel)
+    strip = _strip(scene, name)
+    start, end = shown_range(scene, strip)
+    return Line(scene.name, strip.name, start, end - start, "STRIP", channel=speaker_of(scene, name).channel)
 
 
 def named(scene: bpy.types.Scene) -> Line | None:
@@ -116,7 +117,7 @@ def write_strip(scene: bpy.types.Scene, strip: SoundStrip, path: Path, channel: 
 
     A strip that plays a PCM WAV as it is, is cut out of that file without loss; any other is mixed by Blender.
     """
-    start, end = _shown_range(scene, strip)
+    start, end = shown_range(scene, strip)
     if _is_plain(scene, strip) and _cut(scene, strip, start, end - start, path, channel):
         return
     if compat.strip_is_retimed(strip) and not compat.mixes_retimed_sound():
@@ -128,7 +129,7 @@ def write_strip(scene: bpy.types.Scene, strip: SoundStrip, path: Path, channel: 
         mix(scene, start, end - start, path, channel)
 
 
-def _shown_range(scene: bpy.types.Scene, strip: SoundStrip) -> tuple[int, int]:
+def shown_range(scene: bpy.types.Scene, strip: SoundStrip) -> tuple[int, int]:
     """First frame of a strip that is heard, and the frame after its last: what the meta strips around it leave of it.
 
     Raises InputError where they leave nothing.

@@ -8,7 +8,7 @@ from pathlib import Path
 import bpy
 
 from ..properties import TalkerSettings
-from . import camera, colour, compositor, curves, fit, keys, plate, strips, tagged
+from . import camera, colour, compositor, curves, direction, fit, keys, plate, strips, tagged
 from .placement import Placement
 from .take import Take
 
@@ -83,6 +83,7 @@ def bring_back(
         strips.read_footage(scene, placement, background.footage)
     if warning := colour.warning(scene):
         placement.warnings.append(warning)
+    direction.take_in(scene, take_id, take.id)
     tagged.note_id(take_id, take.id)
     return BroughtBack(
         take.name,

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import bpy
-import numpy as np
+import gpu
+from gpu_extras.batch import batch_for_shader
 
 from ..blender_types import window_manager
 from ..shared.live_picture import LivePicture
 from .take import Take
 
+_gpu: Any = gpu  # its stubs lack the arguments of what makes textures
 Corners = tuple[tuple[float, float, float], ...]
 
 
@@ -92,37 +94,31 @@ def _redraw() -> None:
 
 
 def _draw() -> None:
-    plane, picture = _Shown.plane, _Shown.picture
-    if plane is None or picture is None or bpy.context.scene.name != plane.scene:
+    plane, picture, scene = _Shown.plane, _Shown.picture, bpy.context.scene
+    if plane is None or picture is None or scene is None or scene.name != plane.scene:
         return
-    camera = bpy.context.scene.objects.get(plane.camera)
+    camera: Any = scene.objects.get(plane.camera)
     if camera is None:  # undone, or deleted
         return
-    import gpu
-    from gpu_extras.batch import batch_for_shader
-
     if _Shown.texture is None:
         _Shown.texture = _texture(picture)
-    shader = gpu.shader.from_builtin("IMAGE")
+    shader = _gpu.shader.from_builtin("IMAGE")
     # The picture's first row is its highest.
     batch = batch_for_shader(shader, "TRI_FAN", {"pos": plane.corners, "texCoord": ((0, 1), (1, 1), (1, 0), (0, 0))})
-    gpu.state.blend_set("ALPHA")
-    gpu.state.depth_test_set("LESS_EQUAL")
+    _gpu.state.blend_set("ALPHA")
+    _gpu.state.depth_test_set("LESS_EQUAL")
     try:
-        with gpu.matrix.push_pop():
-            gpu.matrix.multiply_matrix(camera.matrix_world.normalized())
+        with _gpu.matrix.push_pop():
+            _gpu.matrix.multiply_matrix(camera.matrix_world.normalized())
             shader.uniform_sampler("image", _Shown.texture)
             batch.draw(shader)
     finally:
-        gpu.state.depth_test_set("NONE")
-        gpu.state.blend_set("NONE")
+        _gpu.state.depth_test_set("NONE")
+        _gpu.state.blend_set("NONE")
 
 
 def _texture(picture: LivePicture) -> Any:
     """A picture as the GPU has it."""
-    import gpu
-
-    values = np.frombuffer(picture.rgba, np.uint8).astype(np.float32)
-    values /= 255.0
-    buffer = gpu.types.Buffer("FLOAT", values.size, values)
-    return gpu.types.GPUTexture((picture.width, picture.height), format="RGBA8", data=buffer)
+    values = memoryview(picture.rgba).cast("f")
+    buffer = _gpu.types.Buffer("FLOAT", len(values), values)
+    return _gpu.types.GPUTexture((picture.width, picture.height), format="RGBA16F", data=buffer)

@@ -11,15 +11,17 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
+from .. import compat
 from ..properties import settings_of
+from .strips import editor_of
 
 _PATHS = ("footage", "subject", "line_file", "pose_file", "output", "take")
 
 
 class _State:
-    changed: list[tuple[str, str, str]] = []
-    """(scene, setting, its value before) of the save that is under way: a copy that is saved leaves the open file as
-    it is."""
+    changed: list[tuple[str, str, str, str]] = []
+    """(scene, strip or "", setting, its value before) of the save that is under way: a copy that is saved leaves the
+    open file as it is."""
     path = ""
     """Of the open file before it."""
 
@@ -49,14 +51,25 @@ def _before_saving(target: Any, *_: Any) -> None:
     if before == after:
         return
     for scene in bpy.data.scenes:
-        settings = settings_of(scene)
-        for name in _PATHS:
+        for strip, name in [("", name) for name in _PATHS] + [(strip, "subject") for strip in _strips(scene)]:
+            settings = _settings(scene, strip)
             text = getattr(settings, name)
             meant = os.path.abspath(bpy.path.abspath(text))
             if not text.startswith("//") or not os.path.exists(meant):  # what is yet to come lies beside the new file
                 continue
-            _State.changed.append((scene.name, name, text))
+            _State.changed.append((scene.name, strip, name, text))
             setattr(settings, name, _seen_from(after, meant))
+
+
+def _strips(scene: bpy.types.Scene) -> list[str]:
+    """Names of the strips that may have a speaker of their own."""
+    editor = scene.sequence_editor
+    return [strip.name for strip in compat.all_strips(editor) if strip.type == "SOUND"] if editor else []
+
+
+def _settings(scene: bpy.types.Scene, strip: str) -> Any:
+    """Of a scene, or of one of its strips."""
+    return compat.all_strips(editor_of(scene))[strip].talker if strip else settings_of(scene)
 
 
 def _seen_from(folder: str, path: str) -> str:
@@ -75,7 +88,7 @@ def _after_saving(*_: Any) -> None:
 
 @persistent
 def _after_failing(*_: Any) -> None:
-    for scene, name, text in _State.changed:
+    for scene, strip, name, text in _State.changed:
         if scene in bpy.data.scenes:
-            setattr(settings_of(bpy.data.scenes[scene]), name, text)
+            setattr(_settings(bpy.data.scenes[scene], strip), name, text)
     _State.changed = []

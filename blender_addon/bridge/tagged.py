@@ -46,8 +46,9 @@ def folder_of(item: Any) -> str:
 def identity(folder: Path, manifest_id: str) -> str:
     """What the take in `folder` is tagged with from now on; data of it from before are found and tagged anew.
 
-    Those are the ones that name this folder. If there are none, those with the take's own id whose folder is gone, or
-    does not belong to this project while `folder` does: the project was moved or copied.
+    Those are the ones that name this folder. If there are none, those with the take's own id and folder name whose
+    folder is gone, or does not belong to this project while `folder` does: the project was moved or copied. (Variants
+    of one line have one id and folders of other names: one is not written over the other, whose disk may be away.)
     """
     wanted = paths.stored(folder)
     here = [item for item in everything() if folder_of(item) == str(folder)]
@@ -69,6 +70,8 @@ def note_id(take_id: str, manifest_id: str) -> None:
 def _has_moved(item: Any, folder: Path) -> bool:
     """Whether an item's take has become the one in `folder`."""
     before = folder_of(item)
+    if os.path.basename(before) != folder.name:
+        return False
     if not os.path.isdir(before):
         return True
     project = paths.project_folder()

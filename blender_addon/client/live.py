@@ -133,6 +133,8 @@ class LiveHead:
     def _hear_state(self, message: protocol.Live) -> None:
         if message.state == LiveState.READY:
             self.state, self.facts = LiveState.READY, message.head
+            for asked in self._asked.values():  # what was asked for before waited for the head, not for its picture
+                asked.at = time.monotonic()
         elif message.state == LiveState.CLOSED and not self.is_closed:
             self.lose(message.what, message.do)
             self.reopen = message.reopen

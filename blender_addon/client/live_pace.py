@@ -44,7 +44,7 @@ class Pace:
         if not self._ahead:
             return None
         if not is_playing:  # whoever scrubs sees the newest, though the playhead is elsewhere by now
-            chosen = list(self._ahead.values())[-1]
+            chosen: Taken | None = list(self._ahead.values())[-1]
             rest: dict[int, Taken] = {}
         else:
             rest = {tag: taken for tag, taken in self._ahead.items() if frame < tag <= frame + MOST_LEAD}

@@ -50,6 +50,14 @@ def handle() -> JobHandle | None:
     return _Current.handle
 
 
+def rendered_line() -> str:
+    """Id of the line that is being rendered; "" where none is."""
+    job = handle()
+    if job is None or job.ended or job.info.verb != "render":
+        return ""
+    return str(job.info.arguments.get("take_id") or "")
+
+
 def is_busy() -> bool:
     """Whether that job has not ended."""
     return _Current.handle is not None and not _Current.handle.ended

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -16,15 +17,20 @@ from typing import Any
 import bpy
 
 from .. import compat
-from ..bridge import audio, keys, paths, tagged
+from ..bridge import audio, curves, direction, keys, paths, tagged
+from ..bridge.speakers import speaker_of
 from ..bridge.strips import editor_of
 from ..properties import TalkerSettings, settings_of
 from ..shared import layout
+from ..shared.errors import InputError
+from ..shared.take_ids import is_id, public_id
 from ..shared.timing import fps_text
-from . import takes
+from . import digests, takes
 
-_MANNER = ("pose_mode", "head_life", "face_life", "strength", "line_channel", "recipe", "model")
+_MANNER = ("pose_mode", "head_life", "face_life", "strength", "recipe")
 """Settings that change what is rendered of every line."""
+_BEFORE = {"direction": "", "base": "", "poses": ""}
+"""What takes do not tell that were asked for before there was such a thing."""
 
 
 class State(Enum):
@@ -32,7 +38,10 @@ class State(Enum):
 
     NEW = "Not rendered yet"
     OUT_OF_DATE = "Changed since it was rendered"
+    RENDERING = "Being rendered"
+    MOVED = "Rendered, and moved since it was brought back"
     READY = "Rendered as it is now"
+    MUTED = "Muted: left out"
 
 
 @dataclass(frozen=True)
@@ -66,12 +75,16 @@ def id_of(scene: bpy.types.Scene, name: str) -> str:
 
 def asked(scene: bpy.types.Scene, name: str) -> dict:
     """What a render of this strip depends on, but for the contents of files. Where it lies on the timeline is none of
-    it: a take can be moved."""
+    it, unless the head follows an object: a take can be moved."""
     settings = settings_of(scene)
     strip = compat.all_strips(editor_of(scene))[name]
-    start, end = compat.strip_range(strip)
+    start, end = landing(scene, name)
+    speaker = speaker_of(scene, name)
     values: dict[str, Any] = {option: _plain(getattr(settings, option)) for option in _MANNER}
     return values | {
+        "line_channel": speaker.channel,
+        "model": speaker.model,
+        "subject": _seen_from_output(settings, speaker.subject),
         "fps": fps_text(keys.scene_fps(scene)),
         "frames": end - start,
         "first": round(start - compat.strip_content_start(strip) + compat.strip_content_trim_start(strip), 3),
@@ -79,7 +92,49 @@ def asked(scene: bpy.types.Scene, name: str) -> dict:
         "volume": round(strip.volume, 4),
         "is_retimed": compat.strip_is_retimed(strip),
         "sound": os.path.basename(strip.sound.filepath),
+        "direction": digests.of_direction(direction.find(id_of(scene, name))) if settings.use_direction else "",
+        "base": digests.of_base(_controller(scene, name)) if settings.use_performance else "",
+        "poses": _poses(scene, settings, start),
     }
+
+
+def landing(scene: bpy.types.Scene, name: str) -> tuple[int, int]:
+    """First frame of a line and the frame after its last, as heard through the meta strips that it is in; all of the
+    strip's where nothing is."""
+    strip = compat.all_strips(editor_of(scene))[name]
+    try:
+        return audio.shown_range(scene, strip)
+    except InputError:
+        return compat.strip_range(strip)
+
+
+def _seen_from_output(settings: TalkerSettings, subject: str) -> str:
+    """A subject's folder as seen from the takes': the same when a project is moved."""
+    try:
+        return Path(os.path.relpath(paths.absolute(subject), paths.absolute(settings.output))).as_posix()
+    except ValueError:  # another drive
+        return subject
+
+
+def _poses(scene: bpy.types.Scene, settings: TalkerSettings, start: int) -> str:
+    if settings.pose_mode == "FILE":
+        return settings.pose_file
+    if settings.pose_mode != "OBJECT":
+        return ""
+    return f"{start}:{digests.of_motion(settings.pose_object, scene.camera)}"
+
+
+def _controller(scene: bpy.types.Scene, name: str) -> bpy.types.Object | None:
+    """The base curves of a line's take that was brought back, without asking the disk."""
+    wanted = id_of(scene, name)
+    controllers = (item for item in bpy.data.objects if item.get(tagged.ROLE_KEY) == "performance")
+    return next((item for item in controllers if is_id(item.get(tagged.ID_KEY), wanted)), None)
+
+
+def is_moved(scene: bpy.types.Scene, name: str) -> bool:
+    """Whether a line's take lies elsewhere in the scene than the line does."""
+    controller = _controller(scene, name)
+    return controller is not None and controller[curves.START_KEY] != landing(scene, name)[0]
 
 
 def sound_path(scene: bpy.types.Scene, name: str) -> Path:
@@ -87,14 +142,14 @@ def sound_path(scene: bpy.types.Scene, name: str) -> Path:
     return Path(paths.absolute(compat.all_strips(editor_of(scene))[name].sound.filepath))
 
 
-def model_path(settings: TalkerSettings) -> Path:
-    """The file that is written when the scene's model is trained."""
-    folder = layout.model_folder(Path(paths.absolute(settings.subject)), settings.model or settings.recipe)
-    return folder / layout.MODEL_CONFIG_FILE
+def model_path(scene: bpy.types.Scene, name: str) -> Path:
+    """The file that is written when the model of a line's speaker is trained."""
+    speaker = speaker_of(scene, name)
+    return layout.model_folder(Path(paths.absolute(speaker.subject)), speaker.model) / layout.MODEL_CONFIG_FILE
 
 
 def read_takes(output: Path) -> dict[str, TakeFacts]:
-    """The takes in a folder by their lines' ids. Reads files."""
+    """The takes in a folder by their lines' ids, as manifests have them now. Reads files."""
     found = {}
     for folder in sorted(output.iterdir()) if output.is_dir() else ():
         try:
@@ -105,7 +160,7 @@ def read_takes(output: Path) -> dict[str, TakeFacts]:
             if asked_path.is_file():
                 known, at = json.loads(asked_path.read_text(encoding="utf-8")), asked_path.stat().st_mtime
             facts = TakeFacts(folder, manifest.get("complete") is True, manifest_path.stat().st_mtime, known, at)
-            found[str(manifest.get("take_id"))] = facts
+            found[public_id(str(manifest.get("take_id")))] = facts
         except (OSError, ValueError, AttributeError):  # no take, or one that somebody else is to name
             continue
     return found
@@ -116,30 +171,60 @@ def asked_name(take: Path) -> str:
     return f"{take.name}.line.json"
 
 
-def state(facts: TakeFacts | None, asked_now: dict, *written_at: float | None) -> State:
-    """How a line stands. written_at: when the files that it is made of were written; None where there is none."""
+def written_files(scene: bpy.types.Scene, name: str) -> list[Path]:
+    """The files that a line is made of: what is written later puts its take out of date."""
+    settings = settings_of(scene)
+    poses = [Path(paths.absolute(settings.pose_file))] if settings.pose_mode == "FILE" and settings.pose_file else []
+    return [sound_path(scene, name), model_path(scene, name), *poses]
+
+
+def state(
+    scene: bpy.types.Scene, name: str, facts: TakeFacts | None, written_at: Iterable[float | None], rendering: str = ""
+) -> State:
+    """How a line stands. written_at: when the files that it is made of were written, None where there is none;
+    rendering: id of the line that is being rendered."""
+    if rendering and is_id(rendering, id_of(scene, name)):
+        return State.RENDERING
+    if compat.all_strips(editor_of(scene))[name].mute:
+        return State.MUTED
     if facts is None:
         return State.NEW
     later = any(at is not None and at > facts.rendered_at for at in written_at)
-    differs = facts.asked is not None and facts.asked != asked_now
     broken_off = not facts.is_complete or facts.asked_at > facts.rendered_at
-    return State.OUT_OF_DATE if later or differs or broken_off else State.READY
+    if later or broken_off or _differs(facts.asked, asked(scene, name)):
+        return State.OUT_OF_DATE
+    return State.MOVED if is_moved(scene, name) else State.READY
+
+
+def _differs(known: dict | None, now: dict) -> bool:
+    if known is None:
+        return False
+    told = _BEFORE | known
+    return any(told[what] != value for what, value in now.items() if what in told)
+
+
+def states(scene: bpy.types.Scene) -> dict[str, State]:
+    """How every line stands, by name, in the order of their frames. Reads files."""
+    known = read_takes(Path(paths.absolute(settings_of(scene).output)))
+    found = {
+        name: state(scene, name, known.get(public_id(id_of(scene, name))), map(_written_at, written_files(scene, name)))
+        for name in names(scene)
+    }
+    return dict(sorted(found.items(), key=lambda item: landing(scene, item[0])))
 
 
 def to_render(scene: bpy.types.Scene, also_new: bool = False) -> list[str]:
-    """Names of the lines that have a take that is out of date, and of those that have none if `also_new`, in the order
-    of their frames. Reads files."""
-    wanted = (State.OUT_OF_DATE, State.NEW) if also_new else (State.OUT_OF_DATE,)
-    settings = settings_of(scene)
-    known = read_takes(Path(paths.absolute(settings.output)))
-    model = _written_at(model_path(settings))
-    found = []
-    for name in names(scene):
-        facts = known.get(id_of(scene, name))
-        if state(facts, asked(scene, name), _written_at(sound_path(scene, name)), model) in wanted:
-            found.append(name)
-    editor = scene.sequence_editor
-    return sorted(found, key=lambda name: compat.strip_range(compat.all_strips(editor)[name])[0]) if editor else []
+    """Names of the lines that have a take that is out of date, or also of those that have none, in the order of their
+    frames. Reads files."""
+    wanted = {State.OUT_OF_DATE, State.NEW} if also_new else {State.OUT_OF_DATE}
+    return [name for name, held in states(scene).items() if held in wanted]
+
+
+def moved(scene: bpy.types.Scene) -> dict[str, Path]:
+    """The lines that were moved since their takes were brought back: their takes' folders, by name. Reads files."""
+    known = read_takes(Path(paths.absolute(settings_of(scene).output)))
+    lying = [name for name, held in states(scene).items() if held is State.MOVED]
+    return {name: known[public_id(id_of(scene, name))].folder for name in lying}
 
 
 def _written_at(path: Path) -> float | None:

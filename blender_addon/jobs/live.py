@@ -30,7 +30,7 @@ from . import connection, lines
 from .steps import absolute, model_name
 
 SIZE_PX = 512
-POLL_S = 0.01
+POLL_S = 0.005
 """Between two looks for a picture that was asked for."""
 IDLE_POLL_S = 0.25
 _WHERE_PLATE = ("PLATE", "FOOTAGE")
@@ -136,8 +136,8 @@ def look() -> None:
     on = _Live.on
     if on is None or _is_rendering():
         return
-    scene, controller = bpy.data.scenes.get(on.plane.scene), _controller(on)
-    if scene is None or controller is None or bpy.data.objects.get(on.plane.camera) is None:
+    scene, controller, camera = _scene(on), _controller(on), _object(on.plane.camera)
+    if scene is None or controller is None or camera is None:
         stop("The take of the live head is not in this file any more.", "Bring it back, then switch it on again.")
         return
     frame = scene.frame_current + (on.pace.lead(scene_fps(scene)) if _is_playing() else 0)
@@ -176,7 +176,7 @@ def _receive(on: _On) -> None:
     taken = on.head.take()
     if taken is not None:
         on.pace.add(taken)
-    scene = bpy.data.scenes.get(on.plane.scene)
+    scene = _scene(on)
     due = on.pace.due(scene.frame_current, _is_playing()) if scene is not None else None
     if due is not None:
         on.shown += 1
@@ -194,10 +194,20 @@ def _closed(on: _On) -> None:
     look()
 
 
+def _scene(on: _On) -> bpy.types.Scene | None:
+    found: Any = bpy.data.scenes.get(on.plane.scene)  # whose stubs do not know that it may be gone
+    return found
+
+
+def _object(name: str) -> bpy.types.Object | None:
+    found: Any = bpy.data.objects.get(name)
+    return found
+
+
 def _controller(on: _On) -> bpy.types.Object | None:
     """The object with the take's curves, also where it was given another name; None where it is gone."""
-    known = bpy.data.objects.get(on.controller)
-    if known is None or curves.CURVES_KEY not in known:
+    known = _object(on.controller)
+    if known is None or known.get(curves.CURVES_KEY) is None:
         known = curves.find_controller(on.take)
         on.controller = known.name if known is not None else ""
     return known
@@ -205,7 +215,8 @@ def _controller(on: _On) -> bpy.types.Object | None:
 
 def _is_rendering() -> bool:
     """Whether handlers may be called by a render, in a thread of its own."""
-    return bpy.app.is_job_running("RENDER")  # type: ignore[func-returns-value] # it does
+    app: Any = bpy.app  # whose stubs say that it returns nothing
+    return app.is_job_running("RENDER")
 
 
 def _is_playing() -> bool:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 import bpy
 
 from .. import footage_settings
-from ..bridge import audio, curves, keys, line_strips, paths, scene_camera
+from ..bridge import audio, curves, direction, keys, line_strips, paths, scene_camera
 from ..bridge.bring_back import bring_back, options_of
 from ..bridge.files import write_json
+from ..bridge.speakers import speaker_of
 from ..client.installation import Level
 from ..properties import TalkerSettings, settings_of
 from ..shared.errors import InputError
 from ..shared.timing import fps_text
 from ..shared.training import Start
-from . import about, lines, takes
+from . import about, lines, takes, versions
 
 Notice = tuple[Level, str]
 """(level of a report, text)."""
@@ -172,26 +173,26 @@ def model_name(settings: TalkerSettings) -> str:
 def read_render(scene: bpy.types.Scene, strip: str | None = None) -> Request:
     """The line that the settings name, or the one that a sound strip is."""
     settings = settings_of(scene)
-    subject = absolute(settings.subject, "Subject")
     line = audio.line(scene) if strip is None else audio.line_of_strip(scene, strip)
+    speaker = speaker_of(scene, line.name if line.source == "STRIP" else None)
+    subject = absolute(speaker.subject, "Subject")
     output = absolute(settings.output, "Output")
     out = takes.folder(line, output, scene)
     sound = line.file if line.file and line.is_file_as_it_is else out.parent / f"{out.name}.line.wav"
-    files: list[Callable[[], object]] = [partial(line.write, sound)]
+    files: list[Callable[[], object]] = [_room_for(scene, line, out, subject), partial(line.write, sound)]
     pose, write_poses = _read_pose(scene, settings, line, out)
     files += write_poses
     if line.source == "STRIP":
         files.append(partial(write_json, out.with_name(lines.asked_name(out)), lines.asked(scene, line.name)))
-    arguments = {
+    arguments: dict[str, object] = {
         "subject": str(subject),
         "audio": str(sound),
         "out": str(out),
         "take_id": takes.line_id(line, output),
-        "model": model_name(settings),
+        "model": speaker.model,
         "fps": fps_text(keys.scene_fps(scene)),
         "pose": pose,
-        "head_life": round(settings.head_life, 3),  # Blender keeps single precision
-        "face_life": round(settings.face_life, 3),
+        **_life(settings),
         "strength": round(settings.strength, 3),
     }
     if settings.use_performance:
@@ -204,7 +205,26 @@ def read_render(scene: bpy.types.Scene, strip: str | None = None) -> Request:
         path = out.parent / f"{out.name}.performance.json"
         files.append(partial(write_json, path, curves.performance(scene, controller)))
         arguments["performance"] = str(path)
+    rig = direction.find(takes.line_id(line, output)) if settings.use_direction else None
+    if rig is not None and direction.is_directing(rig):
+        path = out.parent / f"{out.name}.direction.json"
+        files.append(partial(write_json, path, direction.read(scene, rig, line.frame_start, line.frame_count)))
+        arguments["direction"] = str(path)
     return Request(arguments, tuple(files), {"take_frame": line.frame_start})
+
+
+def _room_for(scene: bpy.types.Scene, line: audio.Line, out: Path, subject: Path) -> Callable[[], object]:
+    """What keeps the line's present take as a version, where it is about to change."""
+    is_strip = line.source == "STRIP"
+    asked = lines.asked(scene, line.name) if is_strip else None
+    made_of = lines.written_files(scene, line.name) if is_strip else ()
+    return partial(versions.make_room, out, subject, settings_of(scene).versions, asked, made_of)
+
+
+def _life(settings: TalkerSettings) -> dict[str, float]:
+    """How far head and face move by themselves, as far as the panel offers that for the way in which the head moves."""
+    offered = {"head_life": settings.pose_mode == "LIFE", "face_life": settings.pose_mode != "RECORDED"}
+    return {name: round(getattr(settings, name), 3) for name, is_so in offered.items() if is_so}  # single precision
 
 
 def _read_pose(
@@ -235,9 +255,37 @@ def _rendered(scene: bpy.types.Scene, result: dict) -> list[Notice]:
 def _rendered_and_brought_back(scene: bpy.types.Scene, result: dict) -> list[Notice]:
     notices = _rendered(scene, result)
     settings = settings_of(scene)
-    done = bring_back(scene, absolute(settings.take, "Take"), settings.take_frame, options_of(settings))
+    return [*notices, *bring_take_back(scene, absolute(settings.take, "Take"), settings.take_frame)]
+
+
+def _strip_rendered_and_brought_back(scene: bpy.types.Scene, result: dict, strip: str) -> list[Notice]:
+    """The strip's speaker is the one whose plate and footage belong to the take; it may have been moved meanwhile."""
+    start = lines.landing(scene, strip)[0] if strip in lines.names(scene) else settings_of(scene).take_frame
+    settings_of(scene).take_frame = start
+    return [*_rendered(scene, result), *bring_take_back(scene, Path(result["out"]), start, strip)]
+
+
+def bring_take_back(scene: bpy.types.Scene, take: Path, frame: int, strip: str | None = None) -> list[Notice]:
+    """Import a take as the settings say; strip: the line's, whose own speaker's footage is not that of the settings.
+
+    Raises InputError where the folder is no finished render.
+    """
+    options = options_of(settings_of(scene))
+    speaker = speaker_of(scene, strip)
+    if speaker.is_own:
+        options = replace(options, subject=Path(bpy.path.abspath(speaker.subject)), footage=None)
+    done = bring_back(scene, take, frame, options)
     where = f"{done.take} is on frames {done.frame_start} to {done.frame_end}."
-    return [*notices, ("INFO", where), *(("WARNING", text) for text in done.warnings)]
+    return [("INFO", where), *(("WARNING", text) for text in done.warnings)]
+
+
+def place_moved(scene: bpy.types.Scene) -> list[Notice]:
+    """Bring the takes of moved lines to where the lines are now; what to tell. Reads files; raises InputError."""
+    return [
+        notice
+        for name, folder in lines.moved(scene).items()
+        for notice in bring_take_back(scene, folder, lines.landing(scene, name)[0], name)
+    ]
 
 
 def _read_nothing(scene: bpy.types.Scene) -> Request:
@@ -283,7 +331,8 @@ RENDER_AND_BRING_BACK = Step("render", read_render, _rendered_and_brought_back, 
 
 def render_again(strip: str) -> Step:
     """Render the line of a sound strip and bring it back where the strip is."""
-    return Step("render", partial(read_render, strip=strip), _rendered_and_brought_back, changes_scene=True)
+    finish = partial(_strip_rendered_and_brought_back, strip=strip)
+    return Step("render", partial(read_render, strip=strip), finish, changes_scene=True)
 
 
 WHOLE_WAY = (PREPROCESS, TRAIN, RENDER_AND_BRING_BACK)

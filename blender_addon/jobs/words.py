@@ -6,6 +6,8 @@ from ..properties import TalkerJob
 from .overall import phase_place
 
 RUNNING_STATES = ("PENDING", "RUNNING", "CANCELLING")
+_ENOUGH = 0.03
+"""Share of a phase from which its pace tells the time left: the first steps also wait for what is loaded."""
 _CALLED = {
     "preprocess": "Preprocessing",
     "train": "Training",
@@ -52,7 +54,7 @@ def progress(job: TalkerJob) -> str:
     if not job.phase:
         return _BEFORE_CONNECTION.get(job.backend) or _BEFORE_FIRST_PHASE.get(job.state, "waiting")
     text = f"{job.step}/{job.total}" if job.total else ""
-    if job.eta_s >= 0 and job.step < job.total:
+    if job.eta_s >= 0 and _ENOUGH * job.total <= job.step < job.total:
         text += f", {duration(job.eta_s)} left"
     if job.state == "CANCELLING":
         text += ", cancelling" if text else "cancelling"

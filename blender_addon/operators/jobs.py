@@ -6,7 +6,7 @@ import bpy
 from bpy.props import EnumProperty
 
 from .. import compat, properties
-from ..jobs import blocking, connection, lines, shown, steps
+from ..jobs import blocking, connection, shown, steps
 from ..jobs.overall import weight
 from ..jobs.step_run import StepRun
 from ..jobs.steps import Notice, Step
@@ -89,7 +89,7 @@ class RunsSteps(FollowsJob):
 
 
 class TALKER_OT_draw_presenter(RunsSteps, bpy.types.Operator):
-    """Draw a presenter, who is nobody: a clip and a line to try everything with. It takes less than a minute"""
+    """Draw a presenter, who is nobody: a clip and a line to try everything with"""
 
     bl_idname = "talker.draw_presenter"
     bl_label = "Try with a Drawn Presenter"
@@ -168,20 +168,6 @@ class TALKER_OT_run_all(RunsSteps, bpy.types.Operator):
         return list(steps.WHOLE_WAY)
 
 
-class TALKER_OT_render_changed(RunsSteps, bpy.types.Operator):
-    """Render every line whose take is out of date again, and bring it back. Frames that nothing has changed are kept"""
-
-    bl_idname = "talker.render_changed"
-    bl_label = "Render What Is Out of Date"
-    bl_options = {"UNDO"}  # it changes the scene when it ends
-
-    def steps(self) -> list[Step]:
-        changed = lines.to_render(self._scene())
-        if not changed:
-            raise InputError("No take is out of date.", "Render new lines one by one.")
-        return [steps.render_again(name) for name in changed]
-
-
 class TALKER_OT_cancel_job(bpy.types.Operator):
     """Stop the running job. What it has finished is kept"""
 
@@ -212,6 +198,5 @@ CLASSES = (
     TALKER_OT_render_line,
     TALKER_OT_render_and_bring_back,
     TALKER_OT_run_all,
-    TALKER_OT_render_changed,
     TALKER_OT_cancel_job,
 )

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-from bpy.props import StringProperty
+from bpy.props import FloatProperty, StringProperty
 
 from ..blender_types import scene, window_manager
 from ..bridge import curves
@@ -51,6 +51,44 @@ class TALKER_OT_export_performance(bpy.types.Operator):
         return {"FINISHED"}
 
 
+class TALKER_OT_edit_base_curves(bpy.types.Operator):
+    """Make the predicted curves editable: unlocked, and simplified from a key on every frame to few keys. The line is
+    then rendered with them (Use Edited Curves); direction stays on top of them"""
+
+    bl_idname = "talker.edit_base_curves"
+    bl_label = "Edit Base Curves"
+    bl_options = {"REGISTER", "UNDO"}
+
+    error: FloatProperty(
+        name="Error",
+        description="How far a curve may be off in any frame, of its range of 1; 0 leaves the keys as they are",
+        default=0.01, min=0.0, max=0.2, precision=3, step=0.1,
+    )  # fmt: skip
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if controller_of(context) is not None:
+            return True
+        cls.poll_message_set("Bring a take back first: its performance object has the curves")
+        return False
+
+    def execute(self, context: bpy.types.Context) -> set[Any]:
+        controller, here = controller_of(context), scene(context)
+        if controller is None:
+            self.report({"ERROR"}, "There is no performance object. Bring a take back first.")
+            return {"CANCELLED"}
+        try:
+            before, after = curves.make_editable(here, controller, self.error)
+        except TalkerError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        settings_of(here).use_performance = True
+        self.report(
+            {"INFO"}, f"{controller.name}: {before} keys are {after} now, no frame off by more than {self.error:g}."
+        )
+        return {"FINISHED"}
+
+
 def controller_of(context: bpy.types.Context) -> bpy.types.Object | None:
     """The performance object meant: the active one, or else that of the scene's take."""
     active: Any = context.object
@@ -60,4 +98,4 @@ def controller_of(context: bpy.types.Context) -> bpy.types.Object | None:
     return curves.find_controller(Path(bpy.path.abspath(folder))) if folder else None
 
 
-CLASSES = (TALKER_OT_export_performance,)
+CLASSES = (TALKER_OT_export_performance, TALKER_OT_edit_base_curves)

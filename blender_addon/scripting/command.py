@@ -117,6 +117,8 @@ def _do(asked: argparse.Namespace, tell: Telling) -> None:
         options.apply(properties.settings_of(scene), asked.verb, options.given(asked.verb, asked))
         if asked.verb in _BRING_BACK and asked.exact_colours:
             colour.make_exact(scene)
+        if asked.verb == "lines" and not asked.strips:
+            tell.notices(steps.place_moved(scene))
         todo = _steps(asked, scene)
         blocking.do(scene, todo, tell.notices, tell.progress, tell.result)
         if asked.verb == "lines" and not todo:

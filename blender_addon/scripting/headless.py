@@ -139,9 +139,12 @@ def render_lines(
 ) -> list[dict]:
     """Render the sound strips `names` and bring each back where it lies; what the renders return, in the same order.
 
-    None: those whose take is out of date, and with `also_new` those that have none.
+    None: those whose take is out of date, and with `also_new` those that have none; takes of lines that were moved are
+    brought to where the lines are.
     """
     scene = _with(scene, "lines", settings)
+    if names is None:
+        print_notices(steps.place_moved(scene))
     return do(scene, line_steps(scene, names, also_new), print_notices)
 
 

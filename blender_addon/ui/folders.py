@@ -19,6 +19,7 @@ from ..properties import settings_of
 from ..shared import layout
 from ..shared.consent import read_consent, refusal
 from ..shared.errors import InputError
+from ..shared.take_ids import is_id
 from ..shared.timing import parse_fps
 from ..shared.training import TrainingState, newest_training
 from . import chosen, scanning, scores
@@ -100,10 +101,16 @@ def backend(context: bpy.types.Context) -> ScannedBackend | None:
     return scanning.known(("backend", str(python), str(plan.folder)), read)
 
 
+def is_missing(text: str) -> bool:
+    """Whether it is known that a path of the settings leads to no file."""
+    path = absolute(text)
+    return path is not None and scanning.known(("file", str(path)), path.is_file) is False
+
+
 def is_of_line(take: ScannedTake, scene: bpy.types.Scene) -> bool:
     """Whether a take is of the line that the scene's settings name; also where nobody can say."""
     wanted = takes.id_of_chosen(scene)
-    return not take.line_id or not wanted or take.line_id == wanted
+    return not take.line_id or not wanted or is_id(take.line_id, wanted)
 
 
 def picture_changed_at(path: str) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,21 @@ from .. import compat
 from ..blender_types import Icon
 from ..bridge import paths
 from ..bridge.strips import editor_of
-from ..jobs import lines
+from ..jobs import connection, lines, versions
 from ..jobs.lines import State, TakeFacts
+from ..jobs.versions import Version
 from ..properties import settings_of
-from . import scanning
+from ..shared.take_ids import public_id
+from . import reasons, scanning
 
-ICONS: dict[State, Icon] = {State.NEW: "DOT", State.OUT_OF_DATE: "FILE_REFRESH", State.READY: "CHECKMARK"}
+ICONS: dict[State, Icon] = {
+    State.NEW: "DOT",
+    State.OUT_OF_DATE: "FILE_REFRESH",
+    State.RENDERING: "RENDER_ANIMATION",
+    State.MOVED: "ARROW_LEFTRIGHT",
+    State.READY: "CHECKMARK",
+    State.MUTED: "MUTE_IPO_ON",
+}
 
 
 class TALKER_UL_lines(bpy.types.UIList):
@@ -36,12 +46,14 @@ class TALKER_UL_lines(bpy.types.UIList):
         index: int | None = 0,
         flt_flag: int | None = 0,
     ) -> None:
-        """One line: name, first frame, and how its take stands."""
+        """One line: name, the frames on which it lands and how many they are, and how its take stands."""
         scene = compat.sequencer_scene(context)
         state = state_of(scene, item.name)
+        start, after = lines.landing(scene, item.name)
         row = layout.row(align=True)
+        row.active = state is not State.MUTED
         row.label(text=item.name, icon=ICONS[state])
-        row.label(text=f"frame {compat.strip_range(item)[0]}: {state.value.lower()}")
+        row.label(text=f"{start} to {after - 1} ({after - start}): {state.value.lower()}")
 
     def filter_items(self, context: bpy.types.Context, data: Any, propname: str) -> Any:
         """(flags, places) of all strips: lines alone, in the order of their frames."""
@@ -55,25 +67,68 @@ class TALKER_UL_lines(bpy.types.UIList):
 
 
 def draw(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
-    """The list, with the button for what is out of date, where there are any lines."""
+    """The list, the buttons for what is to be done, and the chosen line's speaker, where there are any lines."""
     names = lines.names(scene)
     if not names:
         return
-    editor = editor_of(scene)
+    settings, editor = settings_of(scene), editor_of(scene)
     collection = compat.all_strips_name(editor)
-    layout.template_list("TALKER_UL_lines", "", editor, collection, settings_of(scene), "line_index", rows=3)
-    changed = sum(state_of(scene, line) is State.OUT_OF_DATE for line in names)
-    if changed:
-        text = f"Render What Is Out of Date ({changed})"
-        layout.operator("talker.render_changed", text=text, icon="FILE_REFRESH")
+    layout.template_list("TALKER_UL_lines", "", editor, collection, settings, "line_index", rows=3)
+    held = [state_of(scene, line) for line in names]
+    column = layout.column(align=True)
+    column.enabled = not reasons.render_changed(bpy.context, scene)
+    for state, text, also_new in (
+        (State.OUT_OF_DATE, "Render What Is Out of Date", False),
+        (State.NEW, "Render New Lines Too", True),
+    ):
+        count = held.count(state)
+        if count:
+            button = column.operator("talker.render_changed", text=f"{text} ({count})", icon=ICONS[state])
+            button.also_new = also_new
+    if State.MOVED in held:
+        text = f"Take Pictures Along ({held.count(State.MOVED)})"
+        column.operator("talker.place_lines", text=text, icon=ICONS[State.MOVED])
+    layout.prop(settings, "render_by_itself")
+    layout.prop(settings, "versions")
+    if settings.line_strip in names:
+        _draw_chosen(layout, scene, settings.line_strip)
+
+
+def _draw_chosen(layout: bpy.types.UILayout, scene: bpy.types.Scene, name: str) -> None:
+    """Who speaks a line, and its earlier takes."""
+    box = layout.box()
+    own = compat.all_strips(editor_of(scene))[name].talker
+    for choice in ("subject", "model", "channel"):
+        box.prop(own, choice)
+    for version in _versions(scene, name):
+        row = box.row()
+        at = datetime.fromtimestamp(version.rendered_at)
+        row.label(text=f"Version {version.number}: {at:%Y-%m-%d %H:%M}", icon="RECOVER_LAST")
+        button = row.operator("talker.bring_version_back", text="Bring Back")
+        button.strip, button.number = name, version.number
+
+
+def states(scene: bpy.types.Scene) -> dict[str, State]:
+    """How the takes of all lines stand, by name, as far as the disk is known."""
+    return {name: state_of(scene, name) for name in lines.names(scene)}
 
 
 def state_of(scene: bpy.types.Scene, name: str) -> State:
     """How a line's take stands, as far as the disk is known."""
-    settings = settings_of(scene)
-    facts = _takes(settings.output).get(lines.id_of(scene, name))
-    times = [_written_at(path) for path in (lines.sound_path(scene, name), lines.model_path(settings))]
-    return lines.state(facts, lines.asked(scene, name), *times)
+    facts = _facts(scene, name)
+    times = [_written_at(path) for path in lines.written_files(scene, name)]
+    return lines.state(scene, name, facts, times, connection.rendered_line())
+
+
+def _facts(scene: bpy.types.Scene, name: str) -> TakeFacts | None:
+    return _takes(settings_of(scene).output).get(public_id(lines.id_of(scene, name)))
+
+
+def _versions(scene: bpy.types.Scene, name: str) -> list[Version]:
+    facts = _facts(scene, name)
+    if facts is None:
+        return []
+    return scanning.known(("versions", str(facts.folder)), lambda: versions.listed(facts.folder)) or []
 
 
 def _takes(output: str) -> dict[str, TakeFacts]:

@@ -17,6 +17,7 @@ from ..jobs.steps import model_name
 from ..properties import job_of, settings_of
 from . import (
     backend_box,
+    direction_box,
     environment,
     finished_head,
     folders,
@@ -25,6 +26,7 @@ from . import (
     line_list,
     live_box,
     pictures,
+    presets,
     reasons,
     train_button,
     wrapped_text,
@@ -57,6 +59,8 @@ class _Panel(Panel):
         for name, title, draw in _STEPS:
             header, body = layout.panel(f"talker_{name}")
             header.label(text=title, icon=folders.step_icon(name, scene))
+            if name == "line":
+                presets.TALKER_PT_line_presets.draw_panel_header(header)
             if body is not None:
                 body.use_property_split = True
                 body.use_property_decorate = False
@@ -162,6 +166,7 @@ def _draw_line(layout: bpy.types.UILayout, context: bpy.types.Context, scene: bp
             layout.prop(settings, "face_life", slider=True)
         layout.prop(settings, "strength", slider=True)
     layout.prop(settings, "use_performance")
+    direction_box.draw(layout, scene)
     layout.prop(settings, "output")
     job_box.draw_step(layout, "talker.render_line", "RENDER_STILL", reason, "render")
 

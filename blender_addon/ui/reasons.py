@@ -6,6 +6,7 @@ import bpy
 
 from .. import compat
 from ..bridge import audio
+from ..bridge.speakers import speaker_of
 from ..properties import TalkerSettings, settings_of
 from . import folders
 
@@ -22,9 +23,7 @@ def presenter(context: bpy.types.Context) -> str:
 
 def preprocess(context: bpy.types.Context, scene: bpy.types.Scene) -> str:
     settings = settings_of(scene)
-    if not settings.footage:
-        return NO_CLIP
-    return backend(context) or _unsaved(settings, "footage", "subject")
+    return _clip(settings) or backend(context) or _unsaved(settings, "footage", "subject")
 
 
 def train(context: bpy.types.Context, scene: bpy.types.Scene) -> str:
@@ -35,26 +34,33 @@ def train(context: bpy.types.Context, scene: bpy.types.Scene) -> str:
 
 
 def render(context: bpy.types.Context, scene: bpy.types.Scene) -> str:
+    return render_changed(context, scene) or line(scene)
+
+
+def render_changed(context: bpy.types.Context, scene: bpy.types.Scene) -> str:
+    """Why no line of the timeline can be rendered, whichever it is."""
     settings = settings_of(scene)
-    subject = folders.subject(settings.subject)
+    speaker = speaker_of(scene, settings.line_strip if settings.line_source == "STRIP" else None)
+    subject = folders.subject(speaker.subject)
     if subject is None or not subject.models:
-        return "Train the head first."
+        return "Train the head first." if not speaker.is_own else "This line's speaker has no trained head."
     if subject.refused:
         return subject.refused
-    return backend(context) or _unsaved(settings, "output") or line(scene) or _head(scene)
+    return backend(context) or _unsaved(settings, "output") or _head(scene)
 
 
 def run_all(context: bpy.types.Context, scene: bpy.types.Scene) -> str:
     settings = settings_of(scene)
-    if not settings.footage:
-        return NO_CLIP
-    return backend(context) or _unsaved(settings, "footage", "subject", "output") or line(scene) or _head(scene)
+    unsaved = _unsaved(settings, "footage", "subject", "output")
+    return _clip(settings) or backend(context) or unsaved or line(scene) or _head(scene)
 
 
 def line(scene: bpy.types.Scene) -> str:
     """Why there is no line to render."""
     settings = settings_of(scene)
     if settings.line_source == "FILE":
+        if folders.is_missing(settings.line_file):
+            return f"There is no sound file {settings.line_file}: choose the line again."
         return "" if settings.line_file else "Choose the sound file with the line."
     editor = scene.sequence_editor
     if editor is None or not any(strip.type in ("SOUND", "SCENE") for strip in compat.all_strips(editor)):
@@ -62,6 +68,14 @@ def line(scene: bpy.types.Scene) -> str:
     if settings.line_source == "STRIP" and not (settings.line_strip or audio.active_sound_name(scene)):
         return "Choose a sound strip."
     return ""
+
+
+def _clip(settings: TalkerSettings) -> str:
+    """Why there is no footage."""
+    if not settings.footage:
+        return NO_CLIP
+    missing = folders.is_missing(settings.footage)
+    return f"There is no file {settings.footage}: choose the footage again." if missing else ""
 
 
 def _head(scene: bpy.types.Scene) -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.bpy.recorder import Recorder, settle
+from tests.bpy.trimming import trim
 
 ROOT = Path(__file__).resolve().parents[2]
 EXTENSION_ID = "m2dao_talker"
@@ -223,3 +224,38 @@ def backend(addon, monkeypatch):
         monkeypatch.setattr(addon.ui.folders, "backend", lambda context: found)
 
     return say
+
+
+# The timeline --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def in_sequencer(bpy, scene):
+    """A context override as in a sequencer's window, with all strips selected."""
+
+    def override():
+        window = bpy.context.window_manager.windows[0]
+        area = window.screen.areas[0]
+        area.type = "SEQUENCE_EDITOR"
+        if hasattr(bpy.context.workspace, "sequencer_scene"):
+            bpy.context.workspace.sequencer_scene = scene
+        region = next(r for r in area.regions if r.type == "WINDOW")
+        return bpy.context.temp_override(window=window, area=area, region=region)
+
+    return override
+
+
+@pytest.fixture
+def make_meta(addon, bpy, scene, in_sequencer):
+    """A function that makes a meta strip of all strips, trimmed by so many frames at start and end."""
+
+    def make(start, end):
+        for strip in addon.compat.strips(scene.sequence_editor):
+            strip.select = True
+        with in_sequencer():
+            bpy.ops.sequencer.meta_make()
+        meta = next(strip for strip in addon.compat.strips(scene.sequence_editor) if strip.type == "META")
+        trim(meta, start, end)
+        return meta
+
+    return make

@@ -116,7 +116,6 @@ def test_a_line_is_rendered_from_a_sound_file_at_the_scenes_rate(bpy, connection
         "model": "m2dao",
         "fps": "24000/1001",
         "pose": "still",
-        "head_life": 1.0,
         "face_life": 1.2,
         "strength": 0.7,
     }

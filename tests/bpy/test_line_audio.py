@@ -6,6 +6,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from tests.bpy.trimming import trim
+
 RATE = 16000
 
 
@@ -55,14 +57,6 @@ def add(addon, scene, sound_needed):
         return strip
 
     return make
-
-
-def trim(strip, start, end):
-    """Cut so many frames off a strip's start and end."""
-    if hasattr(strip, "left_handle"):
-        strip.left_handle, strip.right_handle = strip.left_handle + start, strip.right_handle - end
-    else:
-        strip.frame_offset_start, strip.frame_offset_end = start, end
 
 
 def set_fps(addon, scene, text):
@@ -219,38 +213,6 @@ def test_a_blender_without_sound_says_so(addon, scene, tmp_path, monkeypatch):
 
 
 # Metas, channels, speed --------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def in_sequencer(bpy, scene):
-    """A context override as in a sequencer's window, with all strips selected."""
-
-    def override():
-        window = bpy.context.window_manager.windows[0]
-        area = window.screen.areas[0]
-        area.type = "SEQUENCE_EDITOR"
-        if hasattr(bpy.context.workspace, "sequencer_scene"):
-            bpy.context.workspace.sequencer_scene = scene
-        region = next(r for r in area.regions if r.type == "WINDOW")
-        return bpy.context.temp_override(window=window, area=area, region=region)
-
-    return override
-
-
-@pytest.fixture
-def make_meta(addon, bpy, scene, in_sequencer):
-    """A function that makes a meta strip of all strips, trimmed by so many frames at start and end."""
-
-    def make(start, end):
-        for strip in addon.compat.strips(scene.sequence_editor):
-            strip.select = True
-        with in_sequencer():
-            bpy.ops.sequencer.meta_make()
-        meta = next(strip for strip in addon.compat.strips(scene.sequence_editor) if strip.type == "META")
-        trim(meta, start, end)
-        return meta
-
-    return make
 
 
 def test_a_trimmed_meta_leaves_of_the_line_what_it_shows(addon, scene, add, make_meta, tmp_path):

@@ -8,7 +8,7 @@ import wave
 import pytest
 
 from tests.bpy.recorder import Recorder, settle
-from tests.bpy.test_line_audio import trim
+from tests.bpy.trimming import trim
 
 
 @pytest.fixture
@@ -37,14 +37,20 @@ def lines(addon):
     return addon.jobs.lines
 
 
+@pytest.fixture(params=["as files carry it", "as given"])
+def held(addon, request):
+    """Makes of a line's id what a manifest holds of it, now or by older versions."""
+    return addon.shared.take_ids.public_id if request.param == "as files carry it" else str
+
+
 @pytest.fixture
-def render(addon, timeline, lines, tmp_path):
+def render(addon, timeline, lines, tmp_path, held):
     """A function that leaves a take of a line as a render does, at a time in seconds."""
 
     def leave(name, at=2000, complete=True):
         folder = tmp_path / "lines" / name
         folder.mkdir(parents=True, exist_ok=True)
-        manifest = {"take_id": lines.id_of(timeline, name), "complete": complete}
+        manifest = {"take_id": held(lines.id_of(timeline, name)), "complete": complete}
         (folder / "manifest.json").write_text(json.dumps(manifest))
         asked = folder.with_name(lines.asked_name(folder))
         asked.write_text(json.dumps(lines.asked(timeline, name)))
@@ -81,13 +87,20 @@ def test_a_line_is_new_until_it_is_rendered_and_then_ready(states, render, timel
     [
         *("trimmed", "louder", "stronger mouth", "other channel", "other rate"),
         *("sound written", "model trained", "broken off", "unfinished"),
+        *("other speaker", "other model", "own channel", "in a trimmed meta", "directed", "curves edited"),
+        *("following an object", "poses written"),
     ],
 )
-def test_a_line_that_changes_in_any_way_is_out_of_date(addon, states, render, timeline, lines, tmp_path, change):
+def test_a_line_that_changes_in_any_way_is_out_of_date(
+    addon, bpy, states, render, timeline, lines, make_take, make_meta, tmp_path, change
+):
     folder = render("one")
     render("two")
     strip = addon.compat.all_strips(timeline.sequence_editor)["one"]
-    both = change in ("stronger mouth", "other channel", "other rate", "sound written", "model trained")
+    both = change in (
+        *("stronger mouth", "other channel", "other rate", "sound written", "model trained"),
+        *("following an object", "poses written"),
+    )
     if change == "trimmed":
         trim(strip, 5, 0)
     elif change == "louder":
@@ -102,6 +115,31 @@ def test_a_line_that_changes_in_any_way_is_out_of_date(addon, states, render, ti
         os.utime(tmp_path / "talk.wav", (3000, 3000))
     elif change == "model trained":
         os.utime(tmp_path / "subject" / "models" / "m2dao" / "config.json", (3000, 3000))
+    elif change == "other speaker":
+        strip.talker.subject = str(tmp_path / "somebody")
+    elif change == "other model":
+        strip.talker.model = "film"
+    elif change == "own channel":
+        strip.talker.channel = "RIGHT"
+    elif change == "in a trimmed meta":
+        for each in addon.compat.all_strips(timeline.sequence_editor):
+            each.select = each.name == "one"
+        make_meta(5, 0)
+    elif change == "directed":
+        timeline.talker.line_strip = "one"
+        bpy.ops.talker.direct_line()
+        bpy.context.object.pose.bones["Smile"].location[1] = 0.5
+    elif change == "curves edited":
+        timeline.talker.use_performance = True
+        folder.with_name("one.line.json").write_text(json.dumps(lines.asked(timeline, "one")))
+        folder.with_name("two.line.json").write_text(json.dumps(lines.asked(timeline, "two")))
+        for path in folder.parent.glob("*.line.json"):
+            os.utime(path, (1990, 1990))
+        brought_back(addon, timeline, lines, make_take, "one", 11)
+    elif change == "following an object":
+        timeline.talker.pose_mode = "OBJECT"
+    elif change == "poses written":
+        timeline.talker.pose_mode, timeline.talker.pose_file = "FILE", str(tmp_path / "poses.json")
     elif change == "broken off":
         os.utime(folder.with_name(lines.asked_name(folder)), (3000, 3000))
     else:
@@ -110,10 +148,123 @@ def test_a_line_that_changes_in_any_way_is_out_of_date(addon, states, render, ti
     assert lines.to_render(timeline) == (["one", "two"] if both else ["one"])
 
 
-def test_a_line_that_is_only_moved_stays_ready(addon, states, render, timeline):
-    render("one")
-    addon.compat.set_strip_content_start(addon.compat.all_strips(timeline.sequence_editor)["one"], 50)
+def brought_back(addon, scene, lines, make_take, name, frame):
+    """A take of a line, in the scene."""
+    take = make_take(name, "--frames", "48", "--id", addon.shared.take_ids.public_id(lines.id_of(scene, name)))
+    addon.headless.bring_back(take, frame, scene=scene, match_scene=False)
+
+
+def test_a_line_that_is_only_moved_is_not_out_of_date(addon, bpy, states, render, timeline, lines, make_take):
+    folder = render("one")
+    strip = addon.compat.all_strips(timeline.sequence_editor)["one"]
+    addon.compat.set_strip_content_start(strip, 50)
+    assert states()["one"] == "READY", "its take is in no scene"
+    brought_back(addon, timeline, lines, make_take, "one", 50)
     assert states()["one"] == "READY"
+    addon.compat.set_strip_content_start(strip, 60)
+    assert states()["one"] == "MOVED" and lines.to_render(timeline) == []
+    assert lines.moved(timeline) == {"one": folder}
+
+
+def test_a_muted_line_is_left_out(addon, states, render, timeline, lines):
+    render("one")
+    for strip in addon.compat.all_strips(timeline.sequence_editor):
+        strip.mute, strip.volume = True, 0.5
+    assert states() == {"one": "MUTED", "two": "MUTED"}
+    assert lines.to_render(timeline, with_new=True) == []
+
+
+def test_the_line_that_is_being_rendered_says_so(addon, states, render, timeline, lines, monkeypatch):
+    render("one")
+    monkeypatch.setattr(addon.ui.line_list.connection, "rendered_line", lambda: lines.id_of(timeline, "one"))
+    assert states() == {"one": "RENDERING", "two": "NEW"}
+
+
+def test_new_lines_are_rendered_where_that_is_asked(render, timeline, lines):
+    assert lines.to_render(timeline) == [] and lines.to_render(timeline, with_new=True) == ["one", "two"]
+
+
+def test_what_older_takes_do_not_tell_puts_none_out_of_date(states, render, timeline, lines):
+    folder = render("one")
+    asked = folder.with_name(lines.asked_name(folder))
+    told = json.loads(asked.read_text())
+    for later in ("direction", "base", "poses", "subject"):
+        del told[later]
+    asked.write_text(json.dumps(told))
+    os.utime(asked, (1990, 1990))
+    assert states()["one"] == "READY"
+
+
+def test_a_line_renders_by_itself_once_it_has_been_quiet_and_what_fails_is_not_tried_again(
+    addon, bpy, states, render, timeline, monkeypatch
+):
+    auto = addon.ui.auto_render
+    monkeypatch.setattr(addon.ui.reasons, "backend", lambda context: "")
+    render("one")
+    strip = addon.compat.all_strips(timeline.sequence_editor)["one"]
+    auto.forget()
+
+    def times(*seconds):
+        states()
+        return [at for at in seconds if auto.is_time(bpy.context, float(at))]
+
+    strip.volume = 0.5
+    assert times(0, 1, 10, 20) == [], "nobody has asked for it"
+    timeline.talker.render_by_itself = True
+    assert times(20, 21, 22) == []
+    strip.volume = 0.4
+    assert times(23, 24, 25) == [], "it is still being changed"
+    assert times(26, 27, 60, 90) == [26]
+    strip.volume = 0.3
+    assert times(91, 92, 95, 99) == [95]
+    render("one")
+    assert times(100, 110, 120) == []
+
+
+def test_a_speaker_of_its_own_goes_to_the_render_and_stays_the_same_folder_when_saved_elsewhere(
+    addon, bpy, timeline, tmp_path
+):
+    addon.headless.save(tmp_path / "shot.blend")
+    (tmp_path / "somebody").mkdir()
+    strip = addon.compat.all_strips(bpy.context.scene.sequence_editor)["two"]
+    strip.talker.subject, strip.talker.model, strip.talker.channel = "//somebody", "film", "LEFT"
+    addon.headless.save(tmp_path / "deeper" / "shot.blend")
+    scene = bpy.context.scene
+    arguments = addon.jobs.steps.read_render(scene, "two").arguments
+    assert (arguments["subject"], arguments["model"]) == (str(tmp_path / "somebody"), "film")
+    assert addon.bridge.audio.line_of_strip(scene, "two").channel == "LEFT"
+    assert addon.jobs.steps.read_render(scene, "one").arguments["model"] == "m2dao"
+
+
+def test_the_list_offers_what_is_to_be_done_and_the_chosen_lines_speaker_and_versions(
+    addon, bpy, states, render, timeline
+):
+    def drawn():
+        for _ in range(2):
+            states()
+            layout = Recorder(bpy)
+            addon.ui.line_list.draw(layout, timeline)
+            settle(addon)
+        layout = Recorder(bpy)
+        addon.ui.line_list.draw(layout, timeline)
+        return " ".join(layout.texts)
+
+    folder = render("one")
+    assert "Render New Lines Too (1)" in drawn() and "Out of Date" not in drawn()
+    timeline.talker.line_strip = "one"
+    addon.jobs.versions.keep(folder, 3)
+    addon.compat.all_strips(timeline.sequence_editor)["one"].volume = 0.5
+    text = drawn()
+    assert "Render What Is Out of Date (1)" in text and "<subject>" in text and "<channel>" in text
+    assert "Version 1: 1970-01-01" in text and "[talker.bring_version_back]" in text
+
+
+def test_a_lines_tick_knows_the_id_as_files_carry_it(addon, timeline, lines, held):
+    timeline.talker.line_source, timeline.talker.line_strip = "STRIP", "one"
+    is_of = addon.ui.folders.is_of_line
+    taken = addon.ui.folders.ScannedTake(1, "", "", "", held(lines.id_of(timeline, "one")))
+    other = addon.ui.folders.ScannedTake(1, "", "", "", held(lines.id_of(timeline, "two")))
+    assert is_of(taken, timeline) and not is_of(other, timeline)
 
 
 def test_a_take_from_before_lines_were_noted_goes_by_its_files(states, render, timeline, lines, tmp_path):
@@ -138,7 +289,7 @@ def test_the_list_has_the_lines_in_their_order_and_no_takes(addon, bpy, timeline
     assert place["one"] < place["two"]
     layout = Recorder(bpy)
     kind.draw_item(listed, bpy.context, layout, editor, strips[1], 0, timeline.talker, "line_index", 1, 0)
-    assert layout.texts == ["one", "frame 11: rendered as it is now"]
+    assert layout.texts == ["one", "11 to 58 (48): rendered as it is now"]
 
 
 def test_the_line_that_is_clicked_is_the_line(addon, timeline):
@@ -162,6 +313,7 @@ def test_what_is_out_of_date_is_rendered_again_and_brought_back(
         return types.SimpleNamespace(take=folder.name, frame_start=frame, frame_end=frame, warnings=[])
 
     monkeypatch.setattr(addon.jobs.steps, "bring_back", bring_back)
+    monkeypatch.setattr(addon.jobs.versions, "is_by", lambda take, subject: True)
     assert bpy.ops.talker.render_changed() == {"FINISHED"}
     assert brought == [("two", 101)]
     (asked,) = (path for path in (lines.Path(timeline.talker.output)).glob("two.line.json"))
@@ -172,3 +324,26 @@ def test_with_nothing_out_of_date_the_words_say_so(bpy, timeline, render):
     render("one")
     with pytest.raises(RuntimeError, match="No take is out of date"):
         bpy.ops.talker.render_changed()
+
+
+def test_what_is_out_of_date_cannot_be_rendered_without_a_trained_head(addon, bpy, timeline, render, monkeypatch):
+    render("one")
+    addon.compat.all_strips(timeline.sequence_editor)["one"].volume = 0.5
+    installed = addon.ui.folders.ScannedBackend(True, "words")
+    monkeypatch.setattr(addon.ui.folders, "backend", lambda context: installed)
+
+    def off():
+        for _ in range(2):
+            addon.ui.line_list.draw(Recorder(bpy), timeline)
+            settle(addon)
+        layout = Recorder(bpy)
+        addon.ui.line_list.draw(layout, timeline)
+        assert "[talker.render_changed]" in layout.texts
+        return layout.off
+
+    addon.ui.folders.forget()
+    subject = addon.ui.folders.Path(timeline.talker.subject)
+    assert off() == {"talker.render_changed"}  # the folder is no subject yet
+    (subject / "subject.json").write_text(json.dumps({"source": "a.mp4", "frame_count": 50, "fps": "25"}))
+    addon.ui.folders.forget()
+    assert off() == set()

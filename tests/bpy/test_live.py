@@ -2,9 +2,11 @@
 
 import os
 import signal
+import struct
 import sys
 import time
 import types
+from functools import partial
 
 import pytest
 
@@ -43,7 +45,12 @@ def shown():
 
     plane = importlib.import_module("bl_ext.user_default.m2dao_talker.bridge.live_plane")
     picture = plane.shown()
-    return None if picture is None else tuple(picture.rgba[:2])
+    return None if picture is None else tuple(round(255 * value) for value in struct.unpack_from("<2f", picture.rgba))
+
+
+def shows(take_frame):
+    """Whether a frame of the take is shown."""
+    return shown() is not None and shown()[0] == take_frame
 
 
 def until(live, condition):
@@ -116,9 +123,9 @@ def test_at_another_rate_the_takes_frame_of_that_time_is_asked_for(bpy, stage):
     stage.scene.render.fps = 50
     stage.scene.frame_set(START)
     stage.live.start(stage.scene)
-    for frame, shows in ((START + 1, 1), (START + 2, 2), (START + 7, 4)):
+    for frame, take_frame in ((START + 1, 1), (START + 2, 2), (START + 7, 4)):
         stage.scene.frame_set(frame)
-        until(stage.live, lambda n=shows: shown() is not None and shown()[0] == n)
+        until(stage.live, partial(shows, take_frame))
 
 
 def test_it_neither_changes_the_file_nor_adds_data(bpy, stage):
@@ -139,7 +146,7 @@ def test_no_turn_and_no_handler_waits(bpy, stage):
         stage.scene.frame_current = frame
         turns.take(lambda: stage.live._on_frame(stage.scene))
         turns.take(stage.live._on_change)
-        turns.take_until(stage.live.turn, lambda at=frame: shown()[0] == at - START + 1)
+        turns.take_until(stage.live.turn, partial(shows, frame - START + 1))
     turns.check_clock()
 
 

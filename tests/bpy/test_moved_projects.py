@@ -89,6 +89,18 @@ def test_two_takes_of_one_line_beside_each_other_stay_two(addon, bpy, project, m
     assert counts(bpy)["objects"] == 2 * before
 
 
+def test_a_variant_of_a_line_does_not_take_over_what_is_there_of_another_one_whose_folder_is_away(addon, bpy, project):
+    first, variant = project / "lines" / "line", project / "lines" / "line_soft"
+    shutil.copytree(first, variant)
+    shutil.move(first, project / "disk_that_is_away")
+    controller = addon.bridge.curves.find_controller(first)
+    before = counts(bpy)["objects"]
+    addon.headless.bring_back(variant, START + 30, scene=bpy.context.scene, match_scene=False)
+    assert counts(bpy)["objects"] == 2 * before
+    shutil.move(project / "disk_that_is_away", first)
+    assert controller is not None and addon.bridge.curves.find_controller(first) == controller
+
+
 def test_saved_elsewhere_the_settings_still_mean_the_same_folders(addon, bpy, project, tmp_path):
     settings = bpy.context.scene.talker
     settings.subject, settings.output = "//subject", "//lines/"

@@ -55,6 +55,13 @@ def test_without_a_model_of_that_name_the_button_says_train(draw, scene, subject
     assert "Train [talker.train]" in text and "Takes the place" not in text
 
 
+@pytest.fixture(autouse=True)
+def files(tmp_path):
+    """The footage and the line that these tests choose."""
+    for name in ("clip.mp4", "a.wav"):
+        (tmp_path / name).write_bytes(b"")
+
+
 JOBS = {
     "talker.evaluate", "talker.preprocess", "talker.render_line", "talker.run_all", "talker.start_backend",
     "talker.train",
@@ -130,3 +137,19 @@ def test_the_button_of_the_environment_says_what_it_does(addon, bpy, monkeypatch
     layout = Recorder(bpy)
     addon.ui.environment.draw(layout, bpy.context)
     assert f"{button} [talker.install_backend]" in " ".join(layout.texts)
+
+
+@pytest.mark.parametrize(
+    ("left_out", "operator"), [("footage", "talker.preprocess"), ("line_file", "talker.render_line")]
+)
+def test_a_file_that_is_gone_is_named_before_a_button_is_pressed(
+    disabled, scene, subject, backend, tmp_path, left_out, operator
+):
+    settings = scene.talker
+    settings.footage, settings.subject = str(tmp_path / "clip.mp4"), str(subject)
+    settings.line_source, settings.line_file, settings.output = "FILE", str(tmp_path / "a.wav"), str(tmp_path)
+    backend(True)
+    assert not {operator, "talker.run_all"} & disabled()[1]
+    setattr(settings, left_out, str(tmp_path / "gone.xyz"))
+    text, off = disabled()
+    assert "file" in text and f"{tmp_path / 'gone.xyz'}: choose the" in text and {operator, "talker.run_all"} <= off

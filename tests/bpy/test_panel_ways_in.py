@@ -130,3 +130,15 @@ def test_a_drawn_presenter_brings_footage_and_a_line_into_an_empty_file(
     if addon.compat.has_sound():
         assert (settings.line_source, settings.line_strip) == ("STRIP", "line")
     assert "[talker.draw_presenter]" not in draw()
+
+
+def test_how_a_line_is_spoken_can_be_kept_as_a_preset(addon, bpy, scene):
+    settings = scene.talker
+    settings.pose_mode, settings.strength, settings.head_life = "STILL", 0.5, 0.25
+    assert bpy.ops.talker.line_preset_add(name="calm") == {"FINISHED"}
+    settings.pose_mode, settings.strength, settings.head_life = "LIFE", 1.0, 1.0
+    kept = bpy.utils.preset_find("calm", addon.ui.presets.SUBFOLDER)
+    assert bpy.ops.script.execute_preset(filepath=kept, menu_idname="TALKER_PT_line_presets") == {"FINISHED"}
+    assert (settings.pose_mode, settings.strength, settings.head_life) == ("STILL", 0.5, 0.25)
+    assert bpy.ops.talker.line_preset_add(name="calm", remove_name=True) == {"FINISHED"}
+    assert not Path(kept).exists()

@@ -51,7 +51,7 @@ class DiscPortrait:
     def intrinsics(self, size):
         return Intrinsics(60, 60, SIZE / 2, SIZE / 2, SIZE, SIZE).scaled(size, size)
 
-    def drive(self, curves, poses, fps, audio, body=None, views=None):
+    def drive(self, curves, poses, fps, audio, body=None, views=None, body_poses=None):
         assert len(curves) == len(poses)
         curves, poses = torch.from_numpy(curves), torch.from_numpy(poses)
         views = None if views is None else torch.from_numpy(views)
@@ -83,6 +83,11 @@ class SteadySpeech(SpeechModel):
 
     def reach_of(self, features, voice):
         return None
+
+    resting = None
+
+    def closing(self, features, times_s, voice=None):
+        return np.zeros(len(times_s))
 
     def lips_following(self, change):
         return np.zeros((len(change), 0))

@@ -9,8 +9,10 @@ libraries are loaded once.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
+import importlib
 import os
 import shutil
 import signal
@@ -23,8 +25,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
-from shared.errors import EXIT_CALLER, EXIT_CANCELLED, EXIT_DONE, EXIT_FAULT, TalkerError
-from shared.files import explained, out_of_memory
+from shared.claims import CLAIM
+from shared.errors import EXIT_CALLER, EXIT_DONE, EXIT_FAULT, TalkerError
+from shared.files import explained, is_leftover, out_of_memory
 
 SOURCE = Path(__file__).with_suffix(".c")
 LIBRARY_VARIABLE = "TALKER_TEST_FAULTS"
@@ -38,6 +41,16 @@ Job = Callable[[Path], object]
 """Takes a folder in the state in which the job begins."""
 Digest = Callable[[Path], Mapping[str, bytes]]
 """What of a folder must be the same bits, by name."""
+
+
+@dataclass(frozen=True)
+class Undertaking:
+    """A job, and how to see what came of it."""
+
+    job: Job
+    digest: Digest
+    goes_by_files: bool = False
+    """It may end between before and after, each file as before or as after (a job that removes many files)."""
 
 
 class Kind(IntEnum):
@@ -87,19 +100,22 @@ class Outcome:
     status: int
     """Exit status of the faulty run; negative: the signal that ended it."""
     said: str
-    """What it said, or its traceback."""
+    """What it said."""
+    trace: str
+    """Where that came from."""
     state: str
-    """before, after, or what is half-written."""
+    """before, after, between (of jobs that may end there), or what is half-written."""
     again: str
-    """"" where the second run ended with the bits of a run without faults; else how it differs."""
+    """"" where the second run ended with the bits of a run without faults and left nothing behind; else what it did."""
 
     @property
     def is_right(self) -> bool:
-        """Whether nothing is lost, and the caller is told. Some libraries do not look whether they got their memory: a
-        process may end by that, but not leave anything half-written."""
+        """Whether nothing is lost, and the caller is told in one line. Some libraries do not look whether they got
+        their memory: a process may end by that, but not leave anything half-written."""
         may_die = self.case.mode >= Mode.KILL_BEFORE or self.case.kind is Kind.ALLOCATE
-        told = self.status in (EXIT_DONE, EXIT_CALLER, EXIT_CANCELLED) or may_die and self.status < 0
-        return told and self.state in ("before", "after") and not self.again
+        in_one_line = self.status == EXIT_CALLER and bool(self.said) and "\n" not in self.said
+        told = self.status == EXIT_DONE or in_one_line or may_die and self.status < 0
+        return told and self.state in ("before", "after", "between") and not self.again
 
 
 class CannotFail(Exception):
@@ -126,6 +142,7 @@ def preloaded(
     environment = {
         **os.environ,
         "LD_PRELOAD": str(library),
+        "LD_BIND_NOW": "1",  # else the loader itself ends a process, with 127, where it gets no memory
         LIBRARY_VARIABLE: str(library),
         "OMP_NUM_THREADS": "1",
         "PYTHONPATH": str(root),
@@ -139,21 +156,22 @@ def preloaded(
 class Stage:
     """A folder in a known state, and a job that changes it."""
 
-    def __init__(self, folder: Path, job: Job, digest: Digest) -> None:
-        """folder: holds `start`, from which every case begins; others are made beside it. job: takes such a folder, and
-        is run in a fork. digest: what of a folder must be the same bits after a second run, by name."""
+    def __init__(self, folder: Path, undertaking: Undertaking) -> None:
+        """folder: holds `start`, from which every case begins; others are made beside it. The job is run in forks."""
         self._start, self._work = folder / "start", folder / "work"
-        self._job, self._digest = job, digest
+        self._undertaking, self._digest = undertaking, undertaking.digest
         self._library = ctypes.CDLL(os.environ[LIBRARY_VARIABLE])
         self._library.faults_count.restype = ctypes.c_long
         self._counts_file = folder / "counts"
-        self._said_file = folder / "said"
+        self._said_file, self._trace_file = folder / "said", folder / "trace"
+        self._modules_file = folder / "modules"
         self._fresh()
-        self.before = dict(digest(self._work))
+        self.before = dict(self._digest(self._work))
         status, said = self._run(None)
         if status != EXIT_DONE:
             raise RuntimeError(f"the job fails without any fault ({status}): {said}")
-        self.after = dict(digest(self._work))
+        self.after = dict(self._digest(self._work))
+        self._import_what_it_imported()
 
     def counts(self) -> dict[Kind, int]:
         """How often each kind happens in a run without faults."""
@@ -166,12 +184,34 @@ class Stage:
         self._fresh()
         status, said = self._run(case)
         found = dict(self._digest(self._work))
-        state = "before" if found == self.before else "after" if found == self.after else _difference(found, self.after)
+        trace = self._trace_file.read_text(errors="replace") if self._trace_file.exists() else ""
+        state = self._state(found)
         second, said_again = self._run(None)
         again = "" if second == EXIT_DONE else f"status {second}: {said_again}"
         if not again and dict(self._digest(self._work)) != self.after:
             again = _difference(dict(self._digest(self._work)), self.after)
-        return Outcome(case, status, said, state, again)
+        left = sorted(path.name for path in self._work.rglob("*") if is_leftover(path))
+        if not again and left:
+            again = f"leaves {', '.join(left)}"
+        return Outcome(case, status, said, trace, state, again)
+
+    def _state(self, found: Mapping[str, bytes]) -> str:
+        for name, state in (("before", self.before), ("after", self.after)):
+            if found == state:
+                return name
+        names = found.keys() | self.before.keys() | self.after.keys()
+        if self._undertaking.goes_by_files and all(
+            found.get(name) in (self.before.get(name), self.after.get(name)) for name in names
+        ):
+            return "between"
+        return _difference(found, self.after)
+
+    def _import_what_it_imported(self) -> None:
+        """Import here what the last run of the job imported, so that its forks need not."""
+        for name in self._modules_file.read_text().split():
+            if name not in sys.modules:
+                with contextlib.suppress(ImportError):  # of another system
+                    importlib.import_module(name)
 
     def _fresh(self) -> None:
         shutil.rmtree(self._work, ignore_errors=True)
@@ -179,7 +219,8 @@ class Stage:
 
     def _run(self, case: Case | None) -> tuple[int, str]:
         """(exit status or minus the signal, what was said) of the job in a fork."""
-        self._said_file.unlink(missing_ok=True)
+        for file in (self._said_file, self._trace_file):
+            file.unlink(missing_ok=True)
         child = os.fork()
         if child == 0:
             self._child(case)
@@ -188,30 +229,35 @@ class Stage:
         return os.waitstatus_to_exitcode(ended), said
 
     def _child(self, case: Case | None) -> None:
-        status, said = EXIT_FAULT, ""
+        status, said, trace = EXIT_FAULT, "", ""
         try:
             if case is not None:
                 least = LEAST_BYTES if case.kind is Kind.ALLOCATE or case.mode is Mode.COUNT else 0
                 number, folder = ctypes.c_long(case.number), os.fsencode(self._work)
                 self._library.faults_arm(folder, case.kind, number, case.mode, case.error, ctypes.c_size_t(least))
             try:
-                self._job(self._work)
+                self._undertaking.job(self._work)
                 status = EXIT_DONE
             finally:
                 self._library.faults_disarm()
-        except TalkerError as error:
-            status, said = error.exit_status, str(error)
-        except OSError as error:
-            told = explained(error)
-            status, said = told.exit_status, f"{told} ({traceback.format_exc()})"
         except BaseException as error:
-            memory, said = out_of_memory(error), traceback.format_exc()
-            status = EXIT_FAULT if memory is None else memory.exit_status
+            told = _told(error)
+            trace = traceback.format_exc()
+            status, said = (EXIT_FAULT, trace) if told is None else (told.exit_status, str(told))
         try:
             self._said_file.write_text(said)
+            self._trace_file.write_text(trace)
+            self._modules_file.write_text("\n".join(sys.modules))
             self._counts_file.write_text(" ".join(str(self._library.faults_count(int(kind))) for kind in Kind))
         finally:
             os._exit(status)
+
+
+def _told(error: BaseException) -> TalkerError | None:
+    """An error as the command line tells it; None for a fault of ours."""
+    if isinstance(error, TalkerError):
+        return error
+    return explained(error) if isinstance(error, OSError) else out_of_memory(error)
 
 
 def in_fork(work: Callable[[], object]) -> None:
@@ -249,6 +295,13 @@ def _difference(found: Mapping[str, bytes], wanted: Mapping[str, bytes]) -> str:
     other = sorted(name for name in set(found) & set(wanted) if found[name] != wanted[name])
     parts = (("lacks", lacking), ("has besides", more), ("has otherwise", other))
     return "half: " + "; ".join(f"{words} {', '.join(names[:6])}" for words, names in parts if names)
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    """Every file of a folder by name, but for those that say who works there, and what was half-written."""
+    paths = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    kept = (path for path in paths if not path.name.endswith(CLAIM) and not is_leftover(path))
+    return {str(path.relative_to(folder)): path.read_bytes() for path in kept}
 
 
 _ERRORS = {Kind.SYNC: errno.EIO, Kind.REMOVE: errno.EIO, Kind.ALLOCATE: errno.ENOMEM}

@@ -24,7 +24,7 @@ class _Sources:
 
 
 class FakeHead:
-    """Its pictures have the frame's number in their red, `jawOpen` in their green."""
+    """Its pictures have the frame's number in their red, `jawOpen` in their green, the pose's x in their blue."""
 
     def __init__(self, subject: Path, size: int) -> None:
         self._size = size
@@ -33,15 +33,19 @@ class FakeHead:
     def facts(self):
         return {"frames": 100, "fps": "25/1", "width": self._size, "height": self._size, "transfer": "srgb"}
 
-    def draw(self, frame, curves, pose=None):
+    def draw(self, frame, curves, pose=None, body=None, lens=None):
         if frame > 100:
             raise InputError(f"There is no frame {frame}.", "Ask for another one.")
         if "crash" in curves:
             os._exit(7)
         time.sleep(curves.get("seconds", 0.0))
         picture = np.zeros((self._size, self._size, 4), np.uint8)
+        picture[..., 2] = 0 if pose is None else round(100 * abs(pose[0][3]))  # centimetres to the side
         picture[..., 0], picture[..., 1], picture[..., 3] = frame, round(255 * curves.get("jawOpen", 0.0)), 255
         return picture
+
+    def for_view(self, picture):
+        return (picture / 255.0).astype(np.float32)
 
 
 def open_live_head(subject, model, take, size, transparent, report):

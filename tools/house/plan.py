@@ -81,6 +81,7 @@ BUNDLED: dict[str, str] = {"blender_addon.shared": "shared", "blender_addon.back
 BLENDERS: set[str] = {
     "addon_utils",
     "aud",
+    "bl_operators",
     "bl_ui",
     "blf",
     "bmesh",
@@ -97,7 +98,6 @@ BLENDERS: set[str] = {
 
 ONLY_LIBRARIES: dict[str, set[str]] = {
     "blender_addon": BLENDERS | {"msgpack", "zmq"},
-    "blender_addon.bridge.live_plane": BLENDERS | {"numpy"},  # every Blender has it; its GPU takes pictures as floats
     "blender_addon.client": {"msgpack", "zmq"},
     "shared": {"msgpack"},
     "tools": set(),

@@ -10,6 +10,7 @@ import pytest
 from backend import rotations
 from backend.deliver.camera_file import read_poses, write_camera
 from backend.deliver.line import Line, plan_line
+from backend.deliver.motion import without_effect
 from backend.media.audio import save_wav
 from backend.performance.curves import UPPER, UPPER_CURVES
 from backend.performance.idle import idle_upper
@@ -100,3 +101,22 @@ def test_life_is_the_same_at_every_frame_rate(stage, fps):
     shown = [np.interp(times, line.times_s, line.poses[:, 0, 2]) for line in (usual, other)]
     assert np.abs(shown[0] - shown[1]).max() < 0.01
     assert np.abs(np.diff(other.poses, 2, axis=0)).max() < 0.02
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, ""),
+        ({"head_life": 0.5, "face_life": 0.5}, ""),
+        ({"pose": "recorded"}, ""),
+        ({"pose": "recorded", "head_life": 0.5}, "With --pose recorded, --head-life 0.5 does nothing."),
+        (
+            {"pose": "recorded", "head_life": 0.5, "face_life": 0.0},
+            "With --pose recorded, --head-life 0.5 and --face-life 0 do nothing.",
+        ),
+        ({"pose": "still", "face_life": 0.5}, ""),
+        ({"pose": "poses.json", "head_life": 2.0}, "With poses from a file, --head-life 2 does nothing."),
+    ],
+)
+def test_settings_that_do_nothing_to_the_motion_are_said(settings, said):
+    assert without_effect(RenderSettings(**settings)) == said

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,19 +12,23 @@ from backend.deliver import render as rendering
 from backend.deliver.camera_file import camera_poses
 from backend.deliver.frames import combined_over_plate
 from backend.deliver.live_head import open_live_head
+from backend.media import colour
 from backend.media.audio import save_wav
 from backend.media.exr import read_layers
 from backend.media.png import read_png
 from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES, Performance
 from backend.performance.lips import LIP_CURVES
 from backend.performance.speech import SpeechModel
-from backend.portrait.saving import save_portrait
+from backend.portrait.saving import open_portrait, save_portrait
 from backend.settings import RenderSettings
 from backend.subject.consent import change_consent
 from backend.subject.model_folder import ModelFolder
 from backend.train.trainer import prepare, steps
+from shared.camera import camera_to_world
 from shared.errors import InputError
+from shared.files import write_json
 from shared.jobs import Reporter
+from shared.live_picture import VIEW_GAMMA
 from tests.support.disc_stage import SteadySpeech
 from tests.support.synthetic_subject import FRAMES, SIZE, TINY
 
@@ -123,6 +128,20 @@ def test_a_transparent_picture_is_the_pngs(stage):
     assert head.facts()["is_opaque"] is False
 
 
+@pytest.mark.parametrize("transfer", ["srgb", "bt1886"])
+def test_in_blenders_views_it_has_the_values_that_it_has_on_an_srgb_screen(stage, transfer):
+    stage[0].info.input_colour = transfer
+    stage[0].save_info()
+    rendered(stage, pose="still", layers="png")
+    head = opened(stage, transparent=True)
+    picture = head.draw(2, {})
+    floats = head.for_view(picture)
+    to_linear, _ = colour.transfer(transfer)
+    shown = colour.linear_to_srgb(to_linear(picture[..., :3] / 255.0))
+    assert floats.dtype == np.float32 and np.allclose(floats[..., :3] ** (1 / VIEW_GAMMA), shown, atol=1e-5)
+    assert np.allclose(floats[..., 3], picture[..., 3] / 255.0, atol=1e-6)
+
+
 def test_a_pose_of_ones_own_takes_the_place_of_the_lines(stage):
     rendered(stage, pose="still")
     camera = json.loads((stage[3] / "camera.json").read_text())
@@ -207,3 +226,32 @@ def test_a_line_that_is_rendered_again_is_noticed(stage):
 def test_every_curve_may_be_sent(stage):
     rendered(stage, pose="still")
     assert opened(stage).draw(1, dict.fromkeys(CURVE_NAMES, 0.5)).shape == (SIZE, SIZE, 4)
+
+
+def test_seen_by_a_scenes_camera_it_is_what_a_render_for_that_camera_delivers(stage, tmp_path):
+    subject, model, _, out = stage
+    rest = open_portrait(model).rest_pose.double().numpy()
+    poses = np.repeat(rest[None], FRAMES, axis=0)
+    poses[:, 0, 3] += np.linspace(0, 3, FRAMES)
+    lens = {"fx": 70.0, "fy": 70.0, "cx": 24.0, "cy": 18.0}
+    values: dict[str, Any] = {
+        "fps": "25/1", "footage": {"width": 48, "height": 36}, "lens": lens,
+        "camera_to_world": [camera_to_world(pose) for pose in poses.tolist()],
+        "camera_to_body": [camera_to_world(rest.tolist())] * FRAMES,
+    }  # fmt: skip
+    write_json(tmp_path / "take.poses.json", values)
+    rendered(stage, pose=str(tmp_path / "take.poses.json"), layers="png")
+    head = opened(stage, size=48)
+    assert (head.facts()["width"], head.facts()["height"], head.facts()["is_crop"]) == (48, 36, False)
+    for number in LOOKED_AT:
+        stored = read_png(out / f"head.{number:06d}.png", 4, "").astype(int)
+        assert stored.shape == (36, 48, 4)
+        given = (values["camera_to_world"][number - 1], values["camera_to_body"][number - 1])
+        asked = head.draw(number, {}, *given, [*lens.values(), 48, 36])
+        assert np.abs(head.draw(number, {}).astype(int) - stored).max() <= 1
+        assert np.abs(asked.astype(int) - stored).max() <= 1
+    wide = head.draw(1, {}, *given, [*lens.values(), 96, 36])
+    assert wide.shape == (18, 48, 4)
+    for wrong in ([1.0], [0.0, 70.0, 24.0, 18.0, 48, 36], ["a"] * 6, [70.0, 70.0, 24.0, 18.0, 1e9, 36]):
+        with pytest.raises(InputError, match="lens"):
+            head.draw(1, {}, *given, wrong)

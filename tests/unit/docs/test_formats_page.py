@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,12 +13,14 @@ import pytest
 
 from backend.deliver import provenance
 from backend.deliver.camera_file import write_camera
+from backend.deliver.directed import Directed
 from backend.deliver.preview import PreviewRecord
 from backend.deliver.store import KEY_ATTRIBUTE
 from backend.media import exr
 from backend.media.audio_features import AudioFeatures
 from backend.media.colour import TRANSFERS
 from backend.performance.curves import CURVE_NAMES, FACE_CURVES, SPOKEN_CURVES, Performance
+from backend.performance.direction import Direction
 from backend.performance.voice import Reach, Voice
 from backend.portrait.frame import PortraitSizes
 from backend.portrait.portrait import Portrait
@@ -29,6 +32,7 @@ from backend.subject.track import Track
 from shared import layout
 from shared.camera import Crop, Intrinsics
 from shared.consent import Consent
+from shared.direction import CONTROL_NAMES, CONTROLS, CURVE_LIMITS
 from shared.jobs import JobInfo, JobState, Progress
 from shared.ready import ReadyFile
 from shared.training import TrainingState
@@ -51,6 +55,12 @@ def written_camera(folder):
 def written_performance(folder):
     Performance(Fraction(25), {"jawOpen": np.zeros(2)}).save(folder / "performance.json")
     return set(json.loads((folder / "performance.json").read_text()))
+
+
+def written_direction(folder):
+    direction = Direction(Fraction(25), {"jaw": np.ones(2)})
+    Directed(direction, Performance(Fraction(25), {}), ()).save(folder / "direction.json")
+    return set(json.loads((folder / "direction.json").read_text()))
 
 
 def written_manifest(folder):
@@ -99,6 +109,7 @@ TABLES = {
     "checkpoint.safetensors": checkpoint_keys,
     "camera.json": written_camera,
     "performance.json": written_performance,
+    "direction.json": written_direction,
     "voice.json": lambda folder: set(Voice(np.zeros(80), np.ones(80), 1.0, Reach(np.zeros(27), 1.0)).to_dict()),
     "manifest.json": written_manifest,
     "frames in manifest.json": lambda folder: pages.literal_keys("backend/deliver", "layers", "drawn"),
@@ -134,7 +145,7 @@ def test_the_page_names_every_file_of_the_layout():
 def test_the_page_names_every_file_of_a_model():
     model = ModelFolder(Path("models/NAME"))
     files = {getattr(model, name).name for name in dir(ModelFolder) if name.endswith("_file")}
-    assert len(files) == 7
+    assert len(files) == 8
     assert set(pages.first_column(pages.section(PAGE, "The model folder"), "file")) == files
 
 
@@ -195,3 +206,19 @@ def test_the_page_has_the_lengths_that_arrays_have():
     track = pages.section(PAGE, "track.npz")
     assert f"(T, {len(FACE_CURVES)})" in track and f"({len(FACE_CURVES)},)" in track
     assert f"(T, {len(SPOKEN_CURVES)})" in pages.section(PAGE, "heard.npy")
+
+
+def test_the_page_of_the_shot_has_the_controls_of_a_direction_with_their_limits_and_weights():
+    page = pages.section(pages.page("blender.md"), "Direction")
+    rows = {name: line for line in page.splitlines() if line.startswith("| `") for name in pages.quoted(line)[:1]}
+    assert list(rows) == list(CONTROL_NAMES)
+    for control in CONTROLS:
+        row = rows[control.name].replace("°", "")
+        assert f"| {control.low:g} to {control.high:g} | {control.about} |" in row
+        plus, minus = (cell.strip() for cell in row.split("|")[-3:-1])
+        for cell, weights in ((plus, control.plus), (minus, control.minus)):
+            told = dict(part.rsplit(" ", 1) for part in cell.split(", ") if part != "-")
+            both = {name: (name, re.sub("(Left|Right)$", "*", name)) for name in weights}
+            assert {name: float(told[name if name in told else star]) for name, star in both.values()} == weights
+            assert set(told) <= {name for names in both.values() for name in names}
+    assert all(f"`{name}` {limit:g}" in page for name, limit in CURVE_LIMITS.items())

@@ -56,6 +56,8 @@ def test_the_page_has_the_limits_of_messages():
     assert told["STRANGER_S"].startswith(f"{visitors.STRANGER_S:g} s ")
     assert told["most_clients"].startswith(f"{ServeSettings().most_clients} ")
     assert told["most_waiting"].startswith(f"{ServeSettings().most_waiting} ")
+    assert told["most_live"].startswith(f"{ServeSettings().most_live} ")
+    assert told["live_memory_mb"].startswith(f"{ServeSettings().live_memory_mb} MiB")
     assert told["RATE"].startswith(f"{clients.RATE:g} ") and f"`BURST` {clients.BURST:g} " in told["RATE"]
     assert (
         told["TURN_MESSAGES"].startswith(f"{door.TURN_MESSAGES} ")
@@ -82,10 +84,13 @@ def test_the_diagram_has_every_state_of_a_job_and_no_other():
     assert {word for pair in named for word in pair if word} == set(JobState)
 
 
-def test_the_page_has_every_event_of_a_worker_and_no_other():
-    source = (pages.ROOT / "backend/serve/worker.py").read_text()
+@pytest.mark.parametrize(
+    ("file", "title", "count"), [("worker.py", "Server and job process", 6), ("live_worker.py", "Live heads", 4)]
+)
+def test_the_page_has_every_event_of_a_child_process_and_no_other(file, title, count):
+    source = (pages.ROOT / "backend/serve" / file).read_text()
     sent = set(re.findall(r'channel\.send\(\s*"(\w+)"', source))
-    lines = [line for line in pages.section(PAGE, "Server and job process").splitlines() if line.startswith("|")]
+    lines = [line for line in pages.section(PAGE, title).splitlines() if line.startswith("|")]
     told = {line.split("`")[1] for line in lines if re.match(r"\| `\w+`", line)}
-    assert len(sent) == 6
+    assert len(sent) == count
     assert told == sent

@@ -1,14 +1,17 @@
 """The harness on a synthetic subject, with a landmarker that needs no face."""
 
+import errno
 import json
+import os
 from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 
-from backend.evaluate import clip
+from backend.evaluate import clip, kept
 from backend.evaluate import report as harness
+from backend.evaluate.kept import Evaluation
 from backend.evaluate.sheet import ComparisonSheet, difference
 from backend.performance.curves import FACE_CURVES
 from backend.portrait.saving import save_portrait
@@ -18,6 +21,7 @@ from backend.train.trainer import prepare
 from shared import layout
 from shared.errors import InputError
 from shared.jobs import Reporter
+from shared.pending import PUBLISHING_FOLDER, REMOVED_FILE, UNFINISHED_FOLDER
 from tests.support.synthetic_subject import FRAMES, SIZE, make_subject
 
 FLOOR = "the recording, measured again"
@@ -153,3 +157,49 @@ def test_a_difference_shows_no_change_as_mid_grey_and_keeps_its_sign():
     recorded = np.full((1, 1, 3), 100, np.uint8)
     assert [int(difference(recorded + np.uint8(d), recorded)[0, 0, 0]) for d in (0, 10, 100)] == [128, 168, 255]
     assert int(difference(recorded - np.uint8(10), recorded)[0, 0, 0]) == 88
+
+
+def evaluation_files(model):
+    return {path.name: path.read_bytes() for path in model.evaluation_folder.iterdir() if path.is_file()}
+
+
+def evaluate_otherwise(subject, size):
+    settings = EvaluateSettings(driven_by="track", engine="reference", threads=1, size=size)
+    return harness.evaluate(subject, None, Reporter(), settings)
+
+
+def test_scores_and_pictures_of_an_evaluation_that_breaks_off_are_those_of_before(evaluated, subject, monkeypatch):
+    model = subject.model("m2dao")
+    before = evaluation_files(model)
+
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(harness, "leak", full)  # after the pictures
+        with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
+            evaluate_otherwise(subject, SIZE // 2)
+    assert evaluation_files(model) == before
+    assert evaluate_otherwise(subject, SIZE // 2)["size"] == SIZE // 2
+    after = evaluation_files(model)
+    assert after.keys() == before.keys() and all(after[name] != before[name] for name in before)
+    assert not [path for path in model.evaluation_folder.iterdir() if path.is_dir()]
+
+
+def test_an_evaluation_that_was_killed_once_it_was_whole_is_the_one_that_is_read(evaluated, subject):
+    folder = subject.model("m2dao").evaluation_folder
+    before = Evaluation.load(folder)
+    kept.begin(folder)
+    replace(before, about=before.about | {"strength": 0.5}).save(folder / UNFINISHED_FOLDER)
+    (folder / UNFINISHED_FOLDER / REMOVED_FILE).write_text(json.dumps(["000010.static.png"]))
+    (folder / UNFINISHED_FOLDER).rename(folder / PUBLISHING_FOLDER)
+    assert kept.has_scores(folder) and Evaluation.load(folder).about["strength"] == 0.5
+    assert not (folder / "000010.static.png").exists() and not (folder / PUBLISHING_FOLDER).exists()
+
+
+def test_what_a_killed_evaluation_left_half_written_is_gone_after_the_next(evaluated, subject):
+    model = subject.model("m2dao")
+    for left in ("evaluation.png.7.7.partial.png", "evaluation/scores.npz.7.7.partial"):
+        (model.path / left).write_bytes(b"half")
+    evaluate_otherwise(subject, SIZE)
+    assert not list(model.path.rglob("*.partial*"))

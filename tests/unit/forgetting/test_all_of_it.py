@@ -1,11 +1,13 @@
 """All that this program makes of a person is found, wherever a run was killed, and however it was made."""
 
+import errno
 import json
 import os
 import re
 import shutil
 from pathlib import Path
 
+import av
 import pytest
 
 from backend.deliver.chunk import draw_chunk
@@ -13,6 +15,7 @@ from backend.export.export import export
 from backend.forgetting import forget as forgetting
 from backend.forgetting import journal, ours
 from backend.forgetting.person import Person
+from backend.media import mp4
 from backend.preprocess import stage_run
 from backend.serve.jobstore import JobStore
 from backend.settings import RenderSettings
@@ -237,3 +240,64 @@ def test_what_killed_exports_left_half_written_goes_or_is_named(project, state, 
     assert run(anna / "subject", "--state-dir", state, "--yes") == 0
     assert not known.exists() and beside.exists() and mine.exists()
     assert f"{beside} was left half-written by an export that was killed" in capsys.readouterr().out
+
+
+def test_a_log_whose_lines_were_being_taken_out_leaves_nothing_half_written(project, state):
+    (state / "logs" / "backend.log.7.8.partial").write_text("one\n")
+    assert run(project / "anna" / "subject", "--state-dir", state, "--yes") == 0
+    assert not list((state / "logs").glob("*.partial")) and "one" in (state / "logs" / "backend.log").read_text()
+
+
+def test_a_movie_that_cannot_be_looked_into_for_want_of_memory_ends_it_before_anything_goes(
+    project, state, tmp_path, monkeypatch, capsys
+):
+    movie = tmp_path / "line.mov"
+    export(project / "anna" / "lines" / "one", movie, Reporter())
+    before = names(tmp_path)
+
+    def no_memory(path):
+        raise av.error.MemoryError(errno.ENOMEM, os.strerror(errno.ENOMEM), str(path))
+
+    monkeypatch.setattr(mp4, "opened", no_memory)
+    assert run(project / "anna" / "subject", "--state-dir", state, "--takes", tmp_path, "--yes") == 2
+    assert "memory" in capsys.readouterr().err and names(tmp_path) == before
+
+
+def test_an_evaluation_that_was_not_finished_goes(project):
+    model = project / "anna" / "subject" / "models" / "disc"
+    for inner in ("unfinished", "publishing"):
+        (model / "evaluation" / inner).mkdir(parents=True)
+        for name in ("scores.npz", "000010.footage.png", "removed.json", "000011.static.png.7.8.partial"):
+            (model / "evaluation" / inner / name).write_bytes(b"")
+    assert run(project / "anna" / "subject", "--yes") == 0 and not model.exists()
+
+
+@pytest.mark.parametrize("place", ["lines/one", "subject/frames", "subject/models"])
+def test_a_forgetting_that_breaks_off_when_a_folder_is_to_go_is_ended_by_the_next(project, monkeypatch, place):
+    folder = project / "anna" / place
+    remove = Path.rmdir
+
+    def failing(path):
+        if path == folder:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        remove(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rmdir", failing)
+        assert run(project / "anna" / "subject", "--yes") == 2
+    assert folder.is_dir() and (project / "anna" / "subject" / layout.SUBJECT_FILE).is_file()
+    assert run(project / "anna" / "subject", "--yes") == 0
+    assert not folder.exists() and not (project / "anna" / "subject").exists()
+
+
+def test_a_folder_of_a_take_into_which_somebody_put_a_file_meanwhile_stays(project, monkeypatch):
+    take = project / "anna" / "lines" / "one"
+    person = Person.of(project / "anna" / "subject")
+    shutil.rmtree(take)
+    (take / "notes").mkdir(parents=True)
+    journal.keep(person, [take])
+    assert run(project / "anna" / "subject", "--yes") == 0 and (take / "notes").is_dir()
+
+
+def test_of_an_empty_folder_it_is_said_that_nothing_is_left(tmp_path, capsys):
+    assert run(tmp_path, "--yes") == 2 and "nothing is left of a subject in it" in capsys.readouterr().err

@@ -13,6 +13,7 @@ import soundfile
 
 from backend.media.audio import fit_length, load_audio, read_audio, require_sound, save_wav
 from backend.media.audio_features import FLOOR, MELS, AudioFeatures, log_mel
+from backend.media.sound import Sound
 from backend.media.sound_choice import choose_sound
 from shared.errors import InputError
 
@@ -163,3 +164,10 @@ def test_features_are_the_same_after_saving_and_loading(tmp_path):
     (tmp_path / "f.npz").write_bytes(b"damaged")
     with pytest.raises(InputError, match="Preprocess"):
         AudioFeatures.load(tmp_path / "f.npz")
+
+
+def test_sound_of_which_nothing_can_be_read_any_more_is_named(tmp_path, monkeypatch):
+    save_wav(tmp_path / "line.wav", tone(220, 0.5), RATE)
+    monkeypatch.setattr(Sound, "blocks", lambda self: iter(()))  # as where FFmpeg gets no memory
+    with pytest.raises(InputError, match=r"No sound can be read from .*line\.wav"):
+        read_audio(tmp_path / "line.wav")

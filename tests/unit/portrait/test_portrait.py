@@ -303,6 +303,17 @@ def test_the_body_of_another_track_is_told_from_the_models(portrait, subject):
         moved.drive(curves, track.camera_from_head, body=np.zeros((len(curves), 4)))
 
 
+def test_a_body_that_goes_with_another_head_moves_as_that_one_does(portrait, subject):
+    track = subject.track()
+    curves, poses = ordered_curves(track, portrait.curve_names), track.camera_from_head
+    turned = poses.copy()
+    turned[4, :3, 3] += 5.0
+    plain, both = portrait.drive(curves, poses), portrait.drive(curves, turned)
+    head = portrait.drive(curves, turned, body_poses=poses)
+    assert torch.equal(head.poses, both.poses) and not torch.equal(both.motion, plain.motion)
+    assert torch.equal(head.motion, plain.motion)
+
+
 def test_the_baseline_needs_audio_windows_and_draws_no_torso(subject):
     settings = replace(
         SMALL, recipe="talkinggaussian", drive="audio", field="net", jaw_link=False, torso_gaussians=0,

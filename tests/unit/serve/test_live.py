@@ -2,6 +2,7 @@
 
 import os
 import signal
+import struct
 import sys
 import threading
 import time
@@ -27,7 +28,7 @@ posix_only = pytest.mark.skipif(sys.platform == "win32", reason="uses POSIX sign
 def start(tmp_path, monkeypatch):
     """A function that starts a server with such settings in a thread, and returns it with its ready file."""
     monkeypatch.setenv("PYTHONPATH", PYTHON_PATH)
-    started = []
+    started: list[tuple[Server, threading.Thread]] = []
 
     def begin(**settings):
         folder = tmp_path / f"backend{len(started)}"
@@ -83,7 +84,9 @@ def test_a_frame_is_drawn_with_its_curves_and_lies_in_a_file(greeted, tmp_path):
     client.send(protocol.Draw(7, {"jawOpen": 0.5}), 11)
     told = drawn(client, 11)
     picture = read_live_picture(told.path, told.number)
-    assert (picture.width, picture.height, picture.rgba[:4]) == (SIZE, SIZE, bytes((7, 128, 0, 255)))
+    assert picture is not None
+    assert (picture.width, picture.height, len(picture.rgba)) == (SIZE, SIZE, 16 * SIZE * SIZE)
+    assert [round(255 * value) for value in struct.unpack_from("<4f", picture.rgba)] == [7, 128, 0, 255]
     assert (told.frame, told.replaced) == (7, 0) and told.took_ms >= 0
 
 

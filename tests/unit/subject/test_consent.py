@@ -178,3 +178,11 @@ def test_a_consent_is_no_file_until_there_is_one(tmp_path):
     assert read_consent(tmp_path) == GIVEN
     asking.keep_consent(tmp_path, Consent())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_change_of_the_consent_left_goes_with_the_next_change(subject):
+    left, other = (subject.root / f"{name}.7.7.partial" for name in ("consent.json", "track.npz"))
+    for path in (left, other):
+        path.write_text("half")
+    asking.change_consent(subject.root, {"note": "again"}, Reporter())
+    assert not left.exists() and other.exists()
