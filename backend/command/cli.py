@@ -11,7 +11,6 @@ import sys
 import tempfile
 import threading
 import traceback
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +23,11 @@ from backend.command.key_verb import add_keys_arguments, host_and_port, keys
 from backend.command.parsers import Parser, VerbParser
 from backend.command.person_verbs import add_person_verbs, forget, identity
 from backend.command.terminal import ProgressBar, print_result
-from backend.command.trees import TREES, defaults_of_verb
+from backend.command.trees import TREES, listed_settings
 from backend.command.verbs import VERBS
 from backend.settings import DRIVEN_BY, ENGINES, INPUT_COLOURS, LAYERS, PreprocessSettings, ServeSettings
 from backend.settings.defaults import not_given
-from backend.settings.tree import entries, with_changes
+from backend.settings.tree import with_changes
 from backend.subject.claims import reading_claim
 from backend.subject.subject import Subject
 from shared import choices
@@ -292,8 +291,7 @@ def _cancel_on_signals() -> threading.Event:
 def _special_verb(arguments: argparse.Namespace) -> dict | list | None:
     """The verbs that are no jobs."""
     if arguments.verb == "settings":
-        set_here = {name: default.value for name, default in defaults_of_verb(arguments.of).items()}
-        return [asdict(entry) for entry in entries(with_changes(TREES[arguments.of](), set_here))]
+        return listed_settings(arguments.of)
     if arguments.verb == "serve":
         from backend.serve.server import serve
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from backend.settings import (
@@ -15,7 +16,7 @@ from backend.settings import (
     TrainSettings,
 )
 from backend.settings.defaults import Default, all_defaults, defaults_of, not_given
-from backend.settings.tree import nested
+from backend.settings.tree import entries, nested, with_changes
 from shared.checked import field_types
 
 TREES: dict[str, type] = {
@@ -81,3 +82,9 @@ def defaults_of_verb(verb: str) -> dict[str, Default]:
     else:
         found = defaults_of("render" if verb == "farm" else verb)
     return {name: default for name, default in found.items() if not name.endswith("recipe")}
+
+
+def listed_settings(verb: str) -> list[dict[str, Any]]:
+    """All settings of a verb as plain values, with what the studio has set of them. Raises InputError."""
+    set_here = {name: default.value for name, default in defaults_of_verb(verb).items()}
+    return [asdict(entry) for entry in entries(with_changes(TREES[verb](), set_here))]

@@ -171,6 +171,7 @@ def _settings(take: FinishedTake, options: ExportOptions) -> RenderSettings:
         pose = str(take.folder / layout.CAMERA_FILE)
     direction = take.folder / layout.DIRECTION_FILE
     return replace(
-        settings, pose=pose, direction=str(direction) if direction.is_file() else None, performance=str(take.folder / layout.PERFORMANCE_FILE), fps=fps_text(take.fps),
+        settings, pose=pose, direction=str(direction) if direction.is_file() else None,
+        performance=str(take.folder / layout.PERFORMANCE_FILE), fps=fps_text(take.fps),
         frames=f"{take.first}:{take.last}", audio_track=settings.audio_track if options.audio else None,
     )  # fmt: skip

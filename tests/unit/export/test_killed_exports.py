@@ -57,6 +57,16 @@ def test_what_was_left_of_curves_goes_too(take, tmp_path):
     assert [path.name for path in tmp_path.glob("head*")] == ["head.csv"]
 
 
+def test_what_was_left_of_numbered_pictures_goes_and_nothing_of_others(take, tmp_path):
+    (tmp_path / "head.000004.png.12.345.partial").write_bytes(b"half")
+    kept = [tmp_path / name for name in ("other.000004.png.12.345.partial", "head.png.12.345.partial", "head.4.png")]
+    for path in kept:
+        path.write_bytes(b"somebody's own")
+    assert "parts of 1 of head.######.png" in _said(take, tmp_path / "head.png")[0]
+    assert not (tmp_path / "head.000004.png.12.345.partial").exists() and all(path.exists() for path in kept)
+    assert _said(take, tmp_path / "head.png") == []
+
+
 def test_a_movie_gets_its_name_when_it_is_signed(take, tmp_path, monkeypatch):
     class Refuses:
         identity = type("Identity", (), {"fingerprint": "f"})()

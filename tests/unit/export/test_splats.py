@@ -57,6 +57,10 @@ def project(tmp_path_factory):
     render(subject, root / "line.wav", root / "take", settings, Reporter())
     given = replace(settings, pose=str(root / "take" / layout.CAMERA_FILE))
     render(subject, root / "line.wav", root / "posed", given, Reporter())
+    controls = {"turn": {"1": 0, "6": 20}, "smile": 1, "jaw": 0.5}
+    (root / "direction.json").write_text(json.dumps({"fps": "25/1", "controls": controls}))
+    directed = replace(settings, direction=str(root / "direction.json"))
+    render(subject, root / "line.wav", root / "directed", directed, Reporter())
     return root
 
 
@@ -96,7 +100,7 @@ def stored(project: Path, take: str, number: int) -> np.ndarray:
     return read_layers(project / take / layout.EXR_NAME.format(frame=number))[0]["Combined"].astype(np.float32)
 
 
-@pytest.mark.parametrize("take", ["take", "posed"])
+@pytest.mark.parametrize("take", ["take", "posed", "directed"])
 @pytest.mark.parametrize("space", SPACES)
 def test_a_ply_shows_the_frames_of_the_take(project, tmp_path, take, space):
     told = export(project / take, tmp_path / "head.ply", Reporter(), ExportOptions(space=space))
