@@ -72,19 +72,33 @@ def to_camera(project: Path, space: str, take: str, number: int) -> np.ndarray:
     return np.eye(4) if space == "camera" else pose @ axes[space]
 
 
-def drawn(project: Path, splats: Splats, camera_from_space: np.ndarray) -> np.ndarray:
+def drawn(
+    project: Path, splats: Splats, camera_from_space: np.ndarray, take: str = "take", number: int = 3
+) -> np.ndarray:
     """(S, S, 4) scene-linear premultiplied picture of Gaussians, through the take's lens, by the reference engine."""
     subject = Subject.open(project / "subject")
     portrait = open_portrait(subject.model("m"))
-    camera = portrait.intrinsics(subject.crop.width)
+    assert portrait.distances_cm is not None
+    distance = float(np.float32(read_poses(project / take / layout.CAMERA_FILE)[1][number - 1][2, 3]))
+    # A head that is farther than it was filmed is drawn finer, and averaged.
+    fine = subject.crop.width * (2 if distance > portrait.distances_cm[1] + 1e-3 else 1)
+    camera = portrait.intrinsics(fine)
     turns, opacities, colours = (torch.from_numpy(x) for x in (splats.quaternions, splats.opacities, splats.colours))
     out = rasterize(
         torch.from_numpy(splats.means * 100), turns, torch.from_numpy(splats.scales * 100), opacities, colours,
-        torch.from_numpy(in_cm(camera_from_space)), camera, blur=portrait.blur(camera), engine="reference",
+        torch.from_numpy(in_cm(camera_from_space)), camera, blur=portrait.blur(camera, distance), engine="reference",
     )  # fmt: skip
-    none = np.zeros(out.alpha.shape, np.float32)
-    frame = PortraitFrame(out.features.numpy(), out.alpha.numpy(), none, np.zeros((*none.shape, 4), np.float32))
+    size = subject.crop.width
+    rgb, alpha = (mean_of(values.numpy(), fine // size) for values in (out.features, out.alpha))
+    none = np.zeros((size, size), np.float32)
+    frame = PortraitFrame(rgb, alpha, none, np.zeros((size, size, 4), np.float32))
     return frame_passes(frame, subject.info.input_colour)["Combined"].astype(np.float32)
+
+
+def mean_of(picture: np.ndarray, count: int) -> np.ndarray:
+    """The mean of every `count` x `count` pixels."""
+    height, width = picture.shape[0] // count, picture.shape[1] // count
+    return picture.reshape(height, count, width, count, *picture.shape[2:]).mean((1, 3))
 
 
 def in_cm(pose: np.ndarray) -> np.ndarray:
@@ -110,7 +124,8 @@ def test_a_ply_shows_the_frames_of_the_take(project, tmp_path, take, space):
     for number in range(FRAMES[0], FRAMES[1] + 1):
         splats, text = read_ply(tmp_path / f"head.{number:06d}.ply")
         assert text["space"] == f"{space}, metres"
-        picture, wanted = drawn(project, splats, to_camera(project, space, take, number)), stored(project, take, number)
+        picture = drawn(project, splats, to_camera(project, space, take, number), take, number)
+        wanted = stored(project, take, number)
         assert wanted[..., 3].max() > 0.9
         assert np.abs(picture[..., 3] - wanted[..., 3]).max() < 1 / 255
         assert np.abs(display(picture) - display(wanted)).max() < 1 / 255
