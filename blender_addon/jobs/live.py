@@ -19,15 +19,16 @@ from ..blender_types import window_manager
 from ..bridge import curves, live_plane, tagged
 from ..bridge.keys import scene_fps
 from ..bridge.live_plane import Plane
+from ..bridge.speakers import speaker_of
 from ..bridge.take import Take
 from ..client.live import LiveHead
 from ..client.live_pace import Pace
-from ..properties import TalkerSettings, settings_of
+from ..properties import settings_of
 from ..shared import protocol
 from ..shared.errors import InputError
 from ..shared.live import LiveState
 from . import connection, lines
-from .steps import absolute, model_name
+from .steps import absolute
 
 SIZE_PX = 512
 POLL_S = 0.005
@@ -102,7 +103,7 @@ def start(scene: bpy.types.Scene) -> None:
     plane = live_plane.plane_of(scene, camera, Take.open(folder))
     stop()
     wanted = protocol.LiveOpen(
-        subject=str(subject), model=_model(settings), take=str(folder), size=SIZE_PX,
+        subject=str(subject), model=_model(scene), take=str(folder), size=SIZE_PX,
         transparent=settings.background not in _WHERE_PLATE,
     )  # fmt: skip
     _Live.on = _On(connection.session().open_live(wanted), plane, folder, controller.name)
@@ -230,9 +231,10 @@ def _soon() -> None:
     bpy.app.timers.register(turn, first_interval=POLL_S)
 
 
-def _model(settings: TalkerSettings) -> str:
+def _model(scene: bpy.types.Scene) -> str:
     """The scene's model where it is trained; "": the one that the take was rendered by."""
-    return model_name(settings) if os.path.isfile(lines.model_path(settings)) else ""
+    speaker = speaker_of(scene, None)
+    return speaker.model if os.path.isfile(lines.model_path(speaker)) else ""
 
 
 @persistent
