@@ -7,6 +7,7 @@ from . import (
     consent,
     direction,
     dropping,
+    forget_person,
     install_backend,
     jobs,
     line_preset,
@@ -29,5 +30,6 @@ CLASSES = (
     *viewing.CLASSES,
     *about.CLASSES,
     *dropping.CLASSES,
+    *forget_person.CLASSES,
     *line_preset.CLASSES,
 )
