@@ -9,7 +9,7 @@ out of range.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -236,8 +236,9 @@ def presenter_arguments(plain: Mapping[str, Any]) -> PresenterArguments:
 def consent_arguments(plain: Mapping[str, Any]) -> ConsentArguments:
     """subject, given_by, uses, on, until, note, withdrawn; an empty text takes what was said of it away."""
     asked = _without_settings(ConsentArguments, plain)
-    texts = [field.name for field in fields(ConsentArguments) if field.name != "subject"]
-    return replace(asked, **{name: "" for name in texts if plain.get(name) == ""})
+    cleared: dict[str, Any] = {name: "" for name in names(ConsentArguments) if plain.get(name) == ""}
+    cleared.pop("subject", None)
+    return replace(asked, **cleared)
 
 
 def verify_arguments(plain: Mapping[str, Any]) -> VerifyArguments:

@@ -22,15 +22,23 @@ from backend.command.jobs_verb import add_jobs_arguments, jobs
 from backend.command.key_verb import add_keys_arguments, host_and_port, keys
 from backend.command.parsers import Parser, VerbParser
 from backend.command.person_verbs import add_person_verbs, forget, identity
+from backend.command.stage_options import (
+    add_engine,
+    add_line,
+    add_line_settings,
+    add_models_dir,
+    add_preprocess,
+    add_set,
+    add_train,
+)
 from backend.command.terminal import ProgressBar, print_result
 from backend.command.trees import TREES, listed_settings
 from backend.command.verbs import VERBS
-from backend.settings import DRIVEN_BY, ENGINES, INPUT_COLOURS, LAYERS, PreprocessSettings, ServeSettings
+from backend.settings import DRIVEN_BY, ServeSettings
 from backend.settings.defaults import not_given
 from backend.settings.tree import with_changes
 from backend.subject.claims import reading_claim
 from backend.subject.subject import Subject
-from shared import choices
 from shared.errors import (
     EXIT_CANCELLED,
     EXIT_DONE,
@@ -44,110 +52,6 @@ from shared.jobs import Reporter
 from shared.training import Start
 
 
-def _add_models_dir(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--models-dir", metavar="DIR", help="folder with the model files, for machines without network")
-
-
-def _add_engine(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--engine", choices=ENGINES, help="rasteriser (default native)")
-    parser.add_argument("--threads", type=int, metavar="N", help="threads (default: all cores)")
-
-
-def _add_set(parser: argparse.ArgumentParser, verb: str) -> None:
-    parser.add_argument(
-        "--set", action="append", metavar="NAME=VALUE", dest="set",
-        help=f"change any of the settings that `talker settings {verb}` lists; may be given more than once",
-    )  # fmt: skip
-
-
-def _add_preprocess(parser: argparse.ArgumentParser, audio: bool = True) -> None:
-    parser.add_argument(
-        "--size", type=int, metavar="N",
-        help=f"largest size of the stored frames, px (default {PreprocessSettings().size})",
-    )  # fmt: skip
-    if audio:
-        parser.add_argument("--audio", metavar="WAV", help="sound that replaces the footage's own")
-    parser.add_argument(
-        "--input-colour", choices=INPUT_COLOURS, help="how the footage is to be read; default auto: by its tags"
-    )
-    parser.add_argument(
-        "--keep-audio-offset", dest="correct_audio_offset", action="store_const", const=False,
-        help="do not shift the sound by the measured offset between voice and lips",
-    )  # fmt: skip
-    parser.add_argument(
-        "--audio-track", type=int, metavar="N", help="sound track that is read (default: the one with speech)"
-    )
-    parser.add_argument(
-        "--fps", metavar="NUM/DEN", dest="sequence_fps", help="rate of footage that is numbered pictures (default 25)"
-    )
-    parser.add_argument("--speaker", type=int, metavar="N", help="whose face it is, counted from the left, from 1")
-    parser.add_argument("--in", type=float, metavar="S", dest="start_s", help="second from which the footage is used")
-    if audio:  # `run` has another --out
-        parser.add_argument("--out", type=float, metavar="S", dest="end_s", help="second up to which it is used")
-    else:
-        parser.add_argument("--until", type=float, metavar="S", dest="end_s", help="second up to which it is used")
-    parser.add_argument("--consent", metavar="NOTE", help="a note on the consent of the person shown")
-    parser.add_argument("--consent-by", metavar="NAME", help="who gave it")
-    parser.add_argument("--consent-for", metavar="TEXT", help="the uses that it was given for")
-    parser.add_argument("--consent-on", metavar="DATE", help="the first day on which it holds, YYYY-MM-DD")
-    parser.add_argument("--consent-until", metavar="DATE", help="the last day on which it holds")
-    _add_models_dir(parser)
-
-
-def _add_train(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--recipe", choices=choices.RECIPES, help=f"default {choices.RECIPE}")
-    parser.add_argument("--preset", choices=choices.PRESETS, help=f"default {choices.COMMAND_PRESET}")
-    parser.add_argument("--holdout", type=int, metavar="N", help="keep one of N parts of the frames out (0: none)")
-    parser.add_argument("--holdout-fold", type=int, metavar="F", help="which of them, from 1 (default: the last)")
-    parser.add_argument("--seed", type=int, metavar="N")
-    length = parser.add_mutually_exclusive_group()
-    length.add_argument("--steps", type=int, metavar="N", help="training steps")
-    length.add_argument("--minutes", type=float, metavar="M", help="training time")
-
-
-def _add_line(parser: argparse.ArgumentParser) -> None:
-    """What a line of dialogue is drawn from."""
-    parser.add_argument("--subject", required=True, metavar="DIR")
-    parser.add_argument("--audio", required=True, metavar="WAV")
-    parser.add_argument("--out", required=True, metavar="DIR")
-    _add_line_settings(parser)
-
-
-def _add_line_settings(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", metavar="NAME")
-    parser.add_argument("--audio-track", type=int, metavar="N", help="its sound track (default: the one with speech)")
-    parser.add_argument("--fps", metavar="NUM/DEN", help="frame rate (default: the footage's)")
-    parser.add_argument("--frames", metavar="A:B", help="frames to render, inclusive, from 1")
-    parser.add_argument(
-        "--pose",
-        metavar="|".join((*choices.POSES, "FILE")),
-        help=f"how the head moves (default {choices.POSE}: by itself, with the line)",
-    )
-    for part, what in (("head", "the head moves with --pose life"), ("face", "brows and gaze move by themselves")):
-        parser.add_argument(
-            f"--{part}-life",
-            type=float,
-            metavar="F",
-            help=f"how far {what} (default {choices.LIVELINESS:g}: as far as in the footage; 0: not at all)",
-        )
-    parser.add_argument(
-        "--performance",
-        metavar="FILE",
-        help="curves in place of what audio predicts: performance.json, or Live Link Face's CSV",
-    )
-    parser.add_argument("--direction", metavar="FILE", help="what an artist's controls add: direction.json")
-    parser.add_argument(
-        "--strength",
-        type=float,
-        metavar="F",
-        help=f"how far the mouth moves (default {choices.STRENGTH:g}: as far as in the footage)",
-    )
-    parser.add_argument("--layers", choices=LAYERS)
-    parser.add_argument("--timecode", metavar="HH:MM:SS:FF", help="of its first frame (default 00:00:00:00)")
-    parser.add_argument("--take", metavar="NAME", help="what the line is called (default: its sound file's name)")
-    _add_engine(parser)
-
-
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line."""
     parser = Parser(prog="talker", description="Audio-driven 3D-Gaussian talking heads from footage.")
@@ -157,11 +61,11 @@ def build_parser() -> argparse.ArgumentParser:
         sub = verbs.add_parser(name, help=text, description=text)
         sub.add_argument("--json", action="store_true", help="one JSON document and nothing else on standard output")
         if name in TREES:
-            _add_set(sub, name)
+            add_set(sub, name)
         return sub
 
     sub = verb("doctor", "What this machine has, and what is missing.")
-    _add_models_dir(sub)
+    add_models_dir(sub)
     add_doctor_arguments(sub)
 
     sub = verb("presenter", "Draw a presenter, who is nobody: footage and a line to try everything with.")
@@ -170,7 +74,7 @@ def build_parser() -> argparse.ArgumentParser:
     sub = verb("preprocess", "Footage of one speaking person to a subject folder.")
     sub.add_argument("footage", metavar="FOOTAGE")
     sub.add_argument("--subject", required=True, metavar="DIR")
-    _add_preprocess(sub)
+    add_preprocess(sub)
 
     sub = verb("track", "Refine a subject's head poses by a head that is trained for it.")
     sub.add_argument("--subject", required=True, metavar="DIR")
@@ -181,7 +85,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="also where they are refined: models that use them will not fit",
     )
     sub.add_argument("--seed", type=int, metavar="N")
-    _add_engine(sub)
+    add_engine(sub)
 
     sub = verb("train", "Train a talking head on a subject.")
     sub.add_argument("--subject", required=True, metavar="DIR")
@@ -195,19 +99,19 @@ def build_parser() -> argparse.ArgumentParser:
         "--more", dest="start", action="store_const", const=str(Start.MORE),
         help="train a finished model on, for as many --steps or --minutes (default: the preset's)",
     )  # fmt: skip
-    _add_train(sub)
-    _add_engine(sub)
+    add_train(sub)
+    add_engine(sub)
 
-    _add_line(verb("render", "Render a line of dialogue."))
+    add_line(verb("render", "Render a line of dialogue."))
 
-    _add_line(verb("chunk", "Draw some frames of a line while others draw the rest: a render farm's task."))
+    add_line(verb("chunk", "Draw some frames of a line while others draw the rest: a render farm's task."))
 
     sub = verb("join", "Make a take of the frames that were drawn in chunks.")
     sub.add_argument("out", metavar="TAKE")
     sub.add_argument("--subject", metavar="DIR", help="default: where it lay for who drew the frames")
     sub.add_argument("--audio", metavar="WAV", help="default: where it lay for who drew the frames")
     sub.add_argument("--frames", metavar="A:B", help="frames of the take (default: the whole line)")
-    _add_engine(sub)
+    add_engine(sub)
 
     sub = verb("evaluate", "Score a model on the frames kept out of its training.")
     sub.add_argument("--subject", required=True, metavar="DIR")
@@ -219,8 +123,8 @@ def build_parser() -> argparse.ArgumentParser:
         "--folds", metavar="all|1,2,…", help="train models like it for these parts of the clip, and score them all"
     )
     sub.add_argument("--seeds", type=int, metavar="N", help="with so many seeds for each part (default 1)")
-    _add_models_dir(sub)
-    _add_engine(sub)
+    add_models_dir(sub)
+    add_engine(sub)
 
     sub = verb("compare", "Scores of models beside each other, with intervals.")
     sub.add_argument("models", nargs="+", metavar="MODEL", help="a model's name, or its folder; the first: reference")
@@ -234,9 +138,9 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--audio", required=True, metavar="WAV", help="the line of dialogue")
     sub.add_argument("--out", required=True, metavar="DIR")
     sub.add_argument("--evaluate", action="store_true", help="score the model as well")
-    _add_preprocess(sub, audio=False)
-    _add_train(sub)
-    _add_engine(sub)
+    add_preprocess(sub, audio=False)
+    add_train(sub)
+    add_engine(sub)
 
     add_person_verbs(verb)
 
@@ -244,14 +148,14 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--subject", metavar="DIR", help="measure a trained model of it as well")
     sub.add_argument("--model", metavar="NAME", help="which one (default: the one that was trained last)")
     sub.add_argument("--size", type=int, metavar="N", help="size of its frames, px (default: the subject's own)")
-    _add_engine(sub)
+    add_engine(sub)
 
     sub = verb("settings", "All settings with their values, what they may hold, and what they are for.")
     sub.add_argument("of", nargs="?", default="run", choices=tuple(TREES), metavar="VERB", help="default run")
 
     sub = verb("farm", "Write lines and trainings as jobs of a render farm (Open Job Description, Flamenco).")
     add_farm_arguments(sub)
-    _add_line_settings(sub)
+    add_line_settings(sub)
 
     sub = verb("keys", "Keys by which other machines may use a backend of this one, and the list of who may.")
     add_keys_arguments(sub)

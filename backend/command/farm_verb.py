@@ -156,7 +156,7 @@ def _written(work: FarmWork, folder: Path) -> tuple[list[str], list[str]]:
     make_writable(folder / "flamenco" / "scripts")
     with claiming(lambda: [folder], "written", Reporter()), explaining(folder):
         stale = outdated(folder / "flamenco", jobs)
-        stale += [left for name in [*texts, *stale] for left in leftovers_of(folder / name)]
+        stale += [left for path in [*(folder / name for name in texts), *stale] for left in leftovers_of(path)]
         for path in stale:
             path.unlink(missing_ok=True)
         for name, text in texts.items():

@@ -18,7 +18,7 @@ class Parser(argparse.ArgumentParser):
 class VerbParser(Parser):
     """Of one verb: takes options and other arguments in any order, as in `jobs show --state-dir DIR ID`."""
 
-    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def, override]
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
         if self._is_inside:
             return super().parse_known_args(args, namespace)
         self._is_inside = True

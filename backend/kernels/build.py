@@ -168,8 +168,8 @@ def _building(out: Path) -> Iterator[None]:
                 log.warning("%s", told)
             yield
     except (OSError, InputError) as error:
-        told = explained(error, out) if isinstance(error, OSError) else error
-        raise BuildError(f"nothing can be built in {out}: {told}") from error
+        reason = explained(error, out) if isinstance(error, OSError) else error
+        raise BuildError(f"nothing can be built in {out}: {reason}") from error
 
 
 def compile_sources(compiler: list[str], flags: list[str], folder: Path, *, is_x86: bool) -> list[str]:

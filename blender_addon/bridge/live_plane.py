@@ -6,6 +6,7 @@ changed. Where the scene's objects are nearer than the head they hide it, as the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +15,12 @@ import gpu
 from gpu_extras.batch import batch_for_shader
 
 from ..blender_types import window_manager
+from ..shared.camera import Crop, Intrinsics
 from ..shared.live_picture import LivePicture
 from .take import Take
 
 _gpu: Any = gpu  # its stubs lack the arguments of what makes textures
+_NEAREST_M = 0.01
 Corners = tuple[tuple[float, float, float], ...]
 
 
@@ -42,15 +45,24 @@ class _Shown:
 
 def plane_of(scene: bpy.types.Scene, camera: bpy.types.Object, take: Take) -> Plane:
     """The picture plane of a take's camera, as far away as the head is in the take's first frame."""
-    lens, crop = take.footage_camera, take.crop
-    distance = max(0.01, take.head_distance)
+    return _plane(scene.name, camera.name, take.footage_camera, take.crop, take.head_distance)
+
+
+def plane_of_scene(scene: bpy.types.Scene, camera: str, lens: Sequence[float], distance_m: float) -> Plane:
+    """The picture plane of a scene's camera; lens: fx, fy, cx, cy, width and height of its picture, px."""
+    fx, fy, cx, cy, width, height = lens
+    whole = Crop(0, 0, int(width), int(height))
+    return _plane(scene.name, camera, Intrinsics(fx, fy, cx, cy, whole.width, whole.height), whole, distance_m)
+
+
+def _plane(scene: str, camera: str, lens: Intrinsics, crop: Crop, distance_m: float) -> Plane:
+    distance = max(_NEAREST_M, distance_m)
 
     def point(x: float, y: float) -> tuple[float, float, float]:
         return (x - lens.cx) / lens.fx * distance, (lens.cy - y) / lens.fy * distance, -distance
 
     left, top, right, bottom = crop.x, crop.y, crop.x + crop.width, crop.y + crop.height
-    corners = point(left, bottom), point(right, bottom), point(right, top), point(left, top)
-    return Plane(scene.name, camera.name, corners)
+    return Plane(scene, camera, (point(left, bottom), point(right, bottom), point(right, top), point(left, top)))
 
 
 def begin(plane: Plane) -> None:
@@ -59,6 +71,13 @@ def begin(plane: Plane) -> None:
     _Shown.plane = plane
     if not bpy.app.background:
         _Shown.handle = bpy.types.SpaceView3D.draw_handler_add(_draw, (), "WINDOW", "POST_VIEW")
+
+
+def move(plane: Plane) -> None:
+    """Draw on another plane from now on."""
+    if plane != _Shown.plane:
+        _Shown.plane = plane
+        _redraw()
 
 
 def end() -> None:

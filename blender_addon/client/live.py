@@ -32,6 +32,8 @@ class Taken:
     """What its request was tagged with."""
     waited_s: float
     """From the request to here."""
+    drawn_ms: float
+    """Of that, what the head's process worked."""
 
 
 @dataclass
@@ -58,7 +60,7 @@ class LiveHead:
         self._send: Send | None = None
         self._waiting: _Asked | None = None
         self._asked: dict[int, _Asked] = {}
-        self._reading: tuple[Task[LivePicture | None], _Asked] | None = None
+        self._reading: tuple[Task[LivePicture | None], _Asked, float] | None = None
         """Of the newest picture; in a thread, for the disk may be slow where none is in memory."""
         self._sent_at = 0.0
 
@@ -83,9 +85,9 @@ class LiveHead:
         """The newest picture, once; None where there is none that is new."""
         if self._reading is None or not self._reading[0].ended:
             return None
-        (task, asked), self._reading = self._reading, None
+        (task, asked, drawn_ms), self._reading = self._reading, None
         picture = task.result()
-        return None if picture is None else Taken(picture, asked.tag, time.monotonic() - asked.at)
+        return None if picture is None else Taken(picture, asked.tag, time.monotonic() - asked.at, drawn_ms)
 
     # For the session ------------------------------------------------------------------------------------------------
 
@@ -116,7 +118,8 @@ class LiveHead:
             asked = self._answered(request)
             if asked is not None:
                 path, drawing = message.path, message.number
-                self._reading, self.refused = (Task(lambda: read_live_picture(path, drawing)), asked), ""
+                task = Task(lambda: read_live_picture(path, drawing))
+                self._reading, self.refused = (task, asked, message.took_ms), ""
             self.replaced += message.replaced
         elif isinstance(message, protocol.Error) and self._answered(request) is not None:
             self.refused = f"{message.what} {message.do}".strip()

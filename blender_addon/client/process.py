@@ -226,7 +226,7 @@ def _launch(place: BackendPlace) -> subprocess.Popen:
             process = subprocess.Popen(
                 module_command(place.python, "backend", "serve", *_options(place)),
                 cwd=place.state_dir,
-                env=_environment(place),
+                env=environment_of(place),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -290,7 +290,7 @@ def _options(place: BackendPlace) -> list[str]:
     return [*own, "--log-file", str(place.log_file), *place.options]
 
 
-def _environment(place: BackendPlace) -> dict[str, str]:
+def environment_of(place: BackendPlace) -> dict[str, str]:
     """The backend's own environment: nothing of Blender's Python, and no files written beside its source."""
     environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONHOME", "PYTHONSTARTUP")}
     environment.update(

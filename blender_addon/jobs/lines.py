@@ -18,7 +18,7 @@ import bpy
 
 from .. import compat
 from ..bridge import audio, curves, direction, keys, paths, tagged
-from ..bridge.speakers import speaker_of
+from ..bridge.speakers import Speaker, speaker_of
 from ..bridge.strips import editor_of
 from ..properties import TalkerSettings, settings_of
 from ..shared import layout
@@ -142,9 +142,8 @@ def sound_path(scene: bpy.types.Scene, name: str) -> Path:
     return Path(paths.absolute(compat.all_strips(editor_of(scene))[name].sound.filepath))
 
 
-def model_path(scene: bpy.types.Scene, name: str) -> Path:
-    """The file that is written when the model of a line's speaker is trained."""
-    speaker = speaker_of(scene, name)
+def model_path(speaker: Speaker) -> Path:
+    """The file that is written when a speaker's model is trained."""
     return layout.model_folder(Path(paths.absolute(speaker.subject)), speaker.model) / layout.MODEL_CONFIG_FILE
 
 
@@ -175,7 +174,7 @@ def written_files(scene: bpy.types.Scene, name: str) -> list[Path]:
     """The files that a line is made of: what is written later puts its take out of date."""
     settings = settings_of(scene)
     poses = [Path(paths.absolute(settings.pose_file))] if settings.pose_mode == "FILE" and settings.pose_file else []
-    return [sound_path(scene, name), model_path(scene, name), *poses]
+    return [sound_path(scene, name), model_path(speaker_of(scene, name)), *poses]
 
 
 def state(

@@ -7,7 +7,7 @@ undo and deletion may take those away at any time.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +16,20 @@ from bpy.app.handlers import persistent
 
 from .. import window
 from ..blender_types import window_manager
-from ..bridge import curves, live_plane, tagged
+from ..bridge import curves, live_follow, live_plane, tagged
 from ..bridge.keys import scene_fps
+from ..bridge.live_follow import Follow
 from ..bridge.live_plane import Plane
+from ..bridge.speakers import speaker_of
 from ..bridge.take import Take
 from ..client.live import LiveHead
 from ..client.live_pace import Pace
-from ..properties import TalkerSettings, settings_of
+from ..properties import settings_of
 from ..shared import protocol
 from ..shared.errors import InputError
 from ..shared.live import LiveState
 from . import connection, lines
-from .steps import absolute, model_name
+from .steps import absolute
 
 SIZE_PX = 512
 POLL_S = 0.005
@@ -46,7 +48,9 @@ class _On:
     take: Path
     controller: str
     """Name of the object with the take's curves."""
-    asked: tuple | None = None
+    follow: Follow | None = None
+    """What the head follows; None: it moves as in the take."""
+    asked: protocol.Draw | None = None
     """What was asked for last, so that nothing is asked for twice."""
     pace: Pace = field(default_factory=Pace)
     shown: int = 0
@@ -99,13 +103,15 @@ def start(scene: bpy.types.Scene) -> None:
         raise InputError(
             f"The take {folder.name} is not in this scene.", "Bring it back, then switch the live head on."
         )
-    plane = live_plane.plane_of(scene, camera, Take.open(folder))
+    plane, following = live_plane.plane_of(scene, camera, Take.open(folder)), None
+    if settings.pose_mode == "OBJECT":
+        following = live_follow.follow(scene, settings.pose_object, int(controller[curves.START_KEY]))
     stop()
     wanted = protocol.LiveOpen(
-        subject=str(subject), model=_model(settings), take=str(folder), size=SIZE_PX,
+        subject=str(subject), model=_model(scene), take=str(folder), size=SIZE_PX,
         transparent=settings.background not in _WHERE_PLATE,
     )  # fmt: skip
-    _Live.on = _On(connection.session().open_live(wanted), plane, folder, controller.name)
+    _Live.on = _On(connection.session().open_live(wanted), plane, folder, controller.name, following)
     _Live.trouble = ("", "")
     live_plane.begin(plane)
     for handlers, function in _handlers():
@@ -148,10 +154,17 @@ def look() -> None:
         live_plane.show(None)
         return
     take_frame, values = found
-    asked = (take_frame, tuple(values.values()))
-    if asked != on.asked:
-        on.asked = asked
-        on.head.ask(protocol.Draw(take_frame, values), frame)
+    draw = protocol.Draw(take_frame, values)
+    if on.follow is not None:
+        seen = live_follow.seen(scene, on.follow)
+        if seen is None:
+            stop("The object that the head follows, or the camera, is gone.", "Choose others, then switch it on again.")
+            return
+        draw = replace(draw, pose=seen.pose, body=seen.body, lens=seen.lens)
+        live_plane.move(live_plane.plane_of_scene(scene, on.follow.camera, seen.lens, seen.distance_m))
+    if draw != on.asked:
+        on.asked = draw
+        on.head.ask(draw, frame)
         _soon()
 
 
@@ -230,9 +243,10 @@ def _soon() -> None:
     bpy.app.timers.register(turn, first_interval=POLL_S)
 
 
-def _model(settings: TalkerSettings) -> str:
+def _model(scene: bpy.types.Scene) -> str:
     """The scene's model where it is trained; "": the one that the take was rendered by."""
-    return model_name(settings) if os.path.isfile(lines.model_path(settings)) else ""
+    speaker = speaker_of(scene, None)
+    return speaker.model if os.path.isfile(lines.model_path(speaker)) else ""
 
 
 @persistent

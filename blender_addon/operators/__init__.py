@@ -8,6 +8,7 @@ from . import (
     direction,
     dropping,
     exporting,
+    forget_person,
     install_backend,
     jobs,
     line_preset,
@@ -31,5 +32,6 @@ CLASSES = (
     *viewing.CLASSES,
     *about.CLASSES,
     *dropping.CLASSES,
+    *forget_person.CLASSES,
     *line_preset.CLASSES,
 )

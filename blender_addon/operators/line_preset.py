@@ -8,7 +8,7 @@ SUBFOLDER = "m2dao_talker/line"
 KEPT = ("pose_mode", "head_life", "face_life", "strength")
 
 
-class TALKER_OT_line_preset_add(AddPresetBase, bpy.types.Operator):
+class TALKER_OT_line_preset_add(AddPresetBase, bpy.types.Operator):  # type: ignore[misc] # its stubs differ
     """Keep how the head moves and speaks as a preset, or remove one"""
 
     bl_idname = "talker.line_preset_add"

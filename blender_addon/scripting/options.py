@@ -70,6 +70,8 @@ OPTIONS = (
     Option("face_life", "--face-life", _MANNER),
     Option("strength", "--strength", _MANNER),
     Option("use_performance", "--edited-curves", _MANNER),
+    Option("use_direction", "--direction", _MANNER),
+    Option("versions", "--versions", _MANNER),
     Option("output", "--output", _MANNER),
     Option("take", "--take", ("import", "export")),
     Option("take_frame", "--frame", ("import", "run")),
@@ -81,6 +83,9 @@ OPTIONS = (
     Option("match_scene", "--match-scene", _SHOT),
 )
 """In the order of the panel's steps. Two with one flag are given together."""
+
+IN_WINDOWS = frozenset({"render_by_itself"})
+"""Settings that only a Blender with windows has a use for: they are no options."""
 
 
 def of_verb(verb: str) -> tuple[Option, ...]:

@@ -10,6 +10,7 @@ import bpy
 from .. import backend_place
 from ..jobs import about
 from ..operators.about import is_removing, newest_log
+from ..operators.forget_person import is_forgetting
 from ..properties import TalkerSettings
 from ..shared.folders import folder_bytes
 from ..shared.places import cache_folder
@@ -60,6 +61,10 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context, settings: Talke
     remove = row.row(align=True)
     remove.enabled = is_ours and found is not None and found.is_installed and not is_removing()
     remove.operator("talker.remove_backend", text="Removing…" if is_removing() else None, icon="TRASH")
+    if settings is not None:
+        forget = layout.row()
+        forget.enabled = folders.subject(settings.subject) is not None and not reasons.backend(context)
+        forget.operator("talker.forget_person", text="Removing…" if is_forgetting() else None, icon="TRASH")
 
 
 def draw_closed(layout: bpy.types.UILayout, context: bpy.types.Context, settings: TalkerSettings) -> None:

@@ -67,10 +67,16 @@ class TALKER_UL_lines(bpy.types.UIList):
 
 
 def draw(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
-    """The list, the buttons for what is to be done, and the chosen line's speaker, where there are any lines."""
+    """The lines, where there are any, and how they are rendered."""
+    if lines.names(scene):
+        _draw_lines(layout, scene)
+    for option in ("render_by_itself", "versions"):
+        layout.prop(settings_of(scene), option)
+
+
+def _draw_lines(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
+    """The list, the buttons for what is to be done, and the chosen line's speaker."""
     names = lines.names(scene)
-    if not names:
-        return
     settings, editor = settings_of(scene), editor_of(scene)
     collection = compat.all_strips_name(editor)
     layout.template_list("TALKER_UL_lines", "", editor, collection, settings, "line_index", rows=3)
@@ -87,9 +93,7 @@ def draw(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
             button.also_new = also_new
     if State.MOVED in held:
         text = f"Take Pictures Along ({held.count(State.MOVED)})"
-        column.operator("talker.place_lines", text=text, icon=ICONS[State.MOVED])
-    layout.prop(settings, "render_by_itself")
-    layout.prop(settings, "versions")
+        layout.operator("talker.place_lines", text=text, icon=ICONS[State.MOVED])
     if settings.line_strip in names:
         _draw_chosen(layout, scene, settings.line_strip)
 

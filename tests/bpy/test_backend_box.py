@@ -139,3 +139,26 @@ def test_an_error_that_was_put_away_stays_away_while_its_job_is_still_looked_at(
     bpy.ops.talker.dismiss()
     addon.jobs.shown.show(bpy.context, handle)
     assert not job.error_what and job.state == "FAILED"
+
+
+def test_a_person_is_removed_with_models_and_takes_and_nothing_of_others(
+    addon, bpy, connection, scene, subject, make_take, tmp_path
+):
+    info = json.loads((subject / "subject.json").read_text())
+    whole = {"source_sha256": "0" * 64, "size": 32, "schema": 3, "footage_width": 80, "footage_height": 48}
+    crop = {"x": 0, "y": 0, "width": 32, "height": 32}
+    (subject / "subject.json").write_text(json.dumps({**info, **whole, "crop": crop}))
+    lines = tmp_path / "lines"
+    (lines / "others").mkdir(parents=True)
+    (lines / "others" / "notes.txt").write_text("kept")
+    scene.talker.subject, scene.talker.output = str(subject), str(lines)
+    assert bpy.ops.talker.forget_person() == {"FINISHED"}
+    assert not (subject / "subject.json").exists() and not (subject / "models" / "m2dao" / "config.json").exists()
+    assert (lines / "others" / "notes.txt").read_text() == "kept"
+    with pytest.raises(RuntimeError, match="is not a subject folder"):
+        bpy.ops.talker.forget_person()
+
+
+def test_nobody_is_removed_where_there_is_no_subject(box, environment, scene, tmp_path):
+    scene.talker.subject = str(tmp_path / "nobody")
+    assert "talker.forget_person" in box().off

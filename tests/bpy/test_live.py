@@ -259,3 +259,37 @@ def test_the_plane_is_where_the_takes_background_lies(bpy, addon, stage):
     for (x, y), wanted in zip(seen, ((left, bottom), (right, bottom), (right, top), (left, top)), strict=True):
         assert (round(x, 6), round(y, 6)) == wanted
     assert abs(-plane.corners[0][2] - 0.71) < 0.02
+
+
+def blue():
+    """Centimetres that the head is to the side of the camera's axis in what is shown, as the stand-in draws them."""
+    from importlib import import_module
+
+    picture = import_module("bl_ext.user_default.m2dao_talker.bridge.live_plane").shown()
+    return None if picture is None else round(255 * struct.unpack_from("<4f", picture.rgba)[2])
+
+
+def test_a_head_that_follows_an_object_moves_with_it_at_once(bpy, addon, stage):
+    head = bpy.data.objects.new("Follow", None)
+    stage.scene.collection.objects.link(head)
+    camera = bpy.data.objects.new("Scene Camera", bpy.data.cameras.new("Scene Camera"))
+    stage.scene.collection.objects.link(camera)
+    camera.location, camera.rotation_euler = (0, -2, 0), (1.5707963, 0, 0)
+    stage.scene.camera = camera
+    stage.scene.talker.pose_mode, stage.scene.talker.pose_object = "OBJECT", head
+    stage.scene.frame_set(START + 2)
+    stage.live.start(stage.scene)
+    assert stage.scene.frame_current == START + 2
+    until(stage.live, lambda: shows(3) and blue() == 0)
+    head.location.x = 0.5
+    bpy.context.view_layer.update()
+    until(stage.live, lambda: blue() == 50)
+    plane = addon.bridge.live_plane._Shown.plane
+    assert plane.camera == "Scene Camera" and abs(-plane.corners[0][2] - 2.0) < 1e-4
+    asked = stage.live._Live.on.asked
+    assert asked.lens[4:] == [stage.scene.render.resolution_x, stage.scene.render.resolution_y]
+    assert [row[3] for row in asked.body[:3]] == [0.0, -2.0, 0.0]
+    bpy.data.objects.remove(head)
+    bpy.context.view_layer.update()
+    until(stage.live, lambda: not stage.live.is_on())
+    assert "follows" in stage.live.trouble()[0]

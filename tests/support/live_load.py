@@ -66,6 +66,7 @@ def scrub(session, head, figures: Figures, seconds: float, rate: float, ready: R
                 taken = head.take()
                 if taken is not None:
                     figures.waited.append(1000 * taken.waited_s)
+                    figures.drawn.append(taken.drawn_ms)
             if ping_at is None and now - pinged >= PINGS_S:
                 other.send(protocol.Heartbeat())
                 pinged = ping_at = now
@@ -101,7 +102,8 @@ def report(title: str, figures: Figures, changes: int, replaced: int, seconds: f
     print(
         f"{title}: {changes} changes in {seconds:.0f} s, {len(waited)} pictures, {replaced} replaced by newer ones; "
         f"change to picture median {quantile(waited, 0.5):.1f} ms, p95 {quantile(waited, 0.95):.1f}, "
-        f"longest {max(waited, default=math.nan):.1f}; the backend answers others in median "
+        f"longest {max(waited, default=math.nan):.1f}, of which drawing {quantile(figures.drawn, 0.5):.1f}; "
+        "the backend answers others in median "
         f"{quantile(answered, 0.5):.1f} ms, p95 {quantile(answered, 0.95):.1f}; the head's process has "
         f"{memory[0] if memory else math.nan:.0f} MB at first, {memory[-1] if memory else math.nan:.0f} at the end, "
         f"{max(memory, default=math.nan):.0f} at most",

@@ -60,7 +60,7 @@ def take(head):
 
 
 def taken(tag, waited_s=0.04):
-    return Taken(LivePicture(tag, 1, 1, bytes(16)), tag, waited_s)
+    return Taken(LivePicture(tag, 1, 1, bytes(16)), tag, waited_s, 5.0)
 
 
 def test_requests_that_come_fast_are_sent_at_a_rate_that_the_backend_takes_and_the_newest_is_always_sent(clock):
