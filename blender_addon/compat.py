@@ -78,6 +78,20 @@ def strip_content_trim_start(strip: Any) -> float:
     return strip.animation_offset_start
 
 
+def strip_content_trim_end(strip: Any) -> float:
+    """Frames cut off the file's end for good."""
+    if hasattr(strip, "content_trim_end"):
+        return strip.content_trim_end
+    return strip.animation_offset_end
+
+
+def strip_content_range(strip: Any) -> tuple[float, float]:
+    """Frame at which the first frame of the strip's content lies, and the one after its last, shown or not."""
+    if hasattr(strip, "content_end"):
+        return strip.content_start, strip.content_end
+    return strip.frame_start, strip.frame_final_end + strip.frame_offset_end
+
+
 def set_strip_content_start(strip: Any, frame: int) -> None:
     """Move a strip so that the first frame of its file lies at `frame`."""
     if hasattr(strip, "content_start"):

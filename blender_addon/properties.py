@@ -65,6 +65,15 @@ POSE_MODES = (
     ("OBJECT", "Object", "The head follows an object of the scene, seen by the scene's camera", "NONE", 2),
     ("FILE", "File", "The head moves as in another take: poses from its camera.json", "NONE", 3),
 )
+DUBS = (
+    ("OFF", "Off", "The head moves by itself, before a background of its own"),
+    (
+        "LOWER",
+        "Lower Face",
+        "The footage under the line stays as shot; only mouth, jaw and cheeks are replaced",
+    ),
+    ("HEAD", "Head", "The footage under the line stays as shot; the whole head is replaced"),
+)
 BACKGROUNDS = (
     ("PLATE", "Clean Plate", "The footage's own background with the person taken out"),
     ("FOOTAGE", "Footage", "The footage itself; the recorded person stays visible around the head"),
@@ -141,6 +150,9 @@ class TalkerSettings(FootageSettings, bpy.types.PropertyGroup):
         description="A take's camera.json: the head moves as it does there",
         subtype="FILE_PATH",
         options=_PATH,
+    )
+    dub: EnumProperty(
+        name="Dub", description="Lay the line into the footage's strip under it on the timeline", items=DUBS
     )
     head_life: FloatProperty(
         name="Head Life",

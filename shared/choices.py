@@ -42,3 +42,8 @@ LEAST_FRAME_PX, MOST_FRAME_PX = 16, 8192
 """The least and the most that can be asked."""
 MOST_SPEAKERS = 5
 """Faces that are told apart in one clip."""
+
+DUB_PARTS = ("lower", "head")
+"""What is replaced of a person in footage that is dubbed: the lower face, or the whole head."""
+DUB_PART = "lower"
+"""What is replaced where nothing else is asked: least of what was filmed is lost."""

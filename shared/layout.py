@@ -78,6 +78,9 @@ DEMO_BLEND_FILE = "demo.blend"
 REGION_NAMES = ("oral", "face", "hair", "torso")
 """Channels of a region map, in this order; background is what is left to one."""
 
+DUB_LAYER = "Dub"
+"""Layer of a dub's frames: the matte through which they go over the footage."""
+
 VISIBLE_ALPHA = 1.0 / 255.0
 """A pixel with less coverage than this has no depth and, delivered, no colour."""
 DEPTH_EMPTY = 1e10

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from backend.command.dub_arguments import add_dub_arguments
 from backend.settings import ENGINES, INPUT_COLOURS, LAYERS, PreprocessSettings
 from shared import choices
 
@@ -112,6 +113,7 @@ def add_line_settings(parser: argparse.ArgumentParser) -> None:
         metavar="F",
         help=f"how far the mouth moves (default {choices.STRENGTH:g}: as far as in the footage)",
     )
+    add_dub_arguments(parser)
     parser.add_argument("--layers", choices=LAYERS)
     parser.add_argument("--timecode", metavar="HH:MM:SS:FF", help="of its first frame (default 00:00:00:00)")
     parser.add_argument("--take", metavar="NAME", help="what the line is called (default: its sound file's name)")

@@ -90,7 +90,7 @@ def _draw_chunk(
     ) as drawer:
 
         def finish(number: int) -> None:
-            frame = drawer.draw(number)
+            frame = plan.drawn(drawer, number)
             for tries_left in reversed(range(_TRIES)):
                 # Somebody else may have drawn it, or even joined the take, by now.
                 if target.holds(store, number, plan.keys[number]):

@@ -35,13 +35,18 @@ def model_key(model: ModelFolder, weights_sha256: str) -> str:
     return digest(weights_sha256, json.dumps(drawing, sort_keys=True))
 
 
+def shared_key(common: Mapping[str, object]) -> str:
+    """Hash of what all frames of a line have in common, and of this program's version."""
+    return digest(VERSION, json.dumps(common, sort_keys=True, default=str))
+
+
 def frame_keys(drive: Drive, common: Mapping[str, object], indices: Iterable[int] | None = None) -> list[str]:
     """The keys of some frames of a drive, from 0, in order; None: of all.
 
     A frame depends on its own rows of the drive's arrays (curves, pose, the body's motion, sound where it drives the
     portrait), to the bit; on what all frames have in common; and on the version of this program.
     """
-    shared = digest(VERSION, json.dumps(common, sort_keys=True, default=str))
+    shared = shared_key(common)
     values = {field.name: getattr(drive, field.name) for field in fields(drive)}
     arrays = [(name, np.ascontiguousarray(value.cpu())) for name, value in values.items() if value is not None]
     return [

@@ -10,6 +10,7 @@ import numpy as np
 
 from backend.deliver.camera_file import read_poses
 from backend.deliver.directed import Directed, directed_curves, directed_motion, read_directed
+from backend.deliver.dubbing import Filmed, filmed_under, require_dub
 from backend.deliver.motion import motion_of_line, without_effect
 from backend.deliver.scene_view import SceneView, read_scene_view
 from backend.media.audio_features import AudioFeatures, log_mel_of
@@ -65,6 +66,8 @@ class Line:
     """(frame_count, 4, 4) camera_from_head, cm, of the head that the body goes with; None: `poses`."""
     directed: Directed | None = None
     """What an artist's direction makes of it; None: there is none."""
+    filmed: Filmed | None = None
+    """The footage that the line dubs; None: it dubs none."""
 
     @property
     def camera_poses(self) -> np.ndarray:
@@ -87,6 +90,7 @@ def require_readable(settings: RenderSettings) -> None:
             parse_frame_range(settings.frames, _LONGEST_FRAMES)
     except (ValueError, ZeroDivisionError) as error:
         raise InputError(f"{str(error).capitalize()}.", "Correct the option.") from error
+    require_dub(settings)
     if settings.pose not in choices.POSES:
         read_poses(settings.pose)
         read_scene_view(settings.pose)
@@ -129,6 +133,7 @@ def plan_line(
     features = log_mel_of(sound.blocks(), sound.rate)
     fps, count, first, last = _frames_of(subject, settings, sound)
     track = subject.track().posed_by(poses_by)
+    filmed = filmed_under(subject, track, settings, count)
     voice = voice_of_edited(features, first_heard) if heard is None else heard
     direction = read_directed(settings, fps, count, report)
     motion = motion_of_line(subject, track, settings, fps, count, features, voice, rest)
@@ -141,17 +146,22 @@ def plan_line(
     spoken[told] = speech.predict_array(features, times_s, voice, settings.strength)
     names = speech.curve_names + UPPER_CURVES
     predicted = Performance.from_array(fps, np.concatenate([spoken, motion.upper], axis=1), names)
-    performance = _edited(predicted, settings.performance, report).as_saved()
+    edited, poses = _edited(predicted, settings.performance, report), motion.poses
+    if filmed is not None:
+        edited, poses = filmed.with_upper_face(edited), filmed.posed(poses)
+    performance = edited.as_saved()
     directed = None
     if direction is not None:
         closed = np.zeros(count)
         closed[told] = speech.closing(features, times_s, voice)
         directed = directed_curves(performance, direction, track, closed, speech.resting)
     shown = performance if directed is None else directed.curves
+    if filmed is not None:
+        shown = filmed.with_upper_face(shown)
     driving = with_lips_following(shown, predicted.as_saved(), speech.lips_following)
     return Line(
-        sound, features, fps, count, first, last, _start_of(settings, fps), performance, driving, motion.poses,
-        motion.body, voice, motion.scene, motion.views, motion.body_poses, directed,
+        sound, features, fps, count, first, last, _start_of(settings, fps), performance, driving, poses,
+        motion.body, voice, motion.scene, motion.views, motion.body_poses, directed, filmed,
     )  # fmt: skip
 
 

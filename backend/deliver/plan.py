@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from backend.deliver import provenance
+from backend.deliver.dubbing import Dub
 from backend.deliver.heard_voice import HeardVoice
-from backend.deliver.keys import frame_keys, model_key
+from backend.deliver.keys import digest, frame_keys, model_key, shared_key
 from backend.deliver.line import Line, plan_line, require_readable
+from backend.deliver.pipeline import FrameDrawer
 from backend.deliver.shown import Shown, shown_by
 from backend.deliver.store import FrameStore, frame_store
 from backend.deliver.take import Take, TakeFolder
@@ -20,10 +22,10 @@ from backend.performance.learning import learn_speech
 from backend.performance.speech import SpeechModel
 from backend.performance.voice import Voice
 from backend.portrait.audio_code import audio_windows
-from backend.portrait.portrait import Drive, Portrait
+from backend.portrait.portrait import Drive, Portrait, PortraitFrame
 from backend.portrait.saving import open_portrait
 from backend.provenance.credentials import Credentials, configured_credentials
-from backend.provenance.marks import DRAWN, Marks
+from backend.provenance.marks import DRAWN, DRAWN_OVER_FOOTAGE, Marks
 from backend.raster.rasterize import engine_device
 from backend.settings import LAYERS, RenderSettings
 from backend.subject.consent import require_consent
@@ -69,6 +71,19 @@ class RenderPlan:
     """Who signs; None: nobody."""
     voices: HeardVoice
     """Where the line's voice is told to other processes that draw it."""
+    dub: Dub | None = None
+    """What lays the frames into the footage; None: the line dubs none."""
+
+    def drawn(self, drawer: FrameDrawer, number: int) -> PortraitFrame[np.ndarray]:
+        """Frame `number` of the line, from 1, as it is delivered."""
+        if self.dub is None:
+            return drawer.draw(number)
+        return self.dub.empty() if self.dub.key(number) is None else self.dub.laid(number, drawer.draw(number))
+
+    def behind(self, number: int) -> np.ndarray:
+        """(H, W, 3) uint8, what the preview shows behind a frame."""
+        footage = None if self.dub is None else self.dub.footage(number)
+        return self.shown.behind if footage is None else footage
 
     @property
     def numbers(self) -> range:
@@ -100,8 +115,8 @@ class RenderPlan:
             self.marks, self.details | {"crop": f"{crop.x} {crop.y} {crop.width} {crop.height}"}
         )
         return frame_store(
-            folder, self.settings.layers, self.subject.info.input_colour, attributes, self.shown.behind, self.line.fps,
-            earlier, self.signed_frame, self.line.start,
+            folder, self.settings.layers, self.subject.info.input_colour, attributes, self.behind, self.line.fps,
+            earlier, self.signed_frame, self.line.start, self.dub is not None,
         )  # fmt: skip
 
 
@@ -137,7 +152,13 @@ def plan_render(
     credentials = configured_credentials(settings)
     # EXR files have no place for a signature: that of the take covers them.
     signed_by = "" if credentials is None or settings.layers != "png" else credentials.identity.fingerprint
-    marks = Marks(subject.id, target.id(take), consent.words(), DRAWN, signed_by=signed_by)
+    marks = Marks(
+        subject.id,
+        target.id(take),
+        consent.words(),
+        DRAWN if settings.dub is None else DRAWN_OVER_FOOTAGE,
+        signed_by=signed_by,
+    )
     inputs["audio"]["path_key"] = path_key(marks.take, take.audio_path)
     first_heard = target.voice()
     speech = speech_of(subject, model, report)
@@ -162,13 +183,25 @@ def plan_render(
     }  # fmt: skip
     if line.start:
         common["timecode"] = line.start
+    if line.filmed is not None:  # the pictures that it is laid into
+        common["footage"] = [subject.info.source_sha256, subject.info.stages]
     if line.scene is not None:
         common["lens"] = line.scene.details()
     keys = dict(zip((index + 1 for index in known), frame_keys(drive, common, known), strict=True))
+    dub = None
+    if line.filmed is not None:
+        dub = Dub(subject, line.filmed, settings.dub_part, size, settings.seed)
+        keys = {number: _dubbed_key(dub, number, key, common) for number, key in keys.items()}
     return RenderPlan(
         subject, portrait, line, drive, size, shown, settings, take, inputs, details, keys, first_heard, marks,
-        credentials, voices,
+        credentials, voices, dub,
     )  # fmt: skip
+
+
+def _dubbed_key(dub: Dub, number: int, key: str, common: dict[str, object]) -> str:
+    """The key of a dub's frame by the key of what is drawn; all empty frames have one key."""
+    own = dub.key(number)
+    return shared_key(common | {"footage": None}) if own is None else digest(key, own)
 
 
 def line_drive(portrait: Portrait, line: Line, known: range | None = None) -> Drive:
@@ -182,7 +215,8 @@ def line_drive(portrait: Portrait, line: Line, known: range | None = None) -> Dr
         windows[heard] = found
     require_known(portrait.curve_names)
     curves = line.driving.array(portrait.curve_names or CURVE_NAMES)
-    return portrait.drive(curves, line.poses, float(line.fps), windows, line.body, line.views, line.body_poses)
+    drive = portrait.drive(curves, line.poses, float(line.fps), windows, line.body, line.views, line.body_poses)
+    return drive if line.filmed is None else line.filmed.moving(portrait, drive)
 
 
 def speech_of(subject: Subject, model: ModelFolder, report: Reporter) -> SpeechModel:

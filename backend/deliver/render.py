@@ -114,7 +114,8 @@ def _render(
                         "timecode": timecode_text(line.start, line.fps), "size": shown.picture.width,
                         "layers": settings.layers, "colour": subject.info.input_colour,
                         "footage_colour": subject.footage_space, "footage_turns": subject.info.footage_turns,
-                        "footage_first": subject.info.footage_first, "drawn": drawn},
+                        "footage_first": subject.info.footage_first,
+                        "footage_count": subject.frame_count, "drawn": drawn},
                 preview=None if preview is None else preview.to_dict(),
                 timings_s={phase: round(seconds, 2) for phase, seconds in timings.items()},
             )
@@ -202,7 +203,7 @@ def _draw(
         def finish(number: int) -> np.ndarray:
             if number in stored:
                 return store.read(number)
-            return store.write(number, drawer.draw(number), keys[number])
+            return store.write(number, job.drawn(drawer, number), keys[number])
 
         drawn = in_order(finish, wanted, concurrency.frames, report.check)
         with closing(drawn), preview.writing() as movie:

@@ -16,6 +16,9 @@ from backend.portrait.portrait import PortraitFrame
 from shared import layout
 from shared.files import explaining, write_bytes
 
+Behind = np.ndarray | Callable[[int], np.ndarray]
+"""(H, W, 3) uint8, what the preview shows behind the frames: one picture, or that of a frame by its number."""
+
 KEY_ATTRIBUTE = "m2dao_talker.key"
 """Header attribute of a frame that holds its key (deliver.keys)."""
 
@@ -44,21 +47,27 @@ def frame_store(
     layers: str,
     colour_name: str,
     attributes: Mapping[str, str],
-    plate: np.ndarray,
+    plate: Behind,
     fps: Fraction,
     earlier: Path | None = None,
     signed: Callable[[bytes], bytes] = bytes,
     start: int = 0,
+    dubs: bool = False,
 ) -> FrameStore:
     """The store for `layers` (exr, png, or mp4: no frame files) in a folder.
 
-    colour_name: transfer curve of drawn frames; attributes: header text; plate (H, W, 3) uint8: what the preview shows
-    behind the frames; fps: of the line; earlier: the folder in which frames are that are not in this one; signed: makes
-    of a PNG's bytes those that are stored; start: frames from midnight to the line's first, by its time code.
+    colour_name: transfer curve of drawn frames; attributes: header text; plate: what is behind the frames; fps: of the
+    line; earlier: the folder in which frames are that are not in this one; signed: makes of a PNG's bytes those that
+    are stored; start: frames from midnight to the line's first, by its time code; dubs: whether frames go over footage
+    (deliver.dubbing), so that their alpha is a matte of its own.
     """
     if layers == "exr":
-        return ExrStore(folder, colour_name, attributes, plate, fps, earlier, start)
+        return ExrStore(folder, colour_name, attributes, plate, fps, earlier, start, dubs)
     return PngStore(folder, attributes, plate, earlier, signed) if layers == "png" else MovieOnly(folder, plate)
+
+
+def _behind(plate: Behind, number: int) -> np.ndarray:
+    return plate(number) if callable(plate) else plate
 
 
 def _found(path: Path, earlier: Path | None) -> Path:
@@ -74,12 +83,13 @@ class ExrStore:
         folder: Path,
         colour_name: str,
         attributes: Mapping[str, str],
-        plate: np.ndarray,
+        plate: Behind,
         fps: Fraction,
         earlier: Path | None = None,
         start: int = 0,
+        dubs: bool = False,
     ) -> None:
-        self._earlier, self._fps, self._start = earlier, fps, start
+        self._earlier, self._fps, self._start, self._dubs = earlier, fps, start, dubs
         self._folder, self._colour_name, self._attributes, self._plate = folder, colour_name, attributes, plate
         self._own = threading.local()
 
@@ -94,12 +104,16 @@ class ExrStore:
 
     def write(self, number: int, frame: PortraitFrame[np.ndarray], key: str) -> np.ndarray:
         passes, self._own.buffers = frames.stored_passes(frame, self._colour_name, getattr(self._own, "buffers", None))
+        if self._dubs:
+            passes = {**passes, layout.DUB_LAYER: passes["Combined"][..., 3]}
         texts = {**self._attributes, KEY_ATTRIBUTE: key}
         exr.write_layers(self.path(number), passes, texts, exr.FrameTime(number, self._fps, self._start))
-        return frames.combined_over_plate(passes["Combined"], self._colour_name, self._plate)
+        return frames.combined_over_plate(passes["Combined"], self._colour_name, _behind(self._plate, number))
 
     def read(self, number: int) -> np.ndarray:
-        return frames.combined_over_plate(self.passes(number)["Combined"], self._colour_name, self._plate)
+        return frames.combined_over_plate(
+            self.passes(number)["Combined"], self._colour_name, _behind(self._plate, number)
+        )
 
     def passes(self, number: int) -> dict[str, np.ndarray]:
         """The passes of a stored frame (deliver.frames). Raises InputError when it is damaged."""
@@ -113,7 +127,7 @@ class PngStore:
         self,
         folder: Path,
         attributes: Mapping[str, str],
-        plate: np.ndarray,
+        plate: Behind,
         earlier: Path | None = None,
         signed: Callable[[bytes], bytes] = bytes,
     ) -> None:
@@ -134,17 +148,17 @@ class PngStore:
         path, text = self.path(number), {**self._attributes, KEY_ATTRIBUTE: key}
         with explaining(path):
             write_bytes(path, self._signed(png.png_bytes(rgba, text)), durable=False)
-        return frames.straight_over_plate(rgba, self._plate)
+        return frames.straight_over_plate(rgba, _behind(self._plate, number))
 
     def read(self, number: int) -> np.ndarray:
         stored = png.read_png(_found(self.path(number), self._earlier), 4, "Delete it and render again.")
-        return frames.straight_over_plate(stored, self._plate)
+        return frames.straight_over_plate(stored, _behind(self._plate, number))
 
 
 class MovieOnly:
     """No frame files: only the preview shows what was drawn."""
 
-    def __init__(self, folder: Path, plate: np.ndarray) -> None:
+    def __init__(self, folder: Path, plate: Behind) -> None:
         self._folder, self._plate = folder, plate
 
     def path(self, number: int) -> Path:
@@ -157,7 +171,7 @@ class MovieOnly:
         return False
 
     def write(self, number: int, frame: PortraitFrame[np.ndarray], key: str) -> np.ndarray:
-        return frames.over_plate(frame, self._plate)
+        return frames.over_plate(frame, _behind(self._plate, number))
 
     def read(self, number: int) -> np.ndarray:
         raise LookupError(f"frame {number} is not stored")

@@ -40,6 +40,12 @@ class RenderSettings:
     strength: Annotated[float, Limits(0, choices.MOST_STRENGTH)] = choices.STRENGTH
     """How far the mouth moves: 1 as far as in the footage; 0 only as far as the sound tells for sure, which looks
     mumbled; more than 1 beyond."""
+    dub: str | None = None
+    """Frames of the footage that the line is dubbed over, as shared.dubbing has them: 1:100=26 lays frames 1 to 100 of
+    the line over the footage from its frame 26 on. Pose, body and upper face are those of the footage there, and all of
+    it but the mouth's part stays as it was shot; frames without footage are empty. None: no dub."""
+    dub_part: Annotated[str, OneOf(choices.DUB_PARTS)] = choices.DUB_PART
+    """What a dub replaces: lower (the lower face) or head."""
     layers: Annotated[str, OneOf(LAYERS)] = "exr"
     """One of LAYERS: multilayer OpenEXR, PNG with straight alpha, or the preview movie only."""
     size: Annotated[int, Limits(16, 8192)] | None = None

@@ -208,6 +208,14 @@ class Subject:
         """
         return self._pictures(layout.FRAMES_FOLDER, size, 3, quick)
 
+    def frame(self, index: int, size: int) -> np.ndarray:
+        """(size, size, 3) uint8 or uint16 RGB, one picture as deep as it is stored, for readers that pass once."""
+        return PictureFolder(self.root / layout.FRAMES_FOLDER, self.frame_count, 3, size, deep=True)[index]
+
+    def region_map(self, index: int, size: int) -> np.ndarray:
+        """(size, size, 4) uint8 soft region map of one picture, for readers that pass once."""
+        return PictureFolder(self.root / layout.REGIONS_FOLDER, self.frame_count, 4, size)[index]
+
     def regions(self, size: int, quick: bool = False) -> Pictures:
         """T soft region maps (size, size, 4) uint8 (channels layout.REGION_NAMES; 255 is one), read when asked for.
 

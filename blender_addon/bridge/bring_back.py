@@ -8,7 +8,7 @@ from pathlib import Path
 import bpy
 
 from ..properties import TalkerSettings
-from . import camera, colour, compositor, curves, direction, fit, keys, plate, strips, tagged
+from . import camera, colour, compositor, curves, direction, dubbing, fit, keys, plate, strips, tagged
 from .placement import Placement
 from .take import Take
 
@@ -78,7 +78,11 @@ def bring_back(
         compositor.bring(scene, placement, background)
     else:
         compositor.remove(scene, take_id)
-    names = strips.bring(scene, placement, background.plate, options.timeline_pictures) if options.timeline else []
+    names = []
+    if options.timeline:
+        names = strips.bring(
+            scene, placement, background.plate, options.timeline_pictures, background.dubbed is not None
+        )
     if options.timeline and background.footage is not None:
         strips.read_footage(scene, placement, background.footage)
     if warning := colour.warning(scene):
@@ -129,6 +133,9 @@ def _background(scene: bpy.types.Scene, placement: Placement, options: ImportOpt
     """What lies behind the head."""
     chosen, take = options.background, placement.take
     found, footage = None, None
+    filmed = dubbing.frames_of(take)
+    if filmed is not None:
+        return _dubbed(placement, options, filmed)
     if take.has_given_lens and chosen in ("PLATE", "FOOTAGE"):
         placement.warnings.append(
             "The take was drawn under the scene's camera, so the footage's background does not belong behind it: the "
@@ -151,6 +158,18 @@ def _background(scene: bpy.types.Scene, placement: Placement, options: ImportOpt
             "render properties makes the edges of the scene's objects smooth there."
         )
     return compositor.Background(footage, found, is_scene=chosen == "SCENE")
+
+
+def _dubbed(placement: Placement, options: ImportOptions, filmed: list[int | None]) -> compositor.Background:
+    """Behind a take that dubs the footage: the footage's own frames, where the artist does not want the scene's picture
+    or nothing there."""
+    frames = [filmed[number - 1] for number in placement.take_frames()]
+    is_scene, footage = options.background == "SCENE", None
+    if options.background in ("PLATE", "FOOTAGE"):
+        footage = _existing(options.footage, placement)
+        if footage is None and options.footage is None:
+            placement.warnings.append("The take dubs the footage: choose the footage, and bring the take back again.")
+    return compositor.Background(footage, is_scene=is_scene, dubbed=frames)
 
 
 def _shows_anything(scene: bpy.types.Scene) -> bool:

@@ -58,5 +58,10 @@ class Placement:
             shown.append(min(last, math.floor(index * self.take.fps / self.timeline_fps) + 1))
         return lead, shown
 
+    def take_frames(self) -> list[int]:
+        """The take's frame, from 1, at every timeline frame of the line."""
+        return [min(self.take.frame_count, math.floor(index * self.take.fps / self.timeline_fps) + 1)
+                for index in range(self.length)]  # fmt: skip
+
     def _ceil(self, take_frames: int) -> int:
         return math.ceil(take_frames * self.timeline_fps / self.take.fps)

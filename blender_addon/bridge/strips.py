@@ -26,10 +26,13 @@ _ALMOST_OPAQUE = 0.99999
 leave out whatever lies below it."""
 
 
-def bring(scene: bpy.types.Scene, placement: Placement, plate: Plate | None, with_pictures: bool) -> list[str]:
-    """The take's strips; their names. Without pictures, strips of them from before go."""
+def bring(
+    scene: bpy.types.Scene, placement: Placement, plate: Plate | None, with_pictures: bool, over_pictures: bool = False
+) -> list[str]:
+    """The take's strips; their names. Without pictures, strips of them from before go. over_pictures: above all that is
+    seen there, as a dub lies over the footage."""
     take = placement.take
-    channel = free_channels(scene, placement, 3)
+    channel = free_channels(scene, placement, 3, over_pictures)
     made = []
     if take.audio is not None and compat.has_sound():
         line = heard_already(scene, placement)
@@ -178,15 +181,17 @@ def editor_of(scene: bpy.types.Scene) -> bpy.types.SequenceEditor:
     return scene.sequence_editor or scene.sequence_editor_create()
 
 
-def free_channels(scene: bpy.types.Scene, placement: Placement, count: int) -> int:
-    """Lowest channel above which `count` channels in a row are free for the line, other takes and strips considered."""
-    taken = set()
+def free_channels(scene: bpy.types.Scene, placement: Placement, count: int, over_pictures: bool = False) -> int:
+    """Lowest channel above which `count` channels in a row are free for the line, other takes and strips considered;
+    over_pictures: above all strips that show something there, too."""
+    taken, shown = set(), 0
     for strip in compat.strips(editor_of(scene)):
         start, end = compat.strip_range(strip)
         is_other = strip.get(tagged.TAKE_KEY) != placement.take_id
         if is_other and start < placement.frame_after and end > placement.frame_start:
             taken.add(strip.channel)
-    channel = 1
+            shown = max(shown, strip.channel if over_pictures and strip.type != "SOUND" else 0)
+    channel = shown + 1
     while any(c in taken for c in range(channel, channel + count)):
         channel += 1
     return channel

@@ -86,6 +86,12 @@ class Take:
         """Pictures of the footage before the first that the head was learned from."""
         return self._of_footage("footage_first")
 
+    @property
+    def footage_last(self) -> int:
+        """The last frame of the footage, from 1, that the head was learned from; 0 where it is not told."""
+        count = self._of_footage("footage_count")
+        return self.footage_first + count if count else 0
+
     def _of_footage(self, name: str) -> int:
         frames = self.manifest.get("frames")
         value = frames.get(name, 0) if isinstance(frames, dict) else 0

@@ -29,7 +29,7 @@ from .plate import Plate
 INPUTS = ("Background", "Background Depth", "Light Wrap", "Black Level", "Black Colour")
 """The scene's picture and depth; how far the background's light goes over the head's rim; how far blacks are lifted to
 a colour, 0 to 1 each."""
-OUTPUTS = ("Image", "Head", "Plate", "Alpha", "Depth", "Oral", "Face", "Hair", "Torso", "Image Depth")
+OUTPUTS = ("Image", "Head", "Plate", "Alpha", "Depth", "Oral", "Face", "Hair", "Torso", layout.DUB_LAYER, "Image Depth")
 COLOURS = ("Image", "Head", "Plate", "Background", "Black Colour")
 _NO_DEPTH_M, _FARTHEST_M = 1e-6, 1e4
 """Depths outside of these are no head's, metres."""
@@ -51,6 +51,9 @@ class Background:
     """The clean plate."""
     is_scene: bool = False
     """Whether the scene's world stays."""
+    dubbed: list[int | None] | None = None
+    """Of a take that dubs the footage: its frame, from 1, at every timeline frame of the line, None where there is
+    none. None: a take that does not."""
 
 
 def build(placement: Placement, background: Background) -> bpy.types.NodeTree:
@@ -68,7 +71,7 @@ def build(placement: Placement, background: Background) -> bpy.types.NodeTree:
         if item.in_out == "INPUT" and item.name == "Background":
             item.default_value = (0.0, 0.0, 0.0, 0.0)
     group.nodes.clear()
-    _GroupMaker(placement, group).make(background)
+    _GroupMaker(placement, group, background).make(background)
     node_layout.arrange(group.nodes, group.links)
     return group
 
@@ -88,9 +91,9 @@ def _new_socket(group: bpy.types.NodeTree, name: str, direction: str) -> None:
 class _GroupMaker(GroupNodes):
     """Builds the inside of one group."""
 
-    def __init__(self, placement: Placement, group: bpy.types.NodeTree) -> None:
+    def __init__(self, placement: Placement, group: bpy.types.NodeTree, background: Background) -> None:
         super().__init__(group, placement.fit)
-        self.placement = placement
+        self.placement, self.dubbed = placement, background.dubbed
         self.take, self.take_id, self.warnings = placement.take, placement.take_id, placement.warnings
         inputs = group.nodes.new("NodeGroupInput")
         self.given = {name: inputs.outputs[name] for name in INPUTS}
@@ -191,7 +194,7 @@ class _GroupMaker(GroupNodes):
     def _passes(self, head: bpy.types.Node) -> Socket | None:
         """Alpha, depth and mattes to their outputs; the depth, where the frames have one."""
         depth = None
-        for name in ("Alpha", "Depth", *(region.title() for region in layout.REGION_NAMES)):
+        for name in ("Alpha", "Depth", *(region.title() for region in layout.REGION_NAMES), layout.DUB_LAYER):
             if name not in head.outputs:
                 continue
             sampling = "NEAREST" if name == "Depth" else "BILINEAR"
@@ -250,9 +253,12 @@ class _GroupMaker(GroupNodes):
             return None
         node = self.image_node(image, "Footage")
         node.frame_start = self.placement.frame_start
-        node.frame_duration = max(1, image.frame_duration - self.take.footage_first)
-        node.frame_offset = self.take.footage_first
-        node.use_cyclic = True
+        if self.dubbed is None:
+            node.frame_duration = max(1, image.frame_duration - self.take.footage_first)
+            node.frame_offset = self.take.footage_first
+            node.use_cyclic = True
+        else:
+            self._show_dubbed(node, self.dubbed)
         socket = self.exposed(node.outputs["Image"], stops) if stops else node.outputs["Image"]
         return self._laid(None, socket, self.take.footage_size, self.fit.whole)
 
@@ -291,12 +297,24 @@ class _GroupMaker(GroupNodes):
         offsets = [first - 1 + frame - first - index for index, frame in enumerate(shown)]
         self._key(path, [start + i for i in range(len(shown))], offsets)
 
+    def _show_dubbed(self, node: Node, frames: list[int | None]) -> None:
+        """Keys say which frame of the footage is shown when."""
+        node.frame_duration = len(frames)
+        path = f'nodes["{bpy.utils.escape_identifier(node.name)}"].frame_offset'
+        shown = [(index, frame) for index, frame in enumerate(frames) if frame is not None]
+        start = self.placement.frame_start
+        self._key(path, [start + index for index, _ in shown], [frame - 1 - index for index, frame in shown])
+
     def _line_lasts(self) -> Socket:
-        """1 while the line lasts, else 0: so several lines share a timeline."""
+        """1 while the line lasts (a dub: where footage is under it), else 0: so several lines share a timeline."""
         node = compat.new_value_node(self.group)
         node.name = node.label = LINE_NODE
         start, end = self.placement.frame_start, self.placement.frame_after
-        self._key(f'nodes["{LINE_NODE}"].outputs[0].default_value', [start - 1, start, end], [0.0, 1.0, 0.0])
+        frames, values = [start - 1, start, end], [0.0, 1.0, 0.0]
+        if self.dubbed is not None:
+            frames = [start - 1, *range(start, start + len(self.dubbed)), end]
+            values = [0.0, *(float(frame is not None) for frame in self.dubbed), 0.0]
+        self._key(f'nodes["{LINE_NODE}"].outputs[0].default_value', frames, values)
         return node.outputs[0]
 
     def _key(self, path: str, frames: list[int], values: list) -> None:

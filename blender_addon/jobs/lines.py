@@ -17,7 +17,7 @@ from typing import Any
 import bpy
 
 from .. import compat
-from ..bridge import audio, curves, direction, keys, paths, tagged
+from ..bridge import audio, curves, direction, dubbing, keys, paths, tagged
 from ..bridge.speakers import Speaker, speaker_of
 from ..bridge.strips import editor_of
 from ..properties import TalkerSettings, settings_of
@@ -75,12 +75,13 @@ def id_of(scene: bpy.types.Scene, name: str) -> str:
 
 def asked(scene: bpy.types.Scene, name: str) -> dict:
     """What a render of this strip depends on, but for the contents of files. Where it lies on the timeline is none of
-    it, unless the head follows an object: a take can be moved."""
+    it, unless the head follows an object or it dubs: a take can be moved."""
     settings = settings_of(scene)
     strip = compat.all_strips(editor_of(scene))[name]
     start, end = landing(scene, name)
     speaker = speaker_of(scene, name)
     values: dict[str, Any] = {option: _plain(getattr(settings, option)) for option in _MANNER}
+    values |= dubbing.told(scene, start)
     return values | {
         "line_channel": speaker.channel,
         "model": speaker.model,

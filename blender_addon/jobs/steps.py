@@ -10,7 +10,7 @@ from pathlib import Path
 import bpy
 
 from .. import footage_settings
-from ..bridge import audio, curves, direction, keys, line_strips, paths, scene_camera
+from ..bridge import audio, curves, direction, dubbing, keys, line_strips, paths, scene_camera
 from ..bridge.bring_back import bring_back, options_of
 from ..bridge.files import write_json
 from ..bridge.speakers import speaker_of
@@ -194,6 +194,7 @@ def read_render(scene: bpy.types.Scene, strip: str | None = None) -> Request:
         "pose": pose,
         **_life(settings),
         "strength": round(settings.strength, 3),
+        **dubbing.options(scene, line),
     }
     if settings.use_performance:
         controller = curves.find_controller(out)

@@ -43,7 +43,7 @@ _SHOT = ("import", "lines", "run")
 
 OPTIONS = (
     Option("subject", "--subject", _SUBJECT),
-    Option("footage", "--footage", ("preprocess", "import", "lines", "run")),
+    Option("footage", "--footage", ("preprocess", "render", "import", "lines", "run")),
     Option("consent", "--consent", _FOOTAGE),
     Option("footage_start", "--from", _FOOTAGE),
     Option("footage_end", "--until", _FOOTAGE),
@@ -63,6 +63,7 @@ OPTIONS = (
     Option("line_file", "--audio", _LINE, {"line_source": "FILE"}, group="line"),
     Option("line_frame", "--frame", _LINE),
     Option("line_channel", "--channel", _MANNER),
+    Option("dub", "--dub", _MANNER),
     Option("pose_mode", "--pose", _MANNER),
     Option("pose_object", "--pose-object", _MANNER, {"pose_mode": "OBJECT"}),
     Option("pose_file", "--pose-file", _MANNER, {"pose_mode": "FILE"}),

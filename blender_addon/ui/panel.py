@@ -18,6 +18,7 @@ from ..properties import job_of, settings_of
 from . import (
     backend_box,
     direction_box,
+    dub_row,
     environment,
     finished_head,
     folders,
@@ -154,6 +155,7 @@ def _draw_line(layout: bpy.types.UILayout, context: bpy.types.Context, scene: bp
         layout.prop(settings, "line_file")
         layout.prop(settings, "line_frame")
     layout.prop(settings, "line_channel")
+    dub_row.draw(layout, settings)
     layout.prop(settings, "pose_mode")
     if settings.pose_mode == "OBJECT":
         layout.prop(settings, "pose_object")

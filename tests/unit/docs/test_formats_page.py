@@ -179,7 +179,8 @@ def test_the_page_has_the_tensors_of_a_speech_model():
 
 def test_the_page_has_the_channels_and_the_texts_of_a_frame():
     body = pages.section(PAGE, "head.000001.exr")
-    passes = {"Combined": 4, "Depth": 1} | {name.capitalize(): 1 for name in layout.REGION_NAMES}
+    passes = {"Combined": 4, "Depth": 1, layout.DUB_LAYER: 1}
+    passes |= {name.capitalize(): 1 for name in layout.REGION_NAMES}
     channels = [channel for name, count in passes.items() for channel in exr.channel_names(name, count)]
     assert sorted(pages.first_column(body, "channels")) == sorted(channels)
     own = pages.literal_keys("backend/deliver/plan.py", "audio", "model", "fps") | {"crop"}
