@@ -156,6 +156,7 @@ class Draw(Message):
     pose: list = field(default_factory=list)
     body: list = field(default_factory=list)
     lens: list = field(default_factory=list)
+    controls: dict = field(default_factory=dict)
 
 
 # From either -------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from backend.deliver.live_pose import posed, scene_picture
 from backend.deliver.live_sources import Sources
 from backend.media import colour
 from backend.performance.curves import CURVE_NAMES, Performance
+from backend.performance.direction import Direction
 from backend.performance.editing import with_edits, with_lips_following
 from backend.portrait.portrait import Drive
 from backend.subject.consent import require_consent
@@ -69,6 +70,7 @@ class LiveHead:
         pose: Matrix | None = None,
         body: Matrix | None = None,
         lens: Sequence[float] | None = None,
+        controls: Mapping[str, float] | None = None,
     ) -> np.ndarray:
         """(H, W, 4) uint8: frame `frame`, from 1, display-referred with straight alpha.
 
@@ -77,11 +79,16 @@ class LiveHead:
         the head is held still there, so that no motion before it moves the body, but where that is the line's own pose.
         body, lens: where that camera is about a body that stands still, and fx, fy, cx, cy, width and height of its
         picture, px, where a scene's camera sees the head; then the picture is transparent.
+        controls: of the direction (shared.direction), over curves and the line's own pose; unknown ones do nothing.
         Raises InputError for what cannot be drawn.
         """
         if not 1 <= frame <= self.frame_count:
             raise InputError(f"There is no frame {frame}: the line has {self.frame_count}.", "Ask for one of them.")
-        drive = self._drive(frame - 1, self._driving(frame - 1, curves))
+        directing = self._plan.direction
+        direction = None if directing is None or not controls else directing.of(_numbers("control", controls))
+        drive = self._drive(frame - 1, self._driving(frame - 1, curves, direction))
+        if direction is not None and directing is not None and pose is None:
+            drive = directing.drive(direction, drive, frame - 1)
         plan, camera, behind = self._plan, None if self._plan.is_crop else self._plan.picture, self._plan.behind
         if pose is not None:
             drive = posed(plan.portrait, drive, pose, body)
@@ -103,15 +110,17 @@ class LiveHead:
         np.divide(picture[..., 3], _FULL, out=out[..., 3])
         return out
 
-    def _driving(self, index: int, curves: Mapping[str, float]) -> np.ndarray:
-        """(1, K) the curves of a frame as they drive the head, with edits."""
+    def _driving(self, index: int, curves: Mapping[str, float], direction: Direction | None) -> np.ndarray:
+        """(1, K) the curves of a frame as they drive the head, with edits and direction."""
         plan = self._plan
         base = Performance(
             plan.base.fps, {name: values[index : index + 1] for name, values in plan.base.curves.items()}
         )
-        given = Performance(plan.base.fps, {name: _value(name, value) for name, value in curves.items()})
-        edited = with_edits(base, given).as_saved()
-        if plan.lips_following is not None and curves:
+        given = {name: np.array([value], np.float32) for name, value in _numbers("curve", curves).items()}
+        edited = with_edits(base, Performance(plan.base.fps, given)).as_saved()
+        if plan.direction is not None and direction is not None:
+            edited = plan.direction.curves(direction, edited, index)
+        if plan.lips_following is not None and (curves or direction is not None):
             edited = with_lips_following(edited, base.as_saved(), plan.lips_following)
         return edited.array(self._names)
 
@@ -134,7 +143,9 @@ def open_live_head(
     return LiveHead(plan_of_take(subject, model, take, size, transparent, report))
 
 
-def _value(name: str, value: object) -> np.ndarray:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise InputError(f"The curve {name} is {value!r}, which is no number.", "Send numbers.")
-    return np.array([value], np.float32)
+def _numbers(kind: str, given: Mapping[str, object]) -> dict[str, float]:
+    """Values by name. Raises InputError for what is no number."""
+    for name, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise InputError(f"The {kind} {name} is {value!r}, which is no number.", "Send numbers.")
+    return {name: float(value) for name, value in given.items()}  # type: ignore[arg-type]

@@ -11,6 +11,7 @@ import numpy as np
 
 from backend.deliver.camera_file import read_poses
 from backend.deliver.line import plan_line
+from backend.deliver.live_direction import LiveDirection
 from backend.deliver.live_sources import Sources
 from backend.deliver.plan import line_drive, speech_of
 from backend.deliver.shown import shown_by
@@ -57,6 +58,8 @@ class LivePlan:
     """The files that all this is of."""
     engine: str = "native"
     """Rasteriser: one of settings.ENGINES."""
+    direction: LiveDirection | None = None
+    """What controls do to the line; None: nothing."""
 
 
 def plan_of_take(
@@ -100,12 +103,13 @@ def plan_of_take(
     if base.frame_count != line.frame_count or not set(portrait.curve_names or CURVE_NAMES) <= set(base.curves):
         raise InputError(f"The take {take.name} does not fit the model {folder.name}.", _RENDER_AGAIN)
     shown = shown_by(subject, portrait, line, size)
+    track = subject.track().posed_by(portrait.settings.poses)
     picture = of_side(shown.picture, size)
     is_crop = shown.intrinsics is None
     return LivePlan(
         portrait, base, speech.lips_following, line_drive(portrait, line), picture, is_crop,
         shown.behind if is_crop and not transparent else None, subject.info.input_colour, sources,
-        settings.engine,
+        settings.engine, LiveDirection(portrait, subject, track, speech, line),
     )  # fmt: skip
 
 
@@ -140,7 +144,9 @@ def _footage_drive(
 
 def _settings(told: dict[str, Any], fps: str, take: Path) -> RenderSettings:
     """How a take was rendered, by its manifest, without edits of curves. Raises ValueError, KeyError, InputError."""
-    kept = {f.name for f in fields(RenderSettings)} - {"performance", "frames", "take_id", "take", "size"}
+    kept = {f.name for f in fields(RenderSettings)} - {
+        "performance", "direction", "frames", "take_id", "take", "size",
+    }  # fmt: skip
     settings = build(RenderSettings, {name: value for name, value in told.items() if name in kept} | {"fps": fps})
     if settings.engine == "cuda":  # one frame at a time is quick without, and leaves the GPU to the jobs
         settings = replace(settings, engine="native")

@@ -74,7 +74,7 @@ def _serve(channel: Channel, lines: Iterator[dict], head: Any, folder: Path, mos
         asked = line["draw"]
         began = time.perf_counter()
         try:
-            given = (asked[name] or None for name in ("pose", "body", "lens"))
+            given = (asked[name] or None for name in ("pose", "body", "lens", "controls"))
             picture = head.draw(asked["frame"], asked["curves"], *given)
         except TalkerError as error:
             channel.send("refused", number=asked["number"], what=error.what, do=error.do)

@@ -100,6 +100,18 @@ def read(scene: bpy.types.Scene, rig: bpy.types.Object, frame_start: int, count:
     return {"fps": fps_text(keys.scene_fps(scene)), "controls": moved}
 
 
+def at(scene: bpy.types.Scene, rig: bpy.types.Object, frame: float) -> dict[str, float]:
+    """Controls that are anywhere but at 0 at a frame of the timeline, as `read` has them; nothing is evaluated.
+
+    A rig that drivers or the NLA move is taken as it stands, at the frame that is evaluated already.
+    """
+    if _is_layered(rig):
+        values = {channel.control: channel.now(rig) for channel in channels()}
+    else:
+        values = {name: given[0] for name, given in _of_curves(rig, [frame - _moved(scene, rig)]).items()}
+    return {name: round(value, _DECIMALS) for name, value in values.items() if value}
+
+
 def _of_curves(rig: bpy.types.Object, frames: list[float]) -> dict[str, list[float]]:
     """Each control at these frames, by its F-curve; one without keys stands where it stands."""
     curves = {(curve.data_path, curve.array_index): curve for curve in compat.fcurves(rig) if not curve.mute}

@@ -16,7 +16,7 @@ from bpy.app.handlers import persistent
 
 from .. import window
 from ..blender_types import window_manager
-from ..bridge import curves, live_follow, live_plane, tagged
+from ..bridge import curves, direction, live_follow, live_plane, tagged
 from ..bridge.keys import scene_fps
 from ..bridge.live_follow import Follow
 from ..bridge.live_plane import Plane
@@ -147,14 +147,17 @@ def look() -> None:
         stop("The take of the live head is not in this file any more.", "Bring it back, then switch it on again.")
         return
     frame = scene.frame_current + (on.pace.lead(scene_fps(scene)) if _is_playing() else 0)
-    found = curves.at(scene, controller, frame) or curves.at(scene, controller, scene.frame_current)
+    found = curves.at(scene, controller, frame)
+    if found is None:  # the line ends before a picture would be there
+        frame = scene.frame_current
+        found = curves.at(scene, controller, frame)
     if found is None:
         on.asked = None
         on.pace.clear()
         live_plane.show(None)
         return
     take_frame, values = found
-    draw = protocol.Draw(take_frame, values)
+    draw = protocol.Draw(take_frame, values, controls=_controls(scene, controller, frame))
     if on.follow is not None:
         seen = live_follow.seen(scene, on.follow)
         if seen is None:
@@ -224,6 +227,12 @@ def _controller(on: _On) -> bpy.types.Object | None:
         known = curves.find_controller(on.take)
         on.controller = known.name if known is not None else ""
     return known
+
+
+def _controls(scene: bpy.types.Scene, controller: bpy.types.Object, frame: int) -> dict[str, float]:
+    """What the line's direction says at a frame, if it has one that is rendered."""
+    rig = direction.find(controller.get(tagged.ID_KEY, "")) if settings_of(scene).use_direction else None
+    return {} if rig is None else direction.at(scene, rig, frame)
 
 
 def _is_rendering() -> bool:

@@ -293,3 +293,21 @@ def test_a_head_that_follows_an_object_moves_with_it_at_once(bpy, addon, stage):
     bpy.context.view_layer.update()
     until(stage.live, lambda: not stage.live.is_on())
     assert "follows" in stage.live.trouble()[0]
+
+
+def test_controls_of_the_direction_show_at_once(bpy, addon, stage, take_folder):
+    bring = addon.bridge.direction
+    item = controller(bpy)
+    rig = bring.bring(stage.scene, take_folder, "a line", "", START)
+    item["talker_take_id"] = rig["talker_take_id"]
+    smile = next(c for c in addon.bridge.direction_rig.channels() if c.control == "smile")
+    stage.live.start(stage.scene)
+    until(stage.live, lambda: shows(1) and blue() == 0)
+    bone = rig.pose.bones[smile.bone]
+    getattr(bone, smile.kind)[smile.index] = 0.8 / smile.factor
+    bpy.context.view_layer.update()
+    until(stage.live, lambda: blue() == 8)
+    assert stage.live._Live.on.asked.controls == {"smile": pytest.approx(0.8, abs=1e-5)}
+    stage.scene.talker.use_direction = False
+    stage.scene.frame_set(START + 1)
+    until(stage.live, lambda: shows(2) and blue() == 0)

@@ -105,7 +105,7 @@ def lead_to_pretended_backend() -> None:
         return dataclasses.replace(
             found,
             state_dir=Path(CONFIG["state_dir"]),
-            options=("--verbs", "tests.gui.window_verbs"),
+            options=("--verbs", "tests.gui.window_verbs", "--heads", "tests.support.fake_heads"),
             environment={"PYTHONPATH": path},
         )
 
@@ -177,6 +177,7 @@ def state() -> dict:
     job = window_manager().talker_job
     install = module("operators.install_backend")
     running = install.running()
+    live = module("jobs.live")
     return {
         "big_buttons": list(big_buttons),
         "drawn_job": drawn["job"],
@@ -191,6 +192,8 @@ def state() -> dict:
         "strips": sorted(strip.type for strip in strips),
         "take": scene.talker.take,
         "left": module("jobs.shown").undone(),
+        "live": live.counts() | {"on": live.is_on(), "trouble": live.trouble()},
+        "dirty": bpy.data.is_dirty,
         "installation": {"lines": list(running.lines), "packages": running.packages} if running else None,
         "installation_error": install.last_error(),
     }

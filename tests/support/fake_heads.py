@@ -33,7 +33,7 @@ class FakeHead:
     def facts(self):
         return {"frames": 100, "fps": "25/1", "width": self._size, "height": self._size, "transfer": "srgb"}
 
-    def draw(self, frame, curves, pose=None, body=None, lens=None):
+    def draw(self, frame, curves, pose=None, body=None, lens=None, controls=None):
         if frame > 100:
             raise InputError(f"There is no frame {frame}.", "Ask for another one.")
         if "crash" in curves:
@@ -41,6 +41,7 @@ class FakeHead:
         time.sleep(curves.get("seconds", 0.0))
         picture = np.zeros((self._size, self._size, 4), np.uint8)
         picture[..., 2] = 0 if pose is None else round(100 * abs(pose[0][3]))  # centimetres to the side
+        picture[..., 2] += round(10 * (controls or {}).get("smile", 0.0))
         picture[..., 0], picture[..., 1], picture[..., 3] = frame, round(255 * curves.get("jawOpen", 0.0)), 255
         return picture
 

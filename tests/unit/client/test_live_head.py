@@ -63,6 +63,12 @@ def taken(tag, waited_s=0.04):
     return Taken(LivePicture(tag, 1, 1, bytes(16)), tag, waited_s, 5.0)
 
 
+def tag_at(pace, frame, is_playing=True):
+    """The tag of the picture that is due at a frame; None where none is."""
+    due = pace.due(frame, is_playing)
+    return None if due is None else due.tag
+
+
 def test_requests_that_come_fast_are_sent_at_a_rate_that_the_backend_takes_and_the_newest_is_always_sent(clock):
     line = Line()
     head = ready(line)
@@ -162,27 +168,27 @@ def test_whoever_scrubs_sees_the_newest_picture_wherever_the_playhead_is():
     pace = Pace()
     for tag in (5, 9, 2):
         pace.add(taken(tag))
-    assert pace.due(30, is_playing=False).tag == 2
-    assert pace.dropped == 2 and pace.due(30, is_playing=False) is None
+    assert tag_at(pace, 30, False) == 2
+    assert pace.dropped == 2 and tag_at(pace, 30, False) is None
 
 
 def test_while_playing_a_picture_waits_for_its_frame_and_one_too_late_is_dropped():
     pace = Pace()
     pace.add(taken(12))
-    assert pace.due(10, is_playing=True) is None and pace.is_holding
-    assert pace.due(11, is_playing=True) is None
-    assert pace.due(12, is_playing=True).tag == 12
+    assert tag_at(pace, 10) is None and pace.is_holding
+    assert tag_at(pace, 11) is None
+    assert tag_at(pace, 12) == 12
     pace.add(taken(13))
-    assert pace.due(13 + LATE_FRAMES, is_playing=True).tag == 13
+    assert tag_at(pace, 13 + LATE_FRAMES) == 13
     pace.add(taken(14))
-    assert pace.due(15 + LATE_FRAMES, is_playing=True) is None and not pace.is_holding
+    assert tag_at(pace, 15 + LATE_FRAMES) is None and not pace.is_holding
     assert pace.dropped == 1
 
 
 def test_pictures_of_before_the_playhead_went_back_to_the_start_are_dropped():
     pace = Pace()
     pace.add(taken(200))
-    assert pace.due(1, is_playing=True) is None and not pace.is_holding and pace.dropped == 1
+    assert tag_at(pace, 1) is None and not pace.is_holding and pace.dropped == 1
 
 
 def test_never_more_than_so_many_wait():

@@ -16,7 +16,7 @@ from backend.media import colour
 from backend.media.audio import save_wav
 from backend.media.exr import read_layers
 from backend.media.png import read_png
-from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES, Performance
+from backend.performance.curves import CURVE_NAMES, FACE_CURVES, SPEECH_CURVES, Performance
 from backend.performance.lips import LIP_CURVES
 from backend.performance.speech import SpeechModel
 from backend.portrait.saving import open_portrait, save_portrait
@@ -255,3 +255,50 @@ def test_seen_by_a_scenes_camera_it_is_what_a_render_for_that_camera_delivers(st
     for wrong in ([1.0], [0.0, 70.0, 24.0, 18.0, 48, 36], ["a"] * 6, [70.0, 70.0, 24.0, 18.0, 1e9, 36]):
         with pytest.raises(InputError, match="lens"):
             head.draw(1, {}, *given, wrong)
+
+
+@pytest.mark.parametrize(
+    ("pose", "controls"),
+    [
+        ("life", {"turn": 20.0, "nod": -10.0}),
+        ("recorded", {"still": 1.0}),
+        ("recorded", {"still": 0.6, "tilt": 5.0}),
+        ("still", {"recorded": 1.0}),
+    ],
+)
+def test_directed_it_shows_what_a_render_of_that_direction_delivers(stage, tmp_path, pose, controls):
+    write_json(tmp_path / "direction.json", {"fps": "25/1", "controls": controls})
+    rendered(stage, pose=pose, direction=str(tmp_path / "direction.json"))
+    head = opened(stage)
+    moved = 0
+    for number in LOOKED_AT:
+        shown = shown_by_render(stage, number)
+        assert np.abs(head.draw(number, {}, controls=controls)[..., :3].astype(int) - shown).max() <= 1
+        moved = max(moved, np.abs(head.draw(number, {})[..., :3].astype(int) - shown).max())
+    assert moved > 1, "without its controls it is another picture"
+
+
+@pytest.mark.parametrize("controls", [{"smile": 0.8, "jaw": 0.5}, {"strength": -0.7}, {"blink": 1.0}])
+def test_directed_curves_are_those_that_a_take_tells_of(stage, tmp_path, controls):
+    write_json(tmp_path / "direction.json", {"fps": "25/1", "controls": controls})
+    before = rendered(stage, pose="life", direction=str(tmp_path / "direction.json"))
+    told = json.loads((stage[3] / "direction.json").read_text())["curves"]
+    assert told
+    head = opened(stage)
+    direction = head._plan.direction.of(controls)
+    for number in LOOKED_AT:
+        driving = dict(zip(head._names, head._driving(number - 1, {}, direction)[0], strict=True))
+        for name in FACE_CURVES:
+            assert abs(driving[name] - told.get(name, before[name])[number - 1]) < 2e-6
+        shown = shown_by_render(stage, number)
+        assert np.abs(head.draw(number, {}, controls=controls)[..., :3].astype(int) - shown).max() <= 1
+
+
+def test_controls_that_nobody_knows_do_nothing_and_others_are_held(stage):
+    rendered(stage, pose="still")
+    head = opened(stage)
+    plain = head.draw(3, {})
+    assert (head.draw(3, {}, controls={"ears": 1.0}) == plain).all()
+    assert (head.draw(3, {}, controls={"turn": 900.0}) == head.draw(3, {}, controls={"turn": 45.0})).all()
+    with pytest.raises(InputError, match="control smile"):
+        head.draw(3, {}, controls={"smile": "much"})
