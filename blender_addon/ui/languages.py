@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import bpy
 
@@ -16,7 +17,8 @@ CONTEXTS = ("*", "Operator")
 
 def register() -> None:
     """Hand the translations to Blender, which draws them where its language is theirs. Reads small files."""
-    bpy.app.translations.register(backend_place.EXTENSION, read(FOLDER))
+    translations: Any = bpy.app.translations
+    translations.register(backend_place.EXTENSION, read(FOLDER))
 
 
 def unregister() -> None:
