@@ -9,7 +9,7 @@ from .bridge import project_moves
 from .jobs import connection, live, watch
 from .operators import install_backend
 from .scripting import command, headless
-from .ui import auto_render, folders, keymap, manual, pictures
+from .ui import auto_render, folders, keymap, languages, manual, pictures
 
 __all__ = ["headless", "register", "unregister"]
 
@@ -25,6 +25,7 @@ def register() -> None:
     command.register()
     keymap.register()
     manual.register()
+    languages.register()
     watch.start()
     auto_render.start()
 
@@ -34,6 +35,7 @@ def unregister() -> None:
     auto_render.stop()
     watch.stop()
     live.stop()
+    languages.unregister()
     manual.unregister()
     keymap.unregister()
     command.unregister()

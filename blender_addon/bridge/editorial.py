@@ -21,6 +21,15 @@ _NONE = "There is no take on the timeline."
 _BRING = "Bring one back first, with Pictures on the timeline."
 
 
+def has_takes(scene: bpy.types.Scene) -> bool:
+    """Whether pictures or sound of a take are on a scene's timeline."""
+    return scene.sequence_editor is not None and any(map(_is_of_take, compat.all_strips(scene.sequence_editor)))
+
+
+def _is_of_take(strip: Any) -> bool:
+    return bool(tagged.folder_of(strip)) and strip.get(tagged.ROLE_KEY) in ("pictures", "sound")
+
+
 def write(scene: bpy.types.Scene, out: Path) -> int:
     """Write pictures and sound of all takes on a scene's timeline, as they lie there now; how many clips there are.
 
@@ -31,7 +40,7 @@ def write(scene: bpy.types.Scene, out: Path) -> int:
     takes: dict[str, Take] = {}
     found = []
     for strip in strips:
-        if tagged.folder_of(strip) and strip.get(tagged.ROLE_KEY) in ("pictures", "sound"):
+        if _is_of_take(strip):
             folder = tagged.folder_of(strip)
             takes.setdefault(folder, Take.open(folder))
             found.append((strip, takes[folder]))

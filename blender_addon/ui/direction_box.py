@@ -17,6 +17,7 @@ def draw(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
     layout.prop(settings_of(scene), "use_direction")
     row = layout.row(align=True)
     if rig is None:
+        row.enabled = bool(takes.id_of_chosen(scene))
         row.operator("talker.direct_line", icon="ARMATURE_DATA")
         return
     row.operator("talker.direct_line", text="Select Controls", icon="ARMATURE_DATA")

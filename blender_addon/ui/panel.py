@@ -20,6 +20,7 @@ from . import (
     direction_box,
     dub_row,
     environment,
+    export_row,
     finished_head,
     folders,
     footage_options,
@@ -190,10 +191,7 @@ def _draw_bring_back(layout: bpy.types.UILayout, context: bpy.types.Context, sce
         row.operator("talker.open_file", text="Preview", icon="PLAY").filepath = take.preview
     if take is not None and take.contact_sheet:
         row.operator("talker.open_file", text="Contact Sheet", icon="IMAGE_DATA").filepath = take.contact_sheet
-    layout.operator("talker.export_performance", icon="EXPORT")
-    row = layout.row(align=True)
-    row.operator("talker.export_timeline", text="Timeline", icon="EXPORT")
-    row.operator("talker.export_camera", text="Camera", icon="EXPORT")
+    export_row.draw(layout, scene)
     _draw_rendered(layout, scene)
     warning = colour.warning(scene)
     if warning:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import blf
 import bpy
@@ -23,6 +24,8 @@ def draw(layout: bpy.types.UILayout, text: str, icon: Icon) -> None:
     region = bpy.context.region
     width = region.width - _BESIDE_TEXT_PX * scale if region else _NO_REGION_PX * scale
     blf.size(_UI_FONT, preferences.ui_styles[0].widget.points * scale)
+    translate: Any = bpy.app.translations.pgettext_iface
+    text = translate(text)  # whole: Blender would look up each line by itself
     column = layout.column(align=True)
     column.scale_y = 0.8
     for index, line in enumerate(broken(text, width, lambda part: blf.dimensions(_UI_FONT, part)[0])):
