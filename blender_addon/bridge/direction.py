@@ -100,6 +100,16 @@ def read(scene: bpy.types.Scene, rig: bpy.types.Object, frame_start: int, count:
     return {"fps": fps_text(keys.scene_fps(scene)), "controls": moved}
 
 
+def at(scene: bpy.types.Scene, rig: bpy.types.Object, frame: int) -> dict[str, float]:
+    """The controls at a timeline frame, those that are anywhere but at 0: in the scene's own frame as the rig stands,
+    dragged or keyed, in others as it is keyed."""
+    if frame == scene.frame_current or _is_layered(rig):
+        values = {channel.control: channel.now(rig) for channel in channels()}
+    else:
+        values = {name: given[0] for name, given in _of_curves(rig, [float(frame)]).items()}
+    return {name: value for name, value in values.items() if value}
+
+
 def _of_curves(rig: bpy.types.Object, frames: list[float]) -> dict[str, list[float]]:
     """Each control at these frames, by its F-curve; one without keys stands where it stands."""
     curves = {(curve.data_path, curve.array_index): curve for curve in compat.fcurves(rig) if not curve.mute}

@@ -16,7 +16,7 @@ from bpy.app.handlers import persistent
 
 from .. import window
 from ..blender_types import window_manager
-from ..bridge import curves, live_follow, live_plane, tagged
+from ..bridge import curves, direction, live_follow, live_plane, tagged
 from ..bridge.keys import scene_fps
 from ..bridge.live_follow import Follow
 from ..bridge.live_plane import Plane
@@ -26,6 +26,7 @@ from ..client.live import LiveHead
 from ..client.live_pace import Pace
 from ..properties import settings_of
 from ..shared import protocol
+from ..shared.direction import laid_over
 from ..shared.errors import InputError
 from ..shared.live import LiveState
 from . import connection, lines
@@ -154,6 +155,9 @@ def look() -> None:
         live_plane.show(None)
         return
     take_frame, values = found
+    rig = tagged.object_of(on.take, direction.ROLE) if settings_of(scene).use_direction else None
+    if rig is not None:
+        values = laid_over(values, direction.at(scene, rig, frame))
     draw = protocol.Draw(take_frame, values)
     if on.follow is not None:
         seen = live_follow.seen(scene, on.follow)

@@ -171,7 +171,7 @@ def test_a_muted_line_is_left_out(addon, states, render, timeline, lines):
     for strip in addon.compat.all_strips(timeline.sequence_editor):
         strip.mute, strip.volume = True, 0.5
     assert states() == {"one": "MUTED", "two": "MUTED"}
-    assert lines.to_render(timeline, with_new=True) == []
+    assert lines.to_render(timeline, also_new=True) == []
 
 
 def test_the_line_that_is_being_rendered_says_so(addon, states, render, timeline, lines, monkeypatch):
@@ -181,7 +181,7 @@ def test_the_line_that_is_being_rendered_says_so(addon, states, render, timeline
 
 
 def test_new_lines_are_rendered_where_that_is_asked(render, timeline, lines):
-    assert lines.to_render(timeline) == [] and lines.to_render(timeline, with_new=True) == ["one", "two"]
+    assert lines.to_render(timeline) == [] and lines.to_render(timeline, also_new=True) == ["one", "two"]
 
 
 def test_what_older_takes_do_not_tell_puts_none_out_of_date(states, render, timeline, lines):
