@@ -87,7 +87,7 @@ def bring_back(
         strips.read_footage(scene, placement, background.footage)
     if warning := colour.warning(scene):
         placement.warnings.append(warning)
-    direction.take_in(scene, take_id, take.id)
+    direction.take_in(scene, take_id, take.id, frame_start)
     tagged.note_id(take_id, take.id)
     return BroughtBack(
         take.name,

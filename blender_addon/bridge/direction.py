@@ -48,13 +48,13 @@ def bring(scene: bpy.types.Scene, take_folder: Path, line_id: str, strip: str, f
     return rig
 
 
-def take_in(scene: bpy.types.Scene, take_id: str, manifest_id: str) -> None:
+def take_in(scene: bpy.types.Scene, take_id: str, manifest_id: str, frame_start: int) -> None:
     """Let the rig of a take that is brought back go with the take's head, and its keys with the line."""
     rig = find(manifest_id)
     if rig is not None:
         rig[tagged.TAKE_KEY] = take_id
         _hang(rig, take_id)
-        follow(scene, rig)
+        follow(scene, rig, frame_start)
 
 
 def _hang(rig: bpy.types.Object, take_id: str) -> None:
@@ -63,9 +63,10 @@ def _hang(rig: bpy.types.Object, take_id: str) -> None:
         rig.parent = head
 
 
-def follow(scene: bpy.types.Scene, rig: bpy.types.Object) -> float:
-    """Move the rig's keys with its line, where that was moved since; by how many frames."""
-    moved = _moved(scene, rig)
+def follow(scene: bpy.types.Scene, rig: bpy.types.Object, frame_start: int) -> float:
+    """Move the rig's keys with its line, where that was moved since; by how many frames. frame_start: where a line
+    begins that is no strip."""
+    moved = _moved(scene, rig, frame_start)
     if moved:
         keys.shift(rig, moved)
         rig[ANCHOR_KEY] = rig[ANCHOR_KEY] + moved
@@ -93,22 +94,20 @@ def read(scene: bpy.types.Scene, rig: bpy.types.Object, frame_start: int, count:
     """
     if rig.type != "ARMATURE" or rig.get(ANCHOR_KEY) is None:
         raise InputError(f"{rig.name} directs no line.", "Press Direct This Line.")
-    first = frame_start - _moved(scene, rig)
+    first = frame_start - _moved(scene, rig, frame_start)
     frames = [first + n for n in range(count)]
     values = _evaluated(scene, rig, frames) if _is_layered(rig) else _of_curves(rig, frames)
     moved = {name: [round(v, _DECIMALS) for v in given] for name, given in values.items() if any(given)}
     return {"fps": fps_text(keys.scene_fps(scene)), "controls": moved}
 
 
-def at(scene: bpy.types.Scene, rig: bpy.types.Object, frame: float) -> dict[str, float]:
-    """Controls that are anywhere but at 0 at a frame of the timeline, as `read` has them; nothing is evaluated.
-
-    A rig that drivers or the NLA move is taken as it stands, at the frame that is evaluated already.
-    """
-    if _is_layered(rig):
+def at(scene: bpy.types.Scene, rig: bpy.types.Object, frame: int) -> dict[str, float]:
+    """The controls at a timeline frame, those that are anywhere but at 0: in the scene's own frame as the rig stands,
+    dragged or keyed, in others as it is keyed. Nothing is evaluated."""
+    if frame == scene.frame_current or _is_layered(rig):
         values = {channel.control: channel.now(rig) for channel in channels()}
     else:
-        values = {name: given[0] for name, given in _of_curves(rig, [frame - _moved(scene, rig)]).items()}
+        values = {name: given[0] for name, given in _of_curves(rig, [float(frame)]).items()}
     return {name: round(value, _DECIMALS) for name, value in values.items() if value}
 
 
@@ -147,8 +146,9 @@ def _is_layered(rig: bpy.types.Object) -> bool:
     return len(animation.drivers) > 0 or any(len(track.strips) and not track.mute for track in animation.nla_tracks)
 
 
-def _moved(scene: bpy.types.Scene, rig: bpy.types.Object) -> float:
-    return _anchor(scene, rig.get(STRIP_KEY, ""), rig[ANCHOR_KEY]) - rig[ANCHOR_KEY]
+def _moved(scene: bpy.types.Scene, rig: bpy.types.Object, frame_start: int) -> float:
+    strip = rig.get(STRIP_KEY, "")
+    return _anchor(scene, strip, rig[ANCHOR_KEY] if strip else float(frame_start)) - rig[ANCHOR_KEY]
 
 
 def _anchor(scene: bpy.types.Scene, strip_name: str, otherwise: float) -> float:

@@ -14,17 +14,28 @@ FRAMES = 20
 
 @pytest.fixture
 def line(addon, scene, tmp_path):
-    """The scene with a line of 20 frames, from frame 11 on, and an output folder."""
-    if not addon.compat.has_sound():
-        pytest.skip("this Blender has no sound")
+    """The scene with a line of 20 frames, from frame 11 on, and an output folder; the line is a strip, or in a
+    Blender without sound a file."""
     scene.render.fps = 25
     with wave.open(str(tmp_path / "talk.wav"), "wb") as sound:
         sound.setparams((1, 2, 16000, 0, "NONE", ""))
         sound.writeframes(bytes(2 * 16000 * FRAMES // 25))
-    addon.compat.strips(scene.sequence_editor_create()).new_sound("line", str(tmp_path / "talk.wav"), 1, 11)
     settings = scene.talker
-    settings.line_strip, settings.subject, settings.output = "line", str(tmp_path / "subject"), str(tmp_path / "lines")
+    settings.subject, settings.output = str(tmp_path / "subject"), str(tmp_path / "lines")
+    if addon.compat.has_sound():
+        addon.compat.strips(scene.sequence_editor_create()).new_sound("line", str(tmp_path / "talk.wav"), 1, 11)
+        settings.line_strip = "line"
+    else:
+        settings.line_source, settings.line_file, settings.line_frame = "FILE", str(tmp_path / "talk.wav"), 11
     return scene
+
+
+@pytest.fixture
+def strips(addon, line):
+    """The timeline's strips."""
+    if not addon.compat.has_sound():
+        pytest.skip("this Blender has no sound")
+    return addon.compat.strips(line.sequence_editor)
 
 
 @pytest.fixture
@@ -129,7 +140,7 @@ def test_a_bone_that_is_moved_without_a_key_counts_in_every_frame_within_its_lim
 
 
 def test_keys_go_along_with_a_line_that_is_moved_and_stay_with_its_words_when_it_is_trimmed(
-    addon, bpy, line, rig, controls, make_take
+    addon, bpy, line, strips, rig, controls, make_take
 ):
     strip = addon.compat.all_strips(line.sequence_editor)["line"]
     only(addon, rig, "smile", 15, 0.5)
@@ -143,6 +154,19 @@ def test_keys_go_along_with_a_line_that_is_moved_and_stay_with_its_words_when_it
     assert [point.co.x for point in next(iter(addon.compat.fcurves(rig))).keyframe_points] == [64.0, 65.0, 66.0]
     assert controls() == {"smile": before["smile"][3:]}
     assert rig.parent.name.startswith("Talker Head")
+
+
+def test_keys_go_along_with_a_line_that_is_no_strip(addon, line, controls, bpy, tmp_path):
+    line.talker.line_source, line.talker.line_file, line.talker.line_frame = "FILE", str(tmp_path / "talk.wav"), 11
+    bpy.ops.talker.direct_line()
+    rig = bpy.context.object
+    only(addon, rig, "smile", 15, 0.5)
+    before = controls()
+    line.talker.line_frame = 51
+    assert controls() == before and before["smile"][4] == 0.5
+    addon.bridge.direction.follow(line, rig, 51)
+    assert [point.co.x for point in next(iter(addon.compat.fcurves(rig))).keyframe_points] == [54.0, 55.0, 56.0]
+    assert controls() == before
 
 
 def test_layers_and_drivers_are_seen_as_blender_makes_them(addon, bpy, line, rig, controls):
@@ -164,22 +188,24 @@ def test_direction_that_is_switched_off_is_left_out(addon, line, rig, controls):
     assert controls() is None
 
 
-def test_a_second_press_selects_the_rig_that_is_there_and_other_lines_have_their_own(addon, bpy, line, rig, tmp_path):
+def test_a_second_press_selects_the_rig_that_is_there_and_other_lines_have_their_own(
+    addon, bpy, line, strips, rig, tmp_path
+):
     bpy.ops.object.mode_set(mode="OBJECT")
     bpy.context.view_layer.objects.active = None
     assert bpy.ops.talker.direct_line() == {"FINISHED"} and bpy.context.object == rig
-    addon.compat.strips(line.sequence_editor).new_sound("other", str(tmp_path / "talk.wav"), 2, 11)
+    strips.new_sound("other", str(tmp_path / "talk.wav"), 2, 11)
     line.talker.line_strip = "other"
     assert bpy.ops.talker.direct_line() == {"FINISHED"} and bpy.context.object != rig
     shapes = {bone.custom_shape.name for item in (rig, bpy.context.object) for bone in item.pose.bones}
     assert len(shapes) == 4, "both are drawn by the same shapes"
 
 
-def test_a_pose_of_one_rig_fits_every_other_as_an_asset_does(addon, bpy, line, rig, controls, tmp_path):
+def test_a_pose_of_one_rig_fits_every_other_as_an_asset_does(addon, bpy, line, strips, rig, controls, tmp_path):
     only(addon, rig, "smile", 15, 0.5)
     pose = rig.animation_data.action
     pose.asset_mark()
-    addon.compat.strips(line.sequence_editor).new_sound("other", str(tmp_path / "talk.wav"), 2, 11)
+    strips.new_sound("other", str(tmp_path / "talk.wav"), 2, 11)
     line.talker.line_strip = "other"
     bpy.ops.talker.direct_line()
     bpy.context.object.pose.apply_pose_from_action(pose, evaluation_time=15.0)
@@ -217,7 +243,7 @@ def test_the_box_says_what_is_keyed(addon, bpy, line, tmp_path):
     assert "Directed: Smile" in drawn()
 
 
-def test_what_lies_below_is_locked_when_a_line_that_is_there_is_directed(addon, bpy, line, make_take):
+def test_what_lies_below_is_locked_when_a_line_that_is_there_is_directed(addon, bpy, line, strips, make_take):
     take = make_take("line", "--id", addon.shared.take_ids.public_id("scene/Scene/strip/line"))
     line.talker.output = str(take.parent)
     addon.headless.bring_back(take, 11, scene=line, match_scene=False)

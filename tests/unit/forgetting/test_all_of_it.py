@@ -301,3 +301,16 @@ def test_a_folder_of_a_take_into_which_somebody_put_a_file_meanwhile_stays(proje
 
 def test_of_an_empty_folder_it_is_said_that_nothing_is_left(tmp_path, capsys):
     assert run(tmp_path, "--yes") == 2 and "nothing is left of a subject in it" in capsys.readouterr().err
+
+
+def test_earlier_takes_of_a_line_go_with_the_person(project):
+    """As the add-on keeps them (blender_addon/jobs/versions.py)."""
+    take = project / "anna" / "lines" / "one"
+    version = take.with_name("one.versions") / "0001"
+    shutil.copytree(take, version)
+    version.with_name("0001.line.json").write_text("{}")
+    (take / "direction.json").write_text("{}")
+    take.with_name("one.direction.json").write_text("{}")
+    assert run(project / "anna" / "subject", "--yes") == 0
+    assert not take.exists() and not version.exists()
+    assert list(version.parent.iterdir()) == [] and not take.with_name("one.direction.json").exists()
