@@ -46,6 +46,7 @@ def _model_files(folder: Path) -> dict[str, bytes]:
     config = model.config()
     for name in ("minutes", "speech_minutes"):
         config.get("training", {}).pop(name, None)
+    config.get("waited", {}).pop(model.checkpoint_file.name, None)  # it tells of the time, too
     kept = (model.weights_file, model.speech_file, model.heard_file)
     found = {path.name: path.read_bytes() for path in kept if path.is_file()}
     found["checkpoint"] = _without_times(model.checkpoint_file)
