@@ -102,24 +102,5 @@ CONTROL_NAMES: tuple[str, ...] = tuple(BY_NAME)
 CURVE_LIMITS: dict[str, float] = {"jawOpen": 0.85, "mouthPucker": 0.9, "mouthFunnel": 0.8}
 """How far controls move a curve at most, where that is less than 1."""
 
-_SPOKEN = ("jaw", "mouth")
-"""How the names of curves begin that sound moves."""
 NECK_CM = (0.0, -5.0, -6.0)
 """Where the head turns about: the joint below the skull, in the head's frame (shared.camera)."""
-
-
-def laid_over(curves: Mapping[str, float], controls: Mapping[str, float]) -> dict[str, float]:
-    """What controls make of the curves of one frame, for a quick look: as a render does it, but for lips that the sound
-    closes, the mouth at rest, which is taken as 0, and the footage's own range."""
-    change = dict.fromkeys(curves, 0.0)
-    for name, value in controls.items():
-        control = BY_NAME[name]
-        for curve, weight in (control.plus if value > 0 else control.minus).items():
-            change[curve] = change.get(curve, 0.0) + weight * abs(value)
-    strength = controls.get(STRENGTH, 0.0)
-    made = {}
-    for name, before in curves.items():
-        spoken = strength * before if name.startswith(_SPOKEN) else 0.0
-        most = max(CURVE_LIMITS.get(name, 1.0), before)
-        made[name] = min(max(before + change[name] + spoken, 0.0), most) if change[name] or spoken else before
-    return made

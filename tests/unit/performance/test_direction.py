@@ -19,7 +19,6 @@ from shared.direction import (
     NECK_CM,
     RECORDED,
     STILL,
-    laid_over,
 )
 from shared.errors import InputError
 
@@ -194,13 +193,3 @@ def test_a_takes_damaged_direction_is_refused_in_words(tmp_path, text):
     (tmp_path / "direction.json").write_text(text)
     with pytest.raises(InputError, match=r"damaged|does not fit"):
         with_direction(line(), tmp_path)
-
-
-@pytest.mark.parametrize("name", [*FACE_CONTROLS, "strength"])
-@pytest.mark.parametrize("value", [0.6, -0.6])
-def test_the_quick_look_is_what_a_render_makes_of_it_where_nothing_holds_it(name, value):
-    base = {curve: float(values[4]) for curve, values in line().curves.items()}
-    made = keyed(**{name: value}).applied(line(), WIDE, OPEN).curves
-    quick = laid_over(base, {name: value})
-    assert quick == {curve: pytest.approx(float(made[curve][4]), abs=1e-6) for curve in base}
-    assert laid_over(base, {}) == base and laid_over(base, {"turn": 20.0}) == base
