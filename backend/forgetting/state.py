@@ -13,7 +13,7 @@ from typing import Any
 from backend.forgetting.exports import NUMBERED, ExportJob
 from backend.forgetting.person import Naming
 from shared.errors import InputError
-from shared.files import remove_leftovers_of, write_bytes
+from shared.files import intended_name, remove_leftovers_of, write_bytes
 from shared.jobs import JobState
 from shared.locking import FileLock
 from shared.numbered import Numbered
@@ -53,8 +53,15 @@ def exports_told(folder: Path) -> Iterator[ExportJob]:
             written = [Path(out)]
             if Path(out).suffix.lower() in NUMBERED:
                 with suppress(OSError):  # a folder that cannot be read is told of where takes are looked for
-                    written += Numbered.of(Path(out)).there()
+                    written += _numbered(Numbered.of(Path(out)))
             yield from (ExportJob(path, Path(os.path.realpath(take)), _ran(values)) for path in written)
+
+
+def _numbered(files: Numbered) -> list[Path]:
+    """The files of an export of numbered ones that are there, or were begun when it was killed. Raises OSError."""
+    begun = (intended_name(path) for path in (files.folder.iterdir() if files.folder.is_dir() else ()))
+    names = {name for name in begun if name is not None and files.is_one(name)}
+    return sorted({*files.there(), *(files.folder / name for name in names)})
 
 
 def _ran(job: dict[str, Any]) -> tuple[float, float] | None:

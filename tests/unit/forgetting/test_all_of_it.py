@@ -235,10 +235,14 @@ def test_what_killed_exports_left_half_written_goes_or_is_named(project, state, 
     JobStore(state, 100).save(JobInfo("k", "export", {"take": str(take), "out": str(out)}, JobState.FAILED))
     known = out.with_name("one.mov.12.345.partial.mov")
     beside, mine = anna / "lines" / "two.mov.12.345.partial.mov", out.with_name("one.mov.partial")
-    for path in (known, beside, mine):
+    numbered = out.with_name("one.000007.ply.12.345.partial")
+    JobStore(state, 100).save(
+        JobInfo("n", "export", {"take": str(take), "out": str(out.with_name("one.######.ply"))}, JobState.FAILED)
+    )
+    for path in (known, beside, mine, numbered):
         path.write_bytes(b"half of a movie")
     assert run(anna / "subject", "--state-dir", state, "--yes") == 0
-    assert not known.exists() and beside.exists() and mine.exists()
+    assert not known.exists() and not numbered.exists() and beside.exists() and mine.exists()
     assert f"{beside} was left half-written by an export that was killed" in capsys.readouterr().out
 
 

@@ -36,10 +36,10 @@ def refusal(root: Path) -> str:
 
 def test_a_whole_render_holds_its_subject(tmp_path, monkeypatch):
     subject, portrait, sound, out = make_stage(tmp_path, monkeypatch)
-    plain, said = portrait.render, []
+    plain, said, once = portrait.render, [], threading.Lock()
 
     def render(drive, index, size, **options):
-        if not said:
+        if once.acquire(blocking=False):  # of several threads that draw
             said.append(refusal(subject.root))
         return plain(drive, index, size, **options)
 
