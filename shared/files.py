@@ -260,9 +260,11 @@ _OUT_OF_MEMORY = re.compile(
 
 def out_of_memory(error: BaseException) -> InputError | None:
     """An error of Python or a library that says that there is no memory left, as one of ours; None for any other."""
-    reason = error.__cause__ or error.__context__ if isinstance(error, SystemError) else None
-    is_so = isinstance(error, MemoryError) or isinstance(reason, MemoryError)
-    is_so = is_so or isinstance(error, Exception) and bool(_OUT_OF_MEMORY.search(str(error)))
+    is_so = isinstance(error, Exception) and bool(_OUT_OF_MEMORY.search(str(error)))
+    reason: BaseException | None = error
+    while reason is not None and not is_so:  # what was raised while that was cleared up says nothing of it
+        is_so = isinstance(reason, MemoryError)
+        reason = reason.__cause__ or reason.__context__
     if not is_so:
         return None
     return InputError("There is not enough memory.", "Close other programs, or ask for less at a time: a smaller size.")

@@ -22,6 +22,8 @@ from tests.support.drawn_face import draw_face
 from tests.support.forgotten import ID, SHA256, run
 from tests.support.image_search import hashes_of, search
 
+pytestmark = pytest.mark.slow
+
 SIZE = 32
 NAME = "anna_perpetua"
 

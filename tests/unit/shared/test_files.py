@@ -11,6 +11,7 @@ import pytest
 
 from shared import files
 from shared.errors import EXIT_CALLER, EXIT_FAULT, InputError
+from shared.files import out_of_memory
 
 NAMES = ("plain.json", "with space.json", "Zoë – 脸 🎬.json", "100%.json", "a'b.json")
 
@@ -151,3 +152,15 @@ def test_messages_speak_of_the_file_and_not_of_its_temporary_name(tmp_path, endi
     temporary = files.temporary_beside(path, ending)
     error = files.explained(IsADirectoryError(21, "is a directory", str(temporary)))
     assert str(path) in error.what and "partial" not in error.what
+
+
+def test_an_error_that_clearing_up_after_a_lack_of_memory_raises_is_told_as_that():
+    try:
+        try:
+            raise MemoryError
+        finally:
+            raise ValueError("Can't close the ZIP file while there is an open writing handle on it.")
+    except ValueError as error:
+        told = out_of_memory(error)
+    assert told is not None and told.exit_status == EXIT_CALLER and "not enough memory" in told.what
+    assert out_of_memory(ValueError("another one")) is None
