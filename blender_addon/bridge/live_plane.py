@@ -6,7 +6,7 @@ changed. Where the scene's objects are nearer than the head they hide it, as the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +41,7 @@ class _Shown:
     texture: Any = None
     """Of the picture; None: still to be made, which only drawing can do."""
     handle: Any = None
+    newer: Callable[[], LivePicture | None] | None = None
 
 
 def plane_of(scene: bpy.types.Scene, camera: bpy.types.Object, take: Take) -> Plane:
@@ -65,10 +66,13 @@ def _plane(scene: str, camera: str, lens: Intrinsics, crop: Crop, distance_m: fl
     return Plane(scene, camera, (point(left, bottom), point(right, bottom), point(right, top), point(left, top)))
 
 
-def begin(plane: Plane) -> None:
-    """Draw what `show` gets on this plane, in every 3D view of its scene."""
+def begin(plane: Plane, newer: Callable[[], LivePicture | None]) -> None:
+    """Draw what `show` gets on this plane, in every 3D view of its scene.
+
+    newer: asked whenever a view is drawn, for the picture that has come since, if one has.
+    """
     end()
-    _Shown.plane = plane
+    _Shown.plane, _Shown.newer = plane, newer
     if not bpy.app.background:
         _Shown.handle = bpy.types.SpaceView3D.draw_handler_add(_draw, (), "WINDOW", "POST_VIEW")
 
@@ -85,7 +89,7 @@ def end() -> None:
     if _Shown.handle is not None:
         bpy.types.SpaceView3D.draw_handler_remove(_Shown.handle, "WINDOW")
     had_picture = _Shown.picture is not None
-    _Shown.plane = _Shown.picture = _Shown.texture = _Shown.handle = None
+    _Shown.plane = _Shown.picture = _Shown.texture = _Shown.handle = _Shown.newer = None
     if had_picture:
         _redraw()
 
@@ -103,16 +107,21 @@ def shown() -> LivePicture | None:
     return _Shown.picture
 
 
-def _redraw() -> None:
+def _redraw(but: Any = None) -> None:
+    """Have the 3D views drawn again, without the region `but`."""
     for window in window_manager(bpy.context).windows:
         for area in window.screen.areas:
             if area.type == "VIEW_3D":
                 for region in area.regions:
-                    if region.type == "WINDOW":
+                    if region.type == "WINDOW" and region != but:
                         region.tag_redraw()
 
 
 def _draw() -> None:
+    newer = _Shown.newer() if _Shown.newer is not None else None
+    if newer is not None:
+        _Shown.picture, _Shown.texture = newer, None
+        _redraw(bpy.context.region)
     plane, picture, scene = _Shown.plane, _Shown.picture, bpy.context.scene
     if plane is None or picture is None or scene is None or scene.name != plane.scene:
         return

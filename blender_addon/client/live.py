@@ -62,6 +62,8 @@ class LiveHead:
         self._asked: dict[int, _Asked] = {}
         self._reading: tuple[Task[LivePicture | None], _Asked, float] | None = None
         """Of the newest picture; in a thread, for the disk may be slow where none is in memory."""
+        self._read: Taken | None = None
+        """The newest picture that was read, not taken yet."""
         self._sent_at = 0.0
 
     @property
@@ -83,17 +85,15 @@ class LiveHead:
 
     def take(self) -> Taken | None:
         """The newest picture, once; None where there is none that is new."""
-        if self._reading is None or not self._reading[0].ended:
-            return None
-        (task, asked, drawn_ms), self._reading = self._reading, None
-        picture = task.result()
-        return None if picture is None else Taken(picture, asked.tag, time.monotonic() - asked.at, drawn_ms)
+        self._end_reading()
+        taken, self._read = self._read, None
+        return taken
 
     # For the session ------------------------------------------------------------------------------------------------
 
     def connected(self, send: Send) -> int | None:
         """There is a (new) connection to a backend: open it there; the request's number."""
-        self._send, self._asked, self._reading = send, {}, None
+        self._send, self._asked, self._reading, self._read = send, {}, None, None
         self.state = LiveState.OPENING
         return send(self.wanted)
 
@@ -117,6 +117,7 @@ class LiveHead:
         elif isinstance(message, protocol.Drawn):
             asked = self._answered(request)
             if asked is not None:
+                self._end_reading()  # whoever looks seldom sees the picture before, at least
                 path, drawing = message.path, message.number
                 task = Task(lambda: read_live_picture(path, drawing))
                 self._reading, self.refused = (task, asked, message.took_ms), ""
@@ -131,7 +132,15 @@ class LiveHead:
         """It is gone."""
         if not self.is_closed:
             self.state, self.what, self.do, self.reopen = LiveState.CLOSED, what, do, False
-        self._send, self._waiting, self._asked, self._reading = None, None, {}, None
+        self._send, self._waiting, self._asked, self._reading, self._read = None, None, {}, None, None
+
+    def _end_reading(self) -> None:
+        """Keep what was read, if that has ended."""
+        if self._reading is not None and self._reading[0].ended:
+            (task, asked, drawn_ms), self._reading = self._reading, None
+            picture = task.result()
+            if picture is not None:
+                self._read = Taken(picture, asked.tag, time.monotonic() - asked.at, drawn_ms)
 
     def _hear_state(self, message: protocol.Live) -> None:
         if message.state == LiveState.READY:

@@ -28,6 +28,7 @@ from ..properties import settings_of
 from ..shared import protocol
 from ..shared.errors import InputError
 from ..shared.live import LiveState
+from ..shared.live_picture import LivePicture
 from . import connection, lines
 from .steps import absolute
 
@@ -55,6 +56,8 @@ class _On:
     pace: Pace = field(default_factory=Pace)
     shown: int = 0
     """Pictures."""
+    is_resting: bool = False
+    """Whether the timer has the long pauses of when nothing is awaited."""
 
 
 class _Live:
@@ -113,7 +116,7 @@ def start(scene: bpy.types.Scene) -> None:
     )  # fmt: skip
     _Live.on = _On(connection.session().open_live(wanted), plane, folder, controller.name, following)
     _Live.trouble = ("", "")
-    live_plane.begin(plane)
+    live_plane.begin(plane, _newer)
     for handlers, function in _handlers():
         handlers.append(function)
     bpy.app.timers.register(turn, first_interval=POLL_S)
@@ -168,7 +171,7 @@ def look() -> None:
     if draw != on.asked:
         on.asked = draw
         on.head.ask(draw, frame)
-        _soon()
+        _wake(on)
 
 
 def turn() -> float | None:
@@ -184,19 +187,34 @@ def turn() -> float | None:
     _receive(on)
     if on.head.state is not before:
         window.redraw_sidebars(bpy.context)
-    return POLL_S if on.head.is_awaiting or on.pace.is_holding else IDLE_POLL_S
+    on.is_resting = not (on.head.is_awaiting or on.pace.is_holding)
+    return IDLE_POLL_S if on.is_resting else POLL_S
 
 
 def _receive(on: _On) -> None:
     """Show what has come, as its time is."""
+    due = _due(on)
+    if due is not None:
+        live_plane.show(due)
+
+
+def _newer() -> LivePicture | None:
+    """The picture that has come since the last turn, for a view that is being drawn."""
+    on = _Live.on
+    return None if on is None or _is_rendering() else _due(on)
+
+
+def _due(on: _On) -> LivePicture | None:
+    """The picture to show now; None: that which is shown."""
     taken = on.head.take()
     if taken is not None:
         on.pace.add(taken)
     scene = _scene(on)
     due = on.pace.due(scene.frame_current, _is_playing()) if scene is not None else None
-    if due is not None:
-        on.shown += 1
-        live_plane.show(due.picture)
+    if due is None:
+        return None
+    on.shown += 1
+    return due.picture
 
 
 def _closed(on: _On) -> None:
@@ -245,11 +263,13 @@ def _is_playing() -> bool:
     return any(open_window.screen.is_animation_playing for open_window in window_manager(bpy.context).windows)
 
 
-def _soon() -> None:
-    """Let the timer turn soon, which has long pauses while nothing is awaited."""
-    if bpy.app.timers.is_registered(turn):
-        bpy.app.timers.unregister(turn)
-    bpy.app.timers.register(turn, first_interval=POLL_S)
+def _wake(on: _On) -> None:
+    """Let the timer turn soon. One that turns often is left alone: begun anew at each change it might never turn."""
+    if on.is_resting:
+        on.is_resting = False
+        if bpy.app.timers.is_registered(turn):
+            bpy.app.timers.unregister(turn)
+        bpy.app.timers.register(turn, first_interval=POLL_S)
 
 
 def _model(scene: bpy.types.Scene) -> str:

@@ -330,3 +330,16 @@ def test_controls_of_the_direction_show_at_once(bpy, addon, stage, take_folder):
     stage.scene.talker.use_direction = False
     stage.scene.frame_set(START + 1)
     until(stage.live, lambda: shows(2) and blue() == 0)
+
+
+def test_pictures_come_while_changes_come_so_fast_that_nothing_else_has_a_turn(bpy, stage):
+    """A busy view: between two frames only their handlers run, and the timer is never begun anew before it turns."""
+    stage.live.start(stage.scene)
+    until(stage.live, lambda: shown() is not None)
+    seen = set()
+    for number in range(60):
+        stage.scene.frame_set(START + 1 + number % 11)
+        assert not stage.live._Live.on.is_resting
+        time.sleep(0.03)
+        seen.add(shown()[0])
+    assert len(seen) > 6

@@ -105,7 +105,7 @@ def lead_to_pretended_backend() -> None:
         return dataclasses.replace(
             found,
             state_dir=Path(CONFIG["state_dir"]),
-            options=("--verbs", "tests.gui.window_verbs", "--heads", "tests.support.fake_heads"),
+            options=("--verbs", "tests.gui.window_verbs", "--heads", CONFIG.get("heads", "tests.support.fake_heads")),
             environment={"PYTHONPATH": path},
         )
 

@@ -1,4 +1,4 @@
-"""The live head in a real window: its picture is on the screen, in its own colours; it changes no file; undo ends it."""
+"""The live head in a real window: its colours are on the screen, it changes no file, and undo ends it."""
 
 import time
 import wave
