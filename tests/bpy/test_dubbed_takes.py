@@ -111,7 +111,8 @@ def test_a_render_is_asked_for_the_dub_of_the_scene(addon, scene, movie, modules
     assert (arguments["dub"], arguments["dub_part"]) == ("1:25=6", "head")
     command, options = (importlib.import_module(f"{addon.__name__}.scripting.{n}") for n in ("command", "options"))
     parsed = command.build_parser().parse_args(["render", "--dub", "LOWER", "--footage", "clip.mp4"])
-    assert options.given("render", parsed)["dub"] == "LOWER"
+    options.apply(settings, "render", options.given("render", parsed))
+    assert settings.dub == "LOWER"
 
 
 def _silence(path):
