@@ -109,8 +109,10 @@ def test_a_render_is_asked_for_the_dub_of_the_scene(addon, scene, movie, modules
     settings.dub = "HEAD"
     arguments = modules.steps.read_render(scene).arguments
     assert (arguments["dub"], arguments["dub_part"]) == ("1:25=6", "head")
-    parser = importlib.import_module(f"{addon.__name__}.scripting.command").build_parser()
-    assert parser.parse_args(["render", "--dub", "LOWER", "--footage", "clip.mp4"]).dub == "LOWER"
+    command, options = (importlib.import_module(f"{addon.__name__}.scripting.{n}") for n in ("command", "options"))
+    parsed = command.build_parser().parse_args(["render", "--dub", "LOWER", "--footage", "clip.mp4"])
+    options.apply(settings, "render", options.given("render", parsed))
+    assert settings.dub == "LOWER"
 
 
 def _silence(path):

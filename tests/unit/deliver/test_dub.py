@@ -10,13 +10,14 @@ from backend.deliver import render as rendering
 from backend.deliver.camera_file import read_poses
 from backend.deliver.chunk import draw_chunk, join
 from backend.deliver.frames import combined_over_plate
+from backend.deliver.line import plan_line
 from backend.media.exr import read_layers
 from backend.media.png import read_png
 from backend.performance.curves import UPPER_CURVES, Performance, ordered_curves
 from backend.settings import RenderSettings
 from shared.errors import InputError
 from shared.jobs import Reporter
-from tests.support.disc_stage import SIZE, make_stage
+from tests.support.disc_stage import SIZE, SteadySpeech, make_stage
 
 DUB = "3:8=2,11:14=10@1/2"
 SHOWN = {**{n: n - 1 for n in range(3, 9)}, 11: 10, 12: 10, 13: 11, 14: 11}
@@ -78,6 +79,20 @@ def test_pose_and_upper_face_are_those_of_exactly_the_footages_frames(stage, tmp
     again = Performance.load(out / "performance.json").curves
     assert again["jawOpen"][2] == 0.5 and again["browInnerUp"][2] == curves.curves["browInnerUp"][2]
     assert again["browInnerUp"][0] == 0.5
+
+
+def test_direction_moves_the_mouth_of_a_dub_and_neither_head_nor_brows(stage, tmp_path):
+    subject, _, sound, _ = stage
+    controls = {name: [1.0] * 26 for name in ("jaw", "brows", "turn", "nod", "blink")}
+    (tmp_path / "artist.json").write_text(json.dumps({"fps": "25/1", "controls": controls}))
+    settings = RenderSettings(dub="1:10=1", direction=str(tmp_path / "artist.json"))
+    line = plan_line(subject, SteadySpeech(), sound, settings, Reporter())
+    track = subject.track()
+    assert (line.poses[:10] == track.camera_from_head[:10]).all()
+    driving, recorded = line.driving, ordered_curves(track, UPPER_CURVES)
+    assert np.allclose(driving.array(UPPER_CURVES)[:10], recorded[:10], atol=1e-6)
+    assert (driving.curves["jawOpen"][:10] > 0.25).all(), "the jaw is directed"
+    assert np.abs(line.poses[10:] - track.camera_from_head[0]).max() > 0 and line.poses.shape == (26, 4, 4)
 
 
 def test_a_slipped_strip_redraws_its_own_frames_alone(stage):
