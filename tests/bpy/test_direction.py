@@ -182,6 +182,16 @@ def test_layers_and_drivers_are_seen_as_blender_makes_them(addon, bpy, line, rig
     assert line.frame_current == 12
 
 
+def test_at_a_moment_the_rig_says_what_is_seen_dragged_or_keyed_and_elsewhere_what_is_keyed(addon, line, rig):
+    read = addon.bridge.direction.at
+    only(addon, rig, "smile", 15, 0.5)
+    line.frame_set(12)
+    assert read(line, rig, 12) == {} and read(line, rig, 15) == {"smile": pytest.approx(0.5)}
+    rig.pose.bones["Smile"].location[1] = 0.3
+    assert read(line, rig, 12) == {"smile": pytest.approx(0.3)}, "it is just being dragged"
+    assert read(line, rig, 11) == {}
+
+
 def test_direction_that_is_switched_off_is_left_out(addon, line, rig, controls):
     only(addon, rig, "smile", 15, 0.5)
     line.talker.use_direction = False

@@ -95,25 +95,6 @@ def test_an_edit_of_a_curve_shows_at_once(bpy, addon, stage):
     assert before != shown()
 
 
-def test_a_control_that_is_dragged_shows_at_once_and_in_other_frames_as_it_is_keyed(bpy, addon, stage, tmp_path):
-    rig = addon.bridge.direction.bring(stage.scene, stage.take, "the line", "", START)
-    frame, bone = START + 3, rig.pose.bones["Jaw"]
-    stage.scene.frame_set(frame)
-    opened = jaw(bpy, stage.scene, frame)
-    stage.live.start(stage.scene)
-    until(stage.live, lambda: shown() == (4, opened))
-    bone.location[1] = -0.2
-    bpy.context.view_layer.update()
-    until(stage.live, lambda: shown() == (4, pytest.approx(opened - 0.12 * 255, abs=1)))
-    rig.keyframe_insert('pose.bones["Jaw"].location', index=1, frame=frame)
-    stage.scene.frame_set(frame + 1)
-    there = jaw(bpy, stage.scene, frame + 1)
-    until(stage.live, lambda: shown() == (5, pytest.approx(there - 0.12 * 255, abs=1)))
-    stage.scene.talker.use_direction = False
-    stage.live.look()
-    until(stage.live, lambda: shown() == (5, there))
-
-
 def test_what_has_not_changed_is_not_asked_for_again(bpy, stage, monkeypatch):
     asked = []
     stage.live.start(stage.scene)
