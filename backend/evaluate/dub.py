@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -56,7 +57,7 @@ def dub_figures(take: Path, subject: Subject) -> dict[str, float]:
 
     Raises InputError for a folder that is none, or whose frames are not EXR.
     """
-    worst, lists = 0, defaultdict(list)
+    worst, lists = 0, defaultdict[str, list[Any]](list)
     before: tuple[np.ndarray, np.ndarray] | None = None
     part, frames = _frames(take, subject)
     count = 0

@@ -26,7 +26,7 @@ from shared.jobs import Reporter
 from tests.support.failing_disk import Undertaking, files_of, in_fork
 from tests.support.synthetic_subject import blob_face
 
-_SIZE, _FRAMES, _RATE = 64, 8, 16000
+SIZE, _FRAMES, _RATE = 64, 8, 16000
 
 
 class _Tracker:
@@ -61,7 +61,7 @@ def _segment(pictures: Any, landmarks: np.ndarray, **options: object) -> Iterato
         yield region
 
 
-def _stand_ins_of_preprocessing() -> None:
+def stand_ins_of_preprocessing() -> None:
     boxes = [np.array([12.0, 12.0, 52.0, 52.0])] * _FRAMES
     for where, what in {
         "scan_faces": lambda *a: Scan(FacePath(list(range(_FRAMES)), boxes), []),
@@ -79,12 +79,12 @@ def _stand_ins_of_preprocessing() -> None:
     mock.patch.object(capture, "FaceTracker", _Tracker).start()
 
 
-def _clip(path: Path) -> None:
+def write_clip(path: Path) -> None:
     random = np.random.default_rng(0)
     sound = random.standard_normal(_RATE).astype(np.float32) * 0.1
-    with MovieWriter(path, _SIZE, _SIZE, Fraction(25), (sound, _RATE)) as movie:
+    with MovieWriter(path, SIZE, SIZE, Fraction(25), (sound, _RATE)) as movie:
         for _ in range(_FRAMES):
-            movie.write(random.integers(90, 110, (_SIZE, _SIZE, 3), dtype=np.uint8))
+            movie.write(random.integers(90, 110, (SIZE, SIZE, 3), dtype=np.uint8))
 
 
 def _preprocess(size: int) -> Callable[[Path], object]:
@@ -102,21 +102,22 @@ def _subject_files(folder: Path) -> dict[str, bytes]:
     found = {name: data for name, data in files_of(folder / "anna").items() if name != layout.STAGES_FILE}
     if layout.CONTACT_SHEET_FILE in found:
         sheet = cv2.imdecode(np.frombuffer(found[layout.CONTACT_SHEET_FILE], np.uint8), cv2.IMREAD_COLOR)
+        assert sheet is not None, "the contact sheet is no picture"
         found[layout.CONTACT_SHEET_FILE] = repr(sheet.shape).encode()
     return found
 
 
 def preprocess_new(start: Path) -> Undertaking:
-    _stand_ins_of_preprocessing()
-    in_fork(lambda: _clip(start / "clip.mp4"))
-    return Undertaking(_preprocess(_SIZE), _subject_files)
+    stand_ins_of_preprocessing()
+    in_fork(lambda: write_clip(start / "clip.mp4"))
+    return Undertaking(_preprocess(SIZE), _subject_files)
 
 
 def preprocess_again(start: Path) -> Undertaking:
-    _stand_ins_of_preprocessing()
-    in_fork(lambda: _clip(start / "clip.mp4"))
-    in_fork(lambda: _preprocess(_SIZE)(start))
+    stand_ins_of_preprocessing()
+    in_fork(lambda: write_clip(start / "clip.mp4"))
+    in_fork(lambda: _preprocess(SIZE)(start))
     weights = layout.model_folder(start / "anna", "m2dao") / layout.MODEL_WEIGHTS_FILE
     weights.parent.mkdir(parents=True)
     weights.write_bytes(bytes(range(256)) * 64)
-    return Undertaking(_preprocess(_SIZE // 2), _subject_files)
+    return Undertaking(_preprocess(SIZE // 2), _subject_files)

@@ -62,7 +62,9 @@ def _take_files(folder: Path) -> dict[str, bytes]:
 def _without_captions(sheet: Path) -> bytes:
     """The pictures of a contact sheet of one row, and its marks. Where OpenCV gets no memory for a digit, it leaves it
     out, and says nothing."""
-    return cv2.imread(str(sheet))[:SHEET_CELL_PX].tobytes() + json.dumps(read_text(sheet), sort_keys=True).encode()
+    picture = cv2.imread(str(sheet))
+    assert picture is not None, f"{sheet} is no picture"
+    return picture[:SHEET_CELL_PX].tobytes() + json.dumps(read_text(sheet), sort_keys=True).encode()
 
 
 def _stage_of_rendering(start: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 
+import numpy as np
 import pytest
 
 from backend.export import movie as exporting
@@ -34,11 +35,11 @@ def test_what_a_killed_export_leaves_has_another_name_and_is_removed_and_named_b
     if not child:
         plain = AlphaMovieWriter.write
 
-        def write(movie, picture) -> None:
-            plain(movie, picture)
+        def write(movie: AlphaMovieWriter, rgba: np.ndarray) -> None:
+            plain(movie, rgba)
             os.kill(os.getpid(), signal.SIGKILL)
 
-        AlphaMovieWriter.write = write  # type: ignore[method-assign]
+        AlphaMovieWriter.write = write  # type: ignore[assignment, method-assign]
         export(take, out, Reporter())
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
@@ -97,8 +98,12 @@ def test_a_take_that_is_rendered_or_forgotten_is_waited_for(take, tmp_path):
 def test_while_it_is_exported_a_take_is_held(take, tmp_path, monkeypatch):
     held = []
     plain = AlphaMovieWriter.write
-    monkeypatch.setattr(
-        AlphaMovieWriter, "write", lambda *call: (held.append(Claims().take([take], "forgotten")), plain(*call))
-    )
+
+    def write(movie: AlphaMovieWriter, rgba: np.ndarray) -> None:
+        busy = Claims().take([take], "forgotten")
+        held.append(busy and busy[1] and busy[1].doing)
+        plain(movie, rgba)
+
+    monkeypatch.setattr(AlphaMovieWriter, "write", write)
     export(take, tmp_path / "head.mov", Reporter())
-    assert held and all(busy is not None and busy[1].doing == "exported" for busy in held)
+    assert held and set(held) == {"exported"}

@@ -43,7 +43,7 @@ def test_a_whole_render_holds_its_subject(tmp_path, monkeypatch):
             said.append(refusal(subject.root))
         return plain(drive, index, size, **options)
 
-    portrait.render = render
+    monkeypatch.setattr(portrait, "render", render)
     rendering.render(subject, sound, out, RenderSettings(frames="1:3"), Reporter())
     assert said[0].startswith(f"{subject.root} is being drawn from by process")
     assert "Wait for that to end, or cancel it" in said[0]

@@ -10,16 +10,16 @@ from backend.settings import PreprocessSettings
 from shared.consent import Consent, read_consent, write_consent
 from shared.errors import Cancelled, InputError
 from shared.jobs import Reporter
-from tests.support import failing_jobs
+from tests.support import failing_preprocess
 
-PLAIN = PreprocessSettings(size=failing_jobs.SIZE)
+PLAIN = PreprocessSettings(size=failing_preprocess.SIZE)
 
 
 @pytest.fixture
 def preprocess(tmp_path):
     """Preprocesses one clip with stand-ins for what needs a face, into the folder `anna`."""
-    failing_jobs._stand_ins_of_preprocessing()
-    failing_jobs._clip(tmp_path / "clip.mp4")
+    failing_preprocess.stand_ins_of_preprocessing()
+    failing_preprocess.write_clip(tmp_path / "clip.mp4")
     yield lambda settings, report=None: pipeline.preprocess(
         tmp_path / "clip.mp4", tmp_path / "anna", settings, report or Reporter()
     )
