@@ -10,10 +10,10 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
-import cv2
 import numpy as np
 
 from backend.media.encode import MovieWriter
+from backend.media.png import read_png
 from backend.performance.curves import FACE_CURVES
 from backend.preprocess import capture, pipeline
 from backend.preprocess.camera import CameraSolution
@@ -101,8 +101,7 @@ def _subject_files(folder: Path) -> dict[str, bytes]:
         Subject.open(folder / "anna")
     found = {name: data for name, data in files_of(folder / "anna").items() if name != layout.STAGES_FILE}
     if layout.CONTACT_SHEET_FILE in found:
-        sheet = cv2.imdecode(np.frombuffer(found[layout.CONTACT_SHEET_FILE], np.uint8), cv2.IMREAD_COLOR)
-        assert sheet is not None, "the contact sheet is no picture"
+        sheet = read_png(folder / "anna" / layout.CONTACT_SHEET_FILE, 3, "")
         found[layout.CONTACT_SHEET_FILE] = repr(sheet.shape).encode()
     return found
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import cv2
 import numpy as np
 
 from backend.deliver import plan as planning
@@ -19,7 +18,7 @@ from backend.deliver.package import SHEET_CELL_PX
 from backend.export.export import export
 from backend.forgetting import forget as forgetting
 from backend.media.audio import save_wav
-from backend.media.png import read_text
+from backend.media.png import read_png, read_text
 from backend.performance.speech import SpeechModel
 from backend.serve.jobstore import JobStore
 from backend.settings import RenderSettings
@@ -62,9 +61,7 @@ def _take_files(folder: Path) -> dict[str, bytes]:
 def _without_captions(sheet: Path) -> bytes:
     """The pictures of a contact sheet of one row, and its marks. Where OpenCV gets no memory for a digit, it leaves it
     out, and says nothing."""
-    picture = cv2.imread(str(sheet))
-    assert picture is not None, f"{sheet} is no picture"
-    return picture[:SHEET_CELL_PX].tobytes() + json.dumps(read_text(sheet), sort_keys=True).encode()
+    return read_png(sheet, 3, "")[:SHEET_CELL_PX].tobytes() + json.dumps(read_text(sheet), sort_keys=True).encode()
 
 
 def _stage_of_rendering(start: Path) -> None:
