@@ -4,6 +4,7 @@ import time
 import wave
 
 import numpy as np
+import pytest
 
 LEAST_PX = 2000
 """So many pixels of the screen show the picture, at least."""
@@ -21,11 +22,16 @@ pathlib.Path({file!r}).write_text(" ".join(map(str, rgb)))
 """
 
 
-def brought_back(window, story):
-    """Render a line with clicks, bring it back, and look through its camera."""
+@pytest.fixture(autouse=True)
+def line(story):
+    """The line's sound, there before the window is."""
     with wave.open(str(story / "hello.wav"), "wb") as sound:
         sound.setparams((1, 2, 16000, 0, "NONE", ""))
         sound.writeframes(bytes(2 * 4000))
+
+
+def brought_back(window):
+    """Render a line with clicks, bring it back, and look through its camera."""
     window.click_step("talker.render_line")
     window.wait_for(lambda state: state["take"], "the take is known to the scene")
     window.click_step("talker.bring_back")
@@ -45,7 +51,7 @@ def pixels_of(window, colour) -> int:
 
 
 def test_the_picture_is_on_the_screen_in_its_own_colours_and_changes_no_file(window, story):
-    brought_back(window, story)
+    brought_back(window)
     window.execute("bpy.ops.wm.save_mainfile()")
     switch_on(window)
     window.execute(TELL_COLOUR.format(file=str(story / "colour.txt")))
@@ -63,16 +69,16 @@ def test_the_picture_is_on_the_screen_in_its_own_colours_and_changes_no_file(win
     assert state["live"]["trouble"] == ["", ""] and state["dirty"] is False
 
 
-def test_undo_of_bring_back_switches_it_off_in_words(window, story):
-    brought_back(window, story)
+def test_undo_of_bring_back_switches_it_off_in_words(window):
+    brought_back(window)
     switch_on(window)
     window.key("ctrl+z")
     state = window.wait_for(lambda state: not state["live"]["on"], "the take is gone, and the live head with it")
     assert state["strips"] == [] and "not in this file any more" in state["live"]["trouble"][0]
 
 
-def test_while_it_plays_pictures_come(window, story):
-    brought_back(window, story)
+def test_while_it_plays_pictures_come(window):
+    brought_back(window)
     window.execute("bpy.context.scene.frame_end = 6")
     shown = switch_on(window)["live"]["shown"]
     window.key("space")

@@ -203,9 +203,7 @@ def test_while_playing_a_picture_waits_for_its_frame_and_one_too_late_is_dropped
     assert tag_at(pace, 13 + LATE_FRAMES) == 13
     pace.add(taken(14))
     assert tag_at(pace, 15 + LATE_FRAMES) is None
-    is_held = pace.is_holding
-    assert not is_held
-    assert pace.dropped == 1
+    assert (pace.is_holding, pace.dropped) == (False, 1)
 
 
 def test_pictures_of_before_the_playhead_went_back_to_the_start_are_dropped():

@@ -13,6 +13,9 @@ EXAMPLES = [
     protocol.Cancel("a1"),
     protocol.Status("a1"),
     protocol.ListJobs(),
+    protocol.LiveOpen("/subject", "m2dao", "/takes/line", 512, True),
+    protocol.LiveClose(),
+    protocol.Draw(7, {"jawOpen": 0.5}, [[1.0, 0.0, 0.0, 0.0]], [[0.5]], [1200.0], {"smile": 1.0}),
     protocol.Shutdown(),
     protocol.Heartbeat(),
     protocol.Welcome("0.1.0", 12),
@@ -20,6 +23,8 @@ EXAMPLES = [
     protocol.Jobs([{"id": "a1"}]),
     protocol.ProgressNews("a1", Progress("x").to_dict()),
     protocol.Result({"id": "a1"}),
+    protocol.Live("READY", {"frames": 200}, "what", "do", True),
+    protocol.Drawn("/dev/shm/x/picture.0", 3, 7, 12.5, 2),
     protocol.Error("MALFORMED", "what", "do"),
     protocol.Goodbye("bye"),
 ]
@@ -94,7 +99,7 @@ def test_an_unknown_type_is_named_with_its_request(name):
     assert (error.code, error.request) == (ErrorCode.UNKNOWN_TYPE, 5)
 
 
-@pytest.mark.parametrize("version", [0, 1, 3, "2", 2.0, True, None])
+@pytest.mark.parametrize("version", [0, 1, 2, 4, "3", 3.0, True, None])
 def test_another_version_is_refused_with_advice(version):
     error = refusal(envelope(v=version))
     assert (error.code, error.request) == (ErrorCode.WRONG_VERSION, 5)
