@@ -58,6 +58,8 @@ class VideoInfo:
     variable_rate: bool
     start_s: Fraction
     """Time of the first frame on the file's clock (the sound may start at another)."""
+    bits_per_pixel: float | None = None
+    """Of the coded pictures; None for numbered ones."""
     notes: list[str] = field(default_factory=list)
     """What is done to its pictures beyond reading them, in words."""
 
@@ -77,6 +79,8 @@ class _Packets:
     """Of those that are shown."""
     sizes: list[tuple[int, int]]
     """Picture sizes of key frames in order, without repeats; none where the size cannot change."""
+    coded_bytes: int
+    """Of those that are shown."""
 
 
 def _look_through(path: Path) -> _Packets:
@@ -84,7 +88,7 @@ def _look_through(path: Path) -> _Packets:
     `read_frames` warns."""
     times: list[Fraction] = []
     sizes: list[tuple[int, int]] = []
-    count, clock = 0, SteadyClock()
+    count, coded_bytes, clock = 0, 0, SteadyClock()
     with open_video(path) as container:
         stream = moving_pictures(container)[0]
         changes = container.format.name.split(",")[0] not in _ONE_SIZE and stream.codec_context.name in _MANY_SIZES
@@ -97,12 +101,12 @@ def _look_through(path: Path) -> _Packets:
                         sizes.append((frame.width, frame.height))
             if packet.size == 0 or packet.is_discard:
                 continue
-            count += 1
+            count, coded_bytes = count + 1, coded_bytes + packet.size
             if packet.pts is not None:
                 decoded_at = packet.pts if packet.dts is None else packet.dts
                 shift = clock.time(decoded_at * packet.time_base) - decoded_at * packet.time_base
                 times.append(packet.pts * packet.time_base + shift)
-    return _Packets(sorted(times), count, sizes)
+    return _Packets(sorted(times), count, sizes, coded_bytes)
 
 
 def probe(path: str | os.PathLike, fps: Fraction | None = None) -> VideoInfo:
@@ -152,6 +156,7 @@ def probe(path: str | os.PathLike, fps: Fraction | None = None) -> VideoInfo:
         has_audio=has_audio,
         variable_rate=variable,
         start_s=start,
+        bits_per_pixel=8 * found.coded_bytes / (found.count * stored[0] * stored[1]),
     )
     width, height = (shown[1], shown[0]) if orientation.is_sideways else shown
     info = replace(info, width=width, height=height, orientation=orientation)

@@ -10,14 +10,13 @@ from scipy.spatial.transform import Rotation
 
 from backend.face.mesh import CanonicalFace
 from backend.face.points import CHIN, FOREHEAD_TOP, LOWER_LIP_INNER, MOUTH_CORNERS, UPPER_LIP_INNER
+from backend.preprocess import face_picture
+from backend.preprocess.expectations import expectations
 from backend.preprocess.pnp import FRONTAL, project
 from backend.subject.track import Track
 
-SMALL_FACE_PX = 80
-BLURRED = 12.0
-NARROW_MOUTH_RANGE = 0.02
-SHARPNESS_FACE_PX = 128
-"""Sharpness is measured on the face at this height, so that it does not depend on the footage's size."""
+_LOOKED_AT = 24
+"""Frames of which the picture of the face is measured."""
 SHEET_FRAMES = 6
 SHEET_CELL_PX = 320
 REGION_COLOURS = np.array([[230, 60, 60], [70, 200, 90], [80, 120, 240], [230, 190, 60]], dtype=np.float32)
@@ -45,30 +44,27 @@ def head_angles(poses: np.ndarray) -> np.ndarray:
     return Rotation.from_matrix(poses[:, :3, :3] @ FRONTAL).as_euler("yxz", degrees=True)
 
 
-def face_sharpness(rgb: np.ndarray, landmarks: np.ndarray) -> float:
-    """Standard deviation of the Laplacian over the face, grey levels, at a face height of SHARPNESS_FACE_PX."""
-    low = np.maximum(landmarks[:, :2].min(0), 0).astype(int)
-    high = np.ceil(landmarks[:, :2].max(0)).astype(int)
-    grey = cv2.cvtColor(np.ascontiguousarray(rgb[low[1] : high[1], low[0] : high[0]]), cv2.COLOR_RGB2GRAY)
-    width = max(8, round(grey.shape[1] * SHARPNESS_FACE_PX / grey.shape[0]))
-    method = cv2.INTER_AREA if grey.shape[0] > SHARPNESS_FACE_PX else cv2.INTER_LINEAR
-    return float(cv2.Laplacian(cv2.resize(grey, (width, SHARPNESS_FACE_PX), interpolation=method), cv2.CV_32F).std())
-
-
 def quality_report(
-    track: Track, frames: Sequence[np.ndarray], size: int, audio_offset_s: float, warnings: Sequence[str]
+    track: Track,
+    frames: Sequence[np.ndarray],
+    size: int,
+    audio_offset_s: float,
+    bits_per_pixel: float | None,
+    warnings: Sequence[str],
 ) -> dict:
     """Numbers and `warnings` for subject.json. `warnings` found so far come first.
 
-    Keys: usable_frames, frames, face_height_px, sharpness, yaw_range_degrees, pitch_range_degrees, mouth_opening_range
-    (face heights), audio_offset_s, reprojection_px, reprojection_px_at_512, warnings.
+    frames: T stored ones, (size, size, 3) uint8 RGB. bits_per_pixel: of the coded footage; None where that says
+    nothing.
+    Keys: usable_frames, frames, face_height_px, sharpness, noise, brightness, bits_per_pixel, yaw_range_degrees,
+    pitch_range_degrees, mouth_opening_range (face heights), audio_offset_s, reprojection_px, reprojection_px_at_512,
+    warnings.
     """
     usable = track.confidence > 0
     height = np.linalg.norm(track.landmarks[:, FOREHEAD_TOP, :2] - track.landmarks[:, CHIN, :2], axis=1)
     angles = head_angles(track.camera_from_head)[usable]
     opening = lip_opening(track.landmarks)[usable]
-    sampled = np.flatnonzero(usable)[np.linspace(0, usable.sum() - 1, min(24, usable.sum())).astype(int)]
-    sharpness = float(np.median([face_sharpness(frames[t], track.landmarks[t]) for t in sampled]))
+    sharpness, noise, brightness = _face_picture(track, frames)
     error = float(track.reprojection_px[usable].mean())
     mouth_range = float(np.percentile(opening, 98) - np.percentile(opening, 2))
     face_px = float(np.median(height[usable]))
@@ -76,17 +72,15 @@ def quality_report(
     if usable.sum() < len(usable):
         missing = int(len(usable) - usable.sum())
         said.append(f"The face is not to be seen in {missing} of {len(usable)} frames; training leaves them out.")
-    if face_px < SMALL_FACE_PX:
-        said.append(f"The face is only {face_px:.0f} px high: expect a soft result. Footage with a larger face helps.")
-    if sharpness < BLURRED:
-        said.append("The face is not sharp: expect a soft result. Look for footage that is in focus, with less motion.")
-    if mouth_range < NARROW_MOUTH_RANGE:
-        said.append("The mouth hardly opens in this footage, so wide open vowels will look guessed.")
+    said += expectations(face_px, sharpness, noise, brightness, mouth_range, bits_per_pixel)
     return {
         "usable_frames": int(usable.sum()),
         "frames": len(usable),
         "face_height_px": round(face_px, 1),
         "sharpness": round(sharpness, 2),
+        "noise": round(noise, 2),
+        "brightness": round(brightness, 1),
+        "bits_per_pixel": None if bits_per_pixel is None else round(bits_per_pixel, 4),
         "yaw_range_degrees": [round(float(value), 1) for value in (angles[:, 0].min(), angles[:, 0].max())],
         "pitch_range_degrees": [round(float(value), 1) for value in (angles[:, 1].min(), angles[:, 1].max())],
         "mouth_opening_range": round(mouth_range, 4),
@@ -95,6 +89,19 @@ def quality_report(
         "reprojection_px_at_512": round(error * 512 / size, 3),
         "warnings": said,
     }
+
+
+def _face_picture(track: Track, frames: Sequence[np.ndarray]) -> tuple[float, float, float]:
+    """Medians of sharpness, noise and brightness over frames in which the face was found."""
+    found = np.flatnonzero(track.confidence > 0)
+    measured: list[tuple[float, float, float]] = []
+    for t in found[np.linspace(0, len(found) - 1, min(_LOOKED_AT, len(found))).astype(int)]:
+        face = face_picture.face_of(frames[t], track.landmarks[t])
+        other = frames[t + 1] if t + 1 < len(frames) else frames[t - 1]
+        noise = face_picture.noise(face, face_picture.face_of(other, track.landmarks[t]))
+        measured.append((face_picture.sharpness(face), noise, face_picture.brightness(face)))
+    sharpness, noise, brightness = np.median(measured, axis=0)
+    return float(sharpness), float(noise), float(brightness)
 
 
 def contact_sheet(
