@@ -11,13 +11,16 @@ FACE_PX = 128
 _SECOND_DIFFERENCES = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32)
 """Blind to slopes and straight edges; of noise of deviation 1 it makes 6 (Immerkaer 1996)."""
 _NOISE_GAIN = 6.0
+_LIT = 90.0
+"""Brightness of a face that is not dim, grey levels."""
 _NORMAL_MEDIAN = 0.6745
 """Median of the magnitude of what is normally distributed with deviation 1."""
 
 
 def sharpness(face: np.ndarray) -> float:
-    """Standard deviation of the Laplacian over a face (`face_of`), grey levels."""
-    return float(cv2.Laplacian(face, cv2.CV_32F).std())
+    """Standard deviation of the Laplacian over a face (`face_of`), grey levels. A face darker than _LIT is taken to be
+    as bright as that: what is dim is not unsharp."""
+    return float(cv2.Laplacian(face, cv2.CV_32F).std()) * max(1.0, _LIT / max(brightness(face), 1.0))
 
 
 def noise(face: np.ndarray, next_face: np.ndarray) -> float:
