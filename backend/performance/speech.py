@@ -14,24 +14,18 @@ from backend.media.audio_features import FLOOR, MELS, AudioFeatures
 from backend.performance.closing import at_rest, may_close, pressed
 from backend.performance.curves import SPEECH_CURVES, SPOKEN_CURVES, Performance
 from backend.performance.lips import lips_by_shapes
-from backend.performance.mouth_prior import SHAPES, MouthPrior
+from backend.performance.mouth_prior import MouthPrior
 from backend.performance.read_out import read_out
-from backend.performance.speech_net import MISSING_S, SpeechNet, train_net
+from backend.performance.speech_net import SpeechNet, train_net
+from backend.performance.speech_state import require_whole
+from backend.performance.speech_targets import amid, lips_opening, net_targets, rest_target, steps_for, usual_when
 from backend.performance.voice import Reach, Voice, VoiceNormaliser, loudness_of_voice
 from backend.settings import SpeechSettings
 from backend.subject.weights import load_weights, save_weights
 from shared.errors import InputError
 from shared.jobs import Reporter
 
-_NAMED = ("jawOpen", "mouthClose", "mouthLowerDownLeft", "mouthUpperUpLeft")
-_SPREAD_FLOOR = 0.02
-"""Curves that move less than this are not scaled up to unit deviation."""
 _MIN_FRAMES = 10
-_KNOWN_S = 5.0
-"""What lips do for pressure, and in pauses, is half the footage's own after so many seconds of either: with none, they
-are closed. Less makes lips follow those of other voices a little better (0.44 instead of 0.43 over 30 pairs) and leaves
-a mouth open in pauses that its speaker closes at times (the lowest twentieth of openings comes down to the footage's
-in 37 per cent of the pairs instead of 60)."""
 _REACH_S = 3.0
 """A line's own reach counts half after this many seconds of voice."""
 _REACH_STEP_S = 0.04
@@ -43,8 +37,6 @@ _SPEAKS = 0.25
 _PRIOR = "prior."
 """Names in a speech model's file that begin so are the mouth prior's that it learned with: another version of the
 program may come with another one."""
-_EDGE_S = 0.15
-"""Frames this near to missing ones tell nothing of pauses."""
 _BLOCK_FRAMES = 64
 """Frames that are predicted at a time; bounds memory."""
 
@@ -85,11 +77,11 @@ class SpeechModel:
         settings = settings or SpeechSettings()
         if len(curves) < _MIN_FRAMES:
             raise InputError(f"{len(curves)} frames are too few to learn speech from.", "Use longer footage.")
-        settings = replace(settings, steps=_steps_for(len(curves), settings))
+        settings = replace(settings, steps=steps_for(len(curves), settings))
         speech = np.asarray(curves, np.float64)[:, : len(names)]
         style = speech.mean(axis=0)
-        targets = _targets(speech, settings.components)
-        rest = _rest_target(speech, targets)
+        targets = net_targets(speech, settings.components)
+        rest = rest_target(speech, targets)
 
         known = features if voice_of is None else voice_of
         voice = VoiceNormaliser.fit(known, settings.voice_prior_s)
@@ -115,8 +107,8 @@ class SpeechModel:
             "correlation": found.correlation,
             "told": found.told,
             "meant": found.meant,
-            "pressed": _usual_when(pressed(shapes), speech, seconds),
-            "resting": _usual_when(at_rest(quiet) * _amid(times_s), speech, seconds),
+            "pressed": usual_when(pressed(shapes), speech, seconds),
+            "resting": usual_when(at_rest(quiet) * amid(times_s), speech, seconds),
             "told_mean": told.mean(axis=0),
             "told_deviation": found.spread,
             "low": np.minimum(speech.min(axis=0), style),
@@ -175,8 +167,8 @@ class SpeechModel:
         s = self._state
         if "told" not in s or "told_mean" not in s:
             return np.ones(len(moves))
-        mean, told = (_opening(np.atleast_2d(s[name].astype(np.float64))) for name in ("told_mean", "told"))
-        return may_close(_opening(moves), float(mean[0]), told)
+        mean, told = (lips_opening(np.atleast_2d(s[name].astype(np.float64))) for name in ("told_mean", "told"))
+        return may_close(lips_opening(moves), float(mean[0]), told)
 
     def reach_of(self, features: AudioFeatures, voice: Voice) -> Reach | None:
         """How the mouth of a line in this voice is brought to where the speaker's own moves, and as far.
@@ -299,7 +291,7 @@ class SpeechModel:
             net.load_state_dict(weights)
             if not members or not all(value.isfinite().all() for value in weights.values()):
                 raise ValueError("its net has no members, or weights that are no numbers")
-            _check(values, weights["last.weight"].shape[2])
+            require_whole(values, weights["last.weight"].shape[2])
             return cls(settings, net.eval(), values)
         except (KeyError, ValueError, TypeError, IndexError, RuntimeError, OverflowError) as error:
             raise InputError(f"The speech model is damaged ({error}).", "Train the model again.") from error
@@ -312,86 +304,3 @@ class SpeechModel:
     def load(cls, path: Path) -> SpeechModel:
         """Read what `save` wrote. Raises InputError if it is missing or damaged."""
         return cls.from_state(load_weights(path, "Train the model again.")[0])
-
-
-def _check(state: dict[str, np.ndarray], outputs: int) -> None:
-    """Raises ValueError where what belongs to a net with so many outputs is not what `fit` makes; parts that older
-    versions did not have may be missing."""
-    count = len(state["style"])
-    if count not in (len(SPEECH_CURVES), len(SPOKEN_CURVES)):
-        raise ValueError(f"{count} curves")
-    shapes = {
-        "readout": (outputs, count), "offset": (outputs,), "prior_readout": (len(SHAPES), count),
-        "prior_offset": (len(SHAPES),), "lips_follow": (len(SPEECH_CURVES), count - len(SPEECH_CURVES)),
-        "voice_mean": (MELS,), "voice_deviation": (MELS,), "voice_prior_s": (1,),
-    }  # fmt: skip
-    of_curves = ("style", "correlation", "pressed", "resting", "closed", "told_mean", "told_deviation", "low", "high")
-    for name, values in state.items():
-        shape = (count,) if name in of_curves else shapes.get(name, values.shape)
-        if values.shape != shape or values.dtype.kind != "f" or not np.isfinite(values).all():
-            raise ValueError(f"{name} is {values.dtype} {values.shape}, or not finite; expected numbers {shape}")
-    if "told" in state or "meant" in state:
-        told, meant = state["told"], state["meant"]
-        if (
-            told.shape != meant.shape
-            or told.ndim != 2
-            or told.shape[1] != count
-            or not (np.diff(told, axis=0) > 0).all()
-        ):
-            raise ValueError("told and meant do not rise together")
-    if not (state["voice_deviation"] > 0.0).all() or not (state["low"] <= state["high"]).all():
-        raise ValueError("voice_deviation is not above 0, or low above high")
-
-
-def _amid(times_s: np.ndarray) -> np.ndarray:
-    """(T,) whether frames at these times are not next to others that are missing: whether it is a pause is heard over a
-    longer time than anything else, which reaches into the sound of what is held out."""
-    starts = np.flatnonzero(np.diff(times_s, prepend=-np.inf) > MISSING_S)
-    ends = np.append(starts[1:] - 1, len(times_s) - 1)
-    edges = times_s[np.concatenate([starts, ends])]
-    return np.abs(times_s[:, None] - edges).min(axis=1) > _EDGE_S
-
-
-def _usual_when(share: np.ndarray, speech: np.ndarray, seconds: float) -> np.ndarray:
-    """(K,) mean of the curves (T, K) of so many seconds of footage, in the shares (T,) of its frames; drawn to a
-    closed mouth."""
-    known = _KNOWN_S * len(speech) / seconds
-    return (share @ speech + known * _closed(speech)) / (share.sum() + known)
-
-
-def _steps_for(frames: int, settings: SpeechSettings) -> int:
-    """Optimiser steps by the clip's length: longer footage takes more of them before it is overfitted."""
-    return max(20, int(settings.steps * np.clip((frames / 450) ** 0.5, 0.0, 3.0)))
-
-
-def _opening(speech: np.ndarray) -> np.ndarray:
-    """(T,) how far the lips are apart: the jaw's opening less what the lips close of it."""
-    return speech[:, SPEECH_CURVES.index("jawOpen")] - speech[:, SPEECH_CURVES.index("mouthClose")]
-
-
-def _targets(speech: np.ndarray, components: int) -> np.ndarray:
-    """(T, D) float32 what the net learns, each of mean 0 and deviation 1: the opening and the curves it is made of by
-    name, since sound predicts them best and they are seen most, and the principal components of all curves."""
-    named = np.stack([_opening(speech), *(speech[:, SPEECH_CURVES.index(name)] for name in _NAMED)], axis=1)
-    centred = speech - speech.mean(axis=0)
-    left, sizes, _ = np.linalg.svd(centred, full_matrices=False)
-    kept = max(1, min(components, int((sizes > 1e-2 * sizes[0]).sum())))
-    named = (named - named.mean(axis=0)) / np.maximum(named.std(axis=0), _SPREAD_FLOOR)
-    return np.concatenate([named, left[:, :kept] * np.sqrt(len(speech))], axis=1).astype(np.float32)
-
-
-def _rest_target(speech: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """(D,) the mouth at rest: the mean of the tenth of frames in which it is most closed."""
-    return targets[_most_closed(speech)].mean(axis=0).astype(np.float32)
-
-
-def _closed(speech: np.ndarray) -> np.ndarray:
-    """(K,) the curves of a closed mouth: their mean over that tenth of frames."""
-    return speech[_most_closed(speech)].mean(axis=0)
-
-
-def _most_closed(speech: np.ndarray) -> np.ndarray:
-    """(T,) bool"""
-    measured = speech.shape[1] > len(SPEECH_CURVES)
-    opening = speech[:, SPOKEN_CURVES.index("lipsApart")] if measured else _opening(speech)
-    return opening <= np.percentile(opening, 10)

@@ -14,8 +14,9 @@ from backend.media.audio_features import AudioFeatures, log_mel
 from backend.performance.curves import CURVE_NAMES, SPEECH_CURVES
 from backend.performance.idle import blink_curve, blink_times, idle_upper
 from backend.performance.poses import from_vectors, plan_replay, resample_poses, still_pose, to_vectors
-from backend.performance.speech import SpeechModel, _usual_when
+from backend.performance.speech import SpeechModel
 from backend.performance.speech_net import blocks_of
+from backend.performance.speech_targets import usual_when
 from backend.performance.spline import spline
 from backend.performance.voice import Voice
 from backend.presenter.speech import speak
@@ -183,9 +184,9 @@ def test_a_mouth_rests_as_the_footage_shows_it_and_closed_where_it_shows_nothing
     jaw = SPEECH_CURVES.index("jawOpen")
     speech, quiet = np.zeros((100, len(SPEECH_CURVES))), np.zeros(100)
     speech[:, jaw] = np.linspace(0.0, 1.0, 100)
-    assert _usual_when(quiet, speech, 4.0)[jaw] < 0.1
+    assert usual_when(quiet, speech, 4.0)[jaw] < 0.1
     quiet[40:60] = 1.0  # in which it is half open
-    short, long = (_usual_when(np.repeat(quiet, n), np.repeat(speech, n, axis=0), 4.0 * n)[jaw] for n in (1, 50))
+    short, long = (usual_when(np.repeat(quiet, n), np.repeat(speech, n, axis=0), 4.0 * n)[jaw] for n in (1, 50))
     assert 0.05 < short < 0.2 and long == pytest.approx(0.5, abs=0.1)
 
 
