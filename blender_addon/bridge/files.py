@@ -7,8 +7,7 @@ from pathlib import Path
 from ..shared import files
 
 
-def write_json(path: Path, values: dict) -> Path:
-    """Write values as JSON under a temporary name, then rename. Returns `path`. Raises OSError."""
+def write_json(path: Path, values: dict) -> None:
+    """Write values as JSON under a temporary name, then rename. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     files.write_json(path, values)
-    return path

@@ -8,13 +8,13 @@ from . import (
     direction,
     dropping,
     exporting,
-    forget_person,
     install_backend,
     jobs,
     line_preset,
     lines,
     live,
     performance,
+    removal,
     viewing,
 )
 
@@ -32,6 +32,6 @@ CLASSES = (
     *viewing.CLASSES,
     *about.CLASSES,
     *dropping.CLASSES,
-    *forget_person.CLASSES,
+    *removal.CLASSES,
     *line_preset.CLASSES,
 )

@@ -1,4 +1,4 @@
-"""Operators for the backend itself: look it over, remove it, open its log, say what helpers ask for."""
+"""Operators that tell of the backend: look it over, open its log, copy what is asked for in a call for help."""
 
 from __future__ import annotations
 
@@ -8,18 +8,10 @@ from typing import Any
 
 import bpy
 
-from .. import backend_place, window
-from ..client import process
-from ..client.background import Task
-from ..jobs import about, connection, shown
+from .. import backend_place
+from ..jobs import about
 from ..jobs.steps import LOOK_OVER, Step
-from ..shared.errors import TalkerError
-from ..shared.setup import environment
-from . import install_backend
 from .jobs import RunsSteps
-
-_TURN_S = 0.2
-_GB = 1e9
 
 
 class TALKER_OT_look_over(RunsSteps, bpy.types.Operator):
@@ -30,75 +22,6 @@ class TALKER_OT_look_over(RunsSteps, bpy.types.Operator):
 
     def steps(self) -> list[Step]:
         return [LOOK_OVER]
-
-
-class _Removal:
-    task: Task[int] | None = None
-
-
-def is_removing() -> bool:
-    """Whether the backend's environment is being removed."""
-    return _Removal.task is not None
-
-
-class TALKER_OT_remove_backend(bpy.types.Operator):
-    """Remove the installed backend from this machine. Subjects, models and rendered lines stay"""
-
-    bl_idname = "talker.remove_backend"
-    bl_label = "Remove Backend"
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if connection.is_busy() or install_backend.running() is not None or is_removing():
-            cls.poll_message_set("Something is still being done: wait for it, or cancel it")
-            return False
-        return True
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[Any]:
-        manager: Any = context.window_manager
-        outcome: set[Any] = manager.invoke_confirm(
-            self, event, title=self.bl_label, message=self.__doc__ or "", confirm_text="Remove"
-        )
-        return outcome
-
-    def execute(self, context: bpy.types.Context) -> set[Any]:
-        """Stop the backend and remove its environment: in a window beside the artist's work, else at once."""
-        place = backend_place.place(backend_place.addon_preferences(context))
-        plan = backend_place.plan()
-        connection.close()
-        shown.clear(context)
-
-        def work() -> int:
-            process.stop(place)
-            return environment.remove(plan)
-
-        if not bpy.app.background:
-            _Removal.task = Task(work)
-            bpy.app.timers.register(_follow, first_interval=_TURN_S, persistent=True)
-            return {"FINISHED"}
-        try:
-            freed = work()
-        except TalkerError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        self.report({"INFO"}, f"The backend is removed: {freed / _GB:.1f} GB are free again.")
-        return {"FINISHED"}
-
-
-def _follow() -> float | None:
-    """Take in the end of a removal."""
-    task = _Removal.task
-    if task is not None and not task.ended:
-        return _TURN_S
-    _Removal.task = None
-    try:
-        if task is not None:
-            task.result()
-    except TalkerError as error:
-        shown.show_error(bpy.context, error)
-    window.redraw_sidebars(bpy.context)
-    window.redraw_preferences(bpy.context)
-    return None
 
 
 class TALKER_OT_open_log(bpy.types.Operator):
@@ -152,7 +75,6 @@ class TALKER_OT_open_manual(bpy.types.Operator):
 
 CLASSES = (
     TALKER_OT_look_over,
-    TALKER_OT_remove_backend,
     TALKER_OT_open_log,
     TALKER_OT_copy_debug_info,
     TALKER_OT_open_manual,

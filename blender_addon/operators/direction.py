@@ -7,13 +7,13 @@ import bpy
 from bpy.props import StringProperty
 
 from .. import compat
-from ..blender_types import window_manager
 from ..bridge import audio, curves, direction
 from ..bridge.files import write_json
 from ..jobs import steps, takes
 from ..properties import settings_of
 from ..shared import layout
 from ..shared.errors import InputError, TalkerError
+from .saving import SavesFile
 
 
 class TALKER_OT_direct_line(bpy.types.Operator):
@@ -36,12 +36,13 @@ class TALKER_OT_direct_line(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class TALKER_OT_export_direction(bpy.types.Operator):
+class TALKER_OT_export_direction(SavesFile, bpy.types.Operator):
     """Save what is keyed on the line's controls to a file that the line can be rendered with elsewhere"""
 
     bl_idname = "talker.export_direction"
     bl_label = "Export Direction"
 
+    default_name = layout.DIRECTION_FILE
     filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
     filter_glob: StringProperty(default="*.json", options={"HIDDEN"})
 
@@ -52,26 +53,15 @@ class TALKER_OT_export_direction(bpy.types.Operator):
         cls.poll_message_set("This line is not directed")
         return False
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[Any]:
-        if not self.filepath:
-            self.filepath = bpy.path.abspath(f"//{layout.DIRECTION_FILE}")
-        window_manager(context).fileselect_add(self)
-        return {"RUNNING_MODAL"}
-
-    def execute(self, context: bpy.types.Context) -> set[Any]:
+    def write(self, context: bpy.types.Context, path: Path) -> str:
         scene = compat.sequencer_scene(context)
-        try:
-            rig = direction.find(takes.id_of_chosen(scene))
-            if rig is None:
-                raise InputError("This line is not directed.", "Press Direct This Line.")
-            line = audio.line(scene)
-            values = direction.read(scene, rig, line.frame_start, line.frame_count)
-            path = write_json(Path(bpy.path.abspath(self.filepath)), values)
-        except (TalkerError, OSError) as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        self.report({"INFO"}, f"Saved {path}.")
-        return {"FINISHED"}
+        rig = direction.find(takes.id_of_chosen(scene))
+        if rig is None:
+            raise InputError("This line is not directed.", "Press Direct This Line.")
+        line = audio.line(scene)
+        values = direction.read(scene, rig, line.frame_start, line.frame_count)
+        write_json(path, values)
+        return f"{len(values['controls'])} controls"
 
 
 def rig_of_line(scene: bpy.types.Scene) -> bpy.types.Object:

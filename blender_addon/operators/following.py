@@ -10,7 +10,7 @@ import bpy
 from .. import window
 from ..blender_types import window_manager
 from ..client.session import Session
-from ..jobs import connection, shown, watch, words
+from ..jobs import connection, removing, shown, watch, words
 from ..properties import job_of
 from ..shared.errors import Cancelled, TalkerError
 
@@ -51,6 +51,9 @@ class FollowsJob(Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         if connection.is_busy():
             cls.poll_message_set(BUSY)
+            return False
+        if removing.running():
+            cls.poll_message_set(removing.WAIT)
             return False
         return True
 

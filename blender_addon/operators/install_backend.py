@@ -9,7 +9,7 @@ import bpy
 from .. import backend_place, window
 from ..blender_types import window_manager
 from ..client.installation import Installation, Level, outcome
-from ..jobs import shown
+from ..jobs import removing, shown
 from ..shared.errors import EXIT_CALLER, EXIT_CANCELLED, EXIT_DONE, TalkerError
 
 TIMER_S = 0.1
@@ -93,6 +93,9 @@ class TALKER_OT_install_backend(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         if running() is not None:
             cls.poll_message_set("The backend is already being installed")
+            return False
+        if removing.running():
+            cls.poll_message_set(removing.WAIT)
             return False
         if not bpy.app.online_access:
             cls.poll_message_set("Allow online access in Preferences > System first")

@@ -1,4 +1,4 @@
-"""The performance object's F-curves out to a file."""
+"""Operators on the performance object's F-curves: save them to a file, make them editable."""
 
 from pathlib import Path
 from typing import Any
@@ -6,20 +6,22 @@ from typing import Any
 import bpy
 from bpy.props import FloatProperty, StringProperty
 
-from ..blender_types import scene, window_manager
+from ..blender_types import scene
 from ..bridge import curves
 from ..bridge.files import write_json
 from ..properties import settings_of
 from ..shared import layout
-from ..shared.errors import TalkerError
+from ..shared.errors import InputError, TalkerError
+from .saving import SavesFile
 
 
-class TALKER_OT_export_performance(bpy.types.Operator):
+class TALKER_OT_export_performance(SavesFile, bpy.types.Operator):
     """Save the performance curves, as they are edited now, to a file that a line can be rendered with"""
 
     bl_idname = "talker.export_performance"
     bl_label = "Export Performance"
 
+    default_name = layout.PERFORMANCE_FILE
     filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
     filter_glob: StringProperty(default="*.json", options={"HIDDEN"})
 
@@ -30,25 +32,13 @@ class TALKER_OT_export_performance(bpy.types.Operator):
         cls.poll_message_set("Bring a take back first: its performance object is what is exported")
         return False
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[Any]:
-        if not self.filepath:
-            self.filepath = bpy.path.abspath(f"//{layout.PERFORMANCE_FILE}")
-        window_manager(context).fileselect_add(self)
-        return {"RUNNING_MODAL"}
-
-    def execute(self, context: bpy.types.Context) -> set[Any]:
+    def write(self, context: bpy.types.Context, path: Path) -> str:
         controller = controller_of(context)
         if controller is None:
-            self.report({"ERROR"}, "There is no performance object. Bring a take back first.")
-            return {"CANCELLED"}
-        try:
-            values = curves.performance(scene(context), controller)
-            path = write_json(Path(bpy.path.abspath(self.filepath)), values)
-        except (TalkerError, OSError) as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        self.report({"INFO"}, f"Saved {path}.")
-        return {"FINISHED"}
+            raise InputError("There is no performance object.", "Bring a take back first.")
+        values = curves.performance(scene(context), controller)
+        write_json(path, values)
+        return f"{len(values['curves'])} curves"
 
 
 class TALKER_OT_edit_base_curves(bpy.types.Operator):

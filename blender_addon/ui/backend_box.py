@@ -8,9 +8,9 @@ from pathlib import Path
 import bpy
 
 from .. import backend_place
-from ..jobs import about
-from ..operators.about import is_removing, newest_log
-from ..operators.forget_person import is_forgetting
+from ..jobs import about, removing
+from ..operators.about import newest_log
+from ..operators.removal import BACKEND, PERSON
 from ..properties import TalkerSettings
 from ..shared.folders import folder_bytes
 from ..shared.places import cache_folder
@@ -59,12 +59,12 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context, settings: Talke
     row = layout.row(align=True)
     row.operator("talker.open_manual", icon="HELP")
     remove = row.row(align=True)
-    remove.enabled = is_ours and found is not None and found.is_installed and not is_removing()
-    remove.operator("talker.remove_backend", text="Removing…" if is_removing() else None, icon="TRASH")
+    remove.enabled = is_ours and found is not None and found.is_installed and not removing.running()
+    remove.operator("talker.remove_backend", text=_removal_text(BACKEND), icon="TRASH")
     if settings is not None:
         forget = layout.row()
         forget.enabled = folders.subject(settings.subject) is not None and not reasons.backend(context)
-        forget.operator("talker.forget_person", text="Removing…" if is_forgetting() else None, icon="TRASH")
+        forget.operator("talker.forget_person", text=_removal_text(PERSON), icon="TRASH")
 
 
 def draw_closed(layout: bpy.types.UILayout, context: bpy.types.Context, settings: TalkerSettings) -> None:
@@ -92,6 +92,11 @@ def _look(logs: Path, plan: EnvironmentPlan) -> _Seen:
 def _size(folder: Path) -> str:
     measured = scanning.known(("size", str(folder)), lambda: folder_bytes(folder), MEASURE_AGAIN_S)
     return "…" if measured is None else in_words(measured)
+
+
+def _removal_text(what: str) -> str | None:
+    """The text of a button that removes, while it is doing so; None: its own."""
+    return "Removing…" if removing.running() == what else None
 
 
 def _fact(layout: bpy.types.UILayout, name: str, value: str) -> None:

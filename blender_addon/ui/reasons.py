@@ -7,6 +7,7 @@ import bpy
 from .. import compat
 from ..bridge import audio
 from ..bridge.speakers import speaker_of
+from ..jobs import removing
 from ..properties import TalkerSettings, settings_of
 from . import folders
 
@@ -95,6 +96,8 @@ def install() -> str:
 
 def backend(context: bpy.types.Context) -> str:
     """Why the backend cannot be asked for anything."""
+    if removing.running():
+        return f"{removing.WAIT}."
     known = folders.backend(context)
     return NOT_INSTALLED if known is not None and not known.is_installed else ""
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 import types
 
 import pytest
@@ -162,3 +163,36 @@ def test_a_person_is_removed_with_models_and_takes_and_nothing_of_others(
 def test_nobody_is_removed_where_there_is_no_subject(box, environment, scene, tmp_path):
     scene.talker.subject = str(tmp_path / "nobody")
     assert "talker.forget_person" in box().off
+
+
+def test_while_something_is_removed_nothing_else_is_begun(addon, bpy, box, environment, scene, subject):
+    """Neither another removal, which would take the program away under this one, nor a job, which would start it."""
+    removing = addon.jobs.removing
+    may_end = threading.Event()
+    scene.talker.subject = str(subject)
+
+    def work():
+        may_end.wait(60)
+        raise addon.shared.errors.InputError("Not all of it is gone.", "Close the file.")
+
+    operators = ("remove_backend", "forget_person", "look_over", "preprocess", "start_backend", "install_backend")
+    free = {name for name in operators if getattr(bpy.ops.talker, name).poll()}
+    assert free >= {"remove_backend", "forget_person", "preprocess"}
+    removing.begin("person", work)
+    try:
+        assert not any(getattr(bpy.ops.talker, name).poll() for name in operators)
+        assert {"talker.remove_backend", "talker.forget_person", "talker.look_over"} <= box().off
+        assert addon.ui.reasons.preprocess(bpy.context, scene)
+        with pytest.raises(RuntimeError, match="person is being removed"):
+            removing.begin("backend", lambda: "")
+        assert removing.turn() is not None
+    finally:
+        may_end.set()
+        task = removing._State.task
+        ended = task.wait(60)
+        last = removing.turn()
+        bpy.app.timers.unregister(removing.turn)
+    assert ended and last is None and removing.running() == ""
+    assert addon.jobs.shown.error(bpy.context) == ("Not all of it is gone.", "Close the file.")
+    addon.jobs.shown.clear(bpy.context)
+    assert {name for name in operators if getattr(bpy.ops.talker, name).poll()} == free
