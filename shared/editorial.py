@@ -17,6 +17,8 @@ from typing import Any
 from urllib.parse import quote
 
 ENDING = ".otio"
+OURS = "m2dao_talker"
+"""By whose name our metadata stand in a timeline's."""
 VIDEO, AUDIO = "Video", "Audio"
 
 

@@ -69,8 +69,12 @@ TAKE_FILES = (
 )
 """Files of a take beside its frames and its signature: those that are signed, verified, and go with a person."""
 
-TAKE_COMPANIONS = (".line.wav", ".line.json", ".poses.json", ".performance.json", ".direction.json")
-"""Endings, after a take's name, of the files that the add-on writes beside it."""
+BESIDE_SOUND, BESIDE_POSES = ".line.wav", ".poses.json"
+BESIDE_PERFORMANCE, BESIDE_DIRECTION = ".performance.json", ".direction.json"
+BESIDE_ASKED = ".line.json"
+"""What the line was rendered from."""
+TAKE_COMPANIONS = (BESIDE_SOUND, BESIDE_ASKED, BESIDE_POSES, BESIDE_PERFORMANCE, BESIDE_DIRECTION)
+"""Endings, after a take's name, of the files that the add-on writes beside it (`beside`)."""
 
 REPORT_FILE = "report.json"
 DEMO_BLEND_FILE = "demo.blend"
@@ -90,6 +94,11 @@ DEPTH_EMPTY = 1e10
 def frame_name(frame: int, suffix: str = ".png") -> str:
     """File name of a frame, counted from 1, six digits."""
     return f"{frame:06d}{suffix}"
+
+
+def beside(take: Path, ending: str) -> Path:
+    """The file beside a take's folder whose name goes on with one of TAKE_COMPANIONS."""
+    return take.with_name(take.name + ending)
 
 
 def model_folder(subject: Path, name: str) -> Path:

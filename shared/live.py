@@ -1,4 +1,4 @@
-"""The live head as both sides know it: how it stands, and the words between the backend and its process."""
+"""How a live head stands, as both sides know it."""
 
 from __future__ import annotations
 

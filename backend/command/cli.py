@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from backend.command.arguments import set_from_texts
-from backend.command.doctor_verb import add_doctor_arguments
-from backend.command.export_verb import add_export_arguments
+from backend.command.doctor_arguments import add_doctor_arguments
+from backend.command.export_arguments import add_export_arguments
 from backend.command.farm_verb import add_farm_arguments, farm
 from backend.command.jobs_verb import add_jobs_arguments, jobs
 from backend.command.key_verb import add_keys_arguments, host_and_port, keys

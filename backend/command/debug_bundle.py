@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.command.redaction import Redactor
+from backend.forgetting.state import require_state_folder
 from backend.settings.defaults import all_defaults
 from shared.errors import InputError
 from shared.files import explaining, make_writable, replacing
@@ -45,9 +46,8 @@ def write_bundle(path: Path, report: dict, state_folders: Iterable[Path] | None)
     if path.suffix.lower() != ENDING:
         raise InputError(f"{path.name} is no name of a bundle.", f"Let it end with {ENDING}.")
     folders = addon_state_folders() if state_folders is None else list(state_folders)
-    missing = [folder for folder in folders if not (folder / "jobs").is_dir()]
-    if missing:
-        raise InputError(f"{missing[0]} is no state folder of a backend (no jobs).", "Check --state-dir.")
+    for folder in folders:
+        require_state_folder(folder)
     jobs = {f"{index}": _jobs(folder) for index, folder in enumerate(folders, start=1)}
     redactor = Redactor({str(Path(__file__).resolve().parents[2]): "<program>", sys.prefix: "<python>"})
     redactor.tell([getpass.getuser(), socket.gethostname(), str(Path.home())])

@@ -21,38 +21,11 @@ _KNOWN = {
     *(str(state) for state in JobState), *layout.SUBJECT_FILES, *layout.TAKE_FILES, layout.REPORT_FILE,
 }  # fmt: skip
 """Values and names that are this program's own."""
-_COMMON = {
-    *(
-        "home",
-        "users",
-        "user",
-        "root",
-        "mnt",
-        "media",
-        "volumes",
-        "tmp",
-        "temp",
-        "var",
-        "usr",
-        "opt",
-        "private",
-        "work",
-    ),
-    *(
-        "documents",
-        "desktop",
-        "downloads",
-        "data",
-        "projects",
-        "project",
-        "subject",
-        "render",
-        "lines",
-        "line",
-        "models",
-    ),
-    *("cache", "frames", "regions", "state", "jobs", "logs", "take", "audio", "video", "footage", "clip", "backend"),
-}
+_COMMON = frozenset(
+    "home users user root mnt media volumes tmp temp var usr opt private work documents desktop downloads data "
+    "projects project subject render lines line models cache frames regions state jobs logs take audio video footage "
+    "clip backend".split()
+)
 """Names of folders and files that tell of nobody."""
 _NUMBERS = re.compile(r"[\d\s.,:;/eE+-]*")
 _END = r"\s'\"<>|:;,()"

@@ -25,6 +25,7 @@ from shared.camera import Matrix
 from shared.errors import InputError
 from shared.jobs import Reporter
 from shared.live_picture import VIEW_GAMMA
+from shared.timing import fps_text
 
 SIZES_PX = (16, 2048)
 """Least and most px of a live picture's longer side."""
@@ -55,7 +56,7 @@ class LiveHead:
         plan = self._plan
         return {
             "frames": self.frame_count,
-            "fps": f"{plan.base.fps.numerator}/{plan.base.fps.denominator}",
+            "fps": fps_text(plan.base.fps),
             "width": plan.picture.width,
             "height": plan.picture.height,
             "transfer": plan.colour_name,

@@ -30,8 +30,6 @@ from shared.errors import InputError
 from shared.files import file_sha256
 from shared.jobs import Reporter
 
-_SOUND_ENDING, _POSES_ENDING = ".line.wav", ".poses.json"
-"""Of what the add-on writes beside a take when it renders it (layout.TAKE_COMPANIONS)."""
 _RENDER_AGAIN = "Render the line again, then switch the live head on."
 
 
@@ -88,7 +86,7 @@ def plan_of_take(
     sources = Sources(subject, folder, take)
     portrait = open_portrait(folder)
     speech = speech_of(subject, folder, report)
-    sound = take.with_name(take.name + _SOUND_ENDING)
+    sound = layout.beside(take, layout.BESIDE_SOUND)
     is_own_sound = sound.is_file() and file_sha256(sound) == sound_sha256
     if not is_own_sound:
         sound = take / layout.AUDIO_FILE
@@ -152,7 +150,7 @@ def _settings(told: dict[str, Any], fps: str, take: Path) -> RenderSettings:
         settings = replace(settings, engine="native")
     if settings.pose in choices.POSES:
         return settings
-    beside, own = take.with_name(take.name + _POSES_ENDING), take / layout.CAMERA_FILE
+    beside, own = layout.beside(take, layout.BESIDE_POSES), take / layout.CAMERA_FILE
     path = beside if beside.is_file() else own
     read_poses(path)
     return replace(settings, pose=str(path))

@@ -60,7 +60,7 @@ def export(folder: Path, out: Path, report: Reporter, options: ExportOptions | N
             raise InputError(f"A file that ends with {ending} has all frames of the take.", "Leave --frames out.")
         require_replaceable(out)
     with _held(folder, options.subject, report) as take:
-        _require_consent(take, report)
+        _require_consent(take, options.subject or take.subject_folder, report)
         told = {"out": str(out), "kind": kind, "fps": fps_text(take.fps)}
         if ending in _NUMBERED:
             return told | _numbered(take, Numbered.of(out), ending, report, options)
@@ -128,11 +128,11 @@ def _held(folder: Path, subject: Path | None, report: Reporter) -> Iterator[Fini
         yield FinishedTake.open(folder)  # it may have been removed, or rendered anew, while this waited
 
 
-def _require_consent(take: FinishedTake, report: Reporter) -> None:
-    """Ask for the consent of the take's subject, where its folder is still where the take says. Raises InputError where
-    it does not hold or cannot be read."""
-    if take.subject_folder is None or not (take.subject_folder / layout.SUBJECT_FILE).is_file():
+def _require_consent(take: FinishedTake, root: Path | None, report: Reporter) -> None:
+    """Ask for the consent of the take's subject, where its folder `root` is known and there. Raises InputError where it
+    does not hold or cannot be read."""
+    if root is None or not (root / layout.SUBJECT_FILE).is_file():
         return
-    subject = Subject.open(take.subject_folder)
+    subject = Subject.open(root)
     if take.subject_id in (None, subject.id):
         require_consent(subject, report)

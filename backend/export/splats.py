@@ -23,7 +23,6 @@ from backend.portrait.saving import open_portrait
 from backend.provenance.marks import DRAWN, STATEMENT
 from backend.raster.constants import ALPHA_CUTOFF
 from backend.settings import RenderSettings
-from backend.subject.consent import require_consent
 from backend.subject.model_folder import ModelFolder
 from backend.subject.subject import Subject
 from shared import choices, layout
@@ -36,7 +35,6 @@ from shared.numbered import Numbered
 from shared.timing import fps_text
 
 PLY, SPZ = ".ply", ".spz"
-ENDINGS = (PLY, SPZ)
 _BYTES = {PLY: 68, SPZ: 20}
 """What a Gaussian takes at most."""
 _NEAR_CM, _NEAR = 0.01, 1e-4
@@ -52,10 +50,10 @@ def write_splats(
     """Write the Gaussians of frames, each with the colour that it has from where the frame shows it.
 
     The line is planned anew from the take's own curves, sound and poses, and refused where that gives another motion.
+    Whoever calls this has asked for the consent.
     Raises InputError, also where subject or model are gone or others than those of the take.
     """
     subject = _subject(take, options)
-    require_consent(subject, report)
     model = _model(take, subject)
     portrait = open_portrait(model)
     report.phase("prepare the line")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from backend.export.finished import FinishedTake
 from shared import layout
-from shared.editorial import AUDIO, VIDEO, Clip, Media, Track, timeline_text
+from shared.editorial import AUDIO, OURS, VIDEO, Clip, Media, Track, timeline_text
 from shared.files import require_file, write_text
 
 _AGAIN = "Render the line again."
@@ -31,5 +31,5 @@ def write_timeline(take: FinishedTake, out: Path) -> int:
     ]
     texts, marks = take.marks(None)
     told = {"comments": texts.get("comment", "")} if marks is None else marks.texts()
-    write_text(out, timeline_text(name, take.fps, first, tracks, out.absolute().parent, {"m2dao_talker": told}))
+    write_text(out, timeline_text(name, take.fps, first, tracks, out.absolute().parent, {OURS: told}))
     return frames

@@ -8,6 +8,7 @@ from pathlib import Path
 from backend.media import exr, png, riff, splats
 from backend.provenance import marks
 from backend.provenance.reading import movie_marks
+from shared.editorial import OURS
 from shared.errors import InputError
 from shared.files import read_json_object
 
@@ -30,7 +31,7 @@ def _marks(path: Path) -> dict[str, str]:
             return marks.of_texts(png.read_text(path))
         case ".otio":
             told = read_json_object(path, "").get("metadata")
-            return marks.of_texts(told.get("m2dao_talker", {})) if isinstance(told, dict) else {}
+            return marks.of_texts(told.get(OURS, {})) if isinstance(told, dict) else {}
         case ".ply":
             return marks.of_texts(splats.ply_text(path))
         case ".spz":

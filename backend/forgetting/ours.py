@@ -144,7 +144,7 @@ def sort_take(folder: Path, own: Collection[Path], person_id: str) -> Sorted:
             found.ours.append(path)
         else:
             found.others.append(path)
-    beside = (folder.with_name(folder.name + ending) for ending in layout.TAKE_COMPANIONS)
+    beside = (layout.beside(folder, ending) for ending in layout.TAKE_COMPANIONS)
     found.ours += [path for path in beside if path.is_file() or path.is_symlink()]
     found.ours += last
     found.folders.append(folder)

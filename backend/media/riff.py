@@ -89,24 +89,6 @@ def read_info(path: Path) -> dict[str, str]:
     return {}
 
 
-def read_origin(path: Path) -> Origin | None:
-    """What a Broadcast Wave tells of its sound; None for any other file. Raises OSError."""
-    with open(path, "rb") as file:
-        if not _is_wave(file.read(_HEADER)):
-            return None
-        while len(head := file.read(8)) == 8:
-            kind, length = struct.unpack("<4sI", head)
-            if kind == b"bext":
-                body = file.read(_BEXT.size)
-                if len(body) < _BEXT.size:
-                    return None
-                told, by, _, _, _, low, high, *_ = _BEXT.unpack(body)
-                texts = (text.split(b"\0")[0].decode("latin-1") for text in (told, by))
-                return Origin(high << 32 | low, *texts)
-            file.seek(length + length % 2, 1)
-    return None
-
-
 def is_whole(path: Path) -> bool:
     """Whether a file is a WAV with as many bytes as it says. Raises OSError."""
     with open(path, "rb") as file:

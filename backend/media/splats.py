@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from shared.errors import InputError
-from shared.files import explaining, require_file, write_bytes
+from shared.files import explaining, write_bytes
 
 _BAND_0 = 0.28209479177387814
 """The constant spherical harmonic, by which colours are divided."""
@@ -31,11 +31,9 @@ _SPZ_MAGIC, _SPZ_VERSION = 0x5053474E, 3
 _SPZ_BITS, _SPZ_LARGEST = 16, (1 << 23) - 1
 """Positions are whole numbers of 24 bits, of which so many lie behind the point, where all fit."""
 _SPZ_COLOUR = 0.15
-_SPZ_PER_POINT = 20
 _ROTATION_STEPS = (1 << 9) - 1
 _GZIP = b"\x1f\x8b\x08\x10" + bytes(4) + b"\x02\xff"
 """The header of a gzip file with a comment and without a time (RFC 1952): the same points give the same bytes."""
-_AGAIN = "Export it again."
 
 
 @dataclass(frozen=True)
@@ -74,22 +72,6 @@ def write_ply(path: Path, splats: Splats, text: Mapping[str, str]) -> None:
         write_bytes(path, header.encode("ascii") + _PLY_END + columns.astype("<f4").tobytes(), durable=False)
 
 
-def read_ply(path: Path) -> tuple[Splats, dict[str, str]]:
-    """Gaussians and text that `write_ply` wrote. Raises InputError for any other file."""
-    require_file(path, _AGAIN)
-    data = path.read_bytes()
-    header, text, count = _ply_header(data)
-    values = np.frombuffer(data, "<f4", offset=header) if (len(data) - header) % 4 == 0 else np.zeros(0, "<f4")
-    if count < 0 or len(values) != count * len(_PLY_FIELDS):
-        raise InputError(f"{path} holds no Gaussians, or is damaged.", _AGAIN)
-    columns = values.reshape(count, len(_PLY_FIELDS)).astype(np.float64)
-    splats = Splats(
-        columns[:, :3], columns[:, 13:17], np.exp(columns[:, 10:13]), 1 / (1 + np.exp(-columns[:, 9])),
-        columns[:, 6:9] * _BAND_0 + 0.5,
-    )  # fmt: skip
-    return splats, text
-
-
 def ply_text(path: Path) -> dict[str, str]:
     """The comments of a PLY by their first word; empty for any other file. Raises OSError."""
     with open(path, "rb") as file:
@@ -125,33 +107,6 @@ def write_spz(path: Path, splats: Splats, comment: str) -> None:
         write_bytes(path, _gzip(header + b"".join(block.tobytes() for block in blocks), comment), durable=False)
 
 
-def read_spz(path: Path) -> tuple[Splats, str]:
-    """Gaussians and comment that `write_spz` wrote. Raises InputError for any other file."""
-    require_file(path, _AGAIN)
-    try:
-        data, comment = _unzipped(path.read_bytes())
-        magic, version, count, degree, bits, flags, _ = _SPZ.unpack_from(data)
-        if (magic, version, degree, flags) != (_SPZ_MAGIC, _SPZ_VERSION, 0, 0):
-            raise ValueError("another version, or with harmonics")
-        if len(data) != _SPZ.size + _SPZ_PER_POINT * count:
-            raise ValueError("it is cut off")
-    except (ValueError, struct.error, zlib.error) as error:
-        raise InputError(f"{path} holds no Gaussians, or is damaged ({error}).", _AGAIN) from error
-    raw = np.frombuffer(data, np.uint8, offset=_SPZ.size)
-    ends = np.cumsum([0, *(count * size for size in (9, 1, 3, 3, 4))])
-    places, alphas, colours, scales, turns = (raw[a:b] for a, b in zip(ends, ends[1:], strict=False))
-    high = np.zeros((count, 3, 4), np.uint8)
-    high[..., 1:] = places.reshape(count, 3, 3)
-    splats = Splats(
-        (high.view("<i4")[..., 0] >> 8) / float(1 << bits),
-        _from_smallest_three(turns.view("<u4")),
-        np.exp(scales.reshape(count, 3) / 16.0 - 10.0),
-        alphas / 255.0,
-        (colours.reshape(count, 3) / 255.0 - 0.5) / _SPZ_COLOUR * _BAND_0 + 0.5,
-    )
-    return splats, comment
-
-
 def spz_comment(path: Path) -> str:
     """The comment of a gzip file; "" where it has none. Raises OSError."""
     with open(path, "rb") as file:
@@ -163,11 +118,12 @@ def spz_comment(path: Path) -> str:
 
 def is_whole_spz(path: Path) -> bool:
     """Whether a gzip file is as it was written. Raises OSError."""
+    decoder = zlib.decompressobj(16 + zlib.MAX_WBITS)
     try:
-        _unzipped(path.read_bytes())
-    except (ValueError, zlib.error):
+        decoder.decompress(path.read_bytes())
+    except zlib.error:
         return False
-    return True
+    return decoder.eof and not decoder.unused_data
 
 
 def _ply_header(data: bytes) -> tuple[int, dict[str, str], int]:
@@ -211,31 +167,8 @@ def _smallest_three(quaternions: np.ndarray) -> np.ndarray:
     return packed
 
 
-def _from_smallest_three(packed: np.ndarray) -> np.ndarray:
-    """(N, 4) w, x, y, z."""
-    largest = (packed >> np.uint32(30)).astype(int)
-    others = np.array([[j for j in range(4) if j != i] for i in range(4)])[largest]
-    turns, rows = np.zeros((len(packed), 4)), np.arange(len(packed))
-    for column, shift in enumerate((20, 10, 0)):
-        part = packed >> np.uint32(shift)
-        size = (part & np.uint32(_ROTATION_STEPS)) / (_ROTATION_STEPS * np.sqrt(2.0))
-        turns[rows, others[:, column]] = np.where(part & np.uint32(1 << 9), -size, size)
-    turns[rows, largest] = np.sqrt(np.maximum(0.0, 1.0 - (turns**2).sum(axis=1)))
-    return np.roll(turns, 1, axis=1)
-
-
 def _gzip(data: bytes, comment: str) -> bytes:
     coder = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     body = coder.compress(data) + coder.flush()
     said = _line(comment).replace("\0", " ").encode("ascii") + b"\0"
     return _GZIP + said + body + struct.pack("<II", zlib.crc32(data), len(data) & 0xFFFFFFFF)
-
-
-def _unzipped(file: bytes) -> tuple[bytes, str]:
-    """What is in a gzip file, and its comment. Raises zlib.error, ValueError."""
-    decoder = zlib.decompressobj(16 + zlib.MAX_WBITS)
-    data = decoder.decompress(file) + decoder.flush()
-    if not decoder.eof or decoder.unused_data:
-        raise ValueError("it is cut off, or has more behind it")
-    comment = file[len(_GZIP) :].split(b"\0")[0].decode("latin-1") if file[:4] == _GZIP[:4] else ""
-    return data, comment

@@ -155,7 +155,7 @@ def read_takes(output: Path) -> dict[str, TakeFacts]:
         try:
             manifest_path = folder / layout.MANIFEST_FILE
             manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
-            asked_path = folder.with_name(asked_name(folder))
+            asked_path = layout.beside(folder, layout.BESIDE_ASKED)
             known, at = (None, 0.0)
             if asked_path.is_file():
                 known, at = json.loads(asked_path.read_text(encoding="utf-8")), asked_path.stat().st_mtime
@@ -164,11 +164,6 @@ def read_takes(output: Path) -> dict[str, TakeFacts]:
         except (OSError, ValueError, AttributeError):  # no take, or one that somebody else is to name
             continue
     return found
-
-
-def asked_name(take: Path) -> str:
-    """Name of the file beside a take that says what it was rendered from."""
-    return f"{take.name}.line.json"
 
 
 def written_files(scene: bpy.types.Scene, name: str) -> list[Path]:

@@ -16,6 +16,7 @@ from ..bridge.files import write_json
 from ..bridge.speakers import speaker_of
 from ..client.installation import Level
 from ..properties import TalkerSettings, settings_of
+from ..shared import layout
 from ..shared.errors import InputError
 from ..shared.timing import fps_text
 from ..shared.training import Start
@@ -178,12 +179,12 @@ def read_render(scene: bpy.types.Scene, strip: str | None = None) -> Request:
     subject = absolute(speaker.subject, "Subject")
     output = absolute(settings.output, "Output")
     out = takes.folder(line, output, scene)
-    sound = line.file if line.file and line.is_file_as_it_is else out.parent / f"{out.name}.line.wav"
+    sound = line.file if line.file and line.is_file_as_it_is else layout.beside(out, layout.BESIDE_SOUND)
     files: list[Callable[[], object]] = [_room_for(scene, line, out, subject), partial(line.write, sound)]
     pose, write_poses = _read_pose(scene, settings, line, out)
     files += write_poses
     if line.source == "STRIP":
-        files.append(partial(write_json, out.with_name(lines.asked_name(out)), lines.asked(scene, line.name)))
+        files.append(partial(write_json, layout.beside(out, layout.BESIDE_ASKED), lines.asked(scene, line.name)))
     arguments: dict[str, object] = {
         "subject": str(subject),
         "audio": str(sound),
@@ -203,12 +204,12 @@ def read_render(scene: bpy.types.Scene, strip: str | None = None) -> Request:
                 f"This line, {out.name}, has no curves in the scene yet.",
                 "Switch off Use Edited Curves, render it and bring it back.",
             )
-        path = out.parent / f"{out.name}.performance.json"
+        path = layout.beside(out, layout.BESIDE_PERFORMANCE)
         files.append(partial(write_json, path, curves.performance(scene, controller)))
         arguments["performance"] = str(path)
     rig = direction.find(takes.line_id(line, output)) if settings.use_direction else None
     if rig is not None and direction.is_directing(rig):
-        path = out.parent / f"{out.name}.direction.json"
+        path = layout.beside(out, layout.BESIDE_DIRECTION)
         files.append(partial(write_json, path, direction.read(scene, rig, line.frame_start, line.frame_count)))
         arguments["direction"] = str(path)
     return Request(arguments, tuple(files), {"take_frame": line.frame_start})
@@ -240,7 +241,7 @@ def _read_pose(
         raise InputError("No object is chosen for the head to follow.", "Choose one, or let the head move as recorded.")
     if scene.camera is None:
         raise InputError("The scene has no camera to see the head with.", "Add a camera and make it the active one.")
-    path = out.parent / f"{out.name}.poses.json"
+    path = layout.beside(out, layout.BESIDE_POSES)
     poses = scene_camera.poses(scene, settings.pose_object, scene.camera, line.frame_start, line.frame_count)
     return str(path), [partial(write_json, path, poses)]
 

@@ -17,7 +17,6 @@ from pathlib import Path
 from ..shared import layout
 from ..shared.errors import InputError
 
-_ASKED = ".line.json"
 _UNSHARED = {errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.EACCES, errno.ENOSYS}
 """What a disk says that has no hard links."""
 
@@ -59,7 +58,7 @@ def make_room(take: Path, subject: Path, most: int, asked: dict | None, made_of:
     """
     if not is_by(take, subject):
         set_aside(take)
-    elif asked is not None and (_read(take.with_name(take.name + _ASKED)) != asked or _is_older(take, made_of)):
+    elif asked is not None and (_read(layout.beside(take, layout.BESIDE_ASKED)) != asked or _is_older(take, made_of)):
         keep(take, most)
 
 
@@ -147,7 +146,7 @@ def _share(path: Path, target: Path) -> None:
 
 def _copy_asked(take: Path, target: Path) -> None:
     """What a take was rendered from lies beside it."""
-    asked, copy = take.with_name(take.name + _ASKED), target.with_name(target.name + _ASKED)
+    asked, copy = layout.beside(take, layout.BESIDE_ASKED), layout.beside(target, layout.BESIDE_ASKED)
     if asked.is_file():
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(asked, copy)
@@ -157,7 +156,7 @@ def _copy_asked(take: Path, target: Path) -> None:
 
 def _remove(version: Path) -> None:
     shutil.rmtree(version, ignore_errors=True)
-    version.with_name(version.name + _ASKED).unlink(missing_ok=True)
+    layout.beside(version, layout.BESIDE_ASKED).unlink(missing_ok=True)
 
 
 def _manifest(folder: Path) -> dict | None:

@@ -52,7 +52,7 @@ def render(addon, timeline, lines, tmp_path, held):
         folder.mkdir(parents=True, exist_ok=True)
         manifest = {"take_id": held(lines.id_of(timeline, name)), "complete": complete}
         (folder / "manifest.json").write_text(json.dumps(manifest))
-        asked = folder.with_name(lines.asked_name(folder))
+        asked = folder.with_name(f"{folder.name}.line.json")
         asked.write_text(json.dumps(lines.asked(timeline, name)))
         os.utime(folder / "manifest.json", (at, at))
         os.utime(asked, (at - 10, at - 10))
@@ -141,7 +141,7 @@ def test_a_line_that_changes_in_any_way_is_out_of_date(
     elif change == "poses written":
         timeline.talker.pose_mode, timeline.talker.pose_file = "FILE", str(tmp_path / "poses.json")
     elif change == "broken off":
-        os.utime(folder.with_name(lines.asked_name(folder)), (3000, 3000))
+        os.utime(folder.with_name(f"{folder.name}.line.json"), (3000, 3000))
     else:
         render("one", complete=False)
     assert states() == {"one": "OUT_OF_DATE", "two": "OUT_OF_DATE" if both else "READY"}
@@ -186,7 +186,7 @@ def test_new_lines_are_rendered_where_that_is_asked(render, timeline, lines):
 
 def test_what_older_takes_do_not_tell_puts_none_out_of_date(states, render, timeline, lines):
     folder = render("one")
-    asked = folder.with_name(lines.asked_name(folder))
+    asked = folder.with_name(f"{folder.name}.line.json")
     told = json.loads(asked.read_text())
     for later in ("direction", "base", "poses", "subject"):
         del told[later]
@@ -269,7 +269,7 @@ def test_a_lines_tick_knows_the_id_as_files_carry_it(addon, timeline, lines, hel
 
 def test_a_take_from_before_lines_were_noted_goes_by_its_files(states, render, timeline, lines, tmp_path):
     folder = render("one")
-    folder.with_name(lines.asked_name(folder)).unlink()
+    folder.with_name(f"{folder.name}.line.json").unlink()
     assert states()["one"] == "READY"
     os.utime(tmp_path / "talk.wav", (3000, 3000))
     assert states()["one"] == "OUT_OF_DATE"

@@ -14,7 +14,6 @@ from backend.deliver import render as rendering
 from backend.deliver.camera_file import read_poses, write_camera
 from backend.deliver.frames import frame_passes
 from backend.deliver.line import plan_line
-from backend.media import riff
 from backend.media.audio import load_audio, save_wav
 from backend.media.exr import read_layers
 from backend.performance.curves import Performance
@@ -25,6 +24,7 @@ from shared.errors import Cancelled, InputError
 from shared.jobs import Progress, Reporter
 from shared.timing import frame_times
 from tests.support.disc_stage import SIZE, SteadySpeech, disc, make_stage
+from tests.support.exported_files import time_reference
 
 
 @pytest.fixture
@@ -61,8 +61,7 @@ def test_a_line_with_a_time_code_tells_it_in_frames_sound_and_manifest(stage):
     assert manifest["frames"]["timecode"] == "01:00:00:10"
     clock = read_layers(out / "head.000003.exr")[1]["timeCode"]
     assert (clock.hours, clock.minutes, clock.seconds, clock.frame) == (1, 0, 0, 12)
-    origin = riff.read_origin(out / "audio.wav")
-    assert origin is not None and origin.first_sample == (3600 * 25 + 10) * 640
+    assert time_reference(out / "audio.wav")[0] == (3600 * 25 + 10) * 640
     verify(out, None, Reporter())
     assert rendering.render(subject, sound, out, settings, Reporter()).kept == 2
     again = rendering.render(subject, sound, out, replace(settings, timecode="00:00:00:00"), Reporter())

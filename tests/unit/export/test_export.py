@@ -13,6 +13,7 @@ import pytest
 
 from backend.export.export import export
 from backend.export.finished import FinishedTake
+from backend.export.options import ExportOptions
 from backend.media import exr
 from backend.media.alpha_movie import AlphaMovieWriter
 from backend.media.encode import MovieWriter
@@ -220,3 +221,11 @@ def test_alpha_is_clean_where_pictures_are_high_enough_to_be_cut_into_slices(tmp
             plane = frame.planes[3]
             alpha = np.frombuffer(memoryview(plane), np.uint16).reshape(plane.height, -1)[:, : frame.width]
             assert alpha[:220].max() == 0
+
+
+def test_consent_is_asked_for_of_a_subject_that_is_named_too(take, tmp_path, subject):
+    with_manifest(take, subject=subject.id)  # which does not say where it is
+    write_consent(subject.root, Consent(withdrawn="2001-01-01"))
+    with pytest.raises(InputError, match="consent"):
+        export(take, tmp_path / "head.csv", Reporter(), ExportOptions(subject=subject.root))
+    assert not (tmp_path / "head.csv").exists()

@@ -21,7 +21,7 @@ from backend.forgetting.marked import is_marked
 from backend.media import colour
 from backend.media.audio import load_audio, save_wav
 from backend.media.exr import read_layers
-from backend.media.splats import Splats, read_ply, read_spz, write_ply, write_spz
+from backend.media.splats import Splats, is_whole_ply, is_whole_spz, write_ply, write_spz
 from backend.portrait.frame import PortraitFrame
 from backend.portrait.saving import open_portrait
 from backend.provenance.verify import verify
@@ -34,6 +34,7 @@ from shared.camera import WORLD_FROM_HEAD_AXES
 from shared.errors import InputError
 from shared.jobs import Reporter
 from shared.training import Start
+from tests.support.exported_files import read_ply, read_spz
 from tests.support.synthetic_subject import TINY, blob_face, make_subject
 
 pytestmark = pytest.mark.slow  # together: a model is trained
@@ -248,12 +249,13 @@ def test_what_lies_far_away_is_told_with_fewer_bits(tmp_path, far_m):
 
 
 @pytest.mark.parametrize("name", ["a.ply", "a.spz"])
-def test_damaged_files_are_refused_in_words(tmp_path, name):
-    path, read = tmp_path / name, read_ply if name == "a.ply" else read_spz
+def test_a_damaged_file_is_not_whole(tmp_path, name):
+    path, is_whole = tmp_path / name, is_whole_ply if name == "a.ply" else is_whole_spz
     if name == "a.ply":
         write_ply(path, invented(9), {})
     else:
         write_spz(path, invented(9), "x")
+    assert is_whole(path)
     data = path.read_bytes()
     for cut in (
         b"",
@@ -264,9 +266,14 @@ def test_damaged_files_are_refused_in_words(tmp_path, name):
         b"ply\nformat binary_little_endian 1.0\nend_header\n",
     ):
         path.write_bytes(cut)
-        with pytest.raises(InputError, match="damaged"):
-            read(path)
+        assert not is_whole(path)
 
 
 def test_the_line_is_read_from_the_takes_own_sound(project):
     assert np.array_equal(load_audio(project / "take" / "audio.wav")[: RATE // 4], load_audio(project / "line.wav"))
+
+
+def test_what_is_known_of_the_consent_is_told_once(project, tmp_path):
+    told = []
+    export(project / "take", tmp_path / "head.ply", Reporter(lambda progress: told.append(progress.message)))
+    assert sum("consent" in message for message in told if message) == 1

@@ -131,8 +131,10 @@ def test_every_file_that_preprocessing_names_is_known(tmp_path):
 
 
 def test_every_file_that_the_addon_writes_beside_a_take_is_known():
-    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "blender_addon" / "jobs").glob("*.py"))
-    assert set(re.findall(r"\{(?:out|take)\.name\}(\.[a-z.]+)\"", code)) == set(layout.TAKE_COMPANIONS)
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "blender_addon").rglob("*.py"))
+    written = {getattr(layout, name) for name in re.findall(r"layout\.beside\(\w+, layout\.(\w+)\)", code)}
+    assert written == set(layout.TAKE_COMPANIONS)
+    assert re.findall(r"\{\w+\.name\}\.\w+\.\w+\"", code) == [], "a file beside a take that layout does not name"
 
 
 def test_a_manifest_of_an_older_version_is_known_by_the_subjects_id(project):
