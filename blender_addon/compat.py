@@ -116,7 +116,7 @@ def strip_is_retimed(strip: Any) -> bool:
 
 
 def has_sound() -> bool:
-    """Whether this Blender can read and mix sound (the 4.2 module from PyPI cannot)."""
+    """Whether this Blender can read and mix sound (4.2 as a Python module cannot)."""
     return bool(getattr(bpy.app.build_options, "audaspace", False))
 
 

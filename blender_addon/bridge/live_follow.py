@@ -8,7 +8,6 @@ from typing import Any
 import bpy
 from mathutils import Matrix
 
-from ..shared.errors import InputError
 from . import scene_camera
 
 _DIGITS = 6
@@ -43,19 +42,16 @@ def follow(scene: bpy.types.Scene, head: bpy.types.Object | None, frame_start: i
 
     Raises InputError where there is no object, or no camera in perspective.
     """
-    if head is None:
-        raise InputError("No object is chosen for the head to follow.", "Choose one, or let the head move as recorded.")
-    if scene.camera is None:
-        raise InputError("The scene has no camera to see the head with.", "Add a camera and make it the active one.")
-    poses = scene_camera.poses(scene, head, scene.camera, frame_start, 1)
+    head, camera = scene_camera.followed(scene, head)
+    poses = scene_camera.poses(scene, head, camera, frame_start, 1)
     from_camera = Matrix(poses["camera_to_body"][0])
     keep, keep_subframe = scene.frame_current, scene.frame_subframe
     try:
         scene.frame_set(frame_start)
-        body_from_world = from_camera @ scene.camera.matrix_world.normalized().inverted()
+        body_from_world = from_camera @ camera.matrix_world.normalized().inverted()
     finally:
         scene.frame_set(keep, subframe=keep_subframe)
-    return Follow(head.name, scene.camera.name, body_from_world)
+    return Follow(head.name, camera.name, body_from_world)
 
 
 def seen(scene: bpy.types.Scene, following: Follow) -> Seen | None:

@@ -14,6 +14,15 @@ _SAME_LENS_PX = 1e-3
 """Px of the picture by which a lens may differ from frame to frame: rounding."""
 
 
+def followed(scene: bpy.types.Scene, head: bpy.types.Object | None) -> tuple[bpy.types.Object, bpy.types.Object]:
+    """(the object that the head follows, the camera that sees it). Raises InputError where one is missing."""
+    if head is None:
+        raise InputError("No object is chosen for the head to follow.", "Choose one, or let the head move as recorded.")
+    if scene.camera is None:
+        raise InputError("The scene has no camera to see the head with.", "Add a camera and make it the active one.")
+    return head, scene.camera
+
+
 def poses(
     scene: bpy.types.Scene, head: bpy.types.Object, camera: bpy.types.Object, frame_start: int, count: int
 ) -> dict:

@@ -55,7 +55,7 @@ def import_zmq() -> types.ModuleType:
     if not zmq.has("curve"):
         raise InternalError(
             f"The ZeroMQ that was loaded from {zmq.__file__} has no encryption (CURVE).",
-            "Disable the extension that brings it, or let it take the wheels from PyPI, which have it.",
+            "Disable the extension that brings it, or let it take the published wheels of pyzmq, which have it.",
         )
     return zmq
 

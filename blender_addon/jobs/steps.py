@@ -85,6 +85,7 @@ def existing_file(text: str, name: str) -> Path:
 
 
 def read_preprocess(scene: bpy.types.Scene) -> Request:
+    """The scene's footage, and what is said of it. Raises InputError, as those below do."""
     settings = settings_of(scene)
     return Request(
         {
@@ -237,12 +238,9 @@ def _read_pose(
         return str(existing_file(settings.pose_file, "Poses")), []
     if settings.pose_mode != "OBJECT":
         return settings.pose_mode.lower(), []
-    if settings.pose_object is None:
-        raise InputError("No object is chosen for the head to follow.", "Choose one, or let the head move as recorded.")
-    if scene.camera is None:
-        raise InputError("The scene has no camera to see the head with.", "Add a camera and make it the active one.")
     path = layout.beside(out, layout.BESIDE_POSES)
-    poses = scene_camera.poses(scene, settings.pose_object, scene.camera, line.frame_start, line.frame_count)
+    head, camera = scene_camera.followed(scene, settings.pose_object)
+    poses = scene_camera.poses(scene, head, camera, line.frame_start, line.frame_count)
     return str(path), [partial(write_json, path, poses)]
 
 

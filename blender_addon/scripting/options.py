@@ -1,7 +1,8 @@
 """The panel's settings as options: one table for the command line and for the functions of headless.py.
 
 What an option takes, and what is said of it, is what `Scene.talker` says of the setting: nothing is written twice.
-A test compares the table with the settings and with what the panel draws.
+A test compares the table with the settings and with what the panel draws; what only a Blender with windows has a use
+for is missing.
 """
 
 from __future__ import annotations
@@ -84,9 +85,6 @@ OPTIONS = (
     Option("match_scene", "--match-scene", _SHOT),
 )
 """In the order of the panel's steps. Two with one flag are given together."""
-
-IN_WINDOWS = frozenset({"render_by_itself"})
-"""Settings that only a Blender with windows has a use for: they are no options."""
 
 
 def of_verb(verb: str) -> tuple[Option, ...]:

@@ -19,15 +19,18 @@ NOT_ONLINE = "Online access is off, so nothing can be downloaded. Allow it here 
 
 
 def presenter(context: bpy.types.Context) -> str:
+    """Why no presenter can be drawn."""
     return backend(context) or ("" if bpy.data.is_saved else SAVE_FIRST)
 
 
 def preprocess(context: bpy.types.Context, scene: bpy.types.Scene) -> str:
+    """Why the footage cannot be preprocessed."""
     settings = settings_of(scene)
     return _clip(settings) or backend(context) or _unsaved(settings, "footage", "subject")
 
 
 def train(context: bpy.types.Context, scene: bpy.types.Scene) -> str:
+    """Why the head cannot be trained, or scored."""
     subject = folders.subject(settings_of(scene).subject)
     if subject is None:
         return "Preprocess the footage first."
@@ -35,6 +38,7 @@ def train(context: bpy.types.Context, scene: bpy.types.Scene) -> str:
 
 
 def render(context: bpy.types.Context, scene: bpy.types.Scene) -> str:
+    """Why the chosen line cannot be rendered."""
     return render_changed(context, scene) or line(scene)
 
 
@@ -51,6 +55,7 @@ def render_changed(context: bpy.types.Context, scene: bpy.types.Scene) -> str:
 
 
 def run_all(context: bpy.types.Context, scene: bpy.types.Scene) -> str:
+    """Why not all of it can be done."""
     settings = settings_of(scene)
     unsaved = _unsaved(settings, "footage", "subject", "output")
     return _clip(settings) or backend(context) or unsaved or line(scene) or _head(scene)

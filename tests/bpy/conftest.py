@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import types
+import wave
 from pathlib import Path
 
 import pytest
@@ -224,6 +225,20 @@ def backend(addon, monkeypatch):
         monkeypatch.setattr(addon.ui.folders, "backend", lambda context: found)
 
     return say
+
+
+@pytest.fixture
+def talker(scene, tmp_path):
+    """The scene's settings, filled in for a line from a file."""
+    (tmp_path / "clip.mp4").write_bytes(b"film")
+    with wave.open(str(tmp_path / "line.wav"), "wb") as sound:
+        sound.setparams((1, 2, 16000, 0, "NONE", ""))
+        sound.writeframes(bytes(32000))
+    settings = scene.talker
+    settings.footage, settings.subject = str(tmp_path / "clip.mp4"), str(tmp_path / "subject")
+    settings.output, settings.line_source = str(tmp_path / "lines"), "FILE"
+    settings.line_file = str(tmp_path / "line.wav")
+    return settings
 
 
 # The timeline --------------------------------------------------------------------------------------------------------

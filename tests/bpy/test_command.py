@@ -3,28 +3,11 @@
 import json
 import subprocess
 import sys
-import wave
 from pathlib import Path
 
 import pytest
 
 DONE, FAULT, CALLER, CANCELLED = 0, 1, 2, 130
-
-
-@pytest.fixture
-def talker(scene, tmp_path):
-    """The scene's settings, filled in."""
-    (tmp_path / "clip.mp4").write_bytes(b"film")
-    with wave.open(str(tmp_path / "line.wav"), "wb") as sound:
-        sound.setnchannels(1)
-        sound.setsampwidth(2)
-        sound.setframerate(16000)
-        sound.writeframes(bytes(32000))
-    settings = scene.talker
-    settings.footage, settings.subject = str(tmp_path / "clip.mp4"), str(tmp_path / "subject")
-    settings.output, settings.line_source = str(tmp_path / "lines"), "FILE"
-    settings.line_file = str(tmp_path / "line.wav")
-    return settings
 
 
 @pytest.fixture

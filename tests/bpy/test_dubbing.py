@@ -61,22 +61,6 @@ def rendered(bpy, scene, tmp_path):
 
 
 @pytest.fixture
-def in_sequencer(bpy, scene):
-    """A function: a context override as in a sequencer's window."""
-
-    def override():
-        window = bpy.context.window_manager.windows[0]
-        area = window.screen.areas[0]
-        area.type = "SEQUENCE_EDITOR"
-        if hasattr(bpy.context.workspace, "sequencer_scene"):
-            bpy.context.workspace.sequencer_scene = scene
-        region = next(r for r in area.regions if r.type == "WINDOW")
-        return bpy.context.temp_override(window=window, area=area, region=region)
-
-    return override
-
-
-@pytest.fixture
 def retime(bpy, scene, in_sequencer):
     """A function that gives a strip a speed, in percent, as an artist does."""
 
