@@ -119,11 +119,15 @@ def test_an_older_add_on_reads_that_the_backend_speaks_another_protocol(tmp_path
     assert values["protocol"] == PROTOCOL_VERSION > 1
 
 
-def test_a_backend_of_the_protocol_before_is_named_with_what_to_do(tmp_path):
+@pytest.mark.parametrize("before", range(1, PROTOCOL_VERSION))
+def test_a_backend_of_a_protocol_before_is_named_with_what_to_do(tmp_path, before):
     path = tmp_path / "ready.json"
-    values = {"host": "127.0.0.1", "port": 5, "pid": 1, "token": "ab" * 32, "protocol": 1, "version": "0.1.0"}
+    a_ready_file(5).write(path)
+    values = json.loads(path.read_text()) | {"protocol": before}
+    if before == 1:  # it had a token in the place of keys
+        values = {name: values[name] for name in ("host", "port", "pid", "protocol", "version")} | {"token": "ab" * 32}
     path.write_text(json.dumps(values))
-    with pytest.raises(Refused, match="speaks protocol 1, this add-on 2") as caught:
+    with pytest.raises(Refused, match=f"speaks protocol {before}, this add-on {PROTOCOL_VERSION}") as caught:
         Connection.begin(ReadyFile.read(path))
     assert (caught.value.code, caught.value.do) == ("WRONG_VERSION", "Stop the backend, then start it again.")
 
