@@ -74,7 +74,7 @@ CONTROLS: tuple[Control, ...] = (
     ),
     Control(
         "blink", "Blink", "lids closed; eyes wide open",
-        plus=_both(eyeBlink=0.8, eyeSquint=0.3, eyeLookDown=0.25, eyeWide=-0.5),
+        plus=_both(eyeBlink=0.8, eyeSquint=0.3, eyeLookDown=0.6, eyeLookUp=-0.3, eyeWide=-0.5),
         minus=_both(eyeBlink=-0.5, eyeSquint=-0.3, eyeWide=0.5),
     ),
     Control(
