@@ -59,8 +59,8 @@ CONTROLS: tuple[Control, ...] = (
     ),
     Control(
         "lipsRound", "Lips Round", "pursed, as for oo; flat",
-        plus={"mouthPucker": 0.6, "mouthFunnel": 0.35, **_both(mouthStretch=-0.3, mouthSmile=-0.2)},
-        minus={"mouthPucker": -0.6, "mouthFunnel": -0.35},
+        plus={"mouthPucker": 0.9, "mouthFunnel": 0.5, **_both(mouthStretch=-0.3, mouthSmile=-0.2)},
+        minus={"mouthPucker": -0.9, "mouthFunnel": -0.5},
     ),
     Control(
         "smile", "Smile", "smiles, with cheeks and eyes; frowns",

@@ -18,11 +18,11 @@ from shared.direction import CURVE_LIMITS
 
 _BEYOND = 0.5
 """Share of a curve's range in the footage by which controls move it beyond that, where the others allow it."""
-_EXPLAINED = 0.99
+_EXPLAINED = 0.999
 """Share of the footage's variance that the components which are held explain; the rest is noise."""
 _LEAST_DEVIATION = 0.03
 """Curves that hardly move in the footage count as if they had this deviation."""
-_PASSES = 4
+_PASSES = 8
 """Times that curves are brought within the components' ranges and then within their own."""
 
 
