@@ -20,6 +20,10 @@ from backend.parallel import single_threaded_torch
 
 _EXACT_BITS = 53
 """Whole numbers of up to so many bits are exact in float64."""
+_NEGLIGIBLE = 1e-13
+"""Entries beside the diagonal that are smaller than this share of the largest count as 0."""
+_SWEEPS = 30
+"""At most so many rounds of rotations."""
 _LOG_2 = 0.6931471805599453
 _ROOT_HALF = 0.7071067811865476
 
@@ -67,6 +71,37 @@ def _whole(values: np.ndarray, bits: int, axis: int) -> tuple[np.ndarray, np.nda
     values = np.asarray(values, np.float64)
     _, exponent = np.frexp(np.abs(values).max(axis=axis, keepdims=True))
     return np.rint(values * np.ldexp(1.0, bits - exponent)), np.ldexp(1.0, exponent - bits)
+
+
+def principal_axes(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """((K,) eigenvalues, the largest first, (K, K) eigenvectors as columns) of a symmetric matrix (K, K), by Jacobi's
+    rotations in the order of rows. For small matrices: K^2 rotations a sweep, some eight sweeps."""
+    values = np.array(matrix, np.float64)
+    axes = np.eye(len(values))
+    negligible = _NEGLIGIBLE * max(float(np.abs(values).max(initial=0.0)), 1e-300)
+    for _ in range(_SWEEPS):
+        if np.abs(values - np.diag(np.diagonal(values))).max(initial=0.0) <= negligible:
+            break
+        for p in range(len(values) - 1):
+            for q in range(p + 1, len(values)):
+                if abs(values[p, q]) > negligible:
+                    _rotate(values, axes, p, q)
+    # The sign of an axis is free: its largest entry is positive.
+    largest = axes[np.abs(axes).argmax(axis=0), np.arange(len(axes))]
+    axes *= np.where(largest < 0.0, -1.0, 1.0)
+    order = np.argsort(-np.diagonal(values), kind="stable")
+    return np.diagonal(values)[order], axes[:, order]
+
+
+def _rotate(values: np.ndarray, axes: np.ndarray, p: int, q: int) -> None:
+    """Turn axes p and q (in place) so that entry p, q of the symmetric matrix becomes 0."""
+    slope = (values[q, q] - values[p, p]) / (2.0 * values[p, q])
+    tangent = (1.0 if slope >= 0.0 else -1.0) / (abs(slope) + np.sqrt(slope * slope + 1.0))
+    cosine = 1.0 / np.sqrt(tangent * tangent + 1.0)
+    sine = tangent * cosine
+    for turned in (values.T, values, axes.T):
+        first, second = turned[p].copy(), turned[q].copy()
+        turned[p], turned[q] = cosine * first - sine * second, sine * first + cosine * second
 
 
 def log(x: np.ndarray | float) -> np.ndarray:

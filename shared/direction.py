@@ -59,8 +59,8 @@ CONTROLS: tuple[Control, ...] = (
     ),
     Control(
         "lipsRound", "Lips Round", "pursed, as for oo; flat",
-        plus={"mouthPucker": 0.6, "mouthFunnel": 0.35, **_both(mouthStretch=-0.3, mouthSmile=-0.2)},
-        minus={"mouthPucker": -0.6, "mouthFunnel": -0.35},
+        plus={"mouthPucker": 0.9, "mouthFunnel": 0.5, **_both(mouthStretch=-0.3, mouthSmile=-0.2)},
+        minus={"mouthPucker": -0.9, "mouthFunnel": -0.5},
     ),
     Control(
         "smile", "Smile", "smiles, with cheeks and eyes; frowns",
@@ -74,7 +74,7 @@ CONTROLS: tuple[Control, ...] = (
     ),
     Control(
         "blink", "Blink", "lids closed; eyes wide open",
-        plus=_both(eyeBlink=0.8, eyeSquint=0.3, eyeLookDown=0.25, eyeWide=-0.5),
+        plus=_both(eyeBlink=0.8, eyeSquint=0.3, eyeLookDown=0.6, eyeLookUp=-0.3, eyeWide=-0.5),
         minus=_both(eyeBlink=-0.5, eyeSquint=-0.3, eyeWide=0.5),
     ),
     Control(

@@ -18,39 +18,18 @@ import numpy as np
 
 from backend import rotations
 from backend.performance.curves import FACE_CURVES, SPEECH_CURVES, Performance
+from backend.performance.reach import Range
 from shared import layout
-from shared.direction import BY_NAME, CONTROL_NAMES, CURVE_LIMITS, HEAD_CONTROLS, NECK_CM, NOD, STRENGTH, TILT, TURN
+from shared.direction import BY_NAME, CONTROL_NAMES, HEAD_CONTROLS, NECK_CM, NOD, STRENGTH, TILT, TURN
 from shared.errors import InputError
 from shared.files import read_json_object, read_text_file
 from shared.timing import fps_text, parse_fps
 
 _EXPORT_AGAIN = "Export the direction again."
 _RENDER_AGAIN = "Render the line again."
-_BEYOND = 0.5
-"""Share of a curve's range in the footage by which controls move it beyond that: the head has not seen more."""
 _PARTING = ("mouthLowerDownLeft", "mouthLowerDownRight", "mouthUpperUpLeft", "mouthUpperUpRight")
 """Curves that part the lips, beside the jaw."""
 _DECIMALS = 6
-
-
-@dataclass(frozen=True)
-class Range:
-    """How far the footage's curves reach: (K,) lowest and highest value of each of FACE_CURVES."""
-
-    low: np.ndarray
-    high: np.ndarray
-
-    @classmethod
-    def of(cls, curves: np.ndarray) -> Range:
-        """Of the footage's curves (T, K or more), in the order of FACE_CURVES."""
-        shapes = np.asarray(curves, np.float64)[:, : len(FACE_CURVES)]
-        return cls(shapes.min(axis=0), shapes.max(axis=0))
-
-    def widened(self) -> tuple[np.ndarray, np.ndarray]:
-        """(lowest, highest) (K,) that controls may make of curves."""
-        most = np.array([CURVE_LIMITS.get(name, 1.0) for name in FACE_CURVES])
-        reach = _BEYOND * (self.high - self.low)
-        return np.maximum(self.low - reach, 0.0), np.minimum(self.high + reach, most)
 
 
 @dataclass
@@ -92,8 +71,7 @@ class Direction:
         rest = np.zeros(len(SPEECH_CURVES)) if resting is None else np.asarray(resting, np.float64)
         strength = self.at(STRENGTH, count)[:, None]
         change[:, speech] += strength * (before[:, speech] - rest)
-        low, high = reach.widened()
-        after = np.clip(before + change, np.minimum(low, before), np.maximum(high, before))
+        after = reach.held(before + change, before)
         _close_lips(before, after, closed, index)
         values = np.where(after == before, base.array(FACE_CURVES), after.astype(np.float32))
         directed = {name: values[:, k] for name, k in index.items() if name in base.curves}

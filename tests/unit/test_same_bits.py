@@ -229,3 +229,15 @@ def test_the_motion_of_a_frame_does_not_depend_on_the_frames_far_from_it(hearing
         assert torch.equal(part[inner], whole[first:last][inner])
     held = motion_features(poses[:1].repeat(30, axis=0), np.eye(4), 25.0, (0.3,))
     assert (held == held[0]).all()
+
+
+def test_principal_axes_are_those_of_the_matrix_the_largest_first():
+    values = np.random.default_rng(5).normal(size=(60, 27)) @ np.diag(np.linspace(0.0, 3.0, 27))
+    matrix = values.T @ values
+    found, axes = exact.principal_axes(matrix)
+    assert found == pytest.approx(np.linalg.eigvalsh(matrix)[::-1], abs=1e-9)
+    assert axes * found @ axes.T == pytest.approx(matrix, abs=1e-9)
+    assert axes.T @ axes == pytest.approx(np.eye(27), abs=1e-12)
+    assert (axes[np.abs(axes).argmax(axis=0), np.arange(27)] > 0).all()
+    nothing, unit = exact.principal_axes(np.zeros((3, 3)))
+    assert not nothing.any() and (unit == np.eye(3)).all()

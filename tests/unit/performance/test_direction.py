@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from backend.performance.curves import CURVE_NAMES, FACE_CURVES, SPEECH_CURVES, Performance
-from backend.performance.direction import Direction, Range, load_direction, require_direction, with_direction
+from backend.performance.direction import Direction, load_direction, require_direction, with_direction
+from backend.performance.reach import Range
 from shared.direction import (
     BY_NAME,
     CONTROL_NAMES,
