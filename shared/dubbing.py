@@ -13,6 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from .timing import exact_number
+
 _LARGEST = 1 << 31
 """Frames and speeds beyond are none."""
 DUB_FORM = (
@@ -61,10 +63,10 @@ def _parse_range(text: str) -> DubRange:
             raise ValueError
         number = int(first) if first.strip() else 1
         end = (int(last) if last.strip() else None) if colon else number
-        found = DubRange(number, end, Fraction(start.strip()), Fraction(speed.strip()) if at else Fraction(1))
+        found = DubRange(number, end, exact_number(start.strip()), exact_number(speed.strip()) if at else Fraction(1))
     except (ValueError, ZeroDivisionError):
         raise ValueError(f"the dubbed frames {text!r} are not of the form A:B=F@S") from None
-    if found.first < 1 or (found.last is not None and not found.first <= found.last < _LARGEST):
+    if not 1 <= found.first < _LARGEST or (found.last is not None and not found.first <= found.last < _LARGEST):
         raise ValueError(f"the dubbed frames {text!r} end before they begin, or begin before frame 1")
     if not 1 <= found.footage < _LARGEST or abs(found.speed) > _LARGEST:
         raise ValueError(f"the dubbed frames {text!r} begin before the footage's frame 1, or far beyond its end")

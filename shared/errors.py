@@ -6,6 +6,15 @@ EXIT_DONE = 0
 EXIT_FAULT = 1
 EXIT_CALLER = 2
 EXIT_CANCELLED = 130
+LONGEST_TEXT = 2000
+"""Characters of what a user is told at once: a text that somebody else wrote may stand in it."""
+
+
+def shortened(text: str) -> str:
+    """A text's beginning and end, where it is too long to be told."""
+    if len(text) <= LONGEST_TEXT:
+        return text
+    return f"{text[: LONGEST_TEXT // 2]} … {text[-LONGEST_TEXT // 2 + 3 :]}"
 
 
 class TalkerError(Exception):
@@ -17,9 +26,9 @@ class TalkerError(Exception):
     exit_status = EXIT_FAULT
 
     def __init__(self, what: str, do: str = "") -> None:
-        super().__init__(f"{what} {do}".strip())
-        self.what = what
-        self.do = do
+        self.what = shortened(what)
+        self.do = shortened(do)
+        super().__init__(f"{self.what} {self.do}".strip())
 
 
 class InputError(TalkerError):

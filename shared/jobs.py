@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
 from .checked import build
-from .errors import Cancelled
+from .errors import Cancelled, shortened
 
 
 class JobState(StrEnum):
@@ -116,7 +116,7 @@ class Reporter:
 
     def message(self, text: str) -> None:
         """A notice for the user in plain words (a warning, a finding)."""
-        self._send(None, text, force=True)
+        self._send(None, shortened(text), force=True)
 
     def check(self) -> None:
         """Raise Cancelled if the user asked to stop."""

@@ -8,14 +8,32 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 
+_LONGEST_NUMBER = 100
+_EXPONENT = re.compile(r"e[+-]?\d{1,3}$")
+
+
+def exact_number(text: str) -> Fraction:
+    """The number that a text such as "25", "24000/1001" or "0.5" names. Raises ValueError, ZeroDivisionError for none.
+
+    Also for one that no footage needs, and that would take for ever: 1e99999999 has as many digits as it says.
+    """
+    exponent = text.strip().lower().partition("e")
+    if len(text) > _LONGEST_NUMBER or (exponent[1] and not _EXPONENT.fullmatch("e" + exponent[2])):
+        raise ValueError("it is too long, or too large, to be meant")
+    return Fraction(text)
+
+
 def parse_fps(text: str | int | float | Fraction) -> Fraction:
     """Frame rate from "24000/1001", "25", 25 or 29.97 (NTSC decimals are read as n*1000/1001).
 
     Raises ValueError if it is not a positive rate of at most 1000 frames a second.
     """
     try:
-        fps = Fraction(text) if not isinstance(text, float) else Fraction(text).limit_denominator(1001)
-    except (ValueError, ZeroDivisionError) as error:
+        if isinstance(text, str):
+            fps = exact_number(text)
+        else:
+            fps = Fraction(text) if not isinstance(text, float) else Fraction(text).limit_denominator(1001)
+    except (ValueError, ArithmeticError) as error:
         raise ValueError(f"frame rate {text!r} is not a number such as 25 or 24000/1001") from error
     if fps.denominator != 1 and (not isinstance(text, Fraction)) and "/" not in str(text):
         ntsc = Fraction(math.ceil(fps) * 1000, 1001)

@@ -31,7 +31,7 @@ from backend.command.stage_options import (
     add_set,
     add_train,
 )
-from backend.command.terminal import ProgressBar, print_result
+from backend.command.terminal import ProgressBar, print_result, shown, write_anything
 from backend.command.trees import TREES, listed_settings
 from backend.command.verbs import VERBS
 from backend.settings import DRIVEN_BY, ServeSettings
@@ -259,12 +259,13 @@ def _write_fault_log() -> Path:
 def _fail(arguments: argparse.Namespace, status: int, what: str, do: str) -> int:
     if arguments.json:
         print(json.dumps({"error": what, "do": do, "status": status}))
-    print(f"talker {arguments.verb}: {what} {do}".rstrip(), file=sys.stderr)
+    print(shown(f"talker {arguments.verb}: {what} {do}".rstrip()), file=sys.stderr)
     return status
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns its exit status."""
+    write_anything()
     arguments = build_parser().parse_args(argv)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     result: dict[str, Any] | list[Any] | None

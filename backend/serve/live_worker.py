@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from shared.errors import EXIT_DONE, EXIT_FAULT, TalkerError
+from shared.errors import EXIT_DONE, EXIT_FAULT, TalkerError, shortened
 from shared.files import explained, out_of_memory
 from shared.jobs import Progress, Reporter
 from shared.live_picture import write_live_picture
@@ -128,7 +128,7 @@ def _close(channel: Channel, error: Exception) -> int:
     if isinstance(error, TalkerError):
         channel.send("closed", what=error.what, do=error.do, reopen=False)
         return error.exit_status
-    channel.send("closed", what=f"{type(error).__name__}: {error}".strip(), do="", reopen=False)
+    channel.send("closed", what=shortened(f"{type(error).__name__}: {error}".strip()), do="", reopen=False)
     return EXIT_FAULT
 
 

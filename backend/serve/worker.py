@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from shared.errors import EXIT_CANCELLED, EXIT_DONE, EXIT_FAULT, Cancelled, TalkerError
+from shared.errors import EXIT_CANCELLED, EXIT_DONE, EXIT_FAULT, Cancelled, TalkerError, shortened
 from shared.files import explained, out_of_memory
 from shared.jobs import Progress, Reporter
 from shared.locking import FileLock
@@ -99,7 +99,7 @@ def run(channel: Channel, verbs: str, lock: Path) -> int:
         if memory is not None:
             channel.send("error", what=memory.what, do=memory.do, status=memory.exit_status)
             return memory.exit_status
-        channel.send("error", what=f"{type(error).__name__}: {error}".strip(), do="", status=EXIT_FAULT)
+        channel.send("error", what=shortened(f"{type(error).__name__}: {error}".strip()), do="", status=EXIT_FAULT)
         return EXIT_FAULT
     channel.send("result", result=plain(result if result is not None else {}))
     return EXIT_DONE

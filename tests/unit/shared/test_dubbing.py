@@ -31,6 +31,8 @@ def test_open_ends_go_as_far_as_line_and_footage_do():
         ("=4", "form"), ("1:5=1@fast", "form"), ("1:5=nan", "form"), ("5:1=1", "end before"),
         ("0:4=1", "before frame 1"), ("1:4=0", "footage's frame 1"), ("1:5=1,5:9=9", "overlap"),
         ("1:=1,9:10=1", "overlap"), ("6:9=1,1:2=1", "order"),
+        ("1:2=1e99999999", "form"), ("1:2=1@1e-99999999", "form"), (f"{9**99}:=1", "before frame 1"),
+        (f"1:2=1@1/{9**999}", "form"),
     ],
 )  # fmt: skip
 def test_what_is_no_range_is_refused_in_words(text, what):

@@ -73,3 +73,13 @@ def test_frame_ranges_are_inclusive_and_may_be_open():
 def test_frame_ranges_outside_the_line_are_refused(text):
     with pytest.raises(ValueError, match="frame range"):
         parse_frame_range(text, 10)
+
+
+@pytest.mark.parametrize("given", ["1e99999999", "1e-99999999", "9" * 5000, f"1/{9**999}", "inf", "nan", float("inf")])
+def test_a_rate_that_would_take_for_ever_to_compute_is_none(given):
+    with pytest.raises(ValueError, match="frame rate"):
+        parse_fps(given)
+
+
+def test_a_rate_may_be_written_with_an_exponent():
+    assert parse_fps("2.5e1") == 25
