@@ -12,6 +12,10 @@ from pathlib import Path
 
 from .locking import NamedLock
 
+LIVE, SCORES = "live", "scores"
+"""Kinds of work: live heads, and evaluation."""
+PICTURES = (LIVE, SCORES)
+"""Kinds whose folders hold pictures of a person."""
 _OWNER = "owner.lock"
 _MEMORY_DISK = Path("/dev/shm")
 _JUST_MADE_S = 3600.0
@@ -35,10 +39,9 @@ def scratch_folder(kind: str, within: Path | None = None) -> Iterator[Path]:
     within: where to make it; None: where the system keeps temporary files. Only this user may enter it. Raises OSError
     where none can be made.
     """
-    prefix = f"talker-{kind}-"
     within = within or Path(tempfile.gettempdir())
-    _remove_abandoned(within, prefix)
-    with tempfile.TemporaryDirectory(prefix=prefix, dir=within) as name:
+    remove_abandoned(kind, within)
+    with tempfile.TemporaryDirectory(prefix=_prefix(kind), dir=within) as name:
         lock = NamedLock(Path(name) / _OWNER)
         lock.acquire(str(os.getpid()).encode())
         files = Path(name) / "files"
@@ -46,14 +49,22 @@ def scratch_folder(kind: str, within: Path | None = None) -> Iterator[Path]:
         try:
             yield files
         finally:
+            shutil.rmtree(files, ignore_errors=True)  # while it is locked: who is killed here leaves no files for long
             lock.release()
 
 
-def _remove_abandoned(folder: Path, prefix: str) -> None:
-    for left in folder.glob(f"{prefix}*"):
-        with suppress(OSError):  # another user's, or just being removed
-            if left.is_dir() and not left.is_symlink() and _is_ours(left) and _is_abandoned(left):
-                shutil.rmtree(left, ignore_errors=True)
+def remove_abandoned(kind: str, *more: Path) -> None:
+    """Remove the folders for one kind of work that killed processes of this user left: where the system keeps temporary
+    files, on its disk in memory, and in `more` places."""
+    for place in {Path(tempfile.gettempdir()), _MEMORY_DISK, *more}:
+        for left in place.glob(f"{_prefix(kind)}*"):
+            with suppress(OSError):  # another user's, or just being removed
+                if left.is_dir() and not left.is_symlink() and _is_ours(left) and _is_abandoned(left):
+                    shutil.rmtree(left, ignore_errors=True)
+
+
+def _prefix(kind: str) -> str:
+    return f"talker-{kind}-"
 
 
 def _is_ours(folder: Path) -> bool:

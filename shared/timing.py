@@ -7,15 +7,15 @@ import re
 from collections.abc import Iterable
 from fractions import Fraction
 
-
 _LONGEST_NUMBER = 100
 _EXPONENT = re.compile(r"e[+-]?\d{1,3}$")
 
 
 def exact_number(text: str) -> Fraction:
-    """The number that a text such as "25", "24000/1001" or "0.5" names. Raises ValueError, ZeroDivisionError for none.
+    """The number that a text such as "25", "24000/1001" or "0.5" names.
 
-    Also for one that no footage needs, and that would take for ever: 1e99999999 has as many digits as it says.
+    Raises ValueError and ZeroDivisionError for none, and for one that would take for ever: 1e99999999 has as many
+    digits as it says.
     """
     exponent = text.strip().lower().partition("e")
     if len(text) > _LONGEST_NUMBER or (exponent[1] and not _EXPONENT.fullmatch("e" + exponent[2])):

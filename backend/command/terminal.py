@@ -51,8 +51,8 @@ class ProgressBar:
         self._phase = ""
         self._task: Any = None
         self._bar = Progress(
-            TextColumn("{task.description:<28}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-            console=self._console, transient=False,
+            TextColumn("{task.description:<28}", markup=False), BarColumn(), MofNCompleteColumn(),
+            TimeRemainingColumn(), console=self._console, transient=False,
         )  # fmt: skip
 
     def __enter__(self) -> ProgressBar:

@@ -13,6 +13,9 @@ from backend.subject.rigid import require_rigid
 from shared.camera import Intrinsics, Matrix, camera_from_head
 from shared.errors import InputError
 
+_MOST = 1e4
+"""A lens is no longer than so many times its picture, and no shorter than such a part of it; nor is it shifted by more:
+Blender's go from 1 to 5000 mm."""
 _SAME_CM = 1e-3
 """By so much an entry of a pose may differ from the line's own, and be the same: what JSON and Blender round."""
 
@@ -43,10 +46,14 @@ def scene_picture(lens: Sequence[float], size: int) -> Intrinsics:
     """
     try:
         fx, fy, cx, cy, width, height = (float(value) for value in lens)
-        if not (min(fx, fy, width, height) > 0 and max(width, height) <= LARGEST_PX and np.isfinite([cx, cy]).all()):
+        longest = max(width, height)
+        is_size = min(width, height) >= 1 and longest <= LARGEST_PX
+        if not (is_size and all(longest / _MOST <= f <= longest * _MOST for f in (fx, fy))):
+            raise ValueError(f"{list(lens)}")
+        if not all(abs(c) <= longest * _MOST for c in (cx, cy)):
             raise ValueError(f"{list(lens)}")
         return of_side(Intrinsics(fx, fy, cx, cy, int(width), int(height)), size)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"The lens cannot be used ({error}).", "Send fx, fy, cx, cy, width and height.") from error
 
 
@@ -57,7 +64,7 @@ def _from_camera_to(name: str, matrix: Matrix) -> np.ndarray:
         if given.shape != (4, 4):
             raise ValueError(f"a {name} of shape {given.shape}")
         require_rigid(name, given[None])
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"The {name} cannot be used ({error}).", "Send 4 rows of 4 numbers.") from error
     return np.array(camera_from_head(given.tolist()))
 

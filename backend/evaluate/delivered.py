@@ -16,7 +16,7 @@ from backend.deliver.pipeline import FrameDrawer
 from backend.deliver.store import ExrStore
 from backend.portrait.portrait import Drive, Portrait
 from backend.subject.subject import Subject
-from shared.scratch import scratch_folder
+from shared.scratch import SCORES, scratch_folder
 
 _NUMBER = 1
 """Every frame is written under one number: only one file is kept at a time."""
@@ -59,7 +59,7 @@ class Delivery:
 
     def __enter__(self) -> Delivery:
         self._open = ExitStack()
-        folder = self._open.enter_context(scratch_folder("scores"))
+        folder = self._open.enter_context(scratch_folder(SCORES))
         self._store = ExrStore(folder, self._colour, {}, self._plate, self._fps)
         return self
 

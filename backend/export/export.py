@@ -91,6 +91,7 @@ def _numbered(take: FinishedTake, files: Numbered, ending: str, report: Reporter
         if first < take.first:
             raise InputError(f"The take begins with frame {take.first}.", "Correct --frames.")
         numbers = range(first, last + 1)
+    _require_no_take(files)
     for number in numbers:
         require_replaceable(files.path(number))
     make_writable(files.folder.absolute())
@@ -102,6 +103,13 @@ def _numbered(take: FinishedTake, files: Numbered, ending: str, report: Reporter
             write_splats(take, files, numbers, ending, options, report)
     names = {"first": str(files.path(numbers.start)), "last": str(files.path(numbers.stop - 1))}
     return {"out": str(files.pattern), "frames": len(numbers), **names}
+
+
+def _require_no_take(files: Numbered) -> None:
+    """Raises InputError where numbered files would lie among a take's own frames, or in the place of them."""
+    if all((files.folder / name).is_file() for name in (layout.MANIFEST_FILE, layout.PREVIEW_FILE)):
+        what = f"{files.folder} is a take: {files.pattern.name} would lie among its own frames, or replace them."
+        raise InputError(what, "Export to a folder of its own.")
 
 
 def _remove_half_written(files: Numbered, report: Reporter) -> None:

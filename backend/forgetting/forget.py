@@ -17,6 +17,7 @@ from shared import layout
 from shared.claims import Claims
 from shared.errors import InputError
 from shared.files import explaining, read_json_object
+from shared.scratch import PICTURES, remove_abandoned
 
 _MB = 1e6
 _SHOWN = 20
@@ -165,6 +166,8 @@ def forget(found: Plan) -> list[Path]:
         journal.remove(found.person)
         for part in found.subjects:
             part.remove()
+    for kind in PICTURES:
+        remove_abandoned(kind)
     return [folder for part in found.parts for folder in part.folders if folder.exists()]
 
 

@@ -20,7 +20,7 @@ from shared.files import explained
 from shared.live import LiveState
 from shared.protocol import ErrorCode, ProtocolError
 from shared.python_child import module_command
-from shared.scratch import memory_disk, scratch_folder
+from shared.scratch import LIVE, memory_disk, remove_abandoned, scratch_folder
 
 from .clients import Client
 from .worker_process import LineProcess, describe_exit
@@ -71,6 +71,7 @@ class LiveHeads:
         """By the connection that a client was greeted on."""
         self._leaving: list[_Head] = []
         """Heads that are closed, and whose process has still to end."""
+        remove_abandoned(LIVE)  # pictures of a person, if that backend and its heads were killed together
 
     def open(self, client: Client, route: bytes, asked: protocol.LiveOpen) -> protocol.Live:
         """Start a client's live head, in the place of the one that it has. Raises ProtocolError."""
@@ -82,7 +83,7 @@ class LiveHeads:
             raise ProtocolError(ErrorCode.REFUSED, what, "Switch off the one in another window.")
         with ExitStack() as made:
             try:
-                folder = made.enter_context(scratch_folder("live", memory_disk(ROOM_BYTES)))
+                folder = made.enter_context(scratch_folder(LIVE, memory_disk(ROOM_BYTES)))
                 most_bytes = self._settings.live_memory_mb << 20
                 command = module_command(
                     sys.executable, "backend.serve.live_worker", "--heads", self._heads, "--folder", str(folder),

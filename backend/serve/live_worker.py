@@ -109,7 +109,10 @@ def _write(folder: Path, number: int, width: int, height: int, rgba: memoryview)
 def _watch(channel: Channel, sources: Any) -> None:
     pause = threading.Event()
     while not pause.wait(LOOK_S):
-        change = sources.look()
+        try:
+            change = sources.look()
+        except Exception as error:  # what cannot be looked at may have been withdrawn
+            _leave(_close(channel, error))
         if change is not None:
             channel.send("closed", what=change.what, do=change.do, reopen=change.reopen)
             _leave(EXIT_DONE)

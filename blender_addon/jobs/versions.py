@@ -71,9 +71,9 @@ def keep(take: Path, most: int) -> Version | None:
     half = target.with_name(f"{target.name}.partial")
     shutil.rmtree(half, ignore_errors=True)
     half.mkdir(parents=True)
-    for path in sorted(take.iterdir()):
-        if path.is_file() and not path.is_symlink():
-            _share(path, half / path.name)
+    files = [path for path in sorted(take.iterdir()) if path.is_file() and not path.is_symlink()]
+    for path in sorted(files, key=lambda path: path.name != layout.MANIFEST_FILE):
+        _share(path, half / path.name)  # the manifest first: it says whose pictures these are, also after a kill
     _copy_asked(take, target)
     half.rename(target)
     for version in listed(take)[most:]:

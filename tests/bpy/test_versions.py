@@ -55,6 +55,23 @@ def test_a_version_stays_as_it_was_and_shares_what_is_alike(versions, take):
     assert json.loads((one.folder.with_name("0001.line.json")).read_text()) == {"text": "first"}
 
 
+def test_a_version_that_was_being_made_when_it_was_killed_says_whose_it_is(versions, take, monkeypatch):
+    """`talker forget` goes by the manifest."""
+    link, linked = os.link, []
+
+    def killed(path, target):
+        if len(linked) == 1:
+            raise KeyboardInterrupt
+        linked.append(target)
+        link(path, target)
+
+    monkeypatch.setattr(os, "link", killed)
+    with pytest.raises(KeyboardInterrupt):
+        versions.keep(take, 3)
+    assert [path.name for path in linked] == ["manifest.json"] and linked[0].is_file()
+    assert versions.listed(take) == []
+
+
 def test_where_a_disk_has_no_links_versions_are_copies(versions, take, monkeypatch):
     def link(*paths):
         raise OSError(errno.EPERM, "no links here")

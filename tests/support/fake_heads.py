@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import os
 import time
 from pathlib import Path
@@ -16,19 +17,21 @@ class _Change:
 
 
 class _Sources:
-    def __init__(self, file: Path) -> None:
-        self._file = file
+    def __init__(self, file: Path, failing: str = "") -> None:
+        self._file, self._failing = file, failing
 
     def look(self):
+        if self._failing:
+            raise getattr(builtins, self._failing)(13, "cannot be looked at")
         return None if self._file.exists() else _Change()
 
 
 class FakeHead:
     """Its pictures have the frame's number in their red, `jawOpen` in their green, the pose's x in their blue."""
 
-    def __init__(self, subject: Path, size: int) -> None:
+    def __init__(self, subject: Path, size: int, failing: str = "") -> None:
         self._size = size
-        self.sources = _Sources(subject)
+        self.sources = _Sources(subject, failing)
 
     def facts(self):
         return {"frames": 100, "fps": "25/1", "width": self._size, "height": self._size, "transfer": "srgb"}
@@ -54,4 +57,4 @@ def open_live_head(subject, model, take, size, transparent, report):
         raise InputError("There is no model.", "Train one.")
     if model == "slow":
         time.sleep(600)
-    return FakeHead(subject, size)
+    return FakeHead(subject, size, model.removeprefix("unseen ") if model.startswith("unseen ") else "")

@@ -1,4 +1,4 @@
-"""What a terminal is told stands there as it is, whatever names and files hold, and cannot end the work that it is of."""
+"""What a terminal is told stands there as it is, whatever names and files hold, and ends no work."""
 
 import io
 import subprocess

@@ -252,7 +252,11 @@ def test_seen_by_a_scenes_camera_it_is_what_a_render_for_that_camera_delivers(st
         assert np.abs(asked.astype(int) - stored).max() <= 1
     wide = head.draw(1, {}, *given, [*lens.values(), 96, 36])
     assert wide.shape == (18, 48, 4)
-    for wrong in ([1.0], [0.0, 70.0, 24.0, 18.0, 48, 36], ["a"] * 6, [70.0, 70.0, 24.0, 18.0, 1e9, 36]):
+    odd = ([1e-300, 1e-300, 24.0, 18.0, 48, 36], [1e300, 70.0, 24.0, 18.0, 48, 36], [70.0, 70.0, 24.0, 18.0, 48, 0.5])
+    for wrong in (
+        [1.0], [0.0, 70.0, 24.0, 18.0, 48, 36], ["a"] * 6, [70.0, 70.0, 24.0, 18.0, 1e9, 36], *odd,
+        [70.0, 70.0, 1e300, 18.0, 48, 36],
+    ):  # fmt: skip
         with pytest.raises(InputError, match="lens"):
             head.draw(1, {}, *given, wrong)
 

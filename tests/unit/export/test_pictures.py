@@ -111,3 +111,15 @@ def test_frames_that_the_take_does_not_have_are_refused_in_words(take, tmp_path,
 def test_one_file_of_all_frames_takes_no_part_of_them(take, tmp_path):
     with pytest.raises(InputError, match="has all frames of the take"):
         export(take, tmp_path / "head.mov", Reporter(), ExportOptions(frames="3:4"))
+
+
+@pytest.mark.parametrize("name", ["head.######.png", "other.####.png", "head.######.ply"])
+def test_numbered_files_are_not_written_into_a_take(take, tmp_path, name):
+    """A take of PNG frames would have them replaced, in another colour; forgetting would not know the others."""
+    before = {path.name: path.read_bytes() for path in take.iterdir()}
+    with pytest.raises(InputError, match=r"is a take.*Export to a folder of its own"):
+        export(take, take / name, Reporter())
+    assert {path.name: path.read_bytes() for path in take.iterdir()} == before
+    (tmp_path / "page").mkdir()
+    (tmp_path / "page" / "manifest.json").write_text("{}")
+    assert export(take, tmp_path / "page" / "head.######.png", Reporter())["frames"] == LAST - FIRST + 1

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import tempfile
 from pathlib import Path
 
 import av
@@ -23,6 +24,7 @@ from backend.subject.claims import reading_claim
 from shared import layout
 from shared.errors import InputError
 from shared.jobs import JobInfo, JobState, Reporter
+from shared.scratch import PICTURES, scratch_folder
 from tests.support.disc_stage import make_stage
 from tests.support.forgotten import ID, SHA256, names, run
 from tests.support.places import ROOT
@@ -320,3 +322,15 @@ def test_earlier_takes_of_a_line_go_with_the_person(project):
     assert run(project / "anna" / "subject", "--yes") == 0
     assert not take.exists() and not version.exists()
     assert list(version.parent.iterdir()) == [] and not take.with_name("one.direction.json").exists()
+
+
+def test_pictures_that_killed_live_heads_and_evaluations_left_go(project):
+    with scratch_folder(PICTURES[0]) as living:
+        left = [Path(tempfile.gettempdir()) / f"talker-{kind}-x1y2" for kind in PICTURES]
+        for folder in left:
+            (folder / "files").mkdir(parents=True)
+            (folder / "owner.lock").write_text("4711")
+            (folder / "files" / "picture.0").write_bytes(b"a face")
+        assert run(project / "anna" / "subject", "--yes") == 0
+        assert living.is_dir()
+    assert not any(folder.exists() for folder in left)
