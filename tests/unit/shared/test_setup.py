@@ -87,7 +87,8 @@ def gpu_plan(tmp_path):
 
 @pytest.fixture
 def installs(monkeypatch):
-    """The requirement files of every pip call, in the place of the calls; environments are made without pip."""
+    """The requirement files of every pip call, in the place of the calls; environments are made without pip, on a disk
+    with room."""
     calls: list[list[str]] = []
 
     def record(python, arguments, total, log, log_file):
@@ -99,6 +100,8 @@ def installs(monkeypatch):
     monkeypatch.setattr(environment.pip, "install", record)
     monkeypatch.setattr(environment, "_make_venv", without_pip)
     monkeypatch.setattr(torch_build, "_reachable", lambda address: True)
+    usage = type("Usage", (), {"free": 64 * 2**30})()
+    monkeypatch.setattr(environment.shutil, "disk_usage", lambda folder: usage)
     return calls
 
 
