@@ -12,8 +12,8 @@ from backend import rotations
 from backend.deliver.motion import LineMotion, recorded_motion
 from backend.performance.curves import Performance, ordered_curves
 from backend.performance.direction import Direction, load_direction
+from backend.performance.face_range import Range
 from backend.performance.poses import most_usual, still_pose
-from backend.performance.reach import Range
 from backend.settings import RenderSettings
 from backend.subject.subject import Subject
 from backend.subject.track import Track

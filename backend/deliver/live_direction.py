@@ -14,8 +14,8 @@ from backend.deliver.line import Line
 from backend.deliver.motion import recorded_motion
 from backend.performance.curves import Performance, ordered_curves
 from backend.performance.direction import Direction
+from backend.performance.face_range import Range
 from backend.performance.poses import most_usual, still_pose
-from backend.performance.reach import Range
 from backend.performance.speech import SpeechModel
 from backend.portrait.portrait import Drive, Portrait
 from backend.subject.subject import Subject

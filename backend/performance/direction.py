@@ -18,7 +18,7 @@ import numpy as np
 
 from backend import rotations
 from backend.performance.curves import FACE_CURVES, SPEECH_CURVES, Performance
-from backend.performance.reach import Range
+from backend.performance.face_range import Range
 from shared import layout
 from shared.direction import BY_NAME, CONTROL_NAMES, HEAD_CONTROLS, NECK_CM, NOD, STRENGTH, TILT, TURN
 from shared.errors import InputError

@@ -10,7 +10,7 @@ import pytest
 
 from backend.performance.curves import CURVE_NAMES, FACE_CURVES, SPEECH_CURVES, Performance
 from backend.performance.direction import Direction, load_direction, require_direction, with_direction
-from backend.performance.reach import Range
+from backend.performance.face_range import Range
 from shared.direction import (
     BY_NAME,
     CONTROL_NAMES,

@@ -9,7 +9,7 @@ import pytest
 
 from backend.performance.curves import FACE_CURVES, SPEECH, UPPER, Performance
 from backend.performance.direction import Direction
-from backend.performance.reach import Range, Together
+from backend.performance.face_range import Range, Together
 
 FPS = Fraction(25)
 INDEX = {name: k for k, name in enumerate(FACE_CURVES)}
