@@ -14,18 +14,26 @@ CACHE_DIR_VARIABLE = "TALKER_CACHE_DIR"
 def cache_folder() -> Path:
     """The project's cache for this user: TALKER_CACHE_DIR, else what the operating system sets aside for caches.
 
-    It may not be there. Raises InputError where the variable names what no path can be.
+    It may not be there. Raises InputError where the variable names what no path can be, and for a user without a home.
     """
     override = os.environ.get(CACHE_DIR_VARIABLE)
     if override:
         return named_path(override, CACHE_DIR_VARIABLE)
     if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+        base = Path(os.environ.get("LOCALAPPDATA") or home_folder() / "AppData" / "Local")
     elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
+        base = home_folder() / "Library" / "Caches"
     else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        base = Path(os.environ.get("XDG_CACHE_HOME") or home_folder() / ".cache")
     return base / "m2dao-talker"
+
+
+def home_folder() -> Path:
+    """This user's folder. Raises InputError where there is none: a container's user, whom the system does not know."""
+    try:
+        return Path.home()
+    except RuntimeError as error:
+        raise InputError("This user has no home folder.", "Set the variable HOME to a folder.") from error
 
 
 def named_path(text: str, by: str) -> Path:
@@ -59,7 +67,7 @@ def addon_state_folders() -> list[Path]:
     Where Blender keeps what extensions write (Blender manual, "Blender's Directory Layout", and
     `bpy.utils.extension_path_user`).
     """
-    home = Path.home()
+    home = home_folder()
     if sys.platform == "win32":
         users = Path(os.environ.get("APPDATA") or home / "AppData" / "Roaming") / "Blender Foundation" / "Blender"
     elif sys.platform == "darwin":

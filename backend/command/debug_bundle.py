@@ -9,6 +9,7 @@ import socket
 import sys
 import zipfile
 from collections.abc import Iterable
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -50,10 +51,11 @@ def write_bundle(path: Path, report: dict, state_folders: Iterable[Path] | None)
         require_state_folder(folder)
     jobs = {f"{index}": _jobs(folder) for index, folder in enumerate(folders, start=1)}
     redactor = Redactor({str(Path(__file__).resolve().parents[2]): "<program>", sys.prefix: "<python>"})
-    redactor.tell([getpass.getuser(), socket.gethostname(), str(Path.home())])
+    redactor.tell([*_user(), socket.gethostname()])
     for found in jobs.values():
         for values in found.values():
             redactor.tell([values.get("arguments"), values.get("result")])
+    jobs = {index: dict(list(found.items())[:_NEWEST_JOBS]) for index, found in jobs.items()}
     members = {"README.txt": _README} | _of_program(report, redactor)
     for index, folder in enumerate(folders, start=1):
         for name, values in jobs[f"{index}"].items():
@@ -91,14 +93,24 @@ def _of_program(report: dict, redactor: Redactor) -> dict[str, str]:
     }
 
 
+def _user() -> list[str]:
+    """Name and folder of this user, as far as the system knows them."""
+    told = []
+    for ask in (getpass.getuser, Path.home):
+        with suppress(KeyError, OSError, RuntimeError, ImportError):  # a container's user, of whom nobody knows
+            told.append(str(ask()))
+    return told
+
+
 def _jobs(folder: Path) -> dict[str, dict]:
-    """The newest jobs of a state folder by their ids; what cannot be read is left out."""
+    """The jobs of a state folder by their ids, newest first: logs tell of the older ones too; what cannot be read is
+    left out."""
     found: dict[str, dict] = {}
     files = [path for path in (folder / "jobs").glob("*.json") if not path.name.endswith(".result.json")]
-    for path in sorted(files, key=lambda path: path.stat().st_mtime, reverse=True)[:_NEWEST_JOBS]:
+    for path in sorted(files, key=lambda path: path.stat().st_mtime, reverse=True):
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             continue
         if isinstance(values, dict):
             found[path.stem] = values

@@ -30,10 +30,18 @@ _COMMON = frozenset(
 _NUMBERS = re.compile(r"[\d\s.,:;/eE+-]*")
 _END = r"\s'\"<>|:;,()"
 """What ends a path, but for blanks before more of it."""
+_MEDIA = (
+    "(?:mp4|mov|mkv|avi|mxf|webm|m4v|wav|mp3|m4a|aac|flac|aiff?|exr|png|jpe?g|tiff?|json|csv|otio|ply|spz|blend|toml)"
+)
+"""Endings of files up to which a name with blanks goes."""
 _PATH = re.compile(
     rf"(?:(?<![\w<>/])(?:~|/(?=[\w.~]))|\b[A-Za-z]:[\\/]|\\\\)[^{_END}]*"
     rf"(?:(?:[ ][^{_END}/\\]+){{1,4}}(?=[/\\])[^{_END}]*)*"
+    rf"(?:(?:[ ][^.{_END}/\\]+){{1,6}}\.{_MEDIA}\b"
+    rf"|(?:(?<![.])[ ](?=[A-Z\u00c0-\u024f\u0370-\uffff])[^{_END}/\\]*){{1,4}})?"
 )
+_CLIENT = re.compile(r"(?<=\bclient )('[^'\n]*'|\"[^\"\n]*\")")
+"""What a client called itself: a machine's name, as a rule."""
 _CONSENT = re.compile(r"consent", re.I)
 
 
@@ -69,6 +77,7 @@ class Redactor:
             names = sorted(self._secrets, key=len, reverse=True)
             pattern = "|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in names)
             text = re.sub(pattern, lambda found: self._mark(found[0]), text, flags=re.I)
+        text = _CLIENT.sub(lambda found: self._mark(found[0]), text)
         text = _PATH.sub(lambda found: self._mark(found[0]), text)
         lines = text.split("\n")
         return "\n".join("<a line about a consent>" if _CONSENT.search(line) else line for line in lines)

@@ -81,12 +81,13 @@ def _of_file(stage: str) -> Iterator[tuple[str, Any, str]]:
     mend = f"Correct the file that {FILE_VARIABLE} names."
     try:
         tables = tomllib.loads(read_text_file(Path(path).expanduser(), mend))
-    except tomllib.TOMLDecodeError as error:
+        told = _flat(tables[stage]) if isinstance(tables.get(stage), dict) else {}
+    except (ValueError, RuntimeError) as error:  # no TOML; nested too deeply; a home folder of nobody
         raise InputError(f"{path} is no TOML ({error}).", mend) from error
     unknown = sorted(set(tables) - set(STAGES))
     if unknown or not all(isinstance(table, dict) for table in tables.values()):
         raise InputError(f"{path} has {', '.join(unknown) or 'values'} outside of a stage.", f"Stages: {_stages()}.")
-    for name, value in _flat(tables.get(stage, {})).items():
+    for name, value in told.items():
         _require_fit(stage, name, value, path)
         yield name, value, path
 

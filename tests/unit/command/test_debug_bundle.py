@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import zipfile
 
 import pytest
@@ -15,6 +16,7 @@ from backend.command.verbs import VERBS
 from backend.serve.jobstore import JobStore
 from shared.errors import InputError
 from shared.jobs import JobInfo, JobState, Reporter
+from shared.places import cache_folder
 
 PERSON, PROJECT = "Ingrid Musterfrau", "Film über Otto"
 
@@ -109,3 +111,51 @@ def test_the_verb_writes_it_and_refuses_what_cannot_be(state, tmp_path):
     with pytest.raises(InputError, match="is no state folder"):
         VERBS["doctor"]({"bundle": str(tmp_path / "b.zip"), "state_dir": [str(tmp_path)]}, Reporter())
     assert not (tmp_path / "b.zip").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ("The take /home/x/My Films/Anna Muster line.wav is gone.", "is gone."),
+        ("open '/home/x/Anna Muster.mp4': no", ": no"),
+        ("The subject /work/Clips/Anna Muster is gone.", "is gone."),
+        ("C:\\Users\\Anna Muster\\our clip Muster.mov is damaged", "is damaged"),
+        ("There is no /a/Änne Müller/Muster rohschnitt.wav.", "There is no"),
+        ("/a/Anna Ägidia Muster cannot be read", "cannot be read"),
+        ("client 'Anna-PC: Muster' said HELLO", "said HELLO"),
+        ("/a/Muster. Choose another place.", "Choose another place."),
+    ],
+)
+def test_names_with_blanks_that_no_job_tells_of_are_hidden_in_paths(line, kept):
+    """A live head is no job, and logs tell of older jobs than a bundle has."""
+    told = Redactor({}).text(line)
+    assert "Muster" not in told and "Anna" not in told and "Müller" not in told and kept in told
+
+
+def test_names_of_jobs_that_are_too_old_for_the_bundle_are_hidden_in_logs(state, tmp_path):
+    store = JobStore(state, 100)
+    for number in range(25):
+        store.save(JobInfo(f"later-{number}", "doctor", {}, JobState.DONE))
+    (state / "logs" / "backend.log").write_text(f"the model of {PERSON} is finished\n")
+    for path in (state / "jobs").glob("later-*.json"):
+        os.utime(path, (2e9, 2e9))
+    write_bundle(tmp_path / "fault.zip", doctor(), [state])
+    found = members(tmp_path / "fault.zip")
+    assert "jobs/1/job-1.json" not in found and PERSON not in found["logs/1/backend.log"]
+
+
+def test_a_bundle_is_made_for_a_user_whom_the_system_does_not_know(state, tmp_path, monkeypatch):
+    def unknown():
+        raise KeyError("uid not found")
+
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(getpass, "getuser", unknown)
+    monkeypatch.setattr("pathlib.Path.home", homeless)
+    assert write_bundle(tmp_path / "fault.zip", {}, [state])
+    monkeypatch.delenv("TALKER_CACHE_DIR", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.delenv("LOCALAPPDATA", raising=False)
+    with pytest.raises(InputError, match="no home folder"):
+        cache_folder()

@@ -91,6 +91,10 @@ def test_chunks_of_a_farm_go_by_their_job_alone(studio):
         ("[rendr]\nlayers = 'png'", "has rendr outside of a stage"),
         ("layers = 'png'", "has layers outside of a stage"),
         ("[render", "is no TOML"),
+        ("[train]\na = " + "[" * 50_000, "is no TOML"),
+        ("[train]\nlosses = " + "{a = " * 3000 + "1" + "}" * 3000, "is no TOML"),
+        ("[train]\n" + ".".join("a" * 3000) + " = 1", "is no TOML"),
+        ("[train]\nsteps = " + "9" * 5000, "is no TOML"),
         ("[train]\nrecipe = 'other'", "no recipe 'other'"),
         ("[train.portrait]\nhiden = 3", "no setting 'portrait.hiden'"),
     ],
@@ -100,6 +104,12 @@ def test_a_file_with_a_mistake_is_refused_with_its_name(studio, text, said):
     with pytest.raises(InputError, match=said) as refused:
         all_defaults()
     assert str(path) in refused.value.what
+
+
+def test_a_file_in_the_folder_of_nobody_is_said(monkeypatch):
+    monkeypatch.setenv("TALKER_SETTINGS", "~no such user/studio.toml")
+    with pytest.raises(InputError, match="no such user"):
+        all_defaults()
 
 
 def test_a_file_that_is_gone_is_said(tmp_path, monkeypatch):
