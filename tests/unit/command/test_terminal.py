@@ -59,8 +59,8 @@ def test_a_result_is_printed_where_the_encoding_lacks_its_letters(monkeypatch):
 
 
 def test_texts_without_an_end_are_told_shortly():
-    told = []
+    told: list[str] = []
     error = InputError("x" * 10_000_000 + " is wrong.", "Mend it.")
-    Reporter(lambda progress: told.append(progress.message)).message("y" * 10_000_000 + " at last")
+    Reporter(lambda progress: told.append(progress.message or "")).message("y" * 10_000_000 + " at last")
     assert len(error.what) <= LONGEST_TEXT and error.what.endswith(" is wrong.") and str(error).endswith(" Mend it.")
     assert len(told[0]) <= LONGEST_TEXT and told[0].endswith(" at last")

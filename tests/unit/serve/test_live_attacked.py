@@ -68,6 +68,7 @@ def test_thousands_of_draws_leave_the_backend_its_size(greeted, tmp_path):  # no
                 told = client.hear(protocol.Drawn, protocol.Live, protocol.Error, limit_s=10)
                 assert told is not None and isinstance(told[0], protocol.Drawn), (number, told)
     assert size is None or resident_bytes() - size < 16 << 20
+    assert told is not None
     assert len(list(Path(told[0].path).parent.iterdir())) <= 4
 
 
