@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import wave
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,6 +69,9 @@ def story(tmp_path) -> Path:
     (model / "config.json").write_text("{}", encoding="utf-8")
     info = {"source": "clip.mp4", "frame_count": 450, "fps": "25/1", "quality": {}}
     (tmp_path / "subject" / "subject.json").write_text(json.dumps(info), encoding="utf-8")
+    with wave.open(str(tmp_path / "hello.wav"), "wb") as sound:
+        sound.setparams((1, 2, 16000, 0, "NONE", ""))
+        sound.writeframes(bytes(2 * 4000))
     return tmp_path
 
 

@@ -156,8 +156,23 @@ class Window:
     def click(self, rectangle: Rectangle) -> None:
         """A left click into the middle of a button."""
         left, top, width, height = rectangle
-        self.screen.hand("mousemove", left + width // 2, top + height // 2, "sleep", 0.3, "click", 1, "sleep", 0.3)
-        self.screen.hand("mousemove", *NOWHERE, "sleep", 0.3)
+        self.point(left + width // 2, top + height // 2)
+
+    def point(self, x: int, y: int) -> None:
+        """A left click there. Each part waits for Blender's loop, since a click that comes while Blender is busy counts
+        where the pointer is by then."""
+        for act in (("mousemove", x, y), ("click", 1), ("mousemove", *NOWHERE)):
+            self.screen.hand(*act, "sleep", 0.2)
+            self._let_it_turn()
+
+    def _let_it_turn(self) -> None:
+        """Wait until Blender has told of itself twice anew: then it has taken what was done before."""
+        for _ in range(2):
+            before = self._told_at()
+            self.wait_for(lambda state, before=before: self._told_at() != before, "Blender's loop turns")
+
+    def _told_at(self) -> int:
+        return (self.folder / "state.json").stat().st_mtime_ns
 
     def click_step(self, operator: str) -> None:
         """Click the button of one of the panel's four steps, once it can be clicked."""
@@ -178,7 +193,9 @@ class Window:
 
     def key(self, *keys: str) -> None:
         """Press keys over the 3D view."""
-        self.screen.hand("mousemove", *NOWHERE, "sleep", 0.3, "key", *keys, "sleep", 0.3)
+        for act in (("mousemove", *NOWHERE), ("key", *keys)):
+            self.screen.hand(*act, "sleep", 0.2)
+            self._let_it_turn()
 
     def show_tab(self) -> None:
         """Turn the sidebar to the Talker tab, the last one, with the wheel and Ctrl."""
@@ -200,7 +217,7 @@ class Window:
 
     def quit(self) -> int:
         """Close Blender with Ctrl+Q; its exit status. The file must be saved, or it would ask."""
-        self.key("ctrl+q")
+        self.screen.hand("mousemove", *NOWHERE, "sleep", 0.3, "key", "ctrl+q")
         return self.process.wait(LIMIT_S)
 
     def close(self) -> None:

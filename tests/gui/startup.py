@@ -1,8 +1,9 @@
 """Runs inside the windowed Blender: prepares the add-on for a story, and keeps telling the driver what goes on.
 
-`blender --python startup.py -- FOLDER`. FOLDER/config.json says where the backend's state lives and where the
-repository is, whose verbs pretend. Four times a second FOLDER/state.json is written anew, and FOLDER/command.py, where
-there is one, is run and removed.
+`blender --python startup.py -- FOLDER`. FOLDER/config.json says where the backend's state lives, where the repository
+is, whose verbs pretend, and whether they do and the buttons are coloured (`pretend`, `coloured`: yes, unless it says
+no). Four times a second FOLDER/state.json is written anew, and FOLDER/command.py, where there is one, is run and
+removed.
 """
 
 import contextlib
@@ -94,17 +95,18 @@ def module(name: str):
     return importlib.import_module(f"{ADDON}.{name}")
 
 
-def lead_to_pretended_backend() -> None:
-    """The backend's jobs are pretended ones, in the story's own folder."""
+def lead_to_backend() -> None:
+    """The backend's state lies in the story's own folder, and its jobs are pretended ones unless the story says no."""
     backend_place = module("backend_place")
     real = backend_place.place
 
     def place(preferences):
-        found = real(preferences)
+        found = dataclasses.replace(real(preferences), state_dir=Path(CONFIG["state_dir"]))
+        if not CONFIG.get("pretend", True):
+            return found
         path = os.pathsep.join((str(found.source), CONFIG["repository"]))  # the extension's own backend before ours
         return dataclasses.replace(
             found,
-            state_dir=Path(CONFIG["state_dir"]),
             options=("--verbs", "tests.gui.window_verbs", "--heads", CONFIG.get("heads", "tests.support.fake_heads")),
             environment={"PYTHONPATH": path},
         )
@@ -225,10 +227,11 @@ preferences().view.show_splash = False
 preferences().view.show_tooltips = False
 preferences().system.use_online_access = True
 preferences().system.use_region_overlap = False
-lead_to_pretended_backend()
+lead_to_backend()
 note_big_buttons()
 time_own_turns()
-colour_buttons()
+if CONFIG.get("coloured", True):
+    colour_buttons()
 open_sidebar()
 bpy.app.timers.register(tick, first_interval=TICK_S, persistent=True)
 bpy.app.timers.register(turns.pulse, persistent=True)
