@@ -41,6 +41,18 @@ def tools(blender: str) -> dict[str, str | None]:
     return {"blender": executable, **{name: shutil.which(name, path=path) for name in ("Xvfb", "xdotool")}}
 
 
+def install(blender: str, archive: Path, user_folder: Path) -> None:
+    """Have Blender install the extension's zip into a user folder, by its own operator."""
+    code = (
+        "import bpy; bpy.ops.extensions.package_install_files("
+        f"filepath={str(archive)!r}, repo='user_default', enable_on_install=True); bpy.ops.wm.save_userpref()"
+    )
+    environment = {**os.environ, "BLENDER_USER_RESOURCES": str(user_folder)}
+    command = [blender, "-b", "--python-exit-code", "1", "--python-expr", code]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
 class Screen:
     """An X server without a monitor."""
 

@@ -184,7 +184,11 @@ def state() -> dict:
         "big_buttons": list(big_buttons),
         "drawn_job": drawn["job"],
         "regions": [_rectangle(windows[0], area, "UI") for area in windows[0].screen.areas if area.type == "VIEW_3D"],
-        "job": {name: getattr(job, name) for name in ("backend", "job_id", "verb", "state", "phase", "step", "total")},
+        "view": _largest(windows[0]),
+        "job": {
+            name: getattr(job, name)
+            for name in ("backend", "job_id", "verb", "state", "phase", "step", "total", "preview")
+        },
         "turns": turns.summary(),
         "playing": any(window.screen.is_animation_playing for window in windows),
         "modal": [operator.bl_idname for window in windows for operator in window.modal_operators],
@@ -205,6 +209,11 @@ def _rectangle(window, area, kind: str) -> list[int]:
     """(left, top, right, bottom) of a region in px of the window, whose origin is at the top left corner."""
     region = next(region for region in area.regions if region.type == kind)
     return [region.x, window.height - region.y - region.height, region.x + region.width, window.height - region.y]
+
+
+def _largest(window) -> list[int]:
+    """(left, top, right, bottom) of what the largest editor shows, without its sidebars and titles."""
+    return _rectangle(window, max(window.screen.areas, key=lambda area: area.width * area.height), "WINDOW")
 
 
 def tick() -> float:
