@@ -121,7 +121,8 @@ def _draw_train(layout: bpy.types.UILayout, context: bpy.types.Context, scene: b
     layout.prop(settings, "preset")
     closed_part.draw_options(layout, "train_options", settings, ("recipe", "model"))
     subject = folders.subject(settings.subject)
-    offer = train_button.offer(settings, subject, job.verb == "train" and words.is_running(job))
+    is_training = job.verb == "train" and words.is_running(job)
+    offer = train_button.offer(settings, subject, is_training)
     if offer.about:
         wrapped_text.draw(layout, offer.about, "INFO")
     if offer.mode == "MORE":
@@ -137,7 +138,7 @@ def _draw_train(layout: bpy.types.UILayout, context: bpy.types.Context, scene: b
     if subject is None or not subject.models:
         return
     wrapped_text.draw(layout, f"Trained: {', '.join(subject.models)}", "CHECKMARK")
-    if model_name(settings) in subject.models:
+    if model_name(settings) in subject.models and not is_training:  # whose picture so far is in this place
         finished_head.draw(layout, subject, model_name(settings), reasons.train(context, scene))
 
 

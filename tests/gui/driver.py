@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -180,11 +181,13 @@ class Window:
     def _let_it_turn(self) -> None:
         """Wait until Blender has told of itself twice anew: then it has taken what was done before."""
         for _ in range(2):
-            before = self._told_at()
-            self.wait_for(lambda state, before=before: self._told_at() != before, "Blender's loop turns")
+            self.wait_for(partial(self._has_told_since, self._told_at()), "Blender's loop turns")
 
     def _told_at(self) -> int:
         return (self.folder / "state.json").stat().st_mtime_ns
+
+    def _has_told_since(self, time_ns: int, _state: dict) -> bool:
+        return self._told_at() != time_ns
 
     def click_step(self, operator: str) -> None:
         """Click the button of one of the panel's four steps, once it can be clicked."""

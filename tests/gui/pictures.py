@@ -13,6 +13,7 @@ import os
 import shutil
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 import cv2
@@ -101,12 +102,13 @@ class Painter:
         top = 0 if number == 0 else begins[number - 1]
         self._keep(name, panel[top : begins[max(number, 1)]])
 
-    def view(self, name: str, share: float) -> None:
-        """Keep the 3D view's place, without the empty part above and below, at a share of its size."""
+    def view(self, name: str, share: float, shape: float) -> None:
+        """Keep the middle of the largest editor, `shape` times as high as wide, at a share of its size."""
         left, top, right, bottom = (self._window.state() or {})["view"]
         picture = self._window.screen.picture()[top:bottom, left:right]
         high, wide = picture.shape[:2]
-        middle = picture[(high - wide) // 2 : (high + wide) // 2]
+        half = round(wide * shape / 2)
+        middle = picture[high // 2 - half : high // 2 + half]
         self._keep(name, cv2.resize(middle, None, fx=share, fy=share, interpolation=cv2.INTER_AREA))
 
     def _keep(self, name: str, rgb: np.ndarray) -> None:
@@ -120,9 +122,9 @@ def _bands(panel: np.ndarray) -> list[int]:
     column = panel[:, BAND_X].astype(int).sum(axis=1)
     edges = [0, *(1 + np.flatnonzero(np.diff(column))).tolist(), len(column)]
     parts = [(begin, end) for begin, end in zip(edges, edges[1:], strict=False)]
-    title = column[parts[-2][0]] if parts[-1][1] - parts[-1][0] < BAND_PX[0] else column[parts[-1][0]]
-    bands = [(begin, end) for begin, end in parts if column[begin] == title and end - begin >= BAND_PX[0]]
-    height = min(end - begin for begin, end in bands)
+    titles = [(int(column[begin]), end - begin) for begin, end in parts if BAND_PX[0] <= end - begin <= BAND_PX[1]]
+    (title, height), _ = Counter(titles).most_common(1)[0]
+    bands = [(begin, end) for begin, end in parts if column[begin] == title and end - begin >= height]
     return [max(begin, end - height) for begin, end in bands]
 
 
@@ -132,7 +134,7 @@ def _few_colours(rgb: np.ndarray) -> np.ndarray:
     some = pixels[:: max(1, len(pixels) // 20000)]
     stop = (cv2.TERM_CRITERIA_MAX_ITER, 8, 1.0)
     cv2.setRNGSeed(1)
-    _, _, centres = cv2.kmeans(some, COLOURS, None, stop, 1, cv2.KMEANS_PP_CENTERS)
+    _, _, centres = cv2.kmeans(some, COLOURS, np.zeros(len(some), np.int32), stop, 1, cv2.KMEANS_PP_CENTERS)
     nearest = np.concatenate([_nearest(part, centres) for part in np.array_split(pixels, 1 + len(pixels) // 50000)])
     return centres[nearest].round().astype(np.uint8).reshape(rgb.shape)
 
@@ -160,7 +162,7 @@ def paint(window: driver.Window, project: Path, out: Path) -> None:
     painter.run(DIRECT)
     window.wait_for(lambda state: state["live"]["shown"] > 0, "the live head is shown")
     time.sleep(2 * SETTLE_S)
-    painter.view("direction", 0.7)
+    painter.view("direction", 0.7, 0.8)
     painter.run("bpy.ops.talker.live_head(); bpy.ops.object.mode_set(mode='OBJECT')")
     painter.run("bpy.ops.talker.train('INVOKE_DEFAULT', mode='ANEW')")
     window.wait_for(lambda state: state["job"]["preview"], "the training shows a picture")
@@ -170,7 +172,7 @@ def paint(window: driver.Window, project: Path, out: Path) -> None:
     window.wait_for(lambda state: state["job"]["state"] == "CANCELLED", "the training is cancelled")
     painter.run(NODES)
     painter.run(SEE_NODES)
-    painter.view("compositor", 0.7)
+    painter.view("compositor", 0.7, 0.45)
 
 
 def main() -> None:
