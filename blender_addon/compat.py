@@ -317,3 +317,8 @@ def new_math_node(tree: bpy.types.NodeTree, operation: str) -> Node:
     node: Node = tree.nodes.new("CompositorNodeMath" if hasattr(bpy.types, "CompositorNodeMath") else "ShaderNodeMath")
     node.operation = operation
     return node
+
+
+def pose_bone_flag(bone: Any, name: str) -> bool:
+    """`select` or `hide` of a bone that is posed: the pose's own from Blender 5.0 on, the armature's before."""
+    return bool(getattr(bone if hasattr(bone, name) else bone.bone, name))

@@ -27,6 +27,10 @@ _TURNS = {NOD: (0, 1.0), TURN: (1, 1.0), TILT: (2, -1.0)}
 """Axis of the head's bone, and the sign, of each of its controls."""
 _TURN_ORDER = "ZXY"
 """Tilt innermost, turn outermost, as the backend turns the head."""
+_PALETTE = {"Mouth": "THEME03", "Eyes": "THEME04", "Head": "THEME09"}
+"""Colour of a group's bones, among Blender's own: green, blue, yellow. Black lines are lost in hair."""
+_WIRE_PX = 2.0
+_TO_VIEWER = (0.0, -1.0, 0.0)
 _SHAPE_KEY = "talker_shape"
 _CORNERS = {"CIRCLE": 24, "SQUARE": 4, "DIAMOND": 4}
 
@@ -122,6 +126,8 @@ def build(name: str) -> bpy.types.Object:
             bone.head = at
             bone.tail = (at[0] + 0.5 * way[0], at[1] + 0.5 * way[1], at[2] + 0.5 * way[2])
             bone.roll = 0.0
+            if not handle.turns:
+                bone.align_roll(_TO_VIEWER)  # its shape is seen from the front, wherever it points
     pose: Any = rig.pose
     for handle in HANDLES:
         _dress(pose.bones[handle.bone], handle)
@@ -135,6 +141,8 @@ def _dress(bone: Any, handle: Handle) -> None:
     """Shape, limits and locks of a bone."""
     bone.custom_shape = _shape(handle.shape, flat=handle.turns)
     bone.use_custom_shape_bone_size = False
+    bone.custom_shape_wire_width = _WIRE_PX
+    bone.color.palette = _PALETTE[handle.group]
     bone.custom_shape_scale_xyz = (handle.size_cm * CENTIMETRE_M / TRAVEL_M,) * 3
     bone.rotation_mode = _TURN_ORDER
     bone.lock_scale = (True,) * 3

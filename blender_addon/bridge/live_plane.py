@@ -17,6 +17,7 @@ from gpu_extras.batch import batch_for_shader
 from ..blender_types import window_manager
 from ..shared.camera import Crop, Intrinsics
 from ..shared.live_picture import LivePicture
+from . import live_controls
 from .take import Take
 
 _gpu: Any = gpu  # its stubs lack the arguments of what makes textures
@@ -140,6 +141,8 @@ def _draw() -> None:
             _gpu.matrix.multiply_matrix(camera.matrix_world.normalized())
             shader.uniform_sampler("image", _Shown.texture)
             batch.draw(shader)
+            _gpu.state.depth_test_set("NONE")
+        live_controls.draw(bpy.context)
     finally:
         _gpu.state.depth_test_set("NONE")
         _gpu.state.blend_set("NONE")

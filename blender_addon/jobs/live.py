@@ -81,7 +81,7 @@ def words() -> str:
     if on.head.state is LiveState.OPENING:
         return "Loading the head"
     if not on.shown:
-        return "Drawing"
+        return "Drawing the first picture"
     return f"{1000 * on.pace.waits_s:.0f} ms a picture"
 
 

@@ -40,7 +40,8 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context, settings: Talke
     _fact(column, "Version", VERSION)
     _fact(column, "Device", device or "not known until Check")
     _fact(column, "Place", str(plan.folder if is_ours else place.python))
-    sizes: list[tuple[str, Path | None]] = [("Backend", plan.folder), ("Model Files", cache_folder() / "models")]
+    own = plan.folder if is_ours else None
+    sizes: list[tuple[str, Path | None]] = [("Backend", own), ("Model Files", cache_folder() / "models")]
     if settings is not None:
         sizes += [("Subject", folders.absolute(settings.subject)), ("Lines", folders.absolute(settings.output))]
     for name, folder in sizes:

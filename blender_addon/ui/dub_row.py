@@ -11,7 +11,7 @@ from . import wrapped_text
 
 def draw(layout: bpy.types.UILayout, settings: TalkerSettings) -> None:
     """Off, lower face or head."""
-    layout.row().prop(settings, "dub", expand=True)
+    layout.prop(settings, "dub")
     if settings.dub == OFF:
         return
     if not settings.footage:

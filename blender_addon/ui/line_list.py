@@ -17,7 +17,8 @@ from ..jobs.lines import State, TakeFacts
 from ..jobs.versions import Version
 from ..properties import settings_of
 from ..shared.take_ids import public_id
-from . import reasons, scanning
+from . import closed_part, reasons, scanning, wrapped_text
+from .wrapped_text import translated
 
 ICONS: dict[State, Icon] = {
     State.NEW: "DOT",
@@ -27,6 +28,17 @@ ICONS: dict[State, Icon] = {
     State.READY: "CHECKMARK",
     State.MUTED: "MUTE_IPO_ON",
 }
+
+
+SHORT = {
+    State.NEW: "new",
+    State.OUT_OF_DATE: "out of date",
+    State.RENDERING: "rendering",
+    State.MOVED: "moved",
+    State.READY: "ready",
+    State.MUTED: "muted",
+}
+"""The states in the list; the chosen line's is said in a sentence below it."""
 
 
 class TALKER_UL_lines(bpy.types.UIList):
@@ -46,14 +58,14 @@ class TALKER_UL_lines(bpy.types.UIList):
         index: int | None = 0,
         flt_flag: int | None = 0,
     ) -> None:
-        """One line: name, the frames on which it lands and how many they are, and how its take stands."""
-        scene = compat.sequencer_scene(context)
-        state = state_of(scene, item.name)
-        start, after = lines.landing(scene, item.name)
+        """One line: name, and how its take stands, as short as a sidebar is narrow."""
+        state = state_of(compat.sequencer_scene(context), item.name)
         row = layout.row(align=True)
         row.active = state is not State.MUTED
         row.label(text=item.name, icon=ICONS[state])
-        row.label(text=f"{start} to {after - 1} ({after - start}): {state.value.lower()}")
+        short = row.row()
+        short.alignment = "RIGHT"
+        short.label(text=SHORT[state])
 
     def filter_items(self, context: bpy.types.Context, data: Any, propname: str) -> Any:
         """(flags, places) of all strips: lines alone, in the order of their frames."""
@@ -67,32 +79,32 @@ class TALKER_UL_lines(bpy.types.UIList):
 
 
 def draw(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
-    """The lines, where there are any, and how they are rendered."""
-    if lines.names(scene):
-        _draw_lines(layout, scene)
-    for option in ("render_by_itself", "versions"):
-        layout.prop(settings_of(scene), option)
-
-
-def _draw_lines(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
-    """The list, the buttons for what is to be done, and the chosen line's speaker."""
+    """The lines, where there are any, the chosen one, and the buttons for what is to be done."""
     names = lines.names(scene)
+    if not names:
+        return
     settings, editor = settings_of(scene), editor_of(scene)
     collection = compat.all_strips_name(editor)
     layout.template_list("TALKER_UL_lines", "", editor, collection, settings, "line_index", rows=3)
     held = [state_of(scene, line) for line in names]
+    if settings.line_strip in names:
+        start, after = lines.landing(scene, settings.line_strip)
+        state = held[names.index(settings.line_strip)]
+        text = translated("{}: frames {} to {} ({}).").format(settings.line_strip, start, after - 1, after - start)
+        text += f" {translated(state.value)}."
+        wrapped_text.draw(layout, text, ICONS[state])
     column = layout.column(align=True)
     column.enabled = not reasons.render_changed(bpy.context, scene)
-    for state, text, also_new in (
-        (State.OUT_OF_DATE, "Render What Is Out of Date", False),
-        (State.NEW, "Render New Lines Too", True),
-    ):
+    new = "Render New Lines Too" if State.OUT_OF_DATE in held else "Render New Lines"
+    for state, text, also_new in ((State.OUT_OF_DATE, "Render What Is Out of Date", False), (State.NEW, new, True)):
         count = held.count(state)
         if count:
-            button = column.operator("talker.render_changed", text=f"{text} ({count})", icon=ICONS[state])
+            button = column.operator(
+                "talker.render_changed", text=f"{translated(text, 'Operator')} ({count})", icon=ICONS[state]
+            )
             button.also_new = also_new
     if State.MOVED in held:
-        text = f"Take Pictures Along ({held.count(State.MOVED)})"
+        text = f"{translated('Take Pictures Along', 'Operator')} ({held.count(State.MOVED)})"
         layout.operator("talker.place_lines", text=text, icon=ICONS[State.MOVED])
     if settings.line_strip in names:
         _draw_chosen(layout, scene, settings.line_strip)
@@ -100,12 +112,14 @@ def _draw_lines(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
 
 def _draw_chosen(layout: bpy.types.UILayout, scene: bpy.types.Scene, name: str) -> None:
     """Who speaks a line, and its earlier takes."""
-    box = layout.box()
+    body = closed_part.draw(layout, "line_own", "Speaker and Versions", settings_of(scene), ())
+    if body is None:
+        return
     own = compat.all_strips(editor_of(scene))[name].talker
     for choice in ("subject", "model", "channel"):
-        box.prop(own, choice)
+        body.prop(own, choice)
     for version in _versions(scene, name):
-        row = box.row()
+        row = body.row()
         at = datetime.fromtimestamp(version.rendered_at)
         row.label(text=f"Version {version.number}: {at:%Y-%m-%d %H:%M}", icon="RECOVER_LAST")
         button = row.operator("talker.bring_version_back", text="Bring Back")

@@ -17,7 +17,9 @@ def draw(layout: bpy.types.UILayout, scene: bpy.types.Scene, reason: str) -> Non
     if live.is_on():
         wrapped_text.draw(layout, live.words(), "INFO")
         if not settings_of(scene).use_performance:
-            wrapped_text.draw(layout, "Renders show edited curves with Use Edited Curves alone (3  Line).", "INFO")
+            wrapped_text.draw(
+                layout, "Renders show edited curves only with Use Edited Curves on (3 Line, Direction).", "INFO"
+            )
         return
     what, do = live.trouble()
     if what:

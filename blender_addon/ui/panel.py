@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 import bpy
 
 from .. import compat
-from ..bridge import audio, colour, strips
+from ..bridge import audio, colour, editorial, strips
 from ..jobs import words
 from ..jobs.steps import model_name
 from ..properties import job_of, settings_of
 from . import (
     backend_box,
+    closed_part,
     direction_box,
     dub_row,
     environment,
@@ -109,17 +110,19 @@ def _draw_footage(layout: bpy.types.UILayout, context: bpy.types.Context, scene:
     wrapped_text.draw(column, subject.refused or f"Consent: {subject.consent}", "ERROR" if subject.refused else "INFO")
     column.operator("talker.record_consent", icon="CHECKBOX_HLT")
     if subject.contact_sheet:
-        pictures.draw_titled(layout, subject.contact_sheet, "What was found in the footage")
-        layout.operator("talker.open_file", text="Contact Sheet", icon="IMAGE_DATA").filepath = subject.contact_sheet
+        body = closed_part.draw(layout, "found", "What Was Found", settings, ())
+        if body is not None:
+            pictures.draw_titled(body, subject.contact_sheet, "Seen, tracked and cut out")
+            body.operator("talker.open_file", text="Contact Sheet", icon="IMAGE_DATA").filepath = subject.contact_sheet
 
 
 def _draw_train(layout: bpy.types.UILayout, context: bpy.types.Context, scene: bpy.types.Scene) -> None:
     settings, job = settings_of(scene), job_of(context)
     layout.prop(settings, "preset")
-    layout.prop(settings, "recipe")
-    layout.prop(settings, "model")
+    closed_part.draw_options(layout, "train_options", settings, ("recipe", "model"))
     subject = folders.subject(settings.subject)
-    offer = train_button.offer(settings, subject, job.verb == "train" and words.is_running(job))
+    is_training = job.verb == "train" and words.is_running(job)
+    offer = train_button.offer(settings, subject, is_training)
     if offer.about:
         wrapped_text.draw(layout, offer.about, "INFO")
     if offer.mode == "MORE":
@@ -135,7 +138,7 @@ def _draw_train(layout: bpy.types.UILayout, context: bpy.types.Context, scene: b
     if subject is None or not subject.models:
         return
     wrapped_text.draw(layout, f"Trained: {', '.join(subject.models)}", "CHECKMARK")
-    if model_name(settings) in subject.models:
+    if model_name(settings) in subject.models and not is_training:  # whose picture so far is in this place
         finished_head.draw(layout, subject, model_name(settings), reasons.train(context, scene))
 
 
@@ -144,18 +147,14 @@ def _draw_line(layout: bpy.types.UILayout, context: bpy.types.Context, scene: bp
     layout.prop(settings, "line_source")
     if settings.line_source == "STRIP":
         line_list.draw(layout, scene)
-        editor = scene.sequence_editor
-        if editor is not None and any(strip.type == "SOUND" for strip in compat.all_strips(editor)):
-            layout.prop_search(settings, "line_strip", editor, compat.all_strips_name(editor), icon="SOUND")
-            name = audio.active_sound_name(scene)
-            if not settings.line_strip and name:
-                wrapped_text.draw(layout, f"The active strip is used: {name}.", "INFO")
-        elif reason != reasons.NO_SOUND_STRIP:
+        name = audio.active_sound_name(scene)
+        if not settings.line_strip and name:
+            wrapped_text.draw(layout, f"The active strip is used: {name}.", "INFO")
+        if reason != reasons.NO_SOUND_STRIP and reasons.has_no_sound(scene):
             wrapped_text.draw(layout, reasons.NO_SOUND_STRIP, "INFO")
     elif settings.line_source == "FILE":
         layout.prop(settings, "line_file")
         layout.prop(settings, "line_frame")
-    layout.prop(settings, "line_channel")
     dub_row.draw(layout, settings)
     layout.prop(settings, "pose_mode")
     if settings.pose_mode == "OBJECT":
@@ -168,16 +167,30 @@ def _draw_line(layout: bpy.types.UILayout, context: bpy.types.Context, scene: bp
         if settings.pose_mode != "RECORDED":
             layout.prop(settings, "face_life", slider=True)
         layout.prop(settings, "strength", slider=True)
-    layout.prop(settings, "use_performance")
     direction_box.draw(layout, scene)
-    layout.prop(settings, "output")
+    _draw_line_options(layout, scene)
     job_box.draw_step(layout, "talker.render_line", "RENDER_STILL", reason, "render")
+
+
+def _draw_line_options(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
+    settings, editor = settings_of(scene), scene.sequence_editor
+    names = ("line_channel", "render_by_itself", "versions", "output")
+    body = closed_part.draw(layout, "line_options", "Options", settings, names)
+    if body is None:
+        return
+    if settings.line_source == "STRIP" and editor is not None:
+        body.prop_search(settings, "line_strip", editor, compat.all_strips_name(editor), icon="SOUND")
+    for name in names:
+        body.prop(settings, name)
 
 
 def _draw_bring_back(layout: bpy.types.UILayout, context: bpy.types.Context, scene: bpy.types.Scene) -> None:
     settings = settings_of(scene)
-    for name in ("take", "take_frame", "pictures", "background", "fit", "moving_head", "active_camera", "match_scene"):
+    for name in ("take", "take_frame", "background", "match_scene"):
         layout.prop(settings, name)
+    closed_part.draw_options(
+        layout, "bring_back_options", settings, ("pictures", "fit"), ("moving_head", "active_camera")
+    )
     take = folders.take(settings.take)
     if take is not None:
         layout.label(text=f"{take.frames} frames at {take.fps}", icon="CHECKMARK")
@@ -194,7 +207,7 @@ def _draw_bring_back(layout: bpy.types.UILayout, context: bpy.types.Context, sce
     export_row.draw(layout, scene)
     _draw_rendered(layout, scene)
     warning = colour.warning(scene)
-    if warning:
+    if warning and (take is not None or editorial.has_takes(scene)):
         box = layout.box()
         wrapped_text.draw(box, warning, "COLOR")
         box.operator("talker.exact_colours", icon="COLOR")

@@ -68,12 +68,17 @@ def line(scene: bpy.types.Scene) -> str:
         if folders.is_missing(settings.line_file):
             return f"There is no sound file {settings.line_file}: choose the line again."
         return "" if settings.line_file else "Choose the sound file with the line."
-    editor = scene.sequence_editor
-    if editor is None or not any(strip.type in ("SOUND", "SCENE") for strip in compat.all_strips(editor)):
+    if has_no_sound(scene):
         return NO_SOUND_STRIP
     if settings.line_source == "STRIP" and not (settings.line_strip or audio.active_sound_name(scene)):
         return "Choose a sound strip."
     return ""
+
+
+def has_no_sound(scene: bpy.types.Scene) -> bool:
+    """Whether there is no strip on the timeline that a line could be."""
+    editor = scene.sequence_editor
+    return editor is None or not any(strip.type in ("SOUND", "SCENE") for strip in compat.all_strips(editor))
 
 
 def _clip(settings: TalkerSettings) -> str:

@@ -24,12 +24,18 @@ def draw(layout: bpy.types.UILayout, text: str, icon: Icon) -> None:
     region = bpy.context.region
     width = region.width - _BESIDE_TEXT_PX * scale if region else _NO_REGION_PX * scale
     blf.size(_UI_FONT, preferences.ui_styles[0].widget.points * scale)
-    translate: Any = bpy.app.translations.pgettext_iface
-    text = translate(text)  # whole: Blender would look up each line by itself
+    text = translated(text)  # whole: Blender would look up each line by itself
     column = layout.column(align=True)
     column.scale_y = 0.8
     for index, line in enumerate(broken(text, width, lambda part: blf.dimensions(_UI_FONT, part)[0])):
         column.label(text=line, icon=icon if index == 0 else "BLANK1")
+
+
+def translated(text: str, context: str = "*") -> str:
+    """A text in Blender's language, for what numbers are put into: Blender looks up whole texts alone. Names of
+    buttons have the context "Operator"."""
+    translate: Any = bpy.app.translations.pgettext_iface
+    return translate(text, context)
 
 
 def broken(text: str, width: float, measure: Callable[[str], float]) -> list[str]:

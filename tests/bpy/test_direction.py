@@ -211,6 +211,30 @@ def test_a_second_press_selects_the_rig_that_is_there_and_other_lines_have_their
     assert len(shapes) == 4, "both are drawn by the same shapes"
 
 
+def test_every_flat_shape_faces_the_viewer_and_has_its_groups_colour(rig, bpy):
+    for bone in rig.pose.bones:
+        faces = bone.bone.matrix_local.to_3x3().col[2]
+        assert bone.name == "Head" or faces.y < -0.99, bone.name
+        assert bone.color.palette.startswith("THEME") and bone.custom_shape_wire_width > 1
+
+
+def test_the_controls_are_drawn_over_the_live_picture_where_they_are_posed(addon, bpy, rig):
+    controls = __import__(f"{addon.__name__}.bridge.live_controls", fromlist=["wires"])
+    bpy.ops.object.mode_set(mode="OBJECT")
+    assert controls.wires(bpy.context) == []
+    bpy.ops.object.mode_set(mode="POSE")
+    before = {wire.bone: wire for wire in controls.wires(bpy.context)}
+    assert set(before) == {bone.name for bone in rig.pose.bones}
+    bone = rig.pose.bones["Smile"]
+    bone.location[1] = 1.0
+    bpy.context.view_layer.update()
+    after = {wire.bone: wire for wire in controls.wires(bpy.context)}
+    moved = [b - a for a, b in zip(before["Smile"].lines[0], after["Smile"].lines[0], strict=True)]
+    assert moved == pytest.approx([0.0, 0.0, 0.02], abs=1e-6) and after["Jaw"] == before["Jaw"]
+    radius = max(abs(end[0]) for end in before["Jaw"].lines)
+    assert radius == pytest.approx(0.015, abs=1e-5), "as large as the bone's own shape"
+
+
 def test_a_pose_of_one_rig_fits_every_other_as_an_asset_does(addon, bpy, line, strips, rig, controls, tmp_path):
     only(addon, rig, "smile", 15, 0.5)
     pose = rig.animation_data.action
@@ -246,9 +270,9 @@ def test_the_box_says_what_is_keyed(addon, bpy, line, tmp_path):
         addon.ui.direction_box.draw(layout, line)
         return " ".join(layout.texts)
 
-    assert drawn() == "[talker.edit_base_curves] <use_direction> [talker.direct_line]"
+    assert drawn() == "Direction [talker.direct_line] [talker.edit_base_curves] <use_performance>"
     bpy.ops.talker.direct_line()
-    assert "nothing is keyed yet" in drawn() and "[talker.export_direction]" in drawn()
+    assert "nothing is keyed yet" in drawn() and "<use_direction>" in drawn() and "[talker.export_direction]" in drawn()
     only(addon, bpy.context.object, "smile", 15, 0.5)
     assert "Directed: Smile" in drawn()
 

@@ -250,12 +250,14 @@ def test_the_list_offers_what_is_to_be_done_and_the_chosen_lines_speaker_and_ver
         return " ".join(layout.texts)
 
     folder = render("one")
-    assert "Render New Lines Too (1)" in drawn() and "Out of Date" not in drawn()
+    assert "Render New Lines (1)" in drawn() and "Out of Date" not in drawn()
     timeline.talker.line_strip = "one"
     addon.jobs.versions.keep(folder, 3)
     addon.compat.all_strips(timeline.sequence_editor)["one"].volume = 0.5
     text = drawn()
-    assert "Render What Is Out of Date (1)" in text and "<subject>" in text and "<channel>" in text
+    assert "one: frames 11 to 58 (48)." in text and "Changed since it was rendered." in text
+    assert "Render New Lines Too (1)" in text and "Render What Is Out of Date (1)" in text
+    assert "<subject>" in text and "<channel>" in text
     assert "Version 1: 1970-01-01" in text and "[talker.bring_version_back]" in text
 
 
@@ -289,7 +291,7 @@ def test_the_list_has_the_lines_in_their_order_and_no_takes(addon, bpy, timeline
     assert place["one"] < place["two"]
     layout = Recorder(bpy)
     kind.draw_item(listed, bpy.context, layout, editor, strips[1], 0, timeline.talker, "line_index", 1, 0)
-    assert layout.texts == ["one", "11 to 58 (48): rendered as it is now"]
+    assert layout.texts == ["one", "ready"]
 
 
 def test_the_line_that_is_clicked_is_the_line(addon, timeline):

@@ -133,7 +133,12 @@ def test_the_steps_options_follow_their_choices(draw, scene, addon):
             drawn = draw()
             assert ("<head_life>" in drawn) == (pose == "LIFE")
             assert ("<face_life>" in drawn) == (pose != "RECORDED")
+
+
+def test_colours_are_warned_of_where_there_is_a_take(draw, scene, addon, make_take):
     scene.view_settings.view_transform = "AgX"
+    assert "[talker.exact_colours]" not in draw(), "nothing of the footage is in the file yet"
+    scene.talker.take = str(make_take("coloured"))
     assert "[talker.exact_colours]" in draw()
     addon.bridge.colour.make_exact(scene)
     assert "[talker.exact_colours]" not in draw()

@@ -129,6 +129,13 @@ def test_a_picture_has_its_place_before_it_is_there(draw, job, scene, subject):
     assert "How it looks so far" in draw()
 
 
+def test_the_finished_heads_picture_makes_room_for_that_of_its_training(draw, job, scene, subject):
+    scene.talker.subject = str(subject)
+    assert "Not scored yet." in draw()
+    job.state, job.verb, job.phase = "RUNNING", "train", "train"
+    assert "Trained: m2dao" in draw() and "Not scored yet." not in draw()
+
+
 def test_the_whole_job_has_one_bar_that_never_goes_back(addon, bpy, job):
     overall = addon.jobs.overall.Overall()
     done = [

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
+import wave
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,14 +38,7 @@ def user_folder(found, tmp_path_factory) -> Path:
     if not archive:
         pytest.skip("no built zip (TALKER_ZIP): run python3 build_addon.py test")
     folder = tmp_path_factory.mktemp("blender")
-    code = (
-        "import bpy; bpy.ops.extensions.package_install_files("
-        f"filepath={archive!r}, repo='user_default', enable_on_install=True); bpy.ops.wm.save_userpref()"
-    )
-    environment = {**os.environ, "BLENDER_USER_RESOURCES": str(folder)}
-    command = [found["blender"], "-b", "--python-exit-code", "1", "--python-expr", code]
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=driver.LIMIT_S, check=False)
-    assert run.returncode == 0, run.stdout + run.stderr
+    driver.install(found["blender"], Path(archive), folder)
     return folder
 
 
@@ -68,6 +61,9 @@ def story(tmp_path) -> Path:
     (model / "config.json").write_text("{}", encoding="utf-8")
     info = {"source": "clip.mp4", "frame_count": 450, "fps": "25/1", "quality": {}}
     (tmp_path / "subject" / "subject.json").write_text(json.dumps(info), encoding="utf-8")
+    with wave.open(str(tmp_path / "hello.wav"), "wb") as sound:
+        sound.setparams((1, 2, 16000, 0, "NONE", ""))
+        sound.writeframes(bytes(2 * 4000))
     return tmp_path
 
 

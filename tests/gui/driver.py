@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -39,6 +40,18 @@ def tools(blender: str) -> dict[str, str | None]:
     executable = shutil.which(blender)
     path = os.pathsep.join((str(Path(executable or blender).parent), os.environ.get("PATH", "")))
     return {"blender": executable, **{name: shutil.which(name, path=path) for name in ("Xvfb", "xdotool")}}
+
+
+def install(blender: str, archive: Path, user_folder: Path) -> None:
+    """Have Blender install the extension's zip into a user folder, by its own operator."""
+    code = (
+        "import bpy; bpy.ops.extensions.package_install_files("
+        f"filepath={str(archive)!r}, repo='user_default', enable_on_install=True); bpy.ops.wm.save_userpref()"
+    )
+    environment = {**os.environ, "BLENDER_USER_RESOURCES": str(user_folder)}
+    command = [blender, "-b", "--python-exit-code", "1", "--python-expr", code]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
 
 
 class Screen:
@@ -156,8 +169,25 @@ class Window:
     def click(self, rectangle: Rectangle) -> None:
         """A left click into the middle of a button."""
         left, top, width, height = rectangle
-        self.screen.hand("mousemove", left + width // 2, top + height // 2, "sleep", 0.3, "click", 1, "sleep", 0.3)
-        self.screen.hand("mousemove", *NOWHERE, "sleep", 0.3)
+        self.point(left + width // 2, top + height // 2)
+
+    def point(self, x: int, y: int) -> None:
+        """A left click there. Each part waits for Blender's loop, since a click that comes while Blender is busy counts
+        where the pointer is by then."""
+        for act in (("mousemove", x, y), ("click", 1), ("mousemove", *NOWHERE)):
+            self.screen.hand(*act, "sleep", 0.2)
+            self._let_it_turn()
+
+    def _let_it_turn(self) -> None:
+        """Wait until Blender has told of itself twice anew: then it has taken what was done before."""
+        for _ in range(2):
+            self.wait_for(partial(self._has_told_since, self._told_at()), "Blender's loop turns")
+
+    def _told_at(self) -> int:
+        return (self.folder / "state.json").stat().st_mtime_ns
+
+    def _has_told_since(self, time_ns: int, _state: dict) -> bool:
+        return self._told_at() != time_ns
 
     def click_step(self, operator: str) -> None:
         """Click the button of one of the panel's four steps, once it can be clicked."""
@@ -178,7 +208,9 @@ class Window:
 
     def key(self, *keys: str) -> None:
         """Press keys over the 3D view."""
-        self.screen.hand("mousemove", *NOWHERE, "sleep", 0.3, "key", *keys, "sleep", 0.3)
+        for act in (("mousemove", *NOWHERE), ("key", *keys)):
+            self.screen.hand(*act, "sleep", 0.2)
+            self._let_it_turn()
 
     def show_tab(self) -> None:
         """Turn the sidebar to the Talker tab, the last one, with the wheel and Ctrl."""
@@ -200,7 +232,7 @@ class Window:
 
     def quit(self) -> int:
         """Close Blender with Ctrl+Q; its exit status. The file must be saved, or it would ask."""
-        self.key("ctrl+q")
+        self.screen.hand("mousemove", *NOWHERE, "sleep", 0.3, "key", "ctrl+q")
         return self.process.wait(LIMIT_S)
 
     def close(self) -> None:

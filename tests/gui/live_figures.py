@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -120,12 +119,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         environment = {"BLENDER_USER_RESOURCES": str(folder / "user")}
-        install = (
-            f"import bpy; bpy.ops.extensions.package_install_files(filepath={str(options.zip.resolve())!r}, "
-            "repo='user_default', enable_on_install=True); bpy.ops.wm.save_userpref()"
-        )
-        command = [found["blender"], "-b", "--python-exit-code", "1", "--python-expr", install]
-        subprocess.run(command, env={**os.environ, **environment}, check=True, timeout=driver.LIMIT_S)
+        driver.install(found["blender"], options.zip.resolve(), folder / "user")
         story = {"state_dir": str(folder / "state"), "repository": str(ROOT), "heads": "backend.deliver.live_head"}
         (folder / "state").mkdir()
         (folder / "config.json").write_text(json.dumps(story), encoding="utf-8")

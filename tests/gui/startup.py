@@ -1,8 +1,9 @@
 """Runs inside the windowed Blender: prepares the add-on for a story, and keeps telling the driver what goes on.
 
-`blender --python startup.py -- FOLDER`. FOLDER/config.json says where the backend's state lives and where the
-repository is, whose verbs pretend. Four times a second FOLDER/state.json is written anew, and FOLDER/command.py, where
-there is one, is run and removed.
+`blender --python startup.py -- FOLDER`. FOLDER/config.json says where the backend's state lives, where the repository
+is, whose verbs pretend, and whether they do and the buttons are coloured (`pretend`, `coloured`: yes, unless it says
+no). Four times a second FOLDER/state.json is written anew, and FOLDER/command.py, where there is one, is run and
+removed.
 """
 
 import contextlib
@@ -94,17 +95,18 @@ def module(name: str):
     return importlib.import_module(f"{ADDON}.{name}")
 
 
-def lead_to_pretended_backend() -> None:
-    """The backend's jobs are pretended ones, in the story's own folder."""
+def lead_to_backend() -> None:
+    """The backend's state lies in the story's own folder, and its jobs are pretended ones unless the story says no."""
     backend_place = module("backend_place")
     real = backend_place.place
 
     def place(preferences):
-        found = real(preferences)
+        found = dataclasses.replace(real(preferences), state_dir=Path(CONFIG["state_dir"]))
+        if not CONFIG.get("pretend", True):
+            return found
         path = os.pathsep.join((str(found.source), CONFIG["repository"]))  # the extension's own backend before ours
         return dataclasses.replace(
             found,
-            state_dir=Path(CONFIG["state_dir"]),
             options=("--verbs", "tests.gui.window_verbs", "--heads", CONFIG.get("heads", "tests.support.fake_heads")),
             environment={"PYTHONPATH": path},
         )
@@ -182,7 +184,11 @@ def state() -> dict:
         "big_buttons": list(big_buttons),
         "drawn_job": drawn["job"],
         "regions": [_rectangle(windows[0], area, "UI") for area in windows[0].screen.areas if area.type == "VIEW_3D"],
-        "job": {name: getattr(job, name) for name in ("backend", "job_id", "verb", "state", "phase", "step", "total")},
+        "view": _largest(windows[0]),
+        "job": {
+            name: getattr(job, name)
+            for name in ("backend", "job_id", "verb", "state", "phase", "step", "total", "preview")
+        },
         "turns": turns.summary(),
         "playing": any(window.screen.is_animation_playing for window in windows),
         "modal": [operator.bl_idname for window in windows for operator in window.modal_operators],
@@ -205,6 +211,11 @@ def _rectangle(window, area, kind: str) -> list[int]:
     return [region.x, window.height - region.y - region.height, region.x + region.width, window.height - region.y]
 
 
+def _largest(window) -> list[int]:
+    """(left, top, right, bottom) of what the largest editor shows, without its sidebars and titles."""
+    return _rectangle(window, max(window.screen.areas, key=lambda area: area.width * area.height), "WINDOW")
+
+
 def tick() -> float:
     command = FOLDER / "command.py"
     if command.is_file():
@@ -225,10 +236,11 @@ preferences().view.show_splash = False
 preferences().view.show_tooltips = False
 preferences().system.use_online_access = True
 preferences().system.use_region_overlap = False
-lead_to_pretended_backend()
+lead_to_backend()
 note_big_buttons()
 time_own_turns()
-colour_buttons()
+if CONFIG.get("coloured", True):
+    colour_buttons()
 open_sidebar()
 bpy.app.timers.register(tick, first_interval=TICK_S, persistent=True)
 bpy.app.timers.register(turns.pulse, persistent=True)

@@ -1,10 +1,8 @@
 """The live head in a real window: its colours are on the screen, it changes no file, and undo ends it."""
 
 import time
-import wave
 
 import numpy as np
-import pytest
 
 LEAST_PX = 2000
 """So many pixels of the screen show the picture, at least."""
@@ -20,14 +18,6 @@ picture = module("bridge.live_plane").shown()
 rgb = [round(255 * v ** (1 / 2.2)) for v in struct.unpack_from("<3f", picture.rgba)]
 pathlib.Path({file!r}).write_text(" ".join(map(str, rgb)))
 """
-
-
-@pytest.fixture(autouse=True)
-def line(story):
-    """The line's sound, there before the window is."""
-    with wave.open(str(story / "hello.wav"), "wb") as sound:
-        sound.setparams((1, 2, 16000, 0, "NONE", ""))
-        sound.writeframes(bytes(2 * 4000))
 
 
 def brought_back(window):

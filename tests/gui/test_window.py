@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 import time
-import wave
 
 import pytest
 
@@ -83,9 +82,6 @@ def test_the_panels_cross_cancels_the_job(window, story):
 
 
 def test_a_line_is_rendered_and_brought_back_and_one_undo_takes_it_all_away(window, story):
-    with wave.open(str(story / "hello.wav"), "wb") as sound:
-        sound.setparams((1, 2, 16000, 0, "NONE", ""))
-        sound.writeframes(bytes(2 * 4000))
     before = window.state()["objects"]
     window.click_step("talker.render_line")
     state = window.wait_for(lambda state: state["take"], "the take is known to the scene")
