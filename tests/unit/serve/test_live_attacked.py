@@ -1,7 +1,6 @@
 """Live heads under clients that send what they like, and under kills: the backend answers, and no picture stays."""
 
 import os
-import random
 import signal
 import sys
 from dataclasses import replace
@@ -50,24 +49,41 @@ def unbounded(monkeypatch):
     monkeypatch.setattr("backend.serve.clients.RATE", 1e9)
 
 
+@pytest.fixture
+def subject(tmp_path, monkeypatch):
+    """With a model that was trained for a moment; what is opened are real heads."""
+    monkeypatch.setattr("tests.unit.serve.test_live.HEADS", "backend.deliver.live_head")
+    monkeypatch.setattr("backend.train.data.load_canonical_face", lambda models_dir=None: blob_face())
+    made = make_subject(tmp_path / "anna")
+    run = prepare(made, replace(TINY, steps=2))
+    list(steps(run))
+    save_portrait(run.portrait.eval(), ModelFolder.of(made.root, "m2dao"))
+    return made
+
+
 def send_raw(client, kind, body, request):
     """Send a message with a body of any kind."""
     envelope = {"v": protocol.PROTOCOL_VERSION, "type": kind, "request": request, "body": body}
     client.socket.send(msgpack.packb(envelope))
 
 
-def test_fields_of_any_kind_are_answered_and_the_head_goes_on(greeted, tmp_path):  # noqa: F811
-    server, client = greeted
-    open_head(client, tmp_path)
-    pid = head_of(server).process.pid
-    drawing = random.Random(0)
-    for number in range(300):
-        fields = {"frame": 1, "curves": {}, "pose": [], "body": [], "lens": [], "controls": {}}
-        fields[drawing.choice(list(fields))] = drawing.choice(VALUES)
-        send_raw(client, "DRAW", fields, number + 1)
-    client.send(protocol.Draw(9), 1000)
-    wait_until(lambda: (told := client.hear(protocol.Drawn, protocol.Live)) and told[1] == 1000)
-    assert head_of(server).process.pid == pid
+def test_fields_of_any_kind_are_answered_and_the_head_goes_on(subject, start):  # noqa: F811
+    server, ready = start()
+    with Keyed(ready) as client:
+        client.greet()
+        open_head(client, subject.root, size=16)
+        pid = head_of(server).process.pid
+        number = 0
+        for name in ("frame", "curves", "pose", "body", "lens", "controls"):
+            for value in VALUES:
+                number += 1
+                fields = {"frame": 1, "curves": {}, "pose": [], "body": [], "lens": [], "controls": {}, name: value}
+                send_raw(client, "DRAW", fields, number)
+                message, request = client.hear(protocol.Drawn, protocol.Error, protocol.Live)
+                assert request == number and not isinstance(message, protocol.Live), (name, value, message)
+        client.send(protocol.Draw(9), 1000)
+        assert drawn(client, 1000).frame == 9
+        assert head_of(server).process.pid == pid
 
 
 @pytest.mark.parametrize("name", ["subject", "model", "take", "size", "transparent"])
@@ -143,14 +159,8 @@ def test_a_head_whose_sources_cannot_be_looked_at_is_closed(greeted, tmp_path, e
     assert live.state == "CLOSED" and live.what
 
 
-def test_a_person_who_is_forgotten_is_seen_in_no_live_head_any_more(start, tmp_path, monkeypatch):  # noqa: F811
+def test_a_person_who_is_forgotten_is_seen_in_no_live_head_any_more(subject, start):  # noqa: F811
     """A live head does not hold its subject: forgetting need not wait for it, and ends it."""
-    monkeypatch.setattr("tests.unit.serve.test_live.HEADS", "backend.deliver.live_head")
-    monkeypatch.setattr("backend.train.data.load_canonical_face", lambda models_dir=None: blob_face())
-    subject = make_subject(tmp_path / "anna")
-    run = prepare(subject, replace(TINY, steps=2))
-    list(steps(run))
-    save_portrait(run.portrait.eval(), ModelFolder.of(subject.root, "m2dao"))
     _, ready = start()
     with Keyed(ready) as client:
         client.greet()
