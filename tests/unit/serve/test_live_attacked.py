@@ -1,23 +1,29 @@
 """Live heads under clients that send what they like, and under kills: the backend answers, and no picture stays."""
 
 import os
-import random
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgpack
 import pytest
 
+from backend.portrait.saving import save_portrait
 from backend.serve.own_limits import resident_bytes
+from backend.subject.model_folder import ModelFolder
+from backend.train.trainer import prepare, steps
 from shared import protocol
 from shared.ready import ReadyFile
+from tests.support.forgotten import run as forget
 from tests.support.keyed import Keyed
 from tests.support.serving import is_process, session_in, wait_until
+from tests.support.synthetic_subject import TINY, blob_face, make_subject
 from tests.unit.serve.test_live import HEADS, SIZE, drawn, greeted, head_of, open_head, start  # noqa: F401
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="uses POSIX signals")
-VALUES: list[object] = [
+VALUES: list[Any] = [
     None,
     True,
     0,
@@ -43,24 +49,41 @@ def unbounded(monkeypatch):
     monkeypatch.setattr("backend.serve.clients.RATE", 1e9)
 
 
+@pytest.fixture
+def subject(tmp_path, monkeypatch):
+    """With a model that was trained for a moment; what is opened are real heads."""
+    monkeypatch.setattr("tests.unit.serve.test_live.HEADS", "backend.deliver.live_head")
+    monkeypatch.setattr("backend.train.data.load_canonical_face", lambda models_dir=None: blob_face())
+    made = make_subject(tmp_path / "anna")
+    run = prepare(made, replace(TINY, steps=2))
+    list(steps(run))
+    save_portrait(run.portrait.eval(), ModelFolder.of(made.root, "m2dao"))
+    return made
+
+
 def send_raw(client, kind, body, request):
     """Send a message with a body of any kind."""
     envelope = {"v": protocol.PROTOCOL_VERSION, "type": kind, "request": request, "body": body}
     client.socket.send(msgpack.packb(envelope))
 
 
-def test_fields_of_any_kind_are_answered_and_the_head_goes_on(greeted, tmp_path):  # noqa: F811
-    server, client = greeted
-    open_head(client, tmp_path)
-    pid = head_of(server).process.pid
-    drawing = random.Random(0)
-    for number in range(300):
-        fields = {"frame": 1, "curves": {}, "pose": [], "body": [], "lens": [], "controls": {}}
-        fields[drawing.choice(list(fields))] = drawing.choice(VALUES)
-        send_raw(client, "DRAW", fields, number + 1)
-    client.send(protocol.Draw(9), 1000)
-    wait_until(lambda: (told := client.hear(protocol.Drawn, protocol.Live)) and told[1] == 1000)
-    assert head_of(server).process.pid == pid
+def test_fields_of_any_kind_are_answered_and_the_head_goes_on(subject, start):  # noqa: F811
+    server, ready = start()
+    with Keyed(ready) as client:
+        client.greet()
+        open_head(client, subject.root, size=16)
+        pid = head_of(server).process.pid
+        number = 0
+        for name in ("frame", "curves", "pose", "body", "lens", "controls"):
+            for value in VALUES:
+                number += 1
+                fields = {"frame": 1, "curves": {}, "pose": [], "body": [], "lens": [], "controls": {}, name: value}
+                send_raw(client, "DRAW", fields, number)
+                message, request = client.hear(protocol.Drawn, protocol.Error, protocol.Live)
+                assert request == number and not isinstance(message, protocol.Live), (name, value, message)
+        client.send(protocol.Draw(9), 1000)
+        assert drawn(client, 1000).frame == 9
+        assert head_of(server).process.pid == pid
 
 
 @pytest.mark.parametrize("name", ["subject", "model", "take", "size", "transparent"])
@@ -77,16 +100,14 @@ def test_thousands_of_draws_leave_the_backend_its_size(greeted, tmp_path):  # no
     server, client = greeted
     open_head(client, tmp_path)
     size = resident_bytes()
-    told = None
+    told: Any = None
     for number in range(1, 5001):
         client.send(protocol.Draw(1 + number % 100, {"jawOpen": 0.5}), number)
         if number % 50 == 0:
             while told is None or told[1] != number:
                 told = client.hear(protocol.Drawn, protocol.Live, protocol.Error, limit_s=10)
                 assert told is not None and isinstance(told[0], protocol.Drawn), (number, told)
-    grown = resident_bytes()
-    assert size is None or grown is None or grown - size < 16 << 20
-    assert told is not None
+    assert (resident_bytes() or 0) - (size or 0) < 16 << 20
     assert len(list(Path(told[0].path).parent.iterdir())) <= 4
 
 
@@ -136,3 +157,19 @@ def test_a_head_whose_sources_cannot_be_looked_at_is_closed(greeted, tmp_path, e
     open_head(client, tmp_path, model=f"unseen {type(error).__name__}")
     live, _ = client.hear(protocol.Live)
     assert live.state == "CLOSED" and live.what
+
+
+def test_a_person_who_is_forgotten_is_seen_in_no_live_head_any_more(subject, start):  # noqa: F811
+    """A live head does not hold its subject: forgetting need not wait for it, and ends it."""
+    _, ready = start()
+    with Keyed(ready) as client:
+        client.greet()
+        open_head(client, subject.root, size=16)
+        client.send(protocol.Draw(1), 1)
+        folder = Path(drawn(client, 1).path).parent.parent
+        assert folder.is_dir()
+        assert forget(subject.root, "--yes") == 0 and not subject.root.exists()
+        live, _ = client.hear(protocol.Live)
+        assert (live.state, live.reopen) == ("CLOSED", False) and "is gone" in live.what
+        assert client.ask(protocol.Draw(2), 2)[0].code == "REFUSED"
+        wait_until(lambda: not folder.exists())
