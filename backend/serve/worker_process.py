@@ -121,14 +121,13 @@ class LineProcess:
 
     def _write(self) -> None:
         # In its own thread: a long line blocks on a full pipe until the worker has started and reads it.
-        with self._stdin:
-            while (line := self._outgoing.get()) is not None:
-                try:
+        try:
+            with self._stdin:  # which writes what is left when it is closed, and fails once more where nobody reads
+                while (line := self._outgoing.get()) is not None:
                     self._stdin.write(json.dumps(line).encode("utf-8") + b"\n")
                     self._stdin.flush()
-                except OSError as error:
-                    log.info("%s no longer listens (%s)", self.name, error)
-                    return
+        except OSError as error:
+            log.info("%s no longer listens (%s)", self.name, error)
 
     def _record(self, stream: IO[bytes], record: CappedLog) -> None:
         with stream:
