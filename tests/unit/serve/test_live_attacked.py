@@ -5,6 +5,7 @@ import random
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgpack
 import pytest
@@ -17,7 +18,9 @@ from tests.support.serving import is_process, session_in, wait_until
 from tests.unit.serve.test_live import HEADS, SIZE, drawn, greeted, head_of, open_head, start  # noqa: F401
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="uses POSIX signals")
-VALUES = [None, True, 0, -1, 2**63, 1e308, "", "x" * 5000, b"x", [], [[]], [1] * 5000, {}, {"a": {}}, [{}], {"a": "b"}]
+VALUES: list[Any] = [
+    None, True, 0, -1, 2**63, 1e308, "", "x" * 5000, b"x", [], [[]], [1] * 5000, {}, {"a": {}}, [{}], {"a": "b"},
+]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
