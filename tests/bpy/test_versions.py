@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -57,7 +58,8 @@ def test_a_version_stays_as_it_was_and_shares_what_is_alike(versions, take):
 
 def test_a_version_that_was_being_made_when_it_was_killed_says_whose_it_is(versions, take, monkeypatch):
     """`talker forget` goes by the manifest."""
-    link, linked = os.link, []
+    link = os.link
+    linked: list[Path] = []
 
     def killed(path, target):
         if len(linked) == 1:
