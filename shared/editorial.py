@@ -7,6 +7,7 @@ in frames.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -19,6 +20,8 @@ from urllib.parse import quote
 ENDING = ".otio"
 OURS = "m2dao_talker"
 """By whose name our metadata stand in a timeline's."""
+_DIGEST = "sha256"
+"""Where our metadata hold the digest of the file without it."""
 VIDEO, AUDIO = "Video", "Audio"
 
 
@@ -66,17 +69,34 @@ def timeline_text(
     """The text of an .otio file. Later tracks lie over earlier ones.
 
     fps: of the timeline; start: its first frame's time code, in frames from midnight; folder: where the file will lie,
-    from which media are named; metadata: by whose it is.
+    from which media are named; metadata: by whose it is. Ours gets a digest of the whole (`is_as_written`).
     """
     stack = _item("Stack.1", "tracks") | {"children": [_track(track, fps, folder) for track in tracks]}
-    whole = {
+    whole: dict[str, Any] = {
         "OTIO_SCHEMA": "Timeline.1",
         "metadata": dict(metadata),
         "name": name,
         "global_start_time": _time(Fraction(start), fps),
         "tracks": stack,
     }
+    if OURS in metadata:
+        whole["metadata"][OURS] = {**metadata[OURS], _DIGEST: _digest(whole)}
     return json.dumps(whole, ensure_ascii=False, indent=4) + "\n"
+
+
+def is_as_written(text: str) -> bool:
+    """Whether the text of an .otio file is one of ours in which nothing was changed since."""
+    try:
+        whole = json.loads(text)
+        told = whole["metadata"][OURS].pop(_DIGEST)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return False
+    return bool(told == _digest(whole))
+
+
+def _digest(whole: dict[str, Any]) -> str:
+    text = json.dumps(whole, ensure_ascii=True, sort_keys=True)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 def on_tracks(name: str, kind: str, clips: Iterable[Clip]) -> list[Track]:

@@ -1,4 +1,4 @@
-"""Which files an export may replace: those that an export wrote."""
+"""Which files an export may replace: those that an export wrote, timelines only where nobody has edited them since."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from backend.media import png, splats
 from backend.media.mp4 import read_texts
 from backend.performance.live_link import is_written_here
 from backend.provenance.marks import STATEMENT
+from shared.editorial import ENDING as TIMELINE
+from shared.editorial import is_as_written
 from shared.errors import InputError
 from shared.files import require_file
 
@@ -19,7 +21,11 @@ def require_replaceable(out: Path) -> None:
     if not out.exists():
         return
     require_file(out, _ELSEWHERE)
-    if not is_written_here(out) and STATEMENT not in _statement(out):
+    if out.suffix.lower() == TIMELINE:
+        if not is_as_written(out.read_text(encoding="utf-8", errors="replace")):
+            told = "was not exported from a take, or was edited since"
+            raise InputError(f"{out} is there already, and {told}.", _ELSEWHERE)
+    elif not is_written_here(out) and STATEMENT not in _statement(out):
         raise InputError(f"{out} is there already, and was not exported from a take.", _ELSEWHERE)
 
 
@@ -32,6 +38,4 @@ def _statement(path: Path) -> str:
             return splats.ply_text(path).get("comments", "")
         case ".spz":
             return splats.spz_comment(path)
-        case ".otio":
-            return path.read_text(encoding="utf-8", errors="replace")
     return read_texts(path).get("comment", "")

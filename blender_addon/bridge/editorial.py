@@ -10,7 +10,7 @@ import bpy
 
 from .. import compat
 from ..shared import layout
-from ..shared.editorial import AUDIO, VIDEO, Clip, Media, on_tracks, timeline_text
+from ..shared.editorial import AUDIO, OURS, VIDEO, Clip, Media, on_tracks, timeline_text
 from ..shared.errors import InputError
 from ..shared.files import explaining, write_text
 from ..shared.timing import parse_timecode
@@ -54,7 +54,7 @@ def write(scene: bpy.types.Scene, out: Path) -> int:
     tracks = [*on_tracks("Head", VIDEO, clips[VIDEO]), *on_tracks("Dialogue", AUDIO, clips[AUDIO])]
     with explaining(out):
         out.parent.mkdir(parents=True, exist_ok=True)
-        write_text(out, timeline_text(scene.name, fps, max(0, first), tracks, out.absolute().parent, {}))
+        write_text(out, timeline_text(scene.name, fps, max(0, first), tracks, out.absolute().parent, {OURS: {}}))
     return sum(map(len, clips.values()))
 
 

@@ -15,8 +15,9 @@ from ..bridge.bring_back import bring_back as _bring_back
 from ..jobs import blocking, lines, steps
 from ..jobs.blocking import do, print_notices
 from ..properties import settings_of
-from ..shared.editorial import ENDING
+from ..shared.editorial import ENDING, is_as_written
 from ..shared.errors import InputError
+from ..shared.files import explaining
 from . import options
 
 __all__ = [
@@ -61,15 +62,25 @@ def bring_back_take(scene: bpy.types.Scene | None = None, **settings_over: Any) 
 def export(path: str | Path, take: str | Path | None = None, *, scene: bpy.types.Scene | None = None) -> Path:
     """Write what was brought back for another program, by the name's ending: the scene's takes as OpenTimelineIO
     (.otio), or camera, head and, as USD, curves of one take (.usd, .usda, .usdc, .abc); `take`: its folder, by default
-    the scene's. Returns the path. Raises InputError.
+    the scene's. Returns the path. Raises InputError, also for a timeline that was edited since.
     """
     scene, target = scene or scene_of(bpy.context), Path(path).resolve()
     if target.suffix.lower() == ENDING:
+        _require_replaceable(target)
         editorial.write(scene, target)
         return target
     folder = Path(take).resolve() if take else steps.absolute(settings_of(scene).take, "Take")
     interchange.write(scene, folder, target)
     return target
+
+
+def _require_replaceable(timeline: Path) -> None:
+    """Nobody is asked here whether a file may be written over, as Blender's file browser asks."""
+    if timeline.exists():
+        with explaining(timeline):
+            if not is_as_written(timeline.read_text(encoding="utf-8", errors="replace")):
+                told = "was not exported from here, or was edited since"
+                raise InputError(f"{timeline} is there already, and {told}.", "Choose another name, or move it away.")
 
 
 def run_line(

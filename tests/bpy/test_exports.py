@@ -168,6 +168,17 @@ def test_a_strip_that_was_cut_shows_what_it_shows_on_the_timeline(addon, bpy, sc
     assert clip["source_range"]["start_time"]["value"] == 4 and clip["source_range"]["duration"]["value"] == FRAMES - 4
 
 
+def test_a_script_does_not_write_over_a_timeline_that_was_edited_since(addon, scene, take, tmp_path):
+    addon.headless.bring_back(take, FRAME_START)
+    path = addon.headless.export(tmp_path / "scene.otio")
+    addon.headless.export(path)  # as it was written: it may be replaced
+    edited = path.read_text(encoding="utf-8").replace('"Head"', '"Anna"')
+    path.write_text(edited, encoding="utf-8")
+    with pytest.raises(addon.shared.errors.InputError, match="was edited since"):
+        addon.headless.export(path)
+    assert path.read_text(encoding="utf-8") == edited
+
+
 def test_what_cannot_be_exported_is_said(addon, bpy, scene, take, tmp_path):
     errors = (addon.shared.errors.InputError,)
     with pytest.raises(errors, match="no take on the timeline"):

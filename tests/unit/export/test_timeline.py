@@ -81,3 +81,16 @@ def test_a_take_without_its_sound_is_refused_and_another_programs_timeline_stays
     (take / layout.AUDIO_FILE).unlink()
     with pytest.raises(InputError, match=r"audio\.wav"):
         export(take, tmp_path / "line.otio", Reporter())
+
+
+def test_a_timeline_that_was_edited_since_is_not_written_over(take, tmp_path):
+    out = tmp_path / "line.otio"
+    export(take, out, Reporter())
+    export(take, out, Reporter())  # as it was written: it may be replaced
+    edit = json.loads(out.read_text(encoding="utf-8"))
+    edit["tracks"]["children"][0]["children"][0]["source_range"]["start_time"]["value"] += 12
+    edited = json.dumps(edit)
+    out.write_text(edited, encoding="utf-8")
+    with pytest.raises(InputError, match="was edited since"):
+        export(take, out, Reporter())
+    assert out.read_text(encoding="utf-8") == edited
