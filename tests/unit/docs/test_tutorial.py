@@ -13,8 +13,7 @@ TEXT = pages.page("tutorial.md")
 MESSAGES = pages.section(TEXT, "If something goes wrong")
 BLENDERS_OWN = {
     "Add > Sound", "Edit > Preferences > Get Extensions", "ESC", "F12", "File > New > General", "Install from Disk",
-    "N", "Online Access", "Render > Render Animation", "Space",
-}  # fmt: skip
+    "N", "Online Access", "Render > Render Animation", "Space", "End", "I"}  # fmt: skip
 """What the page names of Blender's."""
 OUTPUTS = {"Image"}
 """Sockets that the compositor's node has."""
