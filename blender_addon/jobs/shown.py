@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import bpy
 
@@ -11,7 +11,7 @@ from .. import compat, window
 from ..client.handles import JobHandle
 from ..properties import TalkerJob, job_of, settings_of
 from ..shared.errors import TalkerError
-from ..shared.jobs import JobState
+from ..shared.jobs import JobInfo, JobState, Progress
 from . import connection, words
 from .overall import Chain, Overall, left_s
 
@@ -38,6 +38,10 @@ class _Shown:
     """The jobs in a row that an operator does; None for a single one."""
     written_at = float("-inf")
     """When something was shown last, monotonic seconds."""
+    progress: Progress | None = None
+    """What the backend told last of a job's progress."""
+    told: Mapping[str, float] = {}
+    """What is shown of all jobs in a row since then."""
 
 
 def show(context: bpy.types.Context, job: JobHandle | None) -> None:
@@ -65,13 +69,20 @@ def show(context: bpy.types.Context, job: JobHandle | None) -> None:
         if progress is not None and progress.preview:  # the last picture stays to be seen
             values["preview"] = progress.preview
         if progress is not None:
-            done = _Shown.overall.update(info.id, info.verb, progress.phase, progress.step, progress.total)
-            started_at = info.started_at
-            if _Shown.chain is not None:
-                done, started_at = _Shown.chain.done(done), _Shown.chain.started_at
-            left = left_s(done, started_at)
-            values |= {"overall": round(done, 3), "overall_eta_s": left if left < 0 else float(round(left))}
+            if progress is not _Shown.progress:  # else the clock alone would move the time left
+                _Shown.progress, _Shown.told = progress, _overall(info, progress)
+            values |= _Shown.told
     _write(context, values)
+
+
+def _overall(info: JobInfo, progress: Progress) -> dict[str, float]:
+    """How much of all jobs in a row is done, and the time left for them, as of what was told just now."""
+    done = _Shown.overall.update(info.id, info.verb, progress.phase, progress.step, progress.total)
+    started_at = info.started_at
+    if _Shown.chain is not None:
+        done, started_at = _Shown.chain.done(done), _Shown.chain.started_at
+    left = left_s(done, started_at)
+    return {"overall": round(done, 3), "overall_eta_s": left if left < 0 else float(round(left))}
 
 
 def show_error(context: bpy.types.Context, error: TalkerError) -> None:
@@ -86,7 +97,7 @@ def show_error(context: bpy.types.Context, error: TalkerError) -> None:
 def clear(context: bpy.types.Context) -> None:
     """Forget the last job, and what was left undone."""
     had_note, _Shown.undone = _Shown.undone, None
-    _Shown.chain = None
+    _Shown.chain = _Shown.progress = None
     _write(context, {**_NO_JOB, "backend": connection.backend_word()}, also_redraw=had_note is not None)
 
 

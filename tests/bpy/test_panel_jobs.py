@@ -182,3 +182,26 @@ def test_a_steps_bar_says_which_phase_of_how_many_it_is(addon, draw, job):
     assert "3 of 4: learning speech 3/10" in draw()
     for verb, phases in addon.jobs.overall.PHASES.items():
         assert addon.jobs.overall.phase_place(verb, phases[-1][0]) == (len(phases), len(phases))
+
+
+def test_the_time_left_stands_still_while_nothing_is_told(addon, bpy, job, monkeypatch):
+    overall, shown, now = addon.jobs.overall, addon.jobs.shown, [1100.0]
+    redrawn: list[object] = []
+    monkeypatch.setattr(overall.time, "time", lambda: now[0])
+    shown.clear(bpy.context)
+    info = addon.shared.jobs.JobInfo(
+        "one of its own", "train", state=addon.shared.jobs.JobState.RUNNING, started_at=1000.0
+    )
+    info.progress = addon.shared.jobs.Progress("train", 1500, 3000)
+    handle = types.SimpleNamespace(info=info, messages=[])
+    shown.show(bpy.context, handle)
+    left = job.overall_eta_s
+    assert left > 0
+    monkeypatch.setattr(addon.window, "redraw_sidebars", redrawn.append)
+    monkeypatch.setattr(shown, "PROGRESS_S", 0.0)
+    for now[0] in (1200.0, 1300.0):  # a backend that has stopped tells nothing
+        shown.show(bpy.context, handle)
+    assert job.overall_eta_s == left and redrawn == []
+    info.progress = addon.shared.jobs.Progress("train", 1501, 3000)
+    shown.show(bpy.context, handle)
+    assert job.overall_eta_s > left and len(redrawn) == 1
