@@ -29,6 +29,7 @@ from backend.media.decode import probe, read_frames
 from backend.media.sequence import footage_sha256
 from backend.preprocess.crop import cut
 from backend.subject.subject import Subject
+from shared import layout
 
 PARTS = 5
 """The last of so many parts of a whole clip is held out."""
@@ -121,7 +122,7 @@ def _figures(clip: Path, version: Version, folder: Path, preset: str, threads: s
     size = _as_clean(subject, clip, version.gain, kept)
     scored = ["evaluate", "--subject", str(subject), "--threads", threads, "--size", str(size)]
     result = _talker(*scored, "--footage", str(clip))
-    return {"quality": quality, "scores": result["scores"]["recorded"], "all": result}
+    return {"quality": quality, "scores": result["scores"]["recorded"]}
 
 
 def _kept_frames(count: int, learned: float) -> tuple[np.ndarray, int]:
@@ -172,10 +173,10 @@ def _as_clean(subject: Path, clip: Path, gain: float, kept: np.ndarray) -> int:
     opened, clean = Subject.open(subject), probe(clip)
     factor = clean.width / about["footage_width"]
     if factor == 1:
-        for index, rgb in enumerate(_frames(clip, kept)):
+        files = sorted((subject / layout.FRAMES_FOLDER).iterdir())
+        for file, rgb in zip(files, _frames(clip, kept), strict=True):
             picture = np.rint(cut(rgb, opened.crop, opened.info.size) * gain).astype(np.uint8)
-            name = sorted((subject / "frames").iterdir())[index]
-            cv2.imwrite(str(name), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+            cv2.imwrite(str(file), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
         return int(opened.info.size)
     about["crop"] = {name: round(value * factor) for name, value in about["crop"].items()}
     about |= {"footage_width": clean.width, "footage_height": clean.height, "source_sha256": footage_sha256(clip)}
