@@ -115,6 +115,11 @@ def strip_is_retimed(strip: Any) -> bool:
     return len(getattr(strip, "retiming_keys", ())) > 0
 
 
+def tells_retiming(strip: Any) -> bool:
+    """Whether this Blender tells scripts how such a strip is retimed; up to 4.3 it does so of movies alone."""
+    return "retiming_keys" in strip.bl_rna.properties
+
+
 def has_sound() -> bool:
     """Whether this Blender can read and mix sound (4.2 as a Python module cannot)."""
     return bool(getattr(bpy.app.build_options, "audaspace", False))

@@ -18,7 +18,7 @@ from ..blender_types import SoundStrip
 from ..properties import settings_of
 from ..shared.errors import InputError
 from ..shared.files import replacing
-from . import keys, paths, pcm
+from . import keys, paths, pcm, sound_speed
 from .pcm import BOTH
 from .speakers import speaker_of
 from .strips import editor_of
@@ -115,16 +115,15 @@ def named(scene: bpy.types.Scene) -> Line | None:
 def write_strip(scene: bpy.types.Scene, strip: SoundStrip, path: Path, channel: str = BOTH) -> None:
     """One sound strip as it is trimmed and placed, by itself and by the meta strips that it is in, to a WAV.
 
-    A strip that plays a PCM WAV as it is, is cut out of that file without loss; any other is mixed by Blender.
+    A strip that plays a PCM WAV as it is, or any file at one other speed, is cut out of that file without loss; any
+    other is mixed by Blender.
     """
     start, end = shown_range(scene, strip)
-    if _is_plain(scene, strip) and _cut(scene, strip, start, end - start, path, channel):
-        return
-    if compat.strip_is_retimed(strip) and not compat.mixes_retimed_sound():
-        raise InputError(
-            f"The strip {strip.name} is retimed, and this Blender mixes such sound at its file's own speed.",
-            "Change its speed in a sound editor, or use Blender 4.5 or newer.",
-        )
+    _require_its_speed(scene, strip)
+    if _is_plain(scene, strip):
+        with sound_speed.samples_of(strip) as sound:
+            if sound is not None and _cut(scene, strip, sound, start, end - start, path, channel):
+                return
     with _only_heard(scene, strip):
         mix(scene, start, end - start, path, channel)
 
@@ -194,36 +193,50 @@ def _active_sound(scene: bpy.types.Scene) -> SoundStrip:
     return _strip(scene, name)
 
 
+def _require_its_speed(scene: bpy.types.Scene, strip: SoundStrip) -> None:
+    """Raises InputError for a retimed strip in a Blender that mixes those at their files' own speed."""
+    if compat.tells_retiming(strip):
+        is_retimed = compat.strip_is_retimed(strip)
+    else:
+        source = Path(bpy.path.abspath(strip.sound.filepath, library=strip.sound.library))
+        is_retimed = not strip.sound.packed_file and sound_speed.seems_retimed(
+            strip.frame_duration, _seconds(source), keys.scene_fps(scene)
+        )
+    if is_retimed and not compat.mixes_retimed_sound():
+        raise InputError(
+            f"The strip {strip.name} is retimed, and this Blender mixes such sound at its file's own speed.",
+            "Change its speed in a sound editor, or use Blender 4.5 or newer.",
+        )
+
+
 def _is_plain(scene: bpy.types.Scene, strip: SoundStrip) -> bool:
-    """Whether a strip plays its file as it is."""
-    if compat.strip_is_retimed(strip) or strip.volume != 1.0 or strip.sound.packed_file or len(strip.modifiers):
+    """Whether a strip plays its file as it is but for its speed."""
+    if strip.volume != 1.0 or strip.sound.packed_file or len(strip.modifiers):
         return False
     return not any(curve.data_path == strip.path_from_id("volume") for curve in compat.fcurves(scene))
 
 
-def _cut(scene: bpy.types.Scene, strip: SoundStrip, start: int, count: int, path: Path, channel: str) -> bool:
-    """Cut a plain strip's part out of its file; False where that is no PCM WAV."""
+def _cut(
+    scene: bpy.types.Scene, strip: SoundStrip, sound: Wav, start: int, count: int, path: Path, channel: str
+) -> bool:
+    """Cut a plain strip's part out of its file; False where no one speed says how that is played.
+
+    Sound at another speed is the same samples at another rate.
+    """
     fps = keys.scene_fps(scene)
-    frames_in = Fraction(start) - Fraction(compat.strip_content_start(strip)).limit_denominator(10**4)
+    speed = sound_speed.speed_of(strip, sound, fps)
+    if speed is None:
+        return False
+    rate = round(sound.rate * speed)
+    frames_in = (Fraction(start) - Fraction(compat.strip_content_start(strip)).limit_denominator(10**4)) * speed
     begin_s = (frames_in + Fraction(compat.strip_content_trim_start(strip))) / fps - Fraction(
         getattr(strip, "sound_offset", 0.0)
     )
-    source = bpy.path.abspath(strip.sound.filepath, library=strip.sound.library)
-    try:
-        sound = Wav.open(Path(source))
-        begin, wanted = round(begin_s * sound.rate), _samples(count, sound.rate, fps)
-        skip = max(0, min(begin, sound.frames))
-        if not sound.is_pcm:
-            return False
-        data = sound.read(skip, begin + wanted - skip)
-    except NotWav:
-        return False
-    except OSError as error:
-        raise InputError(
-            f"The strip's sound {source} cannot be read ({error.strerror}).", "Find the missing file."
-        ) from error
+    begin, wanted = round(begin_s * sound.rate), _samples(count, rate, fps)
+    skip = max(0, min(begin, sound.frames))
+    data = sound.read(skip, begin + wanted - skip)
     data, channels = pcm.only(channel, data, sound.channels, sound.width)
-    pcm.write(path, data, channels, sound.width, sound.rate, max(0, -begin), wanted)
+    pcm.write(path, data, channels, sound.width, rate, max(0, -begin), wanted)
     return True
 
 

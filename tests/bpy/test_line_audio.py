@@ -276,29 +276,3 @@ def test_a_file_that_is_no_wav_says_what_to_do_about_one_channel(addon, scene, t
     line = addon.bridge.audio.Line("Scene", "a", 1, 10, "FILE", tmp_path / "a.ogg", "LEFT")
     with pytest.raises(addon.bridge.strips.InputError, match="PCM WAV file, and a.ogg is not.*add the file as a strip"):
         line.write(tmp_path / "line.wav")
-
-
-def test_a_retimed_strip_is_refused_where_blender_mixes_it_at_its_old_speed(addon, scene, add, tmp_path, monkeypatch):
-    write_ramp(tmp_path / "a.wav", 2)
-    add(tmp_path / "a.wav", 1)
-    monkeypatch.setattr(addon.compat, "strip_is_retimed", lambda strip: True)
-    monkeypatch.setattr(addon.compat, "mixes_retimed_sound", lambda: False)
-    with pytest.raises(addon.bridge.strips.InputError, match="retimed.*Blender 4.5 or newer"):
-        addon.bridge.audio.line(scene).write(tmp_path / "line.wav")
-
-
-def test_a_strip_at_twice_its_speed_is_heard_so(addon, bpy, scene, add, in_sequencer, tmp_path):
-    if not addon.compat.mixes_retimed_sound():
-        pytest.skip("this Blender mixes retimed sound at its old speed, which is refused")
-    set_fps(addon, scene, "25")
-    write_clicks(tmp_path / "a.wav", 4, [1.0, 3.0])
-    strip = add(tmp_path / "a.wav", 11)
-    strip.select, scene.sequence_editor.active_strip = True, strip
-    with in_sequencer():
-        bpy.ops.sequencer.retiming_segment_speed_set(speed=200.0)
-    line = addon.bridge.audio.line(scene)
-    assert line.frame_count in (50, 51)
-    samples, rate = read(line.write(tmp_path / "line.wav"))
-    heard = np.flatnonzero(np.abs(samples) > 3000) / rate
-    for second in (0.5, 1.5):
-        assert np.abs(heard - second).min() < 0.03
